@@ -1,0 +1,78 @@
+"""Power allocation for massive-MIMO integrated sensing and communications.
+
+The pieces of a scenario are parts that plugins provide: arrays, channels, precoders, metrics and allocators.
+:func:`load_scenario` reads a scenario, :func:`compare` runs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .allocator import Allocation, Allocator, Shares, Status
+from .array import Array, ComplexArray, Direction, FloatArray
+from .channel import Channel, ChannelStatistics
+from .errors import IncompatibleError, InputError, IsacError, PluginError
+from .hookspecs import hookimpl
+from .metric import Metric, Quantity
+from .part import LabelledPart, Part
+from .precoder import LinkStatistics, Precoder
+from .problem import PowerAllocationProblem
+from .scenario import Scenario
+from .target import Sensing, Target
+
+if TYPE_CHECKING:
+    from .comparison import Comparison, compare
+    from .config import load_scenario
+    from .plugins import PluginHost
+
+_ON_DEMAND = {
+    "Comparison": "comparison",
+    "compare": "comparison",
+    "load_scenario": "config",
+    "PluginHost": "plugins",
+}
+
+__all__ = [
+    "Allocation",
+    "Allocator",
+    "Array",
+    "Channel",
+    "ChannelStatistics",
+    "Comparison",
+    "ComplexArray",
+    "Direction",
+    "FloatArray",
+    "IncompatibleError",
+    "InputError",
+    "IsacError",
+    "LabelledPart",
+    "LinkStatistics",
+    "Metric",
+    "Part",
+    "PluginError",
+    "PluginHost",
+    "PowerAllocationProblem",
+    "Precoder",
+    "Quantity",
+    "Scenario",
+    "Sensing",
+    "Shares",
+    "Status",
+    "Target",
+    "compare",
+    "hookimpl",
+    "load_scenario",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs the plugin host or a reader of files when it is first used."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("isacfw")
+    if name in _ON_DEMAND:
+        import importlib
+
+        return getattr(importlib.import_module(f".{_ON_DEMAND[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

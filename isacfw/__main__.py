@@ -1,0 +1,5 @@
+"""Run the command line: ``python -m isacfw``."""
+
+from .cli import run
+
+run()

@@ -1,0 +1,280 @@
+"""Power allocators: the contract, and the framework's judgement of what they return."""
+
+from __future__ import annotations
+
+import enum
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from .array import FloatArray, float_array
+from .errors import IncompatibleError
+from .part import LabelledPart
+from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
+
+
+class Status(enum.StrEnum):
+    """What an allocator says of its answer; each member's `sentence` explains it."""
+
+    sentence: str
+
+    OPTIMAL = "optimal", "A globally optimal allocation."
+    LOCALLY_OPTIMAL = "locally_optimal", "An allocation that no feasible direction improves."
+    FEASIBLE = "feasible", "An allocation that meets the limits; nothing is claimed beyond."
+    INFEASIBLE = "infeasible", "No allocation that meets the limits."
+    SKIPPED = "skipped", "The allocator, the precoder and the problem do not fit each other."
+    FAILED = "failed", "The allocator broke down."
+
+    def __new__(cls, value: str, sentence: str = "") -> Status:
+        """Make a member that is the string `value` and carries its sentence."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.sentence = sentence
+        return member
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Shares:
+    """An allocator's answer to one problem, or to a batch of them.
+
+    Parameters
+    ----------
+    communication : ndarray, shape (..., K)
+        Shares :math:`x_k` of the power; NaN where there is no answer.
+    sensing : ndarray, shape (...)
+        Share `q`.
+    status : Status or ndarray of str, shape (...), optional
+        The allocator's own claim. Left out, the framework says feasible or infeasible, as it finds.
+    message : str or ndarray of str, shape (...)
+        One sentence where there is something to say.
+    iterations : int or ndarray of int, shape (...)
+        Number of iterations, 0 for a closed form.
+    history : sequence of float
+        Sum rate after every iteration, for an iterative allocator on one problem.
+    """
+
+    communication: FloatArray = attrs.field(converter=float_array)
+    sensing: FloatArray = attrs.field(converter=float_array)
+    status: Status | NDArray[Any] | None = None
+    message: str | NDArray[Any] = ""
+    iterations: int | NDArray[np.int64] = 0
+    history: tuple[float, ...] = ()
+
+    @classmethod
+    def none(cls, problem: PowerAllocationProblem, status: Status, message: str) -> Shares:
+        """Return the absence of an answer, with its reason."""
+        shape = problem.batch_shape
+        return cls(
+            communication=np.full((*shape, problem.users), np.nan),
+            sensing=np.full(shape, np.nan),
+            status=status,
+            message=message,
+        )
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Allocation:
+    """Shares of power as verified by the framework; arrays over the batch of a problem.
+
+    Objective, CRLBs and constraint violation are recomputed from the shares; `status` is the allocator's own
+    word.
+
+    Attributes
+    ----------
+    communication : ndarray, shape (..., K)
+        Shares of the power to each user; NaN without an answer.
+    sensing : ndarray, shape (...)
+        Share of the power to sensing.
+    status, message : ndarray of str, shape (...)
+        See :class:`Status`.
+    iterations : ndarray of int, shape (...)
+        As the allocator counts them.
+    seconds : ndarray, shape (...)
+        Wall time per problem; for a vectorised allocator the batch's time in equal parts.
+    rates : ndarray, shape (..., K)
+        In bit/s/Hz.
+    sum_rate : ndarray, shape (...)
+        In bit/s/Hz.
+    crlb : ndarray, shape (..., 2)
+        Of azimuth and elevation in rad².
+    violation : ndarray, shape (...)
+        Largest relative constraint violation, see :meth:`PowerAllocationProblem.violation`.
+    feasible : ndarray of bool, shape (...)
+        Whether the violation is at most 1e-6.
+    history : ndarray, shape (..., I)
+        Sum rate after every iteration, NaN after the last; I is 0 without iterative answers.
+    """
+
+    communication: FloatArray
+    sensing: FloatArray
+    status: NDArray[Any]
+    message: NDArray[Any]
+    iterations: NDArray[np.int64]
+    seconds: FloatArray
+    rates: FloatArray
+    sum_rate: FloatArray
+    crlb: FloatArray
+    violation: FloatArray
+    feasible: NDArray[np.bool_]
+    history: FloatArray
+
+
+Progress = Callable[[int], None]
+
+
+@attrs.frozen(kw_only=True)
+class Allocator(LabelledPart):
+    """Contract of a power allocator: it solves, the framework does the rest.
+
+    Attributes
+    ----------
+    vectorized : bool
+        Class attribute: whether :meth:`solve` takes a batch at once. If not, it sees one problem at a time,
+        with no batch axes.
+    """
+
+    vectorized: ClassVar[bool] = False
+
+    @abstractmethod
+    def solve(self, problem: PowerAllocationProblem) -> Shares:
+        """Return shares of the power.
+
+        Raises
+        ------
+        IncompatibleError
+            If the allocator cannot solve problems of this kind.
+        """
+
+    def allocate(self, problem: PowerAllocationProblem, progress: Progress | None = None) -> Allocation:
+        """Solve every problem of a batch, verify the answers and never raise for a solver's failure.
+
+        Parameters
+        ----------
+        problem : PowerAllocationProblem
+            With any batch axes.
+        progress : callable, optional
+            Called with the number of problems solved since the last call.
+
+        Returns
+        -------
+        Allocation
+            Over the problem's batch axes. A problem that made the allocator raise has status ``failed``.
+        """
+        shape = problem.batch_shape
+        if self.vectorized:
+            shares, elapsed = self._attempt(problem)
+            if progress is not None:
+                progress(int(np.prod(shape)))
+            share_of_time = elapsed / max(int(np.prod(shape)), 1)
+            return verified(problem, shares, share_of_time)
+        answers, seconds = [], np.zeros(shape)
+        for index in np.ndindex(shape):
+            shares, seconds[index] = self._attempt(problem[index])
+            answers.append(shares)
+            if progress is not None:
+                progress(1)
+        return verified(problem, _merged(problem, answers), seconds, [answer.history for answer in answers])
+
+    def _attempt(self, problem: PowerAllocationProblem) -> tuple[Shares, float]:
+        start = time.perf_counter()
+        try:
+            shares = self.solve(problem)
+            shape = (*problem.batch_shape, problem.users)
+            if shares.communication.shape != shape or shares.sensing.shape != shape[:-1]:
+                raise ValueError(
+                    f"its shares have shapes {shares.communication.shape} and {shares.sensing.shape},"
+                    f" not {shape} and {shape[:-1]}"
+                )
+        except IncompatibleError as error:
+            shares = Shares.none(problem, Status.SKIPPED, str(error))
+        except Exception as error:  # A part's breakdown must cost its own rows only.
+            shares = Shares.none(problem, Status.FAILED, f"{self.title} raised {type(error).__name__}: {error}")
+        return shares, time.perf_counter() - start
+
+
+def _merged(problem: PowerAllocationProblem, answers: list[Shares]) -> Shares:
+    shape = problem.batch_shape
+    return Shares(
+        communication=np.array([answer.communication for answer in answers]).reshape(*shape, problem.users),
+        sensing=np.array([answer.sensing for answer in answers]).reshape(shape),
+        status=np.array(
+            ["" if answer.status is None else str(answer.status) for answer in answers], dtype=object
+        ).reshape(shape),
+        message=np.array([str(answer.message) for answer in answers], dtype=object).reshape(shape),
+        iterations=np.array([answer.iterations for answer in answers], dtype=np.int64).reshape(shape),
+    )
+
+
+def _padded(histories: list[tuple[float, ...]], shape: tuple[int, ...]) -> FloatArray:
+    length = max((len(history) for history in histories), default=0)
+    padded = np.full((len(histories), length), np.nan)
+    for row, history in zip(padded, histories, strict=True):
+        row[: len(history)] = history
+    return padded.reshape(*shape, length)
+
+
+def verified(
+    problem: PowerAllocationProblem,
+    shares: Shares,
+    seconds: FloatArray | float = 0.0,
+    histories: list[tuple[float, ...]] | None = None,
+) -> Allocation:
+    """Judge an answer: recompute everything that the problem says of it.
+
+    Parameters
+    ----------
+    problem : PowerAllocationProblem
+        What was asked.
+    shares : Shares
+        What was answered, over the problem's batch axes.
+    seconds : ndarray, shape (...), or float
+        Wall time of each problem.
+    histories : list of tuple, optional
+        Sum rate after every iteration, for each problem.
+    """
+    shape = problem.batch_shape
+    x, q = shares.communication, shares.sensing
+    answered = np.isfinite(x).all(axis=-1) & np.isfinite(q)
+    with np.errstate(invalid="ignore"):
+        rates = np.where(answered[..., None], problem.rates(x, q), np.nan)
+        crlb = np.where(answered[..., None], problem.crlb(x.sum(axis=-1), q), np.nan)
+        violation = np.where(answered, problem.violation(x, q), np.nan)
+        feasible = violation <= FEASIBILITY_TOLERANCE
+    status, message = _judged(shares, shape, answered, feasible)
+    return Allocation(
+        communication=np.where(answered[..., None], x, np.nan),
+        sensing=np.where(answered, q, np.nan),
+        status=status,
+        message=message,
+        iterations=np.broadcast_to(np.asarray(shares.iterations, dtype=np.int64), shape),
+        seconds=np.broadcast_to(np.asarray(seconds, dtype=np.float64), shape),
+        rates=rates,
+        sum_rate=rates.sum(axis=-1),
+        crlb=crlb,
+        violation=violation,
+        feasible=feasible,
+        history=_padded(histories or [()] * int(np.prod(shape)), shape),
+    )
+
+
+def _judged(
+    shares: Shares, shape: tuple[int, ...], answered: NDArray[np.bool_], feasible: NDArray[np.bool_]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return status and message; an answer that is not finite, though claimed to be one, has failed."""
+    claim = "" if shares.status is None else shares.status
+    status = np.array(np.broadcast_to(np.asarray(claim, dtype=object), shape), dtype=object)
+    message = np.array(np.broadcast_to(np.asarray(shares.message, dtype=object), shape), dtype=object)
+    silent = status == ""
+    status[silent] = np.where(feasible[silent], Status.FEASIBLE.value, Status.INFEASIBLE.value)
+    unanswered = ~np.isin(status, [Status.INFEASIBLE, Status.SKIPPED, Status.FAILED]) | silent
+    broken = unanswered & ~answered
+    status[broken] = Status.FAILED.value
+    message[broken] = "its shares are not finite numbers"
+    mute = silent & answered & ~feasible & (message == "")
+    message[mute] = "the allocation breaks a limit"
+    return np.vectorize(str, otypes=[object])(status), message

@@ -1,0 +1,225 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .errors import IsacError
+
+DEFAULT_SCENARIO = "nguyen2025"
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _count(text: str) -> int:
+    """Read a whole number; whether it is large enough is the scenario's to say."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    main = argparse.ArgumentParser(
+        prog="isacfw",
+        description="Power allocation for massive-MIMO integrated sensing and communications.",
+    )
+    main.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = main.add_subparsers(dest="command", metavar="COMMAND")
+    compare = commands.add_parser(
+        "compare",
+        help="run the allocators of a scenario side by side",
+        description="Run every allocator of a scenario on every precoder, sweep point and drop.",
+        epilog="Exit status: 0 when every row has a result, 1 when one failed, 2 for a mistake in the input.",
+    )
+    compare.add_argument(
+        "scenario",
+        nargs="?",
+        default=DEFAULT_SCENARIO,
+        metavar="SCENARIO",
+        help="a TOML file or the name of a registered scenario (default: %(default)s)",
+    )
+    compare.add_argument("--precoders", type=_names, metavar="A,B", help="in place of the scenario's")
+    compare.add_argument("--allocators", type=_names, metavar="A,B", help="in place of the scenario's")
+    compare.add_argument("--drops", type=_count, metavar="N", help="number of random drops")
+    compare.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")
+    compare.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="set a key of the scenario, such as sensing.crlb_limit_db=-40 (may be repeated)",
+    )
+    compare.add_argument("--out", type=Path, metavar="DIR", help="write results, figures and scenario there")
+    compare.add_argument("--json", action="store_true", help="print records as JSON and nothing else")
+    _add_plugin_option(compare)
+    plugins = commands.add_parser(
+        "plugins", help="list every part and scenario", description="List every part and scenario."
+    )
+    _add_plugin_option(plugins)
+    return main
+
+
+def _add_plugin_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="FILE|MODULE",
+        help="load a plugin: a .py file or a module (may be repeated)",
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        The command line after the program's name; by default that of the process.
+    """
+    options = parser().parse_args(arguments)
+    if options.version:
+        from importlib.metadata import version
+
+        print(f"isacfw {version('isacfw')}")
+        return 0
+    if options.command is None:
+        parser().print_help()
+        return 0
+    try:
+        with _warnings_in_a_line():
+            return {"compare": _compare, "plugins": _plugins}[options.command](options)
+    except IsacError as error:
+        print(f"isacfw: {error}", file=sys.stderr)
+        return 2
+
+
+def run() -> None:
+    """Run the command line and end the process with its exit status."""
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of the output has gone: nothing is left to say, and to nobody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except KeyboardInterrupt:
+        print("isacfw: interrupted", file=sys.stderr)
+        status = 130
+    sys.exit(status)
+
+
+@contextmanager
+def _warnings_in_a_line() -> Iterator[None]:
+    """Show the framework's own warnings in one line, and no other's."""
+
+    def show(message: Warning | str, category: type[Warning], *_rest: Any) -> None:
+        if issubclass(category, RuntimeWarning) and "plugin" in str(message):
+            print(f"isacfw: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RuntimeWarning)
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from .comparison import compare
+    from .config import load_scenario
+    from .report import writable
+
+    loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=options.set)
+    _report_problems(loaded.host)
+    if options.out is not None:
+        writable(options.out)
+    with _progress(quiet=options.json) as progress:
+        comparison = compare(
+            loaded,
+            precoders=options.precoders,
+            allocators=options.allocators,
+            drops=options.drops,
+            seed=options.seed,
+            progress=progress,
+        )
+    print(comparison.to_json() if options.json else _table(comparison.dataset))
+    if options.out is not None:
+        for path in comparison.save(options.out):
+            print(f"wrote {path}", file=sys.stderr)
+    return 1 if comparison.failed else 0
+
+
+def _table(dataset: Any) -> str:
+    """Return the table, as wide as the terminal and in colour where there is one."""
+    from shutil import get_terminal_size
+
+    from .report import rendered
+
+    if not sys.stdout.isatty():
+        return rendered(dataset)
+    colour = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+    return rendered(dataset, colour=colour, width=get_terminal_size().columns)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Any]:
+    """Show a progress bar on standard error, where that is a terminal."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("allocations"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _report_problems(host: Any) -> None:
+    for problem in host.problems:
+        print(f"isacfw: {problem}", file=sys.stderr)
+
+
+def _plugins(options: argparse.Namespace) -> int:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from .plugins import PluginHost
+
+    host = PluginHost(options.plugin)
+    _report_problems(host)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("kind", "name", "provider", "version", "available"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("summary")
+    for part in host.parts():
+        reason = part.cls.unavailable()
+        table.add_row(
+            part.kind,
+            part.name,
+            part.provider,
+            part.version or "-",
+            "yes" if reason is None else "no",
+            part.cls.summary() if reason is None else reason,
+        )
+    for name in host.scenarios:
+        table.add_row("scenario", name, host.scenario_provider(name), "-", "yes", host.scenario_summary(name))
+    width = None if sys.stdout.isatty() else 160
+    Console(width=width, highlight=False).print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,64 @@
+"""Errors that a user of the framework can cause, each one sentence."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+
+class IsacError(Exception):
+    """Base class of every error that the framework raises on purpose."""
+
+
+class InputError(IsacError, ValueError):
+    """A parameter, a key of a file or an option has a value that it cannot have.
+
+    Parameters
+    ----------
+    key : str
+        Name of the parameter; for a file, its path (``"channel.pilot_length"``).
+    problem : str
+        The rest of the sentence: what the parameter must be and what it got.
+    """
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(key, problem)
+        self.key = key
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.problem}" if self.key else self.problem
+
+    def within(self, prefix: str) -> InputError:
+        """Return the same error with its key placed below `prefix`."""
+        if not prefix:
+            return self
+        separator = "." if self.key and not self.key.startswith("[") else ""
+        return InputError(f"{prefix}{separator}{self.key}", self.problem)
+
+
+class PluginError(IsacError):
+    """A plugin cannot be loaded, or a part of one breaks its contract."""
+
+
+class IncompatibleError(IsacError):
+    """Two parts do not fit each other: the comparison shows a skipped row with this reason.
+
+    Raised, for example, by a zero-forcing precoder with no more antennas than users.
+    """
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the known word nearest to `word`, else the list of known words."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(names)}" if names else ""
+
+
+def shown(value: Any) -> str:
+    """Return the representation of `value`, shortened so that an error stays one line."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:76]} ..."

@@ -1,0 +1,136 @@
+"""Figures of a comparison."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .report import mean_and_interval, sweep_of
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's palette, told apart also by colour-blind readers; black last.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+_LINES = ("-", "--", ":", "-.")
+
+_AXIS_LABELS = {
+    "snr_db": "SNR [dB]",
+    "sensing.crlb_limit_db": "CRLB limit [dB]",
+    "channel.users": "Users",
+    "transmit_array.horizontal": "Horizontal transmit antennas",
+    "transmit_array.vertical": "Vertical transmit antennas",
+}
+
+
+def comparison_figures(dataset: xarray.Dataset) -> dict[str, Figure]:
+    """Return figures of the sum rate and of both CRLBs.
+
+    Over the first swept path that has several numeric values, a panel for each combination of the others; for
+    a comparison without such a sweep, over the allocators.
+    """
+    axis = next(
+        (name for name in sweep_of(dataset) if dataset.sizes[name] > 1 and dataset[name].dtype.kind in "iuf"),
+        None,
+    )
+    return {
+        "sum_rate": _figure(dataset, axis, [("sum_rate", "Sum rate [bit/s/Hz]", None)]),
+        "crlb": _figure(
+            dataset,
+            axis,
+            [
+                (f"crlb_{angle}_db", f"CRLB of the {angle} [dB]", f"crlb_{angle}_limit_db")
+                for angle in ("azimuth", "elevation")
+            ],
+        ),
+    }
+
+
+def _figure(dataset: xarray.Dataset, axis: str | None, rows: list[tuple[str, str, str | None]]) -> Figure:
+    from matplotlib.figure import Figure
+
+    others = [name for name in sweep_of(dataset) if name != axis]
+    panels = list(itertools.product(*(range(dataset.sizes[name]) for name in others)))
+    figure = Figure(figsize=(1.8 + 4.2 * len(panels), 0.9 + 3.2 * len(rows)), layout="constrained")
+    grid = figure.subplots(len(rows), len(panels), squeeze=False, sharex=True, sharey="row")
+    for column, positions in enumerate(panels):
+        panel = dataset.isel(dict(zip(others, positions, strict=True)))
+        for row, (name, label, limit) in enumerate(rows):
+            axes = grid[row, column]
+            _draw(axes, panel, axis, name, limit)
+            axes.grid(visible=True, alpha=0.3)
+            if column == 0:
+                axes.set_ylabel(label)
+        if others:
+            title = ", ".join(f"{path} = {panel[path].item()}" for path in others)
+            grid[0, column].set_title(title, fontsize="small")
+        if axis is not None:
+            grid[-1, column].set_xlabel(_AXIS_LABELS.get(axis, axis))
+    handles, labels = grid[0, -1].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside right upper", fontsize="small", frameon=False)
+    return figure
+
+
+def _draw(axes: Axes, panel: xarray.Dataset, axis: str | None, name: str, limit: str | None) -> None:
+    if axis is None:
+        _draw_bars(axes, panel, name)
+    else:
+        _draw_lines(axes, panel, axis, name)
+    if limit is not None and np.isfinite(panel[limit]).all():
+        limits = panel[limit].to_numpy()
+        if axis is None:
+            axes.axhline(float(limits), color="0.3", linestyle=(0, (1, 1)), label="limit")
+        else:
+            axes.plot(panel[axis].to_numpy(), limits, color="0.3", linestyle=(0, (1, 1)), label="limit")
+
+
+def _statistics(values: Any) -> tuple[Any, Any]:
+    pairs = [mean_and_interval(row) for row in values]
+    return np.array([mean for mean, _ in pairs]), np.nan_to_num([half for _, half in pairs])
+
+
+def _draw_lines(axes: Axes, panel: xarray.Dataset, axis: str, name: str) -> None:
+    values = panel[name].transpose("precoder", "allocator", axis, "drop")
+    x = panel[axis].to_numpy()
+    for row, precoder in enumerate(panel["precoder"].to_numpy()):
+        for column, allocator in enumerate(panel["allocator"].to_numpy()):
+            mean, half = _statistics(values.to_numpy()[row, column])
+            colour = _COLOURS[column % len(_COLOURS)]
+            axes.plot(
+                x,
+                mean,
+                color=colour,
+                linestyle=_LINES[row % len(_LINES)],
+                marker=_MARKERS[column % len(_MARKERS)],
+                markersize=4 + 1.5 * (len(panel["allocator"]) - column),
+                markerfacecolor="none",
+                linewidth=1.2,
+                label=f"{precoder}, {allocator}",
+            )
+            axes.fill_between(x, mean - half, mean + half, color=colour, alpha=0.12, linewidth=0)
+
+
+def _draw_bars(axes: Axes, panel: xarray.Dataset, name: str) -> None:
+    values = panel[name].transpose("precoder", "allocator", "drop").to_numpy()
+    allocators = [str(allocator) for allocator in panel["allocator"].to_numpy()]
+    width = 0.8 / len(values)
+    for row, precoder in enumerate(panel["precoder"].to_numpy()):
+        mean, half = _statistics(values[row])
+        centres = np.arange(len(allocators)) + (row - (len(values) - 1) / 2) * width
+        axes.errorbar(
+            centres,
+            mean,
+            yerr=half,
+            color=_COLOURS[row % len(_COLOURS)],
+            marker=_MARKERS[row % len(_MARKERS)],
+            linestyle="none",
+            capsize=3,
+            label=str(precoder),
+        )
+    axes.set_xticks(range(len(allocators)), allocators, rotation=20, ha="right")
+    axes.set_xlim(-0.6, len(allocators) - 0.4)

@@ -1,0 +1,244 @@
+r"""Fisher information of a target's angles, and what it leaves of the power for communication.
+
+All matrices here are for the parameters (azimuth, elevation, Re α, Im α), in radians and linear units, and
+are linear in the shares of power: :math:`J = f J_c + q J_s` with `f` for communication and `q` for sensing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .array import Array, Direction, FloatArray
+
+_SINGULAR = 1e-12
+_ROUNDING = 1e-14
+
+
+def fisher_information(
+    *,
+    transmit: Array,
+    receive: Array,
+    target: Direction,
+    beam: Direction,
+    amplitude: float,
+    frame_length: int,
+) -> tuple[FloatArray, FloatArray]:
+    r"""Return the Fisher information per unit of communication and of sensing power, at unit noise.
+
+    Parameters
+    ----------
+    transmit, receive : Array
+        The two arrays of the base station.
+    target, beam : Direction
+        Where the target is and where the sensing beam points.
+    amplitude : float
+        Reflection amplitude :math:`|\alpha|`; its phase does not matter.
+    frame_length : int
+        Number L of symbols in a frame.
+
+    Returns
+    -------
+    communication, sensing : ndarray, shape (4, 4)
+        :math:`J_c` for :math:`R_x = I / N_t` and :math:`J_s` for :math:`R_x = v v^H / N_t`.
+
+    Notes
+    -----
+    :math:`J_{mn} = 2L\, \mathrm{Re}\, \mathrm{tr}(D_m R_x D_n^H)` with
+    :math:`D = [\alpha \dot G_\theta, \alpha \dot G_\phi, G, jG]` and :math:`G = b a^H`, (28)-(36), with the
+    block between angles and α that (37) drops. It is formed in the direction cosines, where the arrays'
+    moments do not depend on the direction, and turned to angles by the Jacobian.
+    """
+    n_t, n_r = transmit.n_elements, receive.n_elements
+    receive_moments = receive.second_moments()
+    response, slopes = transmit.beam_response(target, beam)
+    communication = np.zeros((4, 4))
+    communication[:2, :2] = amplitude**2 * (n_t * receive_moments + n_r * transmit.second_moments())
+    communication[2:, 2:] = n_t * n_r * np.eye(2)
+    sensing = np.zeros((4, 4))
+    outer = np.outer(slopes.conj(), slopes).real
+    sensing[:2, :2] = amplitude**2 * (abs(response) ** 2 * receive_moments + n_r * outer)
+    cross = amplitude * n_r * slopes.conj() * response
+    sensing[:2, 2:] = np.stack([cross.real, -cross.imag], axis=-1)
+    sensing[2:, :2] = sensing[:2, 2:].T
+    sensing[2:, 2:] = n_r * abs(response) ** 2 * np.eye(2)
+    to_angles = np.eye(4)
+    to_angles[:2, :2] = target.jacobian
+    scale = 2 * frame_length / n_t
+    return (
+        scale * to_angles.T @ communication @ to_angles,
+        scale * to_angles.T @ sensing @ to_angles,
+    )
+
+
+def angle_information(fisher: FloatArray) -> tuple[FloatArray, FloatArray]:
+    r"""Return how much is known of each angle when everything else is unknown.
+
+    Parameters
+    ----------
+    fisher : ndarray, shape (..., 4, 4)
+        Fisher information with a multiple of the identity as its block of α.
+
+    Returns
+    -------
+    information : ndarray, shape (..., 2)
+        :math:`E_i = 1 / [J^{-1}]_{ii}` of azimuth and elevation in 1/rad²; 0 where an angle cannot be
+        estimated.
+    minimiser : ndarray, shape (..., 2, 4)
+        The vectors `w` with :math:`w_i = 1` for which :math:`E_i = w^T J w` is smallest. So :math:`E_i` is
+        concave in J, and :math:`w^T \dot J w` is its derivative along :math:`\dot J`.
+    """
+    angles, cross, alpha = fisher[..., :2, :2], fisher[..., :2, 2:], fisher[..., 2, 2]
+    inverse_alpha = np.divide(1.0, alpha, out=np.zeros_like(alpha), where=alpha > 0)[..., None, None]
+    reduced = angles - cross @ np.swapaxes(cross, -1, -2) * inverse_alpha
+    own = np.stack([reduced[..., 0, 0], reduced[..., 1, 1]], axis=-1)
+    other = own[..., ::-1]
+    coupling = reduced[..., 0, 1, None]
+    slope = np.divide(-coupling, other, out=np.zeros(other.shape), where=other > 0)
+    information = own + coupling * slope
+    information = np.where(information > _SINGULAR * own, information, 0.0)
+    minimiser = np.zeros((*slope.shape, 4))
+    minimiser[..., 0, 0] = minimiser[..., 1, 1] = 1.0
+    minimiser[..., 0, 1], minimiser[..., 1, 0] = slope[..., 0], slope[..., 1]
+    minimiser[..., 2:] = -(minimiser[..., :2] @ cross) * inverse_alpha
+    return information, minimiser
+
+
+def crlb(fisher: FloatArray) -> FloatArray:
+    """Return the CRLBs of azimuth and elevation in rad²; infinite where an angle cannot be estimated.
+
+    Parameters
+    ----------
+    fisher : ndarray, shape (..., 4, 4)
+
+    Returns
+    -------
+    ndarray, shape (..., 2)
+        The first two diagonal entries of the inverse Fisher information, (39)-(40) with errata 1 and 2
+        corrected.
+    """
+    information, _ = angle_information(fisher)
+    return np.asarray(np.divide(1.0, information, out=np.full(information.shape, np.inf), where=information > 0))
+
+
+def _at_full_power(
+    communication: FloatArray, sensing: FloatArray, share: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return information on each angle, and its derivative by the communication share, at q = 1 - f."""
+    weight = share[..., None, None]
+    information, w = angle_information(weight * communication + (1 - weight) * sensing)
+    difference = (communication - sensing)[..., None, :, :]
+    slope = (w[..., None, :] @ difference @ w[..., :, None])[..., 0, 0]
+    return information, slope
+
+
+def largest_communication_share(communication: FloatArray, sensing: FloatArray, limit: FloatArray) -> FloatArray:
+    r"""Return the largest share f of power for communication that meets the CRLB limits with q = 1 - f.
+
+    Parameters
+    ----------
+    communication, sensing : ndarray, shape (..., 4, 4)
+        Fisher information with all power given to communication, and with all of it given to sensing.
+    limit : ndarray, shape (..., 2)
+        Largest CRLB of azimuth and elevation in rad²; infinite for no limit.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        The share, in [0, 1]; NaN where no share meets the limits.
+
+    Notes
+    -----
+    The information on an angle is concave in f, so Newton's method from f = 1 approaches the largest feasible
+    share from above and never passes it: a tangent that does not cross the limit proves that no share below
+    is feasible. Where the information is linear or quadratic over linear (an aligned beam) it takes a few
+    steps; it needs no case distinction for a misaligned one.
+    """
+    shape = np.broadcast_shapes(communication.shape[:-2], sensing.shape[:-2], limit.shape[:-1])
+    required = np.broadcast_to(1 / limit, (*shape, 2))
+    share = np.ones(shape)
+    infeasible = np.zeros(shape, dtype=np.bool_)
+    for _ in range(200):
+        information, slope = _at_full_power(communication, sensing, share)
+        gap = information - required
+        violated = gap < -_ROUNDING * required
+        infeasible |= (violated & ((slope >= 0) | (share[..., None] == 0))).any(axis=-1)
+        if not (violated.any(axis=-1) & ~infeasible).any():
+            break
+        step = np.divide(gap, slope, out=np.zeros(gap.shape), where=violated & (slope < 0))
+        share = np.maximum(share - step.max(axis=-1), 0.0)
+    else:
+        infeasible |= (gap < -1e-9 * required).any(axis=-1)
+    return np.where(infeasible, np.nan, share)
+
+
+def _concave_maximum(
+    value_and_slope: Callable[[FloatArray], tuple[FloatArray, FloatArray]], shape: tuple[int, ...]
+) -> FloatArray:
+    """Return the largest value on [0, 1] of concave functions, by bisection on the sign of the slope."""
+    low, high = np.zeros(shape), np.ones(shape)
+    best = np.maximum(value_and_slope(low)[0], value_and_slope(high)[0])
+    for _ in range(60):
+        middle = (low + high) / 2
+        value, slope = value_and_slope(middle)
+        best = np.maximum(best, value)
+        rising: NDArray[np.bool_] = slope > 0
+        low, high = np.where(rising, middle, low), np.where(rising, high, middle)
+    return best
+
+
+def smallest_crlb(communication: FloatArray, sensing: FloatArray) -> FloatArray:
+    """Return the smallest CRLB of each angle that full power can reach, each on its own.
+
+    Parameters
+    ----------
+    communication, sensing : ndarray, shape (..., 4, 4)
+        As in :func:`largest_communication_share`.
+
+    Returns
+    -------
+    ndarray, shape (..., 2)
+        In rad²; with a limit below it, it certifies that a problem is infeasible.
+    """
+    shape = np.broadcast_shapes(communication.shape[:-2], sensing.shape[:-2])
+
+    def of_angle(angle: int) -> FloatArray:
+        def value_and_slope(share: FloatArray) -> tuple[FloatArray, FloatArray]:
+            information, slope = _at_full_power(communication, sensing, share)
+            return information[..., angle], slope[..., angle]
+
+        return _concave_maximum(value_and_slope, shape)
+
+    best = np.stack([of_angle(0), of_angle(1)], axis=-1)
+    return np.asarray(np.divide(1.0, best, out=np.full(best.shape, np.inf), where=best > 0))
+
+
+def smallest_excess(communication: FloatArray, sensing: FloatArray, limit: FloatArray) -> FloatArray:
+    """Return the smallest ratio of CRLB to limit, the worse angle counting, that full power can reach.
+
+    Parameters
+    ----------
+    communication, sensing, limit : ndarray
+        As in :func:`largest_communication_share`.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Above 1 exactly where no split of the power meets both limits.
+    """
+    shape = np.broadcast_shapes(communication.shape[:-2], sensing.shape[:-2], limit.shape[:-1])
+    required = np.broadcast_to(1 / limit, (*shape, 2))
+
+    def value_and_slope(share: FloatArray) -> tuple[FloatArray, FloatArray]:
+        information, slope = _at_full_power(communication, sensing, share)
+        ratio = np.divide(information, required, out=np.full((*shape, 2), np.inf), where=required > 0)
+        worst = np.argmin(ratio, axis=-1)[..., None]
+        return (
+            np.take_along_axis(ratio, worst, axis=-1)[..., 0],
+            np.take_along_axis(np.broadcast_to(slope, (*shape, 2)), worst, axis=-1)[..., 0],
+        )
+
+    best = _concave_maximum(value_and_slope, shape)
+    return np.asarray(np.divide(1.0, best, out=np.full(best.shape, np.inf), where=best > 0))

@@ -1,0 +1,56 @@
+"""Metrics: what is read from a problem and its allocation, with a unit and a direction."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import attrs
+
+from .allocator import Allocation
+from .array import FloatArray
+from .part import Part
+from .problem import PowerAllocationProblem
+
+
+@attrs.frozen(kw_only=True)
+class Quantity:
+    """One number, or one per user, that a metric reports.
+
+    Parameters
+    ----------
+    name : str
+        Its key in records and its variable in the data set.
+    unit : str
+        Its unit; empty for a pure number.
+    better : {"higher", "lower", "neither"}
+        Its direction.
+    per_user : bool
+        Whether it has a trailing axis over the users.
+    description : str
+        A few words for labels and legends.
+    """
+
+    name: str
+    unit: str = ""
+    better: Literal["higher", "lower", "neither"] = "neither"
+    per_user: bool = False
+    description: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Metric(Part):
+    """Contract of a metric.
+
+    Attributes
+    ----------
+    quantities : tuple of Quantity
+        Class attribute: what it reports.
+    """
+
+    quantities: ClassVar[tuple[Quantity, ...]] = ()
+
+    @abstractmethod
+    def evaluate(self, problem: PowerAllocationProblem, allocation: Allocation) -> Mapping[str, FloatArray]:
+        """Return an array for the name of each quantity; shape (...), or (..., K) per user."""

@@ -1,0 +1,59 @@
+"""What every interchangeable part has in common."""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC
+from typing import ClassVar
+
+import attrs
+
+from .validators import optional, text
+
+
+@attrs.frozen(kw_only=True)
+class Part(ABC):  # noqa: B024 - each kind of part has abstract methods of its own
+    """A part that plugins provide: an array, channel, precoder, metric or allocator.
+
+    A part is a frozen attrs class whose fields are its options and, in a scenario file, its keys.
+
+    Attributes
+    ----------
+    name : str
+        Class attribute: the name by which scenarios find the part.
+    """
+
+    name: ClassVar[str] = ""
+
+    @classmethod
+    def summary(cls) -> str:
+        """Return the first line of the part's docstring."""
+        lines = (inspect.getdoc(cls) or "").splitlines()
+        return lines[0] if lines else ""
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Return why the part cannot work here and what to install, or None when it can work.
+
+        A part with an optional dependency overrides this with a probe that uses the dependency for its
+        purpose: that a module can be imported does not show that it works.
+        """
+        return None
+
+
+@attrs.frozen(kw_only=True)
+class LabelledPart(Part):
+    """A part that may stand several times in one comparison, told apart by its label.
+
+    Parameters
+    ----------
+    label : str, optional
+        Name of the part in results; the part's own name when left out.
+    """
+
+    label: str | None = attrs.field(default=None, validator=optional(text))
+
+    @property
+    def title(self) -> str:
+        """The label, or the name of a part without one."""
+        return self.label or self.name

@@ -1,0 +1,350 @@
+"""The plugin host: it finds plugins, checks what they offer and names every part with its provider."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import sys
+import warnings
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from os import PathLike
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import attrs
+import pluggy
+
+from . import hookspecs
+from .allocator import Allocator
+from .array import Array
+from .channel import Channel
+from .errors import InputError, PluginError, shown, suggestion
+from .metric import Metric
+from .part import Part
+from .precoder import Precoder
+
+ENTRY_POINT_GROUP = "isacfw"
+
+KINDS: dict[str, type[Part]] = {
+    "array": Array,
+    "channel": Channel,
+    "precoder": Precoder,
+    "metric": Metric,
+    "allocator": Allocator,
+}
+
+BUILT_INS = (
+    "isacfw_plugins.arrays.upa",
+    "isacfw_plugins.arrays.ula",
+    "isacfw_plugins.channels.rayleigh",
+    "isacfw_plugins.precoders.mrt",
+    "isacfw_plugins.precoders.zf",
+    "isacfw_plugins.metrics.sum_rate",
+    "isacfw_plugins.metrics.user_rates",
+    "isacfw_plugins.metrics.crlb",
+    "isacfw_plugins.metrics.powers",
+    "isacfw_plugins.allocators.exact",
+    "isacfw_plugins.allocators.sca",
+    "isacfw_plugins.allocators.ipopt",
+    "isacfw_plugins.allocators.equal_com",
+    "isacfw_plugins.allocators.equal_cs",
+    "isacfw_plugins.scenarios.nguyen2025",
+)
+
+ScenarioSource = PathLike[str] | Mapping[str, Any]
+
+
+@attrs.frozen(kw_only=True)
+class PartInfo:
+    """A part as the host knows it.
+
+    Parameters
+    ----------
+    kind : {"array", "channel", "precoder", "metric", "allocator"}
+        Which contract it fulfils.
+    name : str
+        Its own name.
+    cls : type
+        Its class.
+    provider, version : str
+        Distribution, module or file that brought it, and that one's version (empty for a file).
+    """
+
+    kind: str
+    name: str
+    cls: type[Part]
+    provider: str
+    version: str
+
+    @property
+    def qualified_name(self) -> str:
+        """``provider:name``, which no two parts of a kind share."""
+        return f"{self.provider}:{self.name}"
+
+
+@attrs.frozen(kw_only=True)
+class _Plugin:
+    module: Any
+    provider: str
+    version: str
+
+
+class PluginHost:
+    """All parts and named scenarios of a set of plugins; it does not change once made.
+
+    Parameters
+    ----------
+    plugins : iterable of str, path or module
+        Plugins asked for beside the built-in and the installed ones: a path that ends in ``.py``, the dotted
+        name of a module, or any object with hook implementations.
+    base : path, optional
+        Folder that relative paths are relative to; the working directory by default.
+    discover : bool
+        Whether to load installed distributions with the entry-point group ``isacfw``.
+
+    Attributes
+    ----------
+    problems : list of str
+        One line for each discovered plugin that could not be loaded. The host goes on without it.
+
+    Raises
+    ------
+    PluginError
+        If a plugin that was asked for cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        plugins: Iterable[str | PathLike[str] | ModuleType | type] = (),
+        *,
+        base: Path | None = None,
+        discover: bool = True,
+    ) -> None:
+        self.problems: list[str] = []
+        self._parts: list[PartInfo] = []
+        self._scenarios: dict[str, tuple[str, ScenarioSource]] = {}
+        self._manager = pluggy.PluginManager("isacfw")
+        self._manager.add_hookspecs(hookspecs)
+        version = importlib.metadata.version("isacfw")
+        for name in BUILT_INS:
+            self._add(_Plugin(module=importlib.import_module(name), provider="isacfw", version=version))
+        if discover:
+            self._discover()
+        for plugin in plugins:
+            self._add(_asked_for(plugin, base or Path.cwd()))
+
+    def _discover(self) -> None:
+        for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+            distribution = entry.dist
+            provider = distribution.name if distribution else entry.module.partition(".")[0]
+            version = distribution.version if distribution else ""
+            try:
+                self._add(_Plugin(module=_imported(entry.value, entry.load), provider=provider, version=version))
+            except PluginError as error:
+                self.problems.append(f"plugin {entry.name!r} of {provider} was left out: {error}")
+
+    def _add(self, plugin: _Plugin) -> None:
+        if self._manager.is_registered(plugin.module):
+            return
+        source = getattr(plugin.module, "__name__", repr(plugin.module))
+        _check_hooks(plugin.module, source)
+        try:
+            self._manager.register(plugin.module)
+        except (pluggy.PluginValidationError, ValueError) as error:
+            raise PluginError(f"plugin {source} cannot be registered: {_one_line(error)}") from error
+        try:
+            parts = [part for kind in KINDS for part in self._offered(kind, plugin, source)]
+            scenarios = self._offered_scenarios(plugin, source)
+        except PluginError:
+            self._manager.unregister(plugin.module)
+            raise
+        self._parts.extend(parts)
+        self._scenarios.update(scenarios)
+
+    def _call(self, hook: str, plugin: _Plugin, source: str) -> Any:
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            if implementation.plugin is plugin.module:
+                try:
+                    return implementation.function()
+                except Exception as error:
+                    raise PluginError(
+                        f"{hook} of plugin {source} raised {type(error).__name__}: {_one_line(error)}"
+                    ) from error
+        return ()
+
+    def _offered(self, kind: str, plugin: _Plugin, source: str) -> list[PartInfo]:
+        offered = self._call(f"register_{kind}s", plugin, source)
+        if not isinstance(offered, (list, tuple, set, frozenset)):
+            raise PluginError(
+                f"register_{kind}s of plugin {source} must return a list of classes, got {shown(offered)}"
+            )
+        taken = {part.name for part in self._parts if (part.kind, part.provider) == (kind, plugin.provider)}
+        infos = []
+        for cls in offered:
+            _check_part(kind, cls, f"register_{kind}s of plugin {source}")
+            if cls.name in taken:
+                raise PluginError(f"plugin {source} offers {kind} {cls.name!r} twice")
+            taken.add(cls.name)
+            infos.append(
+                PartInfo(kind=kind, name=cls.name, cls=cls, provider=plugin.provider, version=plugin.version)
+            )
+        return infos
+
+    def _offered_scenarios(self, plugin: _Plugin, source: str) -> dict[str, tuple[str, ScenarioSource]]:
+        offered = self._call("register_scenarios", plugin, source)
+        if not offered:
+            return {}
+        if not isinstance(offered, Mapping):
+            raise PluginError(
+                f"register_scenarios of plugin {source} must return a mapping, got {shown(offered)}"
+            )
+        for name in offered:
+            if name in self._scenarios:
+                raise PluginError(f"plugin {source} offers scenario {name!r}, which exists already")
+        return {name: (plugin.provider, value) for name, value in offered.items()}
+
+    def parts(self, kind: str | None = None) -> list[PartInfo]:
+        """Return the parts of one kind, or of all, in the order in which they were found."""
+        return [part for part in self._parts if kind is None or part.kind == kind]
+
+    def find(self, kind: str, name: str) -> PartInfo:
+        """Return the part with a name or a qualified name ``provider:name``.
+
+        Raises
+        ------
+        InputError
+            If there is none, or a bare name that two providers offer.
+        """
+        known = self.parts(kind)
+        found = [part for part in known if name in (part.name, part.qualified_name)]
+        if not found:
+            hint = suggestion(name, {part.name for part in known})
+            raise InputError("", f"must name a known {kind}, got {name!r}{hint}")
+        if len(found) > 1:
+            qualified = " or ".join(repr(part.qualified_name) for part in found)
+            raise InputError("", f"must name one {kind}, got {name!r}, which stands for {qualified}")
+        return found[0]
+
+    def name_of(self, part: Part) -> str:
+        """Return the shortest name under which :meth:`find` finds the class of a part."""
+        kind = next(kind for kind, base in KINDS.items() if isinstance(part, base))
+        same = [info for info in self.parts(kind) if info.name == part.name]
+        own = [info for info in same if info.cls is type(part)]
+        return own[0].qualified_name if own and len(same) > 1 else part.name
+
+    @property
+    def scenarios(self) -> dict[str, ScenarioSource]:
+        """Named scenarios: path of a TOML file, or its content."""
+        return {name: value for name, (_, value) in self._scenarios.items()}
+
+    def scenario_provider(self, name: str) -> str:
+        """Return who provides a named scenario."""
+        return self._scenarios[name][0]
+
+    def scenario_summary(self, name: str) -> str:
+        """Return in a line where a named scenario comes from."""
+        source = self._scenarios[name][1]
+        return "a mapping" if isinstance(source, Mapping) else Path(source).name
+
+    def observe(self, hook: str, **arguments: Any) -> None:
+        """Call an observer hook of every plugin; one that raises becomes a warning."""
+        for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            try:
+                implementation.function(*(arguments[name] for name in implementation.argnames))
+            except Exception as error:
+                warnings.warn(
+                    f"{hook} of plugin {implementation.plugin_name} raised"
+                    f" {type(error).__name__}: {_one_line(error)}",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+
+
+@lru_cache(maxsize=1)
+def default_host() -> PluginHost:
+    """Return the host of the built-in and the installed plugins, made once."""
+    return PluginHost()
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or "no message"
+
+
+def _imported(source: str, load: Any) -> Any:
+    try:
+        return load()
+    except Exception as error:
+        line = next(
+            (f" (line {frame.lineno})" for frame in reversed(inspect.trace()) if frame.filename == source), ""
+        )
+        raise PluginError(f"plugin {source} raised {type(error).__name__}{line}: {_one_line(error)}") from error
+
+
+def _asked_for(plugin: str | PathLike[str] | ModuleType | type, base: Path) -> _Plugin:
+    if isinstance(plugin, PathLike) or (isinstance(plugin, str) and plugin.endswith(".py")):
+        path = (base / Path(plugin)).resolve()
+        return _Plugin(module=_from_file(path), provider=path.stem, version="")
+    if not isinstance(plugin, str):
+        name = getattr(plugin, "__name__", type(plugin).__name__)
+        return _Plugin(module=plugin, provider=name, version=str(getattr(plugin, "__version__", "")))
+    module = _imported(plugin, lambda: importlib.import_module(plugin))
+    top = plugin.partition(".")[0]
+    owners = importlib.metadata.packages_distributions().get(top, [])
+    version = importlib.metadata.version(owners[0]) if owners else str(getattr(module, "__version__", ""))
+    return _Plugin(module=module, provider=owners[0] if owners else top, version=version)
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise PluginError(f"plugin {path} must be a Python file, got a path with no file")
+    # Named after its path, so that objects of its classes can be pickled and two files never mix.
+    digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    name = f"isacfw_plugin_{path.stem}_{digest}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"plugin {path} must be a Python file, got one that Python cannot load")
+    load = spec.loader.exec_module
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        _imported(str(path), lambda: load(module))
+    except PluginError:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _check_hooks(module: Any, source: str) -> None:
+    """Refuse a plugin without hooks, or with a hook that does not exist."""
+    known = {name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "isacfw_spec")}
+    marked = [name for name in dir(module) if hasattr(getattr(module, name, None), "isacfw_impl")]
+    for name in marked:
+        if name not in known:
+            raise PluginError(f"plugin {source} implements unknown hook {name!r}{suggestion(name, known)}")
+    if not marked:
+        raise PluginError(f"plugin {source} implements no hook; mark its functions with @isacfw.hookimpl")
+
+
+def _check_part(kind: str, cls: Any, source: str) -> None:
+    base = KINDS[kind]
+    if not inspect.isclass(cls) or not issubclass(cls, base):
+        raise PluginError(f"{source} must return subclasses of isacfw.{base.__name__}, got {shown(cls)}")
+    if inspect.isabstract(cls):
+        missing = ", ".join(sorted(cls.__abstractmethods__))
+        raise PluginError(f"{source} must return complete classes, got {cls.__name__} without {missing}")
+    if "__attrs_attrs__" not in vars(cls):
+        raise PluginError(
+            f"{source} must return attrs classes, got {cls.__name__} without @attrs.frozen(kw_only=True)"
+        )
+    if not isinstance(cls.name, str) or not cls.name or set(cls.name) & set(": \t\n"):
+        raise PluginError(
+            f"{source} must return classes with a name without spaces and colons,"
+            f" got {cls.__name__} with name {cls.name!r}"
+        )

@@ -1,0 +1,293 @@
+"""What a person reads of a comparison: the table, and the files of a folder."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .array import FloatArray
+from .errors import InputError
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+    from rich.console import RenderableType
+    from rich.table import Table
+    from rich.text import Text
+
+    from .comparison import Comparison
+
+CONFIDENCE = 0.95
+TIE = 1e-6
+
+
+def mean_and_interval(values: FloatArray) -> tuple[float, float]:
+    """Return the mean of a sample and the half-width of its 95 % interval (Student's t); NaN where undefined.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        A sample, NaN for a missing value.
+    """
+    from scipy.special import stdtrit
+
+    sample = values[np.isfinite(values)]
+    if len(sample) == 0:
+        return np.nan, np.nan
+    if len(sample) == 1:
+        return float(sample[0]), np.nan
+    quantile = stdtrit(len(sample) - 1, (1 + CONFIDENCE) / 2)
+    return float(sample.mean()), float(quantile * sample.std(ddof=1) / np.sqrt(len(sample)))
+
+
+def sweep_of(dataset: xarray.Dataset) -> list[str]:
+    """Return the swept paths, in their order."""
+    return [str(name) for name in dataset["status"].dims if name not in ("precoder", "allocator", "drop")]
+
+
+def _cells(dataset: xarray.Dataset) -> Iterator[tuple[dict[str, Any], xarray.Dataset]]:
+    """Yield each sweep point and precoder with its data over allocators and drops."""
+    names = [*sweep_of(dataset), "precoder"]
+    for positions in itertools.product(*(range(dataset.sizes[name]) for name in names)):
+        cell = dataset.isel(dict(zip(names, positions, strict=True)))
+        yield {name: cell[name].item() for name in names}, cell
+
+
+def _mean(values: FloatArray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else np.nan
+
+
+def _standing(rates: FloatArray, feasible: Any) -> tuple[FloatArray, Any]:
+    """Return each allocator's mean distance to the best feasible rate of each drop, and which are the best.
+
+    An allocator can be the best only if it answers, within the limits, every drop that anyone does.
+    """
+    within = np.where(feasible, rates, -np.inf)
+    best = within.max(axis=0)
+    solvable = np.isfinite(best)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        distance = np.where(solvable & (best > 0), rates / best - 1, np.nan)
+    distances = np.array([_mean(row) for row in distance])
+    complete = feasible[:, solvable].all(axis=1) & solvable.any()
+    means = np.array([_mean(row[solvable]) for row in rates])
+    top = max(means[complete], default=np.nan)
+    return distances, complete & (means >= top * (1 - TIE))
+
+
+def summary(dataset: xarray.Dataset) -> pandas.DataFrame:
+    """Return the table of :meth:`isacfw.Comparison.table`."""
+    import pandas
+
+    rows = []
+    for place, cell in _cells(dataset):
+        rates, feasible = cell["sum_rate"].to_numpy(), cell["feasible"].to_numpy()
+        distances, best = _standing(rates, feasible)
+        for number, allocator in enumerate(cell["allocator"].to_numpy()):
+            mean, half_width = mean_and_interval(rates[number])
+            own = cell.isel(allocator=number)
+            counts = Counter(str(status) for status in own["status"].to_numpy())
+            messages = [str(message) for message in own["message"].to_numpy() if message]
+            rows.append(
+                {
+                    **place,
+                    "allocator": str(allocator),
+                    "sum_rate": mean,
+                    "sum_rate_ci95": half_width,
+                    "distance_to_best_percent": 100 * distances[number],
+                    "best": bool(best[number]),
+                    "crlb_azimuth_db": _mean(own["crlb_azimuth_db"].to_numpy()),
+                    "crlb_azimuth_limit_db": float(own["crlb_azimuth_limit_db"]),
+                    "crlb_elevation_db": _mean(own["crlb_elevation_db"].to_numpy()),
+                    "crlb_elevation_limit_db": float(own["crlb_elevation_limit_db"]),
+                    "drops": len(rates[number]),
+                    "answered": int(np.isfinite(rates[number]).sum()),
+                    "within_limits": int(feasible[number].sum()),
+                    "status": ", ".join(
+                        f"{status} {count}" if len(counts) > 1 else status for status, count in counts.items()
+                    ),
+                    "seconds_median": float(np.median(own["seconds"].to_numpy())),
+                    "message": messages[0] if messages else "",
+                }
+            )
+    frame = pandas.DataFrame(rows)
+    return frame.set_index([*sweep_of(dataset), "precoder", "allocator"])
+
+
+def duration(seconds: float) -> str:
+    """Return a time as a person says it: ``"12 µs"``, ``"3.4 ms"``, ``"2.1 s"``."""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= scale:
+            return f"{seconds / scale:.3g} {unit}"
+    return "-" if seconds == 0 else f"{seconds * 1e9:.3g} ns"
+
+
+def _percent(distance: float) -> str:
+    if not np.isfinite(distance):
+        return "-"
+    return f"{distance:+.3f}" if abs(distance) >= 0.0005 else "0.000"
+
+
+def _limit(row: Any, angle: str) -> Text:
+    from rich.text import Text
+
+    value, limit = row[f"crlb_{angle}_db"], row[f"crlb_{angle}_limit_db"]
+    if not np.isfinite(value):
+        return Text("-")
+    return Text(f"{value:.2f}", style="red" if value > limit + 1e-5 else "")
+
+
+def _headings(frame: Any) -> list[str]:
+    headings = []
+    for angle in ("azimuth", "elevation"):
+        limits = frame[f"crlb_{angle}_limit_db"].unique()
+        shown = f"\nlimit {limits[0]:g}" if len(limits) == 1 and np.isfinite(limits[0]) else ""
+        headings.append(f"CRLB {angle}\ndB{shown}")
+    return headings
+
+
+def _table(place: dict[str, Any], frame: Any) -> Table:
+    """Return the table of one sweep point: its precoders, one below the other."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    title = ", ".join(f"{path} = {value}" for path, value in place.items())
+    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    table.add_column("", style="bold", no_wrap=True)
+    table.add_column("allocator", no_wrap=True, overflow="fold")
+    table.add_column("sum rate\nbit/s/Hz", justify="right", no_wrap=True)
+    table.add_column("to best\n%", justify="right", no_wrap=True)
+    for heading in _headings(frame):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("within\nlimits", justify="right", no_wrap=True)
+    table.add_column("status", overflow="fold")
+    table.add_column("median\ntime", justify="right", no_wrap=True)
+    previous = None
+    for (*_, precoder, allocator), row in frame.iterrows():
+        if previous not in (None, precoder):
+            table.add_section()
+        answered = row["answered"] > 0
+        interval = f" ± {row['sum_rate_ci95']:.2f}" if np.isfinite(row["sum_rate_ci95"]) else ""
+        distance = row["distance_to_best_percent"]
+        broken = row["within_limits"] < row["answered"]
+        table.add_row(
+            str(precoder) if precoder != previous else "",
+            Text(f"{allocator} ★" if row["best"] else str(allocator), style="green" if row["best"] else ""),
+            f"{row['sum_rate']:.4f}{interval}" if answered else "-",
+            _percent(distance) if answered else "-",
+            _limit(row, "azimuth"),
+            _limit(row, "elevation"),
+            Text(f"{row['within_limits']}/{row['drops']}", style="red" if broken else ""),
+            Text(row["status"], style="red" if "failed" in row["status"] else ""),
+            duration(row["seconds_median"]),
+        )
+        previous = precoder
+    return table
+
+
+def _notes(frame: Any) -> Iterator[str]:
+    """Yield sentences below the tables: the legend, who broke a limit, and what the statuses do not say."""
+    if frame["best"].any():
+        yield "★ highest mean sum rate of its precoder within the limits (all within 1e-6 of it)"
+    if (frame["drops"] > 1).any():
+        yield "± half-width of the 95 % interval of the mean over drops (Student's t)"
+    names = list(frame.index.names)
+    broken = frame[frame["within_limits"] < frame["answered"]].reset_index()
+    for (precoder, allocator), group in broken.groupby(["precoder", "allocator"], sort=False):
+        count = int((group["answered"] - group["within_limits"]).sum())
+        where = f" at {len(group)} sweep points" if len(names) > 2 else ""
+        yield f"{allocator} on {precoder} broke a limit in {count} of {int(group['drops'].sum())} drops{where}"
+    silent = frame[(frame["answered"] < frame["drops"]) & (frame["message"] != "")].reset_index()
+    for (precoder, message), group in silent.groupby(["precoder", "message"], sort=False):
+        who = ", ".join(dict.fromkeys(group["allocator"]))
+        yield f"{who} on {precoder}: {message}"
+
+
+def _renderables(dataset: xarray.Dataset) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    frame = summary(dataset)
+    drops = dataset.sizes["drop"]
+    yield Text(f"{dataset.attrs['title']}: {drops} drop{'s' * (drops > 1)}, seed {dataset.attrs['seed']}", "bold")
+    sweep = sweep_of(dataset)
+    groups = frame.groupby(level=sweep, sort=False) if sweep else [((), frame)]
+    for values, group in groups:
+        place = dict(zip(sweep, values if isinstance(values, tuple) else (values,), strict=True))
+        yield _table(place, group)
+    for note in _notes(frame):
+        yield Text(note)
+
+
+def rendered(dataset: xarray.Dataset, *, html: bool = False, colour: bool = False, width: int = 118) -> str:
+    """Return the tables as text, with colours for a terminal or as HTML on request."""
+    from rich.console import Console
+
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        record=html,
+        force_terminal=colour,
+        color_system="standard" if colour else None,
+    )
+    for item in _renderables(dataset):
+        console.print(item, highlight=False)
+    if html:
+        return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def writable(folder: Path) -> None:
+    """Make a folder, with its parents.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made or written to.
+    """
+    probe = folder / ".isacfw-probe"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError("the output folder", f"must be writable, got {str(folder)!r}: {reason}") from None
+
+
+def save(comparison: Comparison, folder: Path) -> list[Path]:
+    """Write the files of :meth:`isacfw.Comparison.save`."""
+    writable(folder)
+    files = [folder / name for name in ("results.nc", "results.csv", "scenario.toml")]
+    try:
+        comparison.dataset.to_netcdf(files[0], engine="h5netcdf")
+        _write_csv(comparison, files[1])
+        files[2].write_text(comparison.dataset.attrs["scenario"], encoding="utf-8")
+        for name, figure in comparison.plot().items():
+            for suffix in ("png", "pdf"):
+                files.append(folder / f"{name}.{suffix}")
+                figure.savefig(files[-1], dpi=200)
+    except OSError as error:
+        raise InputError("the output folder", f"must be writable, got {str(folder)!r}: {error}") from None
+    return files
+
+
+def _write_csv(comparison: Comparison, path: Path) -> None:
+    """Write the records, a list in a cell as JSON."""
+    records = comparison.records()
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(records[0]))
+        writer.writeheader()
+        for record in records:
+            writer.writerow(
+                {key: json.dumps(value) if isinstance(value, list) else value for key, value in record.items()}
+            )

@@ -1,0 +1,260 @@
+"""A scenario: who is where, what is asked, and which parts answer."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .allocator import Allocator
+from .array import Array
+from .channel import Channel, ChannelStatistics, drop_generators
+from .errors import InputError, shown, suggestion
+from .fisher import fisher_information
+from .metric import Metric
+from .part import LabelledPart, Part
+from .precoder import Precoder
+from .problem import PowerAllocationProblem
+from .target import Sensing, Target
+from .validators import Validator, each, instance_of, integer, number, real, text
+
+_NOT_SWEPT = ("name", "drops", "precoders", "allocators", "metrics", "plugins", "sweep")
+
+
+def _sequence(value: Any) -> Any:
+    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def _sweep(value: Any) -> Any:
+    return {path: _sequence(values) for path, values in value.items()} if isinstance(value, Mapping) else value
+
+
+def _options(part: LabelledPart) -> str:
+    """Return the options of a part that differ from their defaults, as ``key=value, ...``."""
+    return ", ".join(
+        f"{field.name}={getattr(part, field.name)}"
+        for field in attrs.fields(type(part))
+        if field.name != "label" and getattr(part, field.name) != field.default
+    )
+
+
+def labelled(parts: Sequence[LabelledPart]) -> dict[str, LabelledPart]:
+    """Return parts by title; a part whose kind stands twice without label is told apart by its options.
+
+    Raises
+    ------
+    InputError
+        If two parts cannot be told apart; its key is the position, ``"[1]"``.
+    """
+    count = Counter(part.title for part in parts)
+    found: dict[str, LabelledPart] = {}
+    for position, part in enumerate(parts):
+        title = part.title
+        if count[title] > 1 and part.label is None and (options := _options(part)):
+            title = f"{title}({options})"
+        if title in found:
+            raise InputError(f"[{position}]", f"must have a label of its own, got {title!r} a second time")
+        found[title] = part
+    return found
+
+
+def _parts(base: type[Part], noun: str) -> Validator:
+    members = each(instance_of(base, noun), or_none=base is Metric)
+
+    def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        members(instance, attribute, value)
+        if issubclass(base, LabelledPart):
+            try:
+                labelled(value)
+            except InputError as error:
+                raise error.within(attribute.name) from None
+
+    return validate
+
+
+@attrs.frozen(kw_only=True)
+class Scenario:
+    """Everything that determines a comparison.
+
+    Parameters
+    ----------
+    snr_db : float
+        Transmit power :math:`P_t` relative to the noise, in dB.
+    transmit_array, receive_array : Array
+        The two arrays of the base station, independent of each other.
+    target : Target
+        The sensed target.
+    sensing : Sensing
+        CRLB limits, frame length and beam.
+    channel : Channel
+        Where users are and how well their channels are known.
+    precoders : sequence of Precoder
+        Compared with every allocator.
+    allocators : sequence of Allocator
+        Compared with each other.
+    metrics : sequence of Metric
+        Evaluated beside the built-in ones.
+    name : str
+        For titles and files.
+    seed : int
+        Determines all random drops.
+    drops : int
+        Number of random drops.
+    plugins : sequence of str
+        Files and modules whose parts the scenario uses.
+    sweep : mapping of str to sequence
+        Dotted paths (``"snr_db"``, ``"sensing.crlb_limit_db"``) to the values they take; a comparison runs
+        over the Cartesian product.
+
+    Raises
+    ------
+    InputError
+        If a value is out of range, or values contradict each other.
+    """
+
+    name: str = attrs.field(default="scenario", validator=text)
+    seed: int = attrs.field(default=0, validator=integer(at_least=0))
+    drops: int = attrs.field(default=1, validator=integer(at_least=1))
+    snr_db: float = attrs.field(converter=real, validator=number(at_least=-300, at_most=300))
+    precoders: tuple[Precoder, ...] = attrs.field(converter=_sequence, validator=_parts(Precoder, "a precoder"))
+    allocators: tuple[Allocator, ...] = attrs.field(
+        converter=_sequence, validator=_parts(Allocator, "an allocator")
+    )
+    metrics: tuple[Metric, ...] = attrs.field(
+        default=(), converter=_sequence, validator=_parts(Metric, "a metric")
+    )
+    plugins: tuple[str, ...] = attrs.field(default=(), converter=_sequence, validator=each(text, or_none=True))
+    transmit_array: Array = attrs.field(validator=instance_of(Array, "an array"))
+    receive_array: Array = attrs.field(validator=instance_of(Array, "an array"))
+    target: Target = attrs.field(validator=instance_of(Target, "a target"))
+    sensing: Sensing = attrs.field(factory=Sensing, validator=instance_of(Sensing, "a Sensing object"))
+    channel: Channel = attrs.field(validator=instance_of(Channel, "a channel"))
+    sweep: dict[str, tuple[Any, ...]] = attrs.field(
+        factory=dict, converter=_sweep, validator=instance_of(dict, "a table of lists")
+    )
+
+    def __attrs_post_init__(self) -> None:
+        for path, values in self.sweep.items():
+            if not isinstance(values, tuple) or not values:
+                raise InputError(f"sweep.{path}", f"must be a list that is not empty, got {shown(values)}")
+            for value in values:
+                self.with_value(path, value)
+
+    def with_value(self, path: str, value: Any) -> Scenario:
+        """Return the scenario with another value at a dotted path, and without a sweep.
+
+        Raises
+        ------
+        InputError
+            If there is no such path, or the value cannot stand there.
+        """
+        keys = path.split(".")
+        if keys[0] in _NOT_SWEPT:
+            raise InputError(f"sweep.{path}", f"must not be swept, got {shown(value)}")
+        plain = attrs.evolve(self, sweep={}) if self.sweep else self
+        try:
+            changed = _replaced(plain, keys, value)
+        except InputError as error:
+            raise error.within("sweep") from None
+        assert isinstance(changed, Scenario)
+        return changed
+
+    def points(self) -> Iterator[tuple[dict[str, Any], Scenario]]:
+        """Yield each point of the sweep: the values that determine it, and its scenario."""
+        for values in itertools.product(*self.sweep.values()):
+            coordinates = dict(zip(self.sweep, values, strict=True))
+            scenario = attrs.evolve(self, sweep={})
+            for path, value in coordinates.items():
+                scenario = scenario.with_value(path, value)
+            yield coordinates, scenario
+
+    def statistics(self, drops: Sequence[int] | None = None) -> ChannelStatistics:
+        """Return the channel statistics of the given drop numbers, all of them by default; (D, K)."""
+        numbers = range(self.drops) if drops is None else drops
+        return self.channel.statistics(drop_generators(self.seed, numbers))
+
+    def problem(self, precoder: Precoder, statistics: ChannelStatistics | None = None) -> PowerAllocationProblem:
+        r"""Return the power-allocation problem of each drop, at this point, for a precoder.
+
+        Parameters
+        ----------
+        precoder : Precoder
+            One of the scenario's or any other.
+        statistics : ChannelStatistics, optional
+            Those of some drops; of all of them by default.
+
+        Returns
+        -------
+        PowerAllocationProblem
+            With one batch axis, over the drops.
+
+        Raises
+        ------
+        IncompatibleError
+            If the precoder does not exist for these arrays and users.
+
+        Notes
+        -----
+        In shares of power, (20) has :math:`g_k = \lambda_k P_t / (N_t \xi_{bf,k})`, :math:`b_k = \beta_k P_t`
+        and :math:`c_k = \kappa_k P_t`, see :class:`~isacfw.precoder.LinkStatistics`.
+        """
+        channel = self.statistics() if statistics is None else statistics
+        antennas = self.transmit_array.n_elements
+        link = precoder.link_statistics(antennas, channel)
+        power = 10 ** (self.snr_db / 10)
+        communication, sensing = fisher_information(
+            transmit=self.transmit_array,
+            receive=self.receive_array,
+            target=self.target.direction,
+            beam=self.sensing.beam(self.target),
+            amplitude=self.target.amplitude,
+            frame_length=self.sensing.frame_length,
+        )
+        return PowerAllocationProblem(
+            gain=power * link.signal_gain / (antennas * link.weight_power),
+            sensing_interference=power * channel.beta,
+            common_interference=power * link.interference_gain,
+            prelog=np.array([channel.prelog]),
+            fisher_communication=power * communication[None],
+            fisher_sensing=power * sensing[None],
+            crlb_limit=self.sensing.crlb_limit[None],
+            power=np.array([power]),
+            weight_power=link.weight_power,
+            antennas=np.array([antennas]),
+        )
+
+    def to_toml(self) -> str:
+        """Return the scenario as a TOML file that reads back as the same scenario."""
+        from .config import to_toml
+
+        return to_toml(self)
+
+
+def _replaced(part: Any, keys: list[str], value: Any) -> Any:
+    """Return an attrs object with another value at a path of field names."""
+    key, *rest = keys
+    known = [field.name for field in attrs.fields(type(part))] if attrs.has(type(part)) else []
+    if key not in known:
+        raise InputError(key, f"must be a key of the scenario{suggestion(key, known)}")
+    current = getattr(part, key)
+    try:
+        if rest:
+            return attrs.evolve(part, **{key: _below(current, rest, value, key)})
+        if attrs.has(type(current)):
+            raise InputError(key, f"must lead to a value and not to a table, got {shown(value)}")
+        return attrs.evolve(part, **{key: _sequence(value)})
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(key, f"is not valid: {error}") from error
+
+
+def _below(part: Any, keys: list[str], value: Any, key: str) -> Any:
+    try:
+        return _replaced(part, keys, value)
+    except InputError as error:
+        raise error.within(key) from None

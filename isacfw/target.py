@@ -1,0 +1,119 @@
+"""The sensed target, and what is asked of sensing it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .array import Direction, FloatArray
+from .errors import InputError
+from .validators import integer, number, optional, real
+
+DEFAULT_REFLECTION_AMPLITUDE = 1 / 16
+
+_DECIBELS = optional(number(at_least=-300, at_most=300))
+_DEGREES = optional(number(at_least=-180, at_most=180))
+
+
+@attrs.frozen(kw_only=True)
+class Target:
+    r"""A point target: its direction and how strongly it reflects.
+
+    Parameters
+    ----------
+    azimuth_deg, elevation_deg : float
+        Direction in degrees, see :class:`~isacfw.array.Direction`.
+    reflection_amplitude : float, optional
+        :math:`|\alpha|` of the echo model (8), relative to unit noise. The default is 1/16.
+    distance_m, reference_distance_m : float, optional
+        In place of `reflection_amplitude`: :math:`|\alpha| = (d_0 / d)^2`, the round trip over the distance
+        :math:`d` relative to :math:`d_0` (100 m by default).
+
+    Notes
+    -----
+    The paper does not state :math:`|\alpha|`; its Figs. 3, 6 and 7 together admit 0.053 to 0.094, and 1/16
+    is the value of a target at 400 m relative to 100 m.
+    """
+
+    azimuth_deg: float = attrs.field(converter=real)
+    elevation_deg: float = attrs.field(converter=real)
+    reflection_amplitude: float | None = attrs.field(
+        default=None, converter=real, validator=optional(number(above=0))
+    )
+    distance_m: float | None = attrs.field(default=None, converter=real, validator=optional(number(above=0)))
+    reference_distance_m: float | None = attrs.field(
+        default=None, converter=real, validator=optional(number(above=0))
+    )
+
+    def __attrs_post_init__(self) -> None:
+        Direction(azimuth_deg=self.azimuth_deg, elevation_deg=self.elevation_deg)
+        distances: dict[str, Any] = {
+            "distance_m": self.distance_m,
+            "reference_distance_m": self.reference_distance_m,
+        }
+        given = [key for key, value in distances.items() if value is not None]
+        if self.reflection_amplitude is not None and given:
+            raise InputError(
+                "reflection_amplitude",
+                f"must not stand beside {given[0]}, got both; the distance determines the amplitude",
+            )
+        if given == ["reference_distance_m"]:
+            raise InputError("reference_distance_m", "must stand beside distance_m, got it alone")
+
+    @property
+    def direction(self) -> Direction:
+        """Where the target is."""
+        return Direction(azimuth_deg=self.azimuth_deg, elevation_deg=self.elevation_deg)
+
+    @property
+    def amplitude(self) -> float:
+        r"""The reflection amplitude :math:`|\alpha|`, given or from the distance."""
+        if self.distance_m is not None:
+            return ((self.reference_distance_m or 100.0) / self.distance_m) ** 2
+        return self.reflection_amplitude or DEFAULT_REFLECTION_AMPLITUDE
+
+
+@attrs.frozen(kw_only=True)
+class Sensing:
+    r"""What is asked of sensing, and where its beam points.
+
+    Parameters
+    ----------
+    frame_length : int
+        Number L of symbols in a frame.
+    crlb_limit_db : float, optional
+        Largest CRLB of both angles in dB, :math:`10 \log_{10}` of rad².
+    azimuth_crlb_limit_db, elevation_crlb_limit_db : float, optional
+        In its place, a limit per angle; one that is left out is no limit.
+    beam_azimuth_deg, beam_elevation_deg : float, optional
+        Direction of the sensing beam in degrees; the target's by default.
+    """
+
+    frame_length: int = attrs.field(default=30, validator=integer(at_least=1))
+    crlb_limit_db: float | None = attrs.field(default=None, converter=real, validator=_DECIBELS)
+    azimuth_crlb_limit_db: float | None = attrs.field(default=None, converter=real, validator=_DECIBELS)
+    elevation_crlb_limit_db: float | None = attrs.field(default=None, converter=real, validator=_DECIBELS)
+    beam_azimuth_deg: float | None = attrs.field(default=None, converter=real, validator=_DEGREES)
+    beam_elevation_deg: float | None = attrs.field(default=None, converter=real, validator=_DEGREES)
+
+    def __attrs_post_init__(self) -> None:
+        for key in ("azimuth_crlb_limit_db", "elevation_crlb_limit_db"):
+            if self.crlb_limit_db is not None and getattr(self, key) is not None:
+                raise InputError(key, "must not stand beside crlb_limit_db, got both")
+
+    @property
+    def crlb_limit(self) -> FloatArray:
+        """Largest CRLB of azimuth and elevation in rad², infinite for no limit; shape (2,)."""
+        limits = [self.azimuth_crlb_limit_db, self.elevation_crlb_limit_db]
+        if self.crlb_limit_db is not None:
+            limits = [self.crlb_limit_db] * 2
+        return np.array([np.inf if limit is None else 10 ** (limit / 10) for limit in limits])
+
+    def beam(self, target: Target) -> Direction:
+        """Return where the sensing beam points for a target."""
+        return Direction(
+            azimuth_deg=target.azimuth_deg if self.beam_azimuth_deg is None else self.beam_azimuth_deg,
+            elevation_deg=(target.elevation_deg if self.beam_elevation_deg is None else self.beam_elevation_deg),
+        )

@@ -1,0 +1,42 @@
+"""EqualCom: the best split between communication and sensing, equal factors for the users."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+import attrs
+import numpy as np
+
+import isacfw
+from isacfw import PowerAllocationProblem, Shares, Status
+
+
+@final
+@attrs.frozen(kw_only=True)
+class EqualCom(isacfw.Allocator):
+    r"""Equal power factors for all users, and no more power for sensing than the limits ask.
+
+    Notes
+    -----
+    The paper's EqualCom: problem (54) with :math:`\gamma_1 = \dots = \gamma_K`. With f the largest share for
+    communication that meets the limits, :math:`x_k = f \xi_{bf,k} / \sum_j \xi_{bf,j}`.
+    """
+
+    name: ClassVar[str] = "equal_com"
+    vectorized: ClassVar[bool] = True
+
+    def solve(self, problem: PowerAllocationProblem) -> Shares:
+        """Return the shares of a batch."""
+        f = np.broadcast_to(problem.largest_communication_share, problem.batch_shape)
+        return Shares(
+            communication=f[..., None] * problem.equal_split,
+            sensing=1 - f,
+            status=np.where(np.isnan(f), Status.INFEASIBLE, Status.FEASIBLE).astype(object),
+            message=problem.infeasibility,
+        )
+
+
+@isacfw.hookimpl
+def register_allocators() -> list[type[isacfw.Allocator]]:
+    """Register EqualCom."""
+    return [EqualCom]

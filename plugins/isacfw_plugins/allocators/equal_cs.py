@@ -1,0 +1,37 @@
+"""EqualC&S: half the power for communication, half for sensing."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+import attrs
+import numpy as np
+
+import isacfw
+from isacfw import PowerAllocationProblem, Shares
+
+
+@final
+@attrs.frozen(kw_only=True)
+class EqualCS(isacfw.Allocator):
+    r"""Half of the power for sensing, half for users with equal power factors; it ignores the limits.
+
+    Notes
+    -----
+    The paper's EqualC&S, (23): :math:`q = 1/2`, :math:`x_k = \xi_{bf,k} / (2 \sum_j \xi_{bf,j})`.
+    """
+
+    name: ClassVar[str] = "equal_cs"
+    vectorized: ClassVar[bool] = True
+
+    def solve(self, problem: PowerAllocationProblem) -> Shares:
+        """Return the shares of a batch; whether they meet the limits is the framework's to say."""
+        shape = problem.batch_shape
+        x = np.broadcast_to(0.5 * problem.equal_split, (*shape, problem.users))
+        return Shares(communication=x, sensing=np.full(shape, 0.5))
+
+
+@isacfw.hookimpl
+def register_allocators() -> list[type[isacfw.Allocator]]:
+    """Register EqualC&S."""
+    return [EqualCS]

@@ -1,0 +1,253 @@
+"""Direct solution of the nonconvex problem: a Pyomo model solved by IPOPT."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, ClassVar, final
+
+import attrs
+import numpy as np
+
+import isacfw
+from isacfw import FloatArray, PowerAllocationProblem, Shares, Status
+from isacfw.validators import integer, number
+
+_SOLVED, _ACCEPTABLE, _INFEASIBLE, _ITERATIONS = 0, 1, 2, -1
+
+
+def build_model(users: int, *, aligned: bool, limited: tuple[bool, bool]) -> Any:
+    r"""Return problem (54) as a Pyomo model whose numbers are mutable parameters.
+
+    Parameters
+    ----------
+    users : int
+        Number of users K.
+    aligned : bool
+        Whether the Fisher information couples the angles with α.
+    limited : tuple of bool
+        Which of azimuth and elevation have a CRLB limit.
+
+    Returns
+    -------
+    pyomo.environ.ConcreteModel
+        Variables ``x`` (shares of the users), ``f`` (their sum), ``q`` (share of sensing) and, for a misaligned
+        beam, ``F`` (Fisher information of the angles, α eliminated). The CRLB limit of
+        an angle bounds its information :math:`E = 1 / CRLB` from below, which is the same and close to linear.
+    """
+    import pyomo.environ as pyo
+
+    model = pyo.ConcreteModel()
+    model.users = pyo.RangeSet(0, users - 1)
+    model.x = pyo.Var(model.users, bounds=(0, 1))
+    model.f, model.q = pyo.Var(bounds=(0, 1)), pyo.Var(bounds=(0, 1))
+    for name in ("g", "b", "c"):
+        setattr(model, name, pyo.Param(model.users, mutable=True, initialize=1.0))
+    model.rate = pyo.Objective(
+        expr=sum(
+            pyo.log(1 + model.g[k] * model.x[k] / (model.b[k] * model.q + model.c[k] * model.f + 1))
+            for k in model.users
+        ),
+        sense=pyo.maximize,
+    )
+    model.total = pyo.Constraint(expr=sum(model.x[k] for k in model.users) - model.f == 0)
+    model.power = pyo.Constraint(expr=model.f + model.q <= 1)
+    model.entries = pyo.Set(initialize=[(i, j) for i in range(4) for j in range(4)])
+    model.Jc = pyo.Param(model.entries, mutable=True, initialize=0.0)
+    model.Js = pyo.Param(model.entries, mutable=True, initialize=0.0)
+    model.required = pyo.Param([0, 1], mutable=True, initialize=0.0)
+    if not aligned:
+        model.F = pyo.Var([(0, 0), (0, 1), (1, 1)], initialize={(0, 0): 1.0, (0, 1): 0.0, (1, 1): 1.0})
+        model.schur = pyo.Constraint([(0, 0), (0, 1), (1, 1)], rule=_schur_complement)
+    information = _information(model, aligned)
+    model.crlb = pyo.Constraint(
+        [angle for angle in (0, 1) if limited[angle]],
+        rule=lambda model, angle: information[angle] >= model.required[angle],
+    )
+    return model
+
+
+def _entry(model: Any, i: int, j: int) -> Any:
+    return model.Jc[i, j] * model.f + model.Js[i, j] * model.q
+
+
+def _schur_complement(model: Any, i: int, j: int) -> Any:
+    """Return the equation of an entry of the angles' Fisher information with α eliminated."""
+    eliminated = _entry(model, i, 2) * _entry(model, j, 2) + _entry(model, i, 3) * _entry(model, j, 3)
+    return model.F[i, j] == _entry(model, i, j) - eliminated / _entry(model, 2, 2)
+
+
+def _information(model: Any, aligned: bool) -> tuple[Any, Any]:
+    """Return the information on each angle, the other one being unknown too."""
+    azimuth, elevation, cross = (
+        _entry(model, *index) if aligned else model.F[index] for index in ((0, 0), (1, 1), (0, 1))
+    )
+    return azimuth - cross**2 / elevation, elevation - cross**2 / azimuth
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Ipopt(isacfw.Allocator):
+    """The nonconvex problem as it stands, solved by IPOPT from one or several starting points.
+
+    Parameters
+    ----------
+    starts : int
+        Number of starting points: the first splits power equally, the others are random. The best answer
+        counts.
+    seed : int
+        Determines the random starting points.
+    tolerance : float
+        IPOPT's ``tol``.
+    max_iterations : int
+        IPOPT's ``max_iter``, for each start.
+
+    Notes
+    -----
+    Problem (54) as a Pyomo model in shares of power, see :func:`build_model`. First and second derivatives are
+    Pyomo's, taken symbolically from its expressions; IPOPT runs in this process through cyipopt.
+    """
+
+    name: ClassVar[str] = "ipopt"
+
+    starts: int = attrs.field(default=1, validator=integer(at_least=1))
+    seed: int = attrs.field(default=0, validator=integer(at_least=0))
+    tolerance: float = attrs.field(default=1e-9, validator=number(above=0, below=1))
+    max_iterations: int = attrs.field(default=500, validator=integer(at_least=1))
+
+    @classmethod
+    def unavailable(cls) -> str | None:
+        """Solve a small problem."""
+        try:
+            program = _program(1, True, (False, False))
+            solution, info = _solve(program, np.array([0.2, 0.2, 0.2]), 1e-6, 50)
+        except ImportError as error:
+            return (
+                f"IPOPT needs cyipopt ({error}): python -m pip install 'cyipopt-wheels>=1.7.0.dev0', or from"
+                " conda-forge cyipopt where no wheel exists yet for this version of Python"
+            )
+        except Exception as error:
+            return f"IPOPT does not work here: {type(error).__name__}: {error}"
+        if info["status"] != _SOLVED or abs(solution[0] - 1) > 1e-4:
+            return "IPOPT does not solve a problem with a known solution"
+        return None
+
+    def solve(self, problem: PowerAllocationProblem) -> Shares:
+        """Return the best answer over the starting points."""
+        limited = np.isfinite(problem.crlb_limit)
+        half = np.asarray(0.5)
+        if (limited & np.isinf(problem.crlb(half, half))).any():
+            return Shares.none(problem, Status.INFEASIBLE, "a limited angle cannot be estimated at all")
+        program = _program(problem.users, problem.aligned, (bool(limited[0]), bool(limited[1])))
+        communication, sensing = _set_parameters(program.model, problem)
+        program.refresh()
+        outcomes, iterations = [], 0
+        for start in self._starting_points(problem, communication, sensing):
+            solution, info = _solve(program, start, self.tolerance, self.max_iterations)
+            outcomes.append(_outcome(problem, solution, info))
+            iterations += program.iterations
+        rank = [Status.LOCALLY_OPTIMAL, Status.FEASIBLE, Status.INFEASIBLE, Status.FAILED]
+        best = min(outcomes, key=lambda outcome: (rank.index(outcome[1]), -outcome[2]))
+        shares, status, _, message = best
+        if status in (Status.INFEASIBLE, Status.FAILED):
+            return Shares.none(problem, status, message)
+        return Shares(
+            communication=shares[: problem.users],
+            sensing=shares[problem.users + 1],
+            status=status,
+            message=message,
+            iterations=iterations,
+        )
+
+    def _starting_points(
+        self, problem: PowerAllocationProblem, communication: FloatArray, sensing: FloatArray
+    ) -> list[FloatArray]:
+        """Return points in the interior; the first has half the power for sensing."""
+        generator = np.random.default_rng(self.seed)
+        points = []
+        for number_ in range(self.starts):
+            f, q = 0.49, 0.49
+            split = np.full(problem.users, 1 / problem.users)
+            if number_:
+                f, q = 0.98 * generator.dirichlet(np.ones(3))[:2]
+                split = generator.dirichlet(np.ones(problem.users))
+            fisher = f * communication + q * sensing
+            reduced = fisher[:2, :2] - fisher[:2, 2:] @ fisher[2:, :2] / fisher[2, 2]
+            eliminated = [] if problem.aligned else reduced[[0, 0, 1], [0, 1, 1]]
+            points.append(np.concatenate([f * split, [f, q], eliminated]))
+        return points
+
+
+@lru_cache(maxsize=32)
+def _program(users: int, aligned: bool, limited: tuple[bool, bool]) -> Any:
+    from ._pyomo_nlp import PyomoNLP
+
+    return PyomoNLP(build_model(users, aligned=aligned, limited=limited))
+
+
+def _set_parameters(model: Any, problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray]:
+    """Give the model a problem's numbers; return the Fisher information, scaled to a diagonal of order one."""
+    model.g.store_values(dict(enumerate(problem.gain.tolist())))
+    model.b.store_values(dict(enumerate(problem.sensing_interference.tolist())))
+    model.c.store_values(dict(enumerate(problem.common_interference.tolist())))
+    communication, sensing = problem.fisher_communication, problem.fisher_sensing
+    diagonal = np.diagonal(communication + sensing)
+    scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    blind = np.diag(np.where(diagonal > 0, 0.0, 1.0))
+    scaled = [matrix * np.outer(scale, scale) + blind for matrix in (communication, sensing)]
+    for parameter, matrix in zip((model.Jc, model.Js), scaled, strict=True):
+        parameter.store_values({index: float(matrix[index]) for index in model.entries})
+    required = scale[:2] ** 2 / problem.crlb_limit
+    model.required.store_values({0: float(required[0]), 1: float(required[1])})
+    return scaled[0], scaled[1]
+
+
+def _solve(
+    program: Any, start: FloatArray, tolerance: float, max_iterations: int
+) -> tuple[FloatArray, dict[str, Any]]:
+    """Run IPOPT once; return the unknowns (x, f, q) and what IPOPT says of them."""
+    import cyipopt
+
+    lower, upper, constraint_lower, constraint_upper = program.bounds()
+    solver = cyipopt.Problem(
+        n=len(lower),
+        m=len(constraint_lower),
+        problem_obj=program,
+        lb=lower,
+        ub=upper,
+        cl=constraint_lower,
+        cu=constraint_upper,
+    )
+    options = {
+        "print_level": 0,
+        "sb": "yes",
+        "tol": tolerance,
+        "max_iter": max_iterations,
+        "honor_original_bounds": "yes",
+    }
+    for name, value in options.items():
+        solver.add_option(name, value)
+    solution, info = solver.solve(start)
+    return np.asarray(solution), info
+
+
+def _outcome(
+    problem: PowerAllocationProblem, solution: FloatArray, info: dict[str, Any]
+) -> tuple[FloatArray, Status, float, str]:
+    """Return the unknowns, their status, their sum rate and IPOPT's own words where they matter."""
+    x, q = solution[: problem.users], solution[problem.users + 1]
+    code, words = info["status"], info["status_msg"]
+    sentence = f"IPOPT: {words.decode() if isinstance(words, bytes) else words}"
+    rate = float(problem.sum_rate(np.maximum(x, 0.0), np.asarray(max(q, 0.0))))
+    if code in (_SOLVED, _ACCEPTABLE):
+        return solution, Status.LOCALLY_OPTIMAL, rate, "" if code == _SOLVED else sentence
+    if code == _INFEASIBLE:
+        return solution, Status.INFEASIBLE, rate, sentence
+    if code == _ITERATIONS:
+        return solution, Status.FEASIBLE, rate, sentence
+    return solution, Status.FAILED, rate, sentence
+
+
+@isacfw.hookimpl
+def register_allocators() -> list[type[isacfw.Allocator]]:
+    """Register the direct nonconvex solution."""
+    return [Ipopt]

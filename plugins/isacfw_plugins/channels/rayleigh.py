@@ -1,0 +1,139 @@
+"""Independent Rayleigh fading with pilot reuse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, final
+
+import attrs
+import numpy as np
+from numpy.random import Generator
+
+import isacfw
+from isacfw import ChannelStatistics, ComplexArray, FloatArray, InputError
+from isacfw.channel import complex_normal
+from isacfw.validators import each, integer, number, optional, real, reals
+
+_CELL_KEYS = ("cell_radius_m", "min_distance_m", "path_loss_exponent", "shadowing_db")
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Rayleigh(isacfw.Channel):
+    r"""Rayleigh fading, pilot reuse and MMSE estimation; random drops or given large-scale fading.
+
+    Parameters
+    ----------
+    users : int, optional
+        Number of users K; may be left out beside `large_scale_fading`.
+    large_scale_fading : sequence of float, optional
+        :math:`\beta_k`, the same in every drop. Without it, each drop places the users at random.
+    cell_radius_m, min_distance_m : float
+        Outer and inner radius of the annulus over whose area users are uniform, in metres.
+    path_loss_exponent : float
+        Exponent :math:`\nu` of the path loss.
+    shadowing_db : float
+        Standard deviation of the log-normal shadowing in dB.
+    pilot_length, coherence_length : int
+        :math:`\tau_p` and :math:`\tau_c` in symbols; user k uses pilot k mod :math:`\tau_p`.
+    pilot_snr_db : float
+        Pilot SNR :math:`p_p` in dB.
+
+    Notes
+    -----
+    :math:`\beta_k = z_k / (r_k / r_h)^\nu`, and with :math:`P_k` the users of user k's pilot (4)-(7),
+    :math:`\xi_k = \tau_p p_p \beta_k^2 / (\tau_p p_p \sum_{j \in P_k} \beta_j + 1)`.
+    As in the paper, estimates of different users are independent, also where they share a pilot.
+    """
+
+    name: ClassVar[str] = "rayleigh"
+
+    users: int | None = attrs.field(default=None, validator=optional(integer(at_least=1)))
+    large_scale_fading: tuple[float, ...] | None = attrs.field(
+        default=None, converter=reals, validator=optional(each(number(above=0)))
+    )
+    cell_radius_m: float = attrs.field(default=1000.0, converter=real, validator=number(above=0))
+    min_distance_m: float = attrs.field(default=100.0, converter=real, validator=number(above=0))
+    path_loss_exponent: float = attrs.field(default=3.2, converter=real, validator=number(at_least=0))
+    shadowing_db: float = attrs.field(default=7.0, converter=real, validator=number(at_least=0))
+    pilot_length: int = attrs.field(default=10, validator=integer(at_least=1))
+    coherence_length: int = attrs.field(default=100, validator=integer(at_least=2))
+    pilot_snr_db: float = attrs.field(default=30.0, converter=real, validator=number(at_least=-300, at_most=300))
+
+    def __attrs_post_init__(self) -> None:
+        if self.pilot_length >= self.coherence_length:
+            raise InputError(
+                "pilot_length",
+                f"must be less than coherence_length, which is {self.coherence_length}, got {self.pilot_length}",
+            )
+        if self.large_scale_fading is None:
+            self._check_cell()
+        else:
+            self._check_given(self.large_scale_fading)
+
+    def _check_cell(self) -> None:
+        if self.users is None:
+            raise InputError("users", "must be given, or else large_scale_fading, got neither")
+        if self.min_distance_m >= self.cell_radius_m:
+            raise InputError(
+                "min_distance_m",
+                f"must be less than cell_radius_m, which is {self.cell_radius_m:g}, got {self.min_distance_m:g}",
+            )
+
+    def _check_given(self, fading: tuple[float, ...]) -> None:
+        if self.users is not None and self.users != len(fading):
+            raise InputError(
+                "users",
+                f"must agree with large_scale_fading, which has {len(fading)} entries, got {self.users}",
+            )
+        fields = attrs.fields_dict(type(self))
+        for key in _CELL_KEYS:
+            if getattr(self, key) != fields[key].default:
+                raise InputError(
+                    key,
+                    "must not stand beside large_scale_fading, which leaves nothing to draw,"
+                    f" got {getattr(self, key)!r}",
+                )
+
+    def statistics(self, generators: Sequence[Generator]) -> ChannelStatistics:
+        """Return large-scale fading (4) and estimation quality (6)-(7) of each drop; (D, K) or (1, K)."""
+        if self.large_scale_fading is None:
+            beta = self._random_fading(generators)
+        else:
+            beta = np.array([self.large_scale_fading])
+        pilot = np.arange(beta.shape[-1]) % self.pilot_length
+        sharing = np.equal.outer(pilot, pilot).astype(np.float64) - np.eye(len(pilot))
+        pilot_energy = self.pilot_length * 10 ** (self.pilot_snr_db / 10)
+        disturbance = pilot_energy * (beta @ sharing) + 1
+        received = pilot_energy * beta + disturbance
+        return ChannelStatistics(
+            beta=beta,
+            xi=pilot_energy * beta**2 / received,
+            epsilon=beta * disturbance / received,
+            prelog=(self.coherence_length - self.pilot_length) / self.coherence_length,
+        )
+
+    def _random_fading(self, generators: Sequence[Generator]) -> FloatArray:
+        assert self.users is not None
+        areas = np.array([generator.random(self.users) for generator in generators])
+        shadows = np.array([generator.standard_normal(self.users) for generator in generators])
+        # Relative to the inner radius: uniform over the area means uniform in the squared distance.
+        outer = (self.cell_radius_m / self.min_distance_m) ** 2
+        squared_distance = 1 + areas * (outer - 1)
+        shadowing = 10 ** (self.shadowing_db * shadows / 10)
+        return np.asarray(shadowing * squared_distance ** (-self.path_loss_exponent / 2))
+
+    def draw(
+        self, statistics: ChannelStatistics, antennas: int, draws: int, generator: Generator
+    ) -> tuple[ComplexArray, ComplexArray]:
+        """Draw channels and estimates that are independent between users; (M, ..., N, K)."""
+        shape = (draws, *statistics.beta.shape[:-1], antennas, statistics.users)
+        estimates = np.sqrt(statistics.xi)[..., None, :] * complex_normal(shape, generator)
+        errors = np.sqrt(statistics.epsilon)[..., None, :] * complex_normal(shape, generator)
+        return estimates + errors, estimates
+
+
+@isacfw.hookimpl
+def register_channels() -> list[type[isacfw.Channel]]:
+    """Register Rayleigh fading."""
+    return [Rayleigh]

@@ -1,0 +1,37 @@
+"""Rate of each user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, final
+
+import attrs
+
+import isacfw
+from isacfw import Allocation, FloatArray, PowerAllocationProblem, Quantity
+
+
+@final
+@attrs.frozen(kw_only=True)
+class UserRates(isacfw.Metric):
+    r"""Rate of each user.
+
+    Notes
+    -----
+    :math:`R_k = \bar\tau \log_2(1 + SINR_k)` in bit/s/Hz, (20).
+    """
+
+    name: ClassVar[str] = "user_rates"
+    quantities: ClassVar[tuple[Quantity, ...]] = (
+        Quantity(name="rates", unit="bit/s/Hz", better="higher", per_user=True, description="User rate"),
+    )
+
+    def evaluate(self, problem: PowerAllocationProblem, allocation: Allocation) -> Mapping[str, FloatArray]:
+        """Return the rates; shape (..., K)."""
+        return {"rates": allocation.rates}
+
+
+@isacfw.hookimpl
+def register_metrics() -> list[type[isacfw.Metric]]:
+    """Register the users' rates."""
+    return [UserRates]

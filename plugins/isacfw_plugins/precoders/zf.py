@@ -1,0 +1,50 @@
+"""Zero forcing."""
+
+from __future__ import annotations
+
+from typing import ClassVar, final
+
+import attrs
+import numpy as np
+
+import isacfw
+from isacfw import ChannelStatistics, ComplexArray, LinkStatistics
+
+
+@final
+@attrs.frozen(kw_only=True)
+class ZF(isacfw.Precoder):
+    r"""Zero forcing.
+
+    Notes
+    -----
+    :math:`W = \hat H (\hat H^H \hat H)^{-1}`, (14); :math:`\lambda_k = 1`,
+    :math:`\xi_{bf,k} = 1 / (N_t (N_t - K) \xi_k)`, :math:`\zeta_{kj} = \epsilon_k \xi_{bf,j}`,
+    (17), (21), (22). It exists for :math:`N_t > K`.
+    """
+
+    name: ClassVar[str] = "zf"
+
+    def weights(self, estimates: ComplexArray) -> ComplexArray:
+        """Return the pseudo-inverse of the estimates' conjugate transpose; (..., N, K)."""
+        gram = np.swapaxes(estimates.conj(), -1, -2) @ estimates
+        return np.asarray(estimates @ np.linalg.inv(gram))
+
+    def link_statistics(self, antennas: int, channel: ChannelStatistics) -> LinkStatistics:
+        """Return the closed forms of Theorem 1 and Lemma 1."""
+        if antennas <= channel.users:
+            raise isacfw.IncompatibleError(
+                f"zero forcing needs more transmit antennas than users, got {antennas} antennas"
+                f" and {channel.users} users"
+            )
+        return LinkStatistics(
+            signal_gain=np.ones_like(channel.xi),
+            interference_gain=channel.epsilon,
+            weight_power=1 / (antennas * (antennas - channel.users) * channel.xi),
+        )
+
+
+@isacfw.hookimpl
+def register_precoders() -> list[type[isacfw.Precoder]]:
+    """Register zero forcing."""
+    return [ZF]
