@@ -181,6 +181,8 @@ class Allocator(LabelledPart):
         return verified(problem, _merged(problem, answers), seconds, [answer.history for answer in answers])
 
     def _attempt(self, problem: PowerAllocationProblem) -> tuple[Shares, float]:
+        # A copy has nothing cached: each allocator pays for what it asks, whoever asked before it.
+        problem = attrs.evolve(problem)
         start = time.perf_counter()
         try:
             shares = self.solve(problem)
@@ -245,7 +247,7 @@ def verified(
         crlb = np.where(answered[..., None], problem.crlb(x.sum(axis=-1), q), np.nan)
         violation = np.where(answered, problem.violation(x, q), np.nan)
         feasible = violation <= FEASIBILITY_TOLERANCE
-    status, message = _judged(shares, shape, answered, feasible)
+    status, message = _judged(problem, shares, answered, feasible)
     return Allocation(
         communication=np.where(answered[..., None], x, np.nan),
         sensing=np.where(answered, q, np.nan),
@@ -263,16 +265,27 @@ def verified(
 
 
 def _judged(
-    shares: Shares, shape: tuple[int, ...], answered: NDArray[np.bool_], feasible: NDArray[np.bool_]
+    problem: PowerAllocationProblem,
+    shares: Shares,
+    answered: NDArray[np.bool_],
+    feasible: NDArray[np.bool_],
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return status and message; an answer that is not finite, though claimed to be one, has failed."""
+    """Return status and message; an answer that is not finite, though claimed to be one, has failed.
+
+    An allocator that claims nothing and has no answer to an infeasible problem is right, and is told why.
+    """
+    shape = problem.batch_shape
     claim = "" if shares.status is None else shares.status
     status = np.array(np.broadcast_to(np.asarray(claim, dtype=object), shape), dtype=object)
     message = np.array(np.broadcast_to(np.asarray(shares.message, dtype=object), shape), dtype=object)
     silent = status == ""
     status[silent] = np.where(feasible[silent], Status.FEASIBLE.value, Status.INFEASIBLE.value)
-    unanswered = ~np.isin(status, [Status.INFEASIBLE, Status.SKIPPED, Status.FAILED]) | silent
-    broken = unanswered & ~answered
+    excused = np.isin(status, [Status.INFEASIBLE, Status.SKIPPED, Status.FAILED]) & ~silent
+    if (silent & ~answered).any():
+        right = silent & ~answered & (problem.infeasibility != "")
+        message[right] = problem.infeasibility[right]
+        excused |= right
+    broken = ~excused & ~answered
     status[broken] = Status.FAILED.value
     message[broken] = "its shares are not finite numbers"
     mute = silent & answered & ~feasible & (message == "")

@@ -339,7 +339,7 @@ class Comparison:
         """Return one plain record per precoder, allocator, sweep point and drop; None for no number."""
         data = self.dataset
         dimensions = [str(name) for name in data["status"].dims]
-        columns = {name: data[name].to_numpy() for name in data.data_vars if "drop" in data[name].dims}
+        columns = {str(name): data[name].to_numpy() for name in data.data_vars if "drop" in data[name].dims}
         del columns["objective_history"]
         keys = [*_RECORD_KEYS, *(name for name in columns if name not in _RECORD_KEYS)]
         users = np.broadcast_to(
@@ -348,9 +348,9 @@ class Comparison:
         axes = [data[name].to_numpy() for name in dimensions]
         records = []
         for index in np.ndindex(*users.shape):
-            place = {
-                name: _plain(axes[axis][i]) for axis, (name, i) in enumerate(zip(dimensions, index, strict=True))
-            }
+            place: dict[str, Any] = {}
+            for name, axis, i in zip(dimensions, axes, index, strict=True):
+                place[name] = _plain(axis[i])
             drop = place.pop("drop")
             heads: dict[str, Any] = {key: place.pop(key) for key in ("precoder", "allocator")}
             row = {key: _plain(columns[key][index], users[index]) for key in keys}

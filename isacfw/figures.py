@@ -56,7 +56,10 @@ def _figure(dataset: xarray.Dataset, axis: str | None, rows: list[tuple[str, str
 
     others = [name for name in sweep_of(dataset) if name != axis]
     panels = list(itertools.product(*(range(dataset.sizes[name]) for name in others)))
-    figure = Figure(figsize=(1.8 + 4.2 * len(panels), 0.9 + 3.2 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(2.2 + 4.6 * len(panels), 0.9 + 2.9 * len(rows)), layout="constrained")
+    drops = dataset.sizes["drop"]
+    about = f"mean of {drops} drops with 95 % interval" if drops > 1 else "1 drop"
+    figure.suptitle(f"{dataset.attrs['title']}: {about}", fontsize="medium")
     grid = figure.subplots(len(rows), len(panels), squeeze=False, sharex=True, sharey="row")
     for column, positions in enumerate(panels):
         panel = dataset.isel(dict(zip(others, positions, strict=True)))
@@ -101,9 +104,12 @@ def _draw_lines(axes: Axes, panel: xarray.Dataset, axis: str, name: str) -> None
         for column, allocator in enumerate(panel["allocator"].to_numpy()):
             mean, half = _statistics(values.to_numpy()[row, column])
             colour = _COLOURS[column % len(_COLOURS)]
-            axes.plot(
+            axes.errorbar(
                 x,
                 mean,
+                yerr=half,
+                capsize=2.5,
+                elinewidth=0.8,
                 color=colour,
                 linestyle=_LINES[row % len(_LINES)],
                 marker=_MARKERS[column % len(_MARKERS)],
@@ -112,7 +118,6 @@ def _draw_lines(axes: Axes, panel: xarray.Dataset, axis: str, name: str) -> None
                 linewidth=1.2,
                 label=f"{precoder}, {allocator}",
             )
-            axes.fill_between(x, mean - half, mean + half, color=colour, alpha=0.12, linewidth=0)
 
 
 def _draw_bars(axes: Axes, panel: xarray.Dataset, name: str) -> None:

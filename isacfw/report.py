@@ -177,12 +177,13 @@ def _table(place: dict[str, Any], frame: Any) -> Table:
             table.add_section()
         answered = row["answered"] > 0
         interval = f" ± {row['sum_rate_ci95']:.2f}" if np.isfinite(row["sum_rate_ci95"]) else ""
+        dagger = " †" if answered and row["answered"] < row["drops"] else ""
         distance = row["distance_to_best_percent"]
         broken = row["within_limits"] < row["answered"]
         table.add_row(
             str(precoder) if precoder != previous else "",
             Text(f"{allocator} ★" if row["best"] else str(allocator), style="green" if row["best"] else ""),
-            f"{row['sum_rate']:.4f}{interval}" if answered else "-",
+            f"{row['sum_rate']:.4f}{interval}{dagger}" if answered else "-",
             _percent(distance) if answered else "-",
             _limit(row, "azimuth"),
             _limit(row, "elevation"),
@@ -200,6 +201,8 @@ def _notes(frame: Any) -> Iterator[str]:
         yield "★ highest mean sum rate of its precoder within the limits (all within 1e-6 of it)"
     if (frame["drops"] > 1).any():
         yield "± half-width of the 95 % interval of the mean over drops (Student's t)"
+    if ((frame["answered"] > 0) & (frame["answered"] < frame["drops"])).any():
+        yield "† mean over the drops with an answer only: not to be compared with a mean over all"
     names = list(frame.index.names)
     broken = frame[frame["within_limits"] < frame["answered"]].reset_index()
     for (precoder, allocator), group in broken.groupby(["precoder", "allocator"], sort=False):

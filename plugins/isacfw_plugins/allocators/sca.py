@@ -53,7 +53,7 @@ class SCA(isacfw.Allocator):
     .. math:: \ln(1 + s/y) \ge -\frac{\hat s^2}{\hat s + \hat y} \frac{1}{s}
         - \frac{\hat s}{(\hat s + \hat y) \hat y}\, y .
 
-    The unknowns are the ratios :math:`t_k = x_k / \hat x_k`, so that every coefficient is of order one however
+    The unknowns are ratios :math:`t_k = x_k / \hat x_k`, so that every coefficient is of order one however
     little power a user has. Each limit is a second-order cone, (59)-(60), for an aligned beam, and a linear
     matrix inequality :math:`J - e_i e_i^T / limit_i \succeq 0` otherwise. The problem is compiled once per
     number of users and then only gets new parameters.
@@ -73,7 +73,8 @@ class SCA(isacfw.Allocator):
         try:
             import cvxpy as cp
 
-            cp.Problem(cp.Maximize(-cp.inv_pos(cp.Variable()))).solve(solver="CLARABEL")
+            unknown = cp.Variable()
+            cp.Problem(cp.Maximize(-cp.inv_pos(unknown)), [unknown <= 1]).solve(solver="CLARABEL")
         except Exception as error:
             return f"CVXPY with Clarabel does not work ({error}); python -m pip install cvxpy clarabel"
         return None
@@ -129,7 +130,7 @@ class _ConvexProblem:
         self.surrogate, self.aligned = surrogate, aligned
         self.ratio = cp.Variable(users, nonneg=True)
         self.f, self.q = cp.Variable(nonneg=True), cp.Variable(nonneg=True)
-        self.last_x = cp.Parameter(users, nonneg=True)
+        self.scale = cp.Parameter(users, nonneg=True)
         self.signal = cp.Parameter(users, nonneg=True)
         self.price_f, self.price_q = cp.Parameter(nonneg=True), cp.Parameter(nonneg=True)
         self.noise, self.b, self.c = (cp.Parameter(users, nonneg=True) for _ in range(3))
@@ -139,7 +140,7 @@ class _ConvexProblem:
         else:
             disturbance = self.noise + self.b * self.q + self.c * self.f
             objective += cp.sum(cp.log(disturbance + cp.multiply(self.signal, self.ratio)))
-        constraints = [self.f == self.last_x @ self.ratio, self.f + self.q <= 1]
+        constraints = [self.f == self.scale @ self.ratio, self.f + self.q <= 1]
         size = 2 if aligned else 4
         self.fisher_c, self.fisher_s, self.required = (
             [cp.Parameter((size, size), symmetric=True) for _ in range(2)] for _ in range(3)
@@ -181,12 +182,13 @@ class _ConvexProblem:
         import cvxpy as cp
 
         b, c = problem.sensing_interference, problem.common_interference
-        signal = problem.gain * x
         disturbance = b * q + c * x.sum() + 1
-        received = signal + disturbance
-        share = signal / received
-        self.last_x.value, self.signal.value = x, share
-        price = share / disturbance
+        # A start can give a user far less than its due: with logarithms a scale of 1 / K at least keeps the
+        # ratios bounded, whereas the reciprocals are of order one only in ratios to the last point.
+        scale = x if self.surrogate == "reciprocal" else np.maximum(x, 1 / problem.users)
+        received = problem.gain * scale + disturbance
+        self.scale.value, self.signal.value = scale, problem.gain * scale / received
+        price = self.signal.value / disturbance
         if self.surrogate == "logarithmic":
             price = 1 / disturbance
             self.noise.value, self.b.value, self.c.value = 1 / received, b / received, c / received
@@ -203,7 +205,7 @@ class _ConvexProblem:
             return f"an error: {' '.join(str(error).split())}"
         if self.problem.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
             return str(self.problem.status)
-        return np.maximum(x * self.ratio.value, 0.0), max(float(self.q.value), 0.0)
+        return np.maximum(scale * self.ratio.value, 0.0), max(float(self.q.value), 0.0)
 
 
 @lru_cache(maxsize=32)
