@@ -49,8 +49,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="SCENARIO",
         help="a TOML file or the name of a registered scenario (default: %(default)s)",
     )
-    compare.add_argument("--precoders", type=_names, metavar="A,B", help="in place of the scenario's")
-    compare.add_argument("--allocators", type=_names, metavar="A,B", help="in place of the scenario's")
+    compare.add_argument(
+        "--precoders", type=_names, action="extend", metavar="A,B", help="in place of the scenario's own"
+    )
+    compare.add_argument(
+        "--allocators", type=_names, action="extend", metavar="A,B", help="in place of the scenario's own"
+    )
     compare.add_argument("--drops", type=_count, metavar="N", help="number of random drops")
     compare.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")
     compare.add_argument(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from os import PathLike
@@ -200,9 +201,7 @@ class _Study:
                 groups.setdefault(statistics.users, []).append((number, problem))
             except IncompatibleError as error:
                 self._mark(row, number, Status.SKIPPED, str(error))
-            except InputError:
-                raise
-            except Exception as error:
+            except Exception as error:  # A part's breakdown must cost its own rows only.
                 sentence = f"precoder {precoder.title} raised {type(error).__name__}: {error}"
                 self._mark(row, number, Status.FAILED, sentence)
         batches = []
@@ -254,11 +253,17 @@ class _Study:
         for number, history in zip(group, allocation.history, strict=True):
             self.histories[row, column, number] = history
         for metric in self.metrics:
-            for name, value in metric.evaluate(problem, allocation).items():
-                if self.quantities[name].per_user:
-                    self.values[name][(*place, slice(None), slice(problem.users))] = value
-                else:
-                    self.values[name][place] = value
+            try:
+                values = metric.evaluate(problem, allocation)
+                for quantity in metric.quantities:
+                    users = (slice(None), slice(problem.users)) if quantity.per_user else ()
+                    self.values[quantity.name][(*place, *users)] = values[quantity.name]
+            except Exception as error:  # A metric's breakdown must not cost the allocation.
+                warnings.warn(
+                    f"metric {metric.name} of a plugin raised {type(error).__name__}: {error}",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
 
     def _dataset(self) -> xarray.Dataset:
         import xarray

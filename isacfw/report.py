@@ -145,62 +145,63 @@ def _limit(row: Any, angle: str) -> Text:
     return Text(f"{value:.2f}", style="red" if value > limit + 1e-5 else "")
 
 
-def _headings(frame: Any) -> list[str]:
-    headings = []
-    for angle in ("azimuth", "elevation"):
+def _headings(frame: Any) -> Iterator[str]:
+    for angle, short in (("azimuth", "azim."), ("elevation", "elev.")):
         limits = frame[f"crlb_{angle}_limit_db"].unique()
-        shown = f"\nlimit {limits[0]:g}" if len(limits) == 1 and np.isfinite(limits[0]) else ""
-        headings.append(f"CRLB {angle}\ndB{shown}")
-    return headings
+        limit = f"≤ {limits[0]:g}" if len(limits) == 1 and np.isfinite(limits[0]) else ""
+        yield f"CRLB\n{short} dB\n{limit}"
 
 
-def _table(place: dict[str, Any], frame: Any) -> Table:
+def _table(place: dict[str, Any], frame: Any, width: int) -> Table:
     """Return the table of one sweep point: its precoders, one below the other."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     title = ", ".join(f"{path} = {value}" for path, value in place.items())
-    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
-    table.add_column("", style="bold", no_wrap=True)
-    table.add_column("allocator", no_wrap=True, overflow="fold")
-    table.add_column("sum rate\nbit/s/Hz", justify="right", no_wrap=True)
-    table.add_column("to best\n%", justify="right", no_wrap=True)
-    for heading in _headings(frame):
+    gap = 1 if width >= 90 else 0
+    table = Table(
+        box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, padding=(0, gap, 0, 0)
+    )
+    table.add_column("\n\nallocator", overflow="fold")
+    for heading in ("\nsum rate\nbit/s/Hz", "\nto best\n%", *_headings(frame), "\nwithin\nlimits"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("within\nlimits", justify="right", no_wrap=True)
-    table.add_column("status", overflow="fold")
-    table.add_column("median\ntime", justify="right", no_wrap=True)
-    previous = None
-    for (*_, precoder, allocator), row in frame.iterrows():
-        if previous not in (None, precoder):
-            table.add_section()
-        answered = row["answered"] > 0
-        interval = f" ± {row['sum_rate_ci95']:.2f}" if np.isfinite(row["sum_rate_ci95"]) else ""
-        dagger = " †" if answered and row["answered"] < row["drops"] else ""
-        distance = row["distance_to_best_percent"]
-        broken = row["within_limits"] < row["answered"]
-        table.add_row(
-            str(precoder) if precoder != previous else "",
-            Text(f"{allocator} ★" if row["best"] else str(allocator), style="green" if row["best"] else ""),
-            f"{row['sum_rate']:.4f}{interval}{dagger}" if answered else "-",
-            _percent(distance) if answered else "-",
-            _limit(row, "azimuth"),
-            _limit(row, "elevation"),
-            Text(f"{row['within_limits']}/{row['drops']}", style="red" if broken else ""),
-            Text(row["status"], style="red" if "failed" in row["status"] else ""),
-            duration(row["seconds_median"]),
-        )
-        previous = precoder
+    table.add_column("\n\nstatus", overflow="fold")
+    table.add_column("\nmedian\ntime", justify="right", no_wrap=True)
+    for precoder, group in frame.groupby(level="precoder", sort=False):
+        table.add_row(Text(str(precoder), "bold"))
+        for index, row in group.iterrows():
+            table.add_row(*_cells_of(str(index[-1]), row))
+        table.add_section()
     return table
+
+
+def _cells_of(allocator: str, row: Any) -> Iterator[Text | str]:
+    """Yield the cells of one allocator."""
+    from rich.text import Text
+
+    answered = row["answered"] > 0
+    interval = f" ± {row['sum_rate_ci95']:.2f}" if np.isfinite(row["sum_rate_ci95"]) else ""
+    dagger = " †" if answered and row["answered"] < row["drops"] else ""
+    broken = row["within_limits"] < row["answered"]
+    yield Text(f"  {allocator}{' ★' if row['best'] else ''}", "green" if row["best"] else "")
+    yield f"{row['sum_rate']:.4f}{interval}{dagger}" if answered else "-"
+    yield _percent(row["distance_to_best_percent"]) if answered else "-"
+    yield _limit(row, "azimuth")
+    yield _limit(row, "elevation")
+    yield Text(f"{row['within_limits']}/{row['drops']}", "red" if broken else "")
+    yield Text(row["status"].replace("locally_optimal", "local"), "red" if "failed" in row["status"] else "")
+    yield duration(row["seconds_median"])
 
 
 def _notes(frame: Any) -> Iterator[str]:
     """Yield sentences below the tables: the legend, who broke a limit, and what the statuses do not say."""
     if frame["best"].any():
-        yield "★ highest mean sum rate of its precoder within the limits (all within 1e-6 of it)"
+        yield "★ highest mean sum rate of its precoder within the limits, or within 1e-6 of it"
+    if frame["status"].str.contains("locally_optimal").any():
+        yield "local: locally optimal, by the allocator's own word"
     if (frame["drops"] > 1).any():
-        yield "± half-width of the 95 % interval of the mean over drops (Student's t)"
+        yield "± half-width of the 95 % interval of the mean over the drops (Student's t)"
     if ((frame["answered"] > 0) & (frame["answered"] < frame["drops"])).any():
         yield "† mean over the drops with an answer only: not to be compared with a mean over all"
     names = list(frame.index.names)
@@ -215,7 +216,7 @@ def _notes(frame: Any) -> Iterator[str]:
         yield f"{who} on {precoder}: {message}"
 
 
-def _renderables(dataset: xarray.Dataset) -> Iterator[RenderableType]:
+def _renderables(dataset: xarray.Dataset, width: int) -> Iterator[RenderableType]:
     from rich.text import Text
 
     frame = summary(dataset)
@@ -225,12 +226,12 @@ def _renderables(dataset: xarray.Dataset) -> Iterator[RenderableType]:
     groups = frame.groupby(level=sweep, sort=False) if sweep else [((), frame)]
     for values, group in groups:
         place = dict(zip(sweep, values if isinstance(values, tuple) else (values,), strict=True))
-        yield _table(place, group)
+        yield _table(place, group, width)
     for note in _notes(frame):
         yield Text(note)
 
 
-def rendered(dataset: xarray.Dataset, *, html: bool = False, colour: bool = False, width: int = 118) -> str:
+def rendered(dataset: xarray.Dataset, *, html: bool = False, colour: bool = False, width: int = 100) -> str:
     """Return the tables as text, with colours for a terminal or as HTML on request."""
     from rich.console import Console
 
@@ -241,7 +242,7 @@ def rendered(dataset: xarray.Dataset, *, html: bool = False, colour: bool = Fals
         force_terminal=colour,
         color_system="standard" if colour else None,
     )
-    for item in _renderables(dataset):
+    for item in _renderables(dataset, width):
         console.print(item, highlight=False)
     if html:
         return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
