@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import attrs
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from .array import ComplexArray, FloatArray
 from .part import Part
@@ -26,6 +27,9 @@ class ChannelStatistics:
     epsilon : ndarray, shape (..., K)
         Variance :math:`\epsilon_k = \beta_k - \xi_k` of the estimation error, (7); given beside the other two,
         since the difference loses its digits when estimates are good.
+    collinear : ndarray of bool, shape (K, K), optional
+        Which pairs of different users have collinear estimates, since they share a pilot. None where estimates of
+        all users are independent.
     prelog : float
         Share :math:`\bar\tau = (\tau_c - \tau_p) / \tau_c` of the coherence block that carries data.
     """
@@ -34,6 +38,7 @@ class ChannelStatistics:
     xi: FloatArray
     epsilon: FloatArray
     prelog: float
+    collinear: NDArray[np.bool_] | None = None
 
     @property
     def users(self) -> int:

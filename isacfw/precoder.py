@@ -24,6 +24,8 @@ class LinkStatistics:
         antenna and unit of :math:`\gamma_j`, (22): :math:`\beta_k` for MRT, :math:`\epsilon_k` for ZF.
     weight_power : ndarray, shape (..., K)
         :math:`\xi_{bf,k} = E\|w_k\|^2 / N_t`, (17).
+    coupling : ndarray, shape (..., K, K), optional
+        What :math:`\zeta_{kj}` has beyond :math:`\kappa_k \xi_{bf,j}`; None for nothing.
 
     Notes
     -----
@@ -33,6 +35,7 @@ class LinkStatistics:
     signal_gain: FloatArray
     interference_gain: FloatArray
     weight_power: FloatArray
+    coupling: FloatArray | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -48,7 +48,7 @@ class PowerAllocationProblem:
     ----------
     gain, sensing_interference, common_interference : ndarray, shape (..., K)
         :math:`g_k`, :math:`b_k`, :math:`c_k` of
-        :math:`SINR_k = g_k x_k / (b_k q + c_k f + 1)` with :math:`f = \sum_k x_k`.
+        :math:`SINR_k = g_k x_k / (b_k q + c_k f + 1)` with :math:`f = \sum_k x_k`, without coupling.
     prelog : ndarray, shape (...)
         Share of the coherence block that carries data; rates are ``prelog * log2(1 + SINR)`` in bit/s/Hz.
     fisher_communication, fisher_sensing : ndarray, shape (..., 4, 4)
@@ -62,6 +62,9 @@ class PowerAllocationProblem:
         :math:`\xi_{bf,k}` of (17), which turns shares into the paper's :math:`\gamma_k`.
     antennas : ndarray, shape (...)
         Number of transmit antennas :math:`N_t`.
+    coupling : ndarray, shape (..., K, K), optional
+        Interference that is not common to all users: :math:`C_{kj} x_j`, summed over j, adds to the denominator
+        of user k. None where there is none.
     """
 
     gain: FloatArray = _numbers(1)
@@ -74,18 +77,21 @@ class PowerAllocationProblem:
     power: FloatArray = _numbers(0)
     weight_power: FloatArray = _numbers(1)
     antennas: FloatArray = _numbers(0)
+    coupling: FloatArray | None = attrs.field(
+        default=None, converter=attrs.converters.optional(float_array), metadata={"core": 2}
+    )
 
     def __attrs_post_init__(self) -> None:
         users = self.gain.shape[-1:]
         expected = {0: (), 1: users, 2: (4, 4)}
-        for field in attrs.fields(type(self)):
-            value = getattr(self, field.name)
-            core = field.metadata["core"]
-            shape = (2,) if field.name == "crlb_limit" else expected[core]
+        special = {"crlb_limit": (2,), "coupling": users * 2}
+        for name, value, core in self._numbers():
+            shape = special.get(name, expected[core])
             if value.ndim < core or value.shape[value.ndim - core :] != shape:
-                raise InputError(field.name, f"must have shape (..., {shape}), got {value.shape}")
-            if np.isnan(value).any() or (field.name != "crlb_limit" and np.isinf(value).any()):
-                raise InputError(field.name, "must be finite, got NaN or an infinite number")
+                wanted = ", ".join(map(str, ("...", *shape)))
+                raise InputError(name, f"must have shape ({wanted}), got {value.shape}")
+            if np.isnan(value).any() or (name != "crlb_limit" and np.isinf(value).any()):
+                raise InputError(name, "must be finite, got NaN or an infinite number")
         if (self.crlb_limit <= 0).any():
             raise InputError("crlb_limit", f"must be greater than 0, got {self.crlb_limit.min()}")
         try:
@@ -93,15 +99,17 @@ class PowerAllocationProblem:
         except ValueError as error:
             raise InputError("the leading axes", f"must broadcast, got {error}") from None
 
+    def _numbers(self) -> Iterator[tuple[str, FloatArray, int]]:
+        """Yield name, array and number of trailing axes of each field that is given."""
+        for field in attrs.fields(type(self)):
+            value = getattr(self, field.name)
+            if value is not None:
+                yield field.name, value, field.metadata["core"]
+
     @cached_property
     def batch_shape(self) -> tuple[int, ...]:
         """Shape of the leading batch axes, those of all fields broadcast together."""
-        return np.broadcast_shapes(
-            *(
-                np.shape(getattr(self, field.name))[: np.ndim(getattr(self, field.name)) - field.metadata["core"]]
-                for field in attrs.fields(type(self))
-            )
-        )
+        return np.broadcast_shapes(*(value.shape[: value.ndim - core] for _, value, core in self._numbers()))
 
     @property
     def users(self) -> int:
@@ -111,10 +119,9 @@ class PowerAllocationProblem:
     def __getitem__(self, index: Any) -> PowerAllocationProblem:
         """Return the problems at an index of the batch."""
         fields: dict[str, FloatArray] = {}
-        for field in attrs.fields(type(self)):
-            value = getattr(self, field.name)
-            core = value.shape[value.ndim - field.metadata["core"] :]
-            fields[field.name] = np.broadcast_to(value, self.batch_shape + core)[index]
+        for name, value, core in self._numbers():
+            shape = self.batch_shape + value.shape[value.ndim - core :]
+            fields[name] = np.broadcast_to(value, shape)[index]
         return PowerAllocationProblem(**fields)
 
     def over(self, drops: int) -> PowerAllocationProblem:
@@ -127,16 +134,24 @@ class PowerAllocationProblem:
         """Return problems with the same number of users as one, along a new first batch axis."""
         fields: dict[str, FloatArray] = {}
         for field in attrs.fields(PowerAllocationProblem):
-            values = [getattr(problem, field.name) for problem in problems]
-            shape = np.broadcast_shapes(*(value.shape for value in values))
-            fields[field.name] = np.stack([np.broadcast_to(value, shape) for value in values])
+            given = [getattr(problem, field.name) for problem in problems]
+            if any(value is not None for value in given):
+                values = [np.zeros(1) if value is None else value for value in given]
+                shape = np.broadcast_shapes(*(value.shape for value in values))
+                fields[field.name] = np.stack([np.broadcast_to(value, shape) for value in values])
         return PowerAllocationProblem(**fields)
 
     def sinr(self, x: FloatArray, q: FloatArray) -> FloatArray:
         """Return the SINR of every user for shares `x` (..., K) and `q` (...); shape (..., K)."""
+        return np.asarray(self.gain * x / self.disturbance(x, q))
+
+    def disturbance(self, x: FloatArray, q: FloatArray) -> FloatArray:
+        """Return interference and noise of every user, the denominator of the SINR; shape (..., K)."""
         total = x.sum(axis=-1, keepdims=True)
-        disturbance = self.sensing_interference * q[..., None] + self.common_interference * total + 1
-        return np.asarray(self.gain * x / disturbance)
+        common = self.sensing_interference * q[..., None] + self.common_interference * total + 1
+        if self.coupling is None:
+            return np.asarray(common)
+        return np.asarray(common + (self.coupling @ x[..., None])[..., 0])
 
     def rates(self, x: FloatArray, q: FloatArray) -> FloatArray:
         """Return the rate (20) of every user in bit/s/Hz; shape (..., K)."""
@@ -163,7 +178,8 @@ class PowerAllocationProblem:
         budget.
         """
         f = x.sum(axis=-1)
-        excess = self.crlb(f, q) / self.crlb_limit - 1
+        with np.errstate(invalid="ignore"):
+            excess = self.crlb(f, q) / self.crlb_limit - 1
         excess = np.where(np.isinf(self.crlb_limit), 0.0, excess)
         worst = np.stack(np.broadcast_arrays(f + q - 1, -q, -x.min(axis=-1), excess[..., 0], excess[..., 1], 0.0))
         return np.asarray(worst.max(axis=0))

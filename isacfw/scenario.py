@@ -200,12 +200,14 @@ class Scenario:
         Notes
         -----
         In shares of power, (20) has :math:`g_k = \lambda_k P_t / (N_t \xi_{bf,k})`, :math:`b_k = \beta_k P_t`
-        and :math:`c_k = \kappa_k P_t`, see :class:`~isacfw.precoder.LinkStatistics`.
+        :math:`c_k = \kappa_k P_t` and, beyond what is common, :math:`C_{kj}` in proportion to
+        :math:`P_t / \xi_{bf,j}`, see :class:`~isacfw.precoder.LinkStatistics`.
         """
         channel = self.statistics() if statistics is None else statistics
         antennas = self.transmit_array.n_elements
         link = precoder.link_statistics(antennas, channel)
         power = 10 ** (self.snr_db / 10)
+        coupling = None if link.coupling is None else power * link.coupling / link.weight_power[..., None, :]
         communication, sensing = fisher_information(
             transmit=self.transmit_array,
             receive=self.receive_array,
@@ -225,6 +227,7 @@ class Scenario:
             power=np.array([power]),
             weight_power=link.weight_power,
             antennas=np.array([antennas]),
+            coupling=coupling,
         )
 
     def to_toml(self) -> str:

@@ -65,6 +65,10 @@ class Exact(isacfw.Allocator):
 
     def solve(self, problem: PowerAllocationProblem) -> Shares:
         """Return the optimal shares of a batch."""
+        if problem.coupling is not None and problem.coupling.any():
+            raise isacfw.IncompatibleError(
+                "the exact solution needs interference that is common to all users, and these couple in pairs"
+            )
         if (problem.common_interference > problem.sensing_interference * (1 + 1e-12)).any():
             raise isacfw.IncompatibleError(
                 "the exact solution needs users that disturb each other no more than sensing disturbs them"

@@ -15,7 +15,7 @@ from isacfw.validators import integer, number
 _SOLVED, _ACCEPTABLE, _INFEASIBLE, _ITERATIONS = 0, 1, 2, -1
 
 
-def build_model(users: int, *, aligned: bool, limited: tuple[bool, bool]) -> Any:
+def build_model(users: int, *, aligned: bool, limited: tuple[bool, bool], coupled: bool = False) -> Any:
     r"""Return problem (54) as a Pyomo model whose numbers are mutable parameters.
 
     Parameters
@@ -26,13 +26,16 @@ def build_model(users: int, *, aligned: bool, limited: tuple[bool, bool]) -> Any
         Whether the Fisher information couples the angles with α.
     limited : tuple of bool
         Which of azimuth and elevation have a CRLB limit.
+    coupled : bool
+        Whether there is interference that is not common to all users.
 
     Returns
     -------
     pyomo.environ.ConcreteModel
         Variables ``x`` (shares of the users), ``f`` (their sum), ``q`` (share of sensing) and, for a misaligned
-        beam, ``F`` (Fisher information of the angles, α eliminated). The CRLB limit of
-        an angle bounds its information :math:`E = 1 / CRLB` from below, which is the same and close to linear.
+        beam, ``F`` (Fisher information of the angles, α eliminated); with coupling, ``i`` (interference that is
+        not common). The CRLB limit of an angle bounds its information :math:`E = 1 / CRLB` from below, which is
+        the same and close to linear.
     """
     import pyomo.environ as pyo
 
@@ -42,11 +45,19 @@ def build_model(users: int, *, aligned: bool, limited: tuple[bool, bool]) -> Any
     model.f, model.q = pyo.Var(bounds=(0, 1)), pyo.Var(bounds=(0, 1))
     for name in ("g", "b", "c"):
         setattr(model, name, pyo.Param(model.users, mutable=True, initialize=1.0))
+    if coupled:
+        model.i = pyo.Var(model.users, bounds=(0, None))
+        model.C = pyo.Param(model.users, model.users, mutable=True, initialize=0.0)
+        model.coupling = pyo.Constraint(
+            model.users, rule=lambda model, k: sum(model.C[k, j] * model.x[j] for j in model.users) == model.i[k]
+        )
+
+    def disturbance(k: int) -> Any:
+        common = model.b[k] * model.q + model.c[k] * model.f + 1
+        return common + model.i[k] if coupled else common
+
     model.rate = pyo.Objective(
-        expr=sum(
-            pyo.log(1 + model.g[k] * model.x[k] / (model.b[k] * model.q + model.c[k] * model.f + 1))
-            for k in model.users
-        ),
+        expr=sum(pyo.log(1 + model.g[k] * model.x[k] / disturbance(k)) for k in model.users),
         sense=pyo.maximize,
     )
     model.total = pyo.Constraint(expr=sum(model.x[k] for k in model.users) - model.f == 0)
@@ -118,7 +129,7 @@ class Ipopt(isacfw.Allocator):
     def unavailable(cls) -> str | None:
         """Solve a small problem."""
         try:
-            program = _program(1, True, (False, False))
+            program = _program(1, True, (False, False), False)
             solution, info = _solve(program, np.array([0.2, 0.2, 0.2]), 1e-6, 50)
         except ImportError as error:
             return (
@@ -137,7 +148,12 @@ class Ipopt(isacfw.Allocator):
         half = np.asarray(0.5)
         if (limited & np.isinf(problem.crlb(half, half))).any():
             return Shares.none(problem, Status.INFEASIBLE, "a limited angle cannot be estimated at all")
-        program = _program(problem.users, problem.aligned, (bool(limited[0]), bool(limited[1])))
+        program = _program(
+            problem.users,
+            problem.aligned,
+            (bool(limited[0]), bool(limited[1])),
+            problem.coupling is not None,
+        )
         communication, sensing = _set_parameters(program.model, problem)
         program.refresh()
         outcomes, iterations = [], 0
@@ -173,15 +189,16 @@ class Ipopt(isacfw.Allocator):
             fisher = f * communication + q * sensing
             reduced = fisher[:2, :2] - fisher[:2, 2:] @ fisher[2:, :2] / fisher[2, 2]
             eliminated = [] if problem.aligned else reduced[[0, 0, 1], [0, 1, 1]]
-            points.append(np.concatenate([f * split, [f, q], eliminated]))
+            coupled = np.zeros(0) if problem.coupling is None else problem.coupling @ (f * split)
+            points.append(np.concatenate([f * split, [f, q], coupled, eliminated]))
         return points
 
 
 @lru_cache(maxsize=32)
-def _program(users: int, aligned: bool, limited: tuple[bool, bool]) -> Any:
+def _program(users: int, aligned: bool, limited: tuple[bool, bool], coupled: bool) -> Any:
     from ._pyomo_nlp import PyomoNLP
 
-    return PyomoNLP(build_model(users, aligned=aligned, limited=limited))
+    return PyomoNLP(build_model(users, aligned=aligned, limited=limited, coupled=coupled))
 
 
 def _set_parameters(model: Any, problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray]:
@@ -189,6 +206,8 @@ def _set_parameters(model: Any, problem: PowerAllocationProblem) -> tuple[FloatA
     model.g.store_values(dict(enumerate(problem.gain.tolist())))
     model.b.store_values(dict(enumerate(problem.sensing_interference.tolist())))
     model.c.store_values(dict(enumerate(problem.common_interference.tolist())))
+    if problem.coupling is not None:
+        model.C.store_values({index: float(problem.coupling[index]) for index in model.C})
     communication, sensing = problem.fisher_communication, problem.fisher_sensing
     diagonal = np.diagonal(communication + sensing)
     scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))

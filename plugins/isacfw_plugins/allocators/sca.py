@@ -81,7 +81,7 @@ class SCA(isacfw.Allocator):
 
     def solve(self, problem: PowerAllocationProblem) -> Shares:
         """Iterate from the starting point until the sum rate no longer rises."""
-        convex = _compiled(problem.users, self.surrogate, problem.aligned)
+        convex = _compiled(problem.users, self.surrogate, problem.aligned, problem.coupling is not None)
         q = self._initial_sensing_share(problem)
         if np.isnan(q):
             return Shares.none(problem, Status.INFEASIBLE, str(problem.infeasibility))
@@ -124,7 +124,7 @@ def _failure(problem: PowerAllocationProblem, outcome: str) -> Shares:
 class _ConvexProblem:
     """Problem (61), compiled once and parametrised for every iteration."""
 
-    def __init__(self, users: int, surrogate: Surrogate, aligned: bool) -> None:
+    def __init__(self, users: int, surrogate: Surrogate, aligned: bool, coupled: bool) -> None:
         import cvxpy as cp
 
         self.surrogate, self.aligned = surrogate, aligned
@@ -134,11 +134,17 @@ class _ConvexProblem:
         self.signal = cp.Parameter(users, nonneg=True)
         self.price_f, self.price_q = cp.Parameter(nonneg=True), cp.Parameter(nonneg=True)
         self.noise, self.b, self.c = (cp.Parameter(users, nonneg=True) for _ in range(3))
+        self.price_x = cp.Parameter(users, nonneg=True)
+        self.coupling = cp.Parameter((users, users), nonneg=True)
         objective = -self.price_f * self.f - self.price_q * self.q
+        if coupled:
+            objective -= self.price_x @ self.ratio
         if surrogate == "reciprocal":
             objective -= self.signal @ cp.inv_pos(self.ratio)
         else:
             disturbance = self.noise + self.b * self.q + self.c * self.f
+            if coupled:
+                disturbance += self.coupling @ self.ratio
             objective += cp.sum(cp.log(disturbance + cp.multiply(self.signal, self.ratio)))
         constraints = [self.f == self.scale @ self.ratio, self.f + self.q <= 1]
         size = 2 if aligned else 4
@@ -182,7 +188,7 @@ class _ConvexProblem:
         import cvxpy as cp
 
         b, c = problem.sensing_interference, problem.common_interference
-        disturbance = b * q + c * x.sum() + 1
+        disturbance = problem.disturbance(x, np.asarray(q))
         # A start can give a user far less than its due: with logarithms a scale of 1 / K at least keeps the
         # ratios bounded, whereas the reciprocals are of order one only in ratios to the last point.
         scale = x if self.surrogate == "reciprocal" else np.maximum(x, 1 / problem.users)
@@ -193,6 +199,9 @@ class _ConvexProblem:
             price = 1 / disturbance
             self.noise.value, self.b.value, self.c.value = 1 / received, b / received, c / received
         self.price_f.value, self.price_q.value = price @ c, price @ b
+        if problem.coupling is not None:
+            coupling = problem.coupling * scale
+            self.price_x.value, self.coupling.value = price @ coupling, coupling / received[:, None]
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -209,8 +218,8 @@ class _ConvexProblem:
 
 
 @lru_cache(maxsize=32)
-def _compiled(users: int, surrogate: Surrogate, aligned: bool) -> _ConvexProblem:
-    return _ConvexProblem(users, surrogate, aligned)
+def _compiled(users: int, surrogate: Surrogate, aligned: bool, coupled: bool) -> _ConvexProblem:
+    return _ConvexProblem(users, surrogate, aligned, coupled)
 
 
 @isacfw.hookimpl

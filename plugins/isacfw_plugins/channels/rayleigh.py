@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, final
+from typing import ClassVar, Literal, final
 
 import attrs
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 import isacfw
 from isacfw import ChannelStatistics, ComplexArray, FloatArray, InputError
 from isacfw.channel import complex_normal
-from isacfw.validators import each, integer, number, optional, real, reals
+from isacfw.validators import choice, each, integer, number, optional, real, reals
 
 _CELL_KEYS = ("cell_radius_m", "min_distance_m", "path_loss_exponent", "shadowing_db")
 
@@ -38,12 +39,16 @@ class Rayleigh(isacfw.Channel):
         :math:`\tau_p` and :math:`\tau_c` in symbols; user k uses pilot k mod :math:`\tau_p`.
     pilot_snr_db : float
         Pilot SNR :math:`p_p` in dB.
+    estimates : {"independent", "physical"}
+        Whether estimates of users that share a pilot are independent, as in the paper's simulations, or
+        collinear, as estimation from the shared pilot makes them.
 
     Notes
     -----
     :math:`\beta_k = z_k / (r_k / r_h)^\nu`, and with :math:`P_k` the users of user k's pilot (4)-(7),
     :math:`\xi_k = \tau_p p_p \beta_k^2 / (\tau_p p_p \sum_{j \in P_k} \beta_j + 1)`.
-    As in the paper, estimates of different users are independent, also where they share a pilot.
+    Physical estimates are :math:`\hat h_k = \xi_k / \beta_k \cdot y` for the pilot signal
+    :math:`y = \sum_{j \in P_k} h_j + n / \sqrt{\tau_p p_p}`, the same for all users of a pilot.
     """
 
     name: ClassVar[str] = "rayleigh"
@@ -59,6 +64,10 @@ class Rayleigh(isacfw.Channel):
     pilot_length: int = attrs.field(default=10, validator=integer(at_least=1))
     coherence_length: int = attrs.field(default=100, validator=integer(at_least=2))
     pilot_snr_db: float = attrs.field(default=30.0, converter=real, validator=number(at_least=-300, at_most=300))
+
+    estimates: Literal["independent", "physical"] = attrs.field(
+        default="independent", validator=choice("independent", "physical")
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.pilot_length >= self.coherence_length:
@@ -101,9 +110,9 @@ class Rayleigh(isacfw.Channel):
             beta = self._random_fading(generators)
         else:
             beta = np.array([self.large_scale_fading])
-        pilot = np.arange(beta.shape[-1]) % self.pilot_length
-        sharing = np.equal.outer(pilot, pilot).astype(np.float64) - np.eye(len(pilot))
-        pilot_energy = self.pilot_length * 10 ** (self.pilot_snr_db / 10)
+        pilot = self._pilots(beta.shape[-1])
+        sharing = np.equal.outer(pilot, pilot) & ~np.eye(len(pilot), dtype=np.bool_)
+        pilot_energy = self._pilot_energy
         disturbance = pilot_energy * (beta @ sharing) + 1
         received = pilot_energy * beta + disturbance
         return ChannelStatistics(
@@ -111,7 +120,15 @@ class Rayleigh(isacfw.Channel):
             xi=pilot_energy * beta**2 / received,
             epsilon=beta * disturbance / received,
             prelog=(self.coherence_length - self.pilot_length) / self.coherence_length,
+            collinear=sharing if self.estimates == "physical" and sharing.any() else None,
         )
+
+    @property
+    def _pilot_energy(self) -> float:
+        return float(self.pilot_length * 10 ** (self.pilot_snr_db / 10))
+
+    def _pilots(self, users: int) -> NDArray[np.int64]:
+        return np.arange(users) % self.pilot_length
 
     def _random_fading(self, generators: Sequence[Generator]) -> FloatArray:
         assert self.users is not None
@@ -126,11 +143,24 @@ class Rayleigh(isacfw.Channel):
     def draw(
         self, statistics: ChannelStatistics, antennas: int, draws: int, generator: Generator
     ) -> tuple[ComplexArray, ComplexArray]:
-        """Draw channels and estimates that are independent between users; (M, ..., N, K)."""
+        """Draw channels and estimates, independent between users or from shared pilots; (M, ..., N, K)."""
         shape = (draws, *statistics.beta.shape[:-1], antennas, statistics.users)
+        if self.estimates == "physical":
+            return self._draw_physical(statistics, shape, generator)
         estimates = np.sqrt(statistics.xi)[..., None, :] * complex_normal(shape, generator)
         errors = np.sqrt(statistics.epsilon)[..., None, :] * complex_normal(shape, generator)
         return estimates + errors, estimates
+
+    def _draw_physical(
+        self, statistics: ChannelStatistics, shape: tuple[int, ...], generator: Generator
+    ) -> tuple[ComplexArray, ComplexArray]:
+        pilot = self._pilots(statistics.users)
+        used = min(self.pilot_length, statistics.users)
+        channels = np.sqrt(statistics.beta)[..., None, :] * complex_normal(shape, generator)
+        received = complex_normal((*shape[:-1], used), generator) / np.sqrt(self._pilot_energy)
+        received += channels @ np.equal.outer(pilot, np.arange(used)).astype(np.float64)
+        estimates = received[..., pilot] * (statistics.xi / statistics.beta)[..., None, :]
+        return channels, estimates
 
 
 @isacfw.hookimpl

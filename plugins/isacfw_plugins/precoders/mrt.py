@@ -18,7 +18,8 @@ class MRT(isacfw.Precoder):
     Notes
     -----
     :math:`W = \hat H`, (14); :math:`\lambda_k = N_t^2 \xi_k^2`, :math:`\zeta_{kj} = \beta_k \xi_j`,
-    :math:`\xi_{bf,k} = \xi_k`, (17), (21), (22).
+    :math:`\xi_{bf,k} = \xi_k`, (17), (21), (22). For users j and k whose estimates are collinear, the coherent
+    term :math:`N_t \xi_j \xi_k` adds to :math:`\zeta_{kj}`.
     """
 
     name: ClassVar[str] = "mrt"
@@ -29,7 +30,11 @@ class MRT(isacfw.Precoder):
 
     def link_statistics(self, antennas: int, channel: ChannelStatistics) -> LinkStatistics:
         """Return the closed forms of Theorem 1 and Lemma 1."""
+        coupling = None
+        if channel.collinear is not None:
+            coupling = antennas * channel.collinear * channel.xi[..., :, None] * channel.xi[..., None, :]
         return LinkStatistics(
+            coupling=coupling,
             signal_gain=(antennas * channel.xi) ** 2,
             interference_gain=channel.beta,
             weight_power=channel.xi,

@@ -20,7 +20,7 @@ class ZF(isacfw.Precoder):
     -----
     :math:`W = \hat H (\hat H^H \hat H)^{-1}`, (14); :math:`\lambda_k = 1`,
     :math:`\xi_{bf,k} = 1 / (N_t (N_t - K) \xi_k)`, :math:`\zeta_{kj} = \epsilon_k \xi_{bf,j}`,
-    (17), (21), (22). It exists for :math:`N_t > K`.
+    (17), (21), (22). It exists for :math:`N_t > K` and estimates that are not collinear.
     """
 
     name: ClassVar[str] = "zf"
@@ -36,6 +36,10 @@ class ZF(isacfw.Precoder):
             raise isacfw.IncompatibleError(
                 f"zero forcing needs more transmit antennas than users, got {antennas} antennas"
                 f" and {channel.users} users"
+            )
+        if channel.collinear is not None and channel.collinear.any():
+            raise isacfw.IncompatibleError(
+                "zero forcing does not exist where users share a pilot and so have collinear estimates"
             )
         return LinkStatistics(
             signal_gain=np.ones_like(channel.xi),
