@@ -17,6 +17,7 @@ from .metric import Metric, Quantity
 from .part import LabelledPart, Part
 from .precoder import LinkStatistics, Precoder
 from .problem import PowerAllocationProblem
+from .recipe import FigureRecipe
 from .scenario import Scenario
 from .target import Sensing, Target
 
@@ -41,6 +42,7 @@ __all__ = [
     "Comparison",
     "ComplexArray",
     "Direction",
+    "FigureRecipe",
     "FloatArray",
     "IncompatibleError",
     "InputError",

@@ -97,8 +97,12 @@ class Array(Part):
 
     def steering_derivatives(self, direction: Direction) -> ComplexArray:
         """Return the derivatives (88)-(93) by azimuth and elevation, per radian; shape (2, N)."""
-        by_cosine = 1j * np.pi * self.centred_positions().T * self.steering_vector(direction)
-        return np.asarray(direction.jacobian.T @ by_cosine)
+        return np.asarray(direction.jacobian.T @ self.steering_basis(direction)[:, 1:].T)
+
+    def steering_basis(self, direction: Direction) -> ComplexArray:
+        """Return steering vector and its derivatives by the direction cosines (u, w); shape (N, 3)."""
+        steering = self.steering_vector(direction)[:, None]
+        return np.concatenate([steering, 1j * np.pi * self.centred_positions() * steering], axis=-1)
 
     def second_moments(self) -> FloatArray:
         r"""Return the inner products of the steering vector's derivatives by (u, w); shape (2, 2).

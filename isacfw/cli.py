@@ -67,6 +67,20 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("--out", type=Path, metavar="DIR", help="write results, figures and scenario there")
     compare.add_argument("--json", action="store_true", help="print records as JSON and nothing else")
     _add_plugin_option(compare)
+    figure = commands.add_parser(
+        "figure",
+        help="make a figure: data, PNG and PDF",
+        description="Run a figure's scenario, and write its data (NetCDF), PNG and PDF. Any scenario will do:"
+        " one without a figure of its own gives those of the comparison.",
+    )
+    figure.add_argument("name", metavar="NAME", help="name of a figure, such as nguyen2025-fig5, or a scenario")
+    figure.add_argument("--drops", type=_count, metavar="N", help="number of random drops")
+    figure.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")
+    figure.add_argument("--trials", type=_count, metavar="N", help="simulated channels or echoes per point")
+    figure.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="folder to write to (default: this one)"
+    )
+    _add_plugin_option(figure)
     plugins = commands.add_parser(
         "plugins", help="list every part and scenario", description="List every part and scenario."
     )
@@ -103,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         with _warnings_in_a_line():
-            return {"compare": _compare, "plugins": _plugins}[options.command](options)
+            return {"compare": _compare, "figure": _figure, "plugins": _plugins}[options.command](options)
     except IsacError as error:
         print(f"isacfw: {error}", file=sys.stderr)
         return 2
@@ -161,6 +175,23 @@ def _compare(options: argparse.Namespace) -> int:
         for path in comparison.save(options.out):
             print(f"wrote {path}", file=sys.stderr)
     return 1 if comparison.failed else 0
+
+
+def _figure(options: argparse.Namespace) -> int:
+    from .config import load_scenario
+    from .figures import make, save_figure
+    from .report import writable
+
+    keys = (("drops", options.drops), ("seed", options.seed))
+    overrides = [f"{key} = {value}" for key, value in keys if value is not None]
+    loaded = load_scenario(options.name, plugins=options.plugin, overrides=overrides)
+    _report_problems(loaded.host)
+    writable(options.out)
+    with _progress(quiet=False) as progress:
+        data, figures = make(loaded, options.trials, progress or (lambda _done, _total: None))
+    for path in save_figure(loaded.scenario.name, data, figures, options.out):
+        print(f"wrote {path}", file=sys.stderr)
+    return 0
 
 
 def _table(dataset: Any) -> str:

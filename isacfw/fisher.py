@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from .array import Array, Direction, FloatArray
+from .array import Array, ComplexArray, Direction, FloatArray
 
 _SINGULAR = 1e-12
 _ROUNDING = 1e-14
@@ -51,26 +51,61 @@ def fisher_information(
     block between angles and α that (37) drops. It is formed in the direction cosines, where the arrays'
     moments do not depend on the direction, and turned to angles by the Jacobian.
     """
-    n_t, n_r = transmit.n_elements, receive.n_elements
-    receive_moments = receive.second_moments()
+    antennas = transmit.n_elements
+    isotropic = np.zeros((3, 3))
+    isotropic[0, 0] = antennas
+    isotropic[1:, 1:] = transmit.second_moments()
     response, slopes = transmit.beam_response(target, beam)
-    communication = np.zeros((4, 4))
-    communication[:2, :2] = amplitude**2 * (n_t * receive_moments + n_r * transmit.second_moments())
-    communication[2:, 2:] = n_t * n_r * np.eye(2)
-    sensing = np.zeros((4, 4))
-    outer = np.outer(slopes.conj(), slopes).real
-    sensing[:2, :2] = amplitude**2 * (abs(response) ** 2 * receive_moments + n_r * outer)
-    cross = amplitude * n_r * slopes.conj() * response
-    sensing[:2, 2:] = np.stack([cross.real, -cross.imag], axis=-1)
-    sensing[2:, :2] = sensing[:2, 2:].T
-    sensing[2:, 2:] = n_r * abs(response) ** 2 * np.eye(2)
+    projections = np.array([response, *slopes])
+    beamformed = np.outer(projections, projections.conj())
+    communication, sensing = (
+        fisher_of_covariance(
+            forms / antennas, receive=receive, target=target, amplitude=amplitude, frame_length=frame_length
+        )
+        for forms in (isotropic, beamformed)
+    )
+    return communication, sensing
+
+
+def fisher_of_covariance(
+    forms: FloatArray | ComplexArray,
+    *,
+    receive: Array,
+    target: Direction,
+    amplitude: float,
+    frame_length: int,
+) -> FloatArray:
+    r"""Return the Fisher information for any covariance :math:`R_x` of the transmit signal.
+
+    Parameters
+    ----------
+    forms : ndarray, shape (..., 3, 3)
+        :math:`P^H R_x P` with :math:`P = [a, \dot a_u, \dot a_w]` at the target: all that the echo tells of
+        :math:`R_x`. See :meth:`~isacfw.array.Array.steering_basis`.
+    receive, target, amplitude, frame_length
+        As in :func:`fisher_information`.
+
+    Returns
+    -------
+    ndarray, shape (..., 4, 4)
+
+    Notes
+    -----
+    The traces in (29)-(34) split, since :math:`b^H \dot b_i = 0` for a receive array about its centroid. That
+    of :math:`\dot G_i R_x G^H` is :math:`N_r\, \dot a_i^H R_x a`, and that of
+    :math:`\dot G_i R_x \dot G_j^H` is :math:`\dot b_j^H \dot b_i\, a^H R_x a + N_r\, \dot a_i^H R_x \dot a_j`.
+    """
+    n_r = receive.n_elements
+    strength = forms[..., 0, 0].real[..., None, None]
+    fisher = np.zeros((*forms.shape[:-2], 4, 4))
+    fisher[..., :2, :2] = amplitude**2 * (strength * receive.second_moments() + n_r * forms[..., 1:, 1:].real)
+    cross = amplitude * n_r * forms[..., 1:, 0]
+    fisher[..., :2, 2:] = np.stack([cross.real, cross.imag], axis=-1)
+    fisher[..., 2:, :2] = np.swapaxes(fisher[..., :2, 2:], -1, -2)
+    fisher[..., 2:, 2:] = n_r * strength * np.eye(2)
     to_angles = np.eye(4)
     to_angles[:2, :2] = target.jacobian
-    scale = 2 * frame_length / n_t
-    return (
-        scale * to_angles.T @ communication @ to_angles,
-        scale * to_angles.T @ sensing @ to_angles,
-    )
+    return np.asarray(2 * frame_length * (to_angles.T @ fisher @ to_angles))
 
 
 def angle_information(fisher: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -14,6 +14,7 @@ from .channel import Channel
 from .metric import Metric
 from .precoder import Precoder
 from .problem import PowerAllocationProblem
+from .recipe import FigureRecipe
 
 hookspec = pluggy.HookspecMarker("isacfw")
 hookimpl = pluggy.HookimplMarker("isacfw")
@@ -42,6 +43,11 @@ def register_metrics() -> Iterable[type[Metric]]:  # type: ignore[empty-body]
 @hookspec
 def register_allocators() -> Iterable[type[Allocator]]:  # type: ignore[empty-body]
     """Return classes of allocators."""
+
+
+@hookspec
+def register_figures() -> Iterable[type[FigureRecipe]]:  # type: ignore[empty-body]
+    """Return classes of figures, each named after its scenario."""
 
 
 @hookspec

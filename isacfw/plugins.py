@@ -27,6 +27,7 @@ from .errors import InputError, PluginError, shown, suggestion
 from .metric import Metric
 from .part import Part
 from .precoder import Precoder
+from .recipe import FigureRecipe
 
 ENTRY_POINT_GROUP = "isacfw"
 
@@ -36,6 +37,7 @@ KINDS: dict[str, type[Part]] = {
     "precoder": Precoder,
     "metric": Metric,
     "allocator": Allocator,
+    "figure": FigureRecipe,
 }
 
 BUILT_INS = (
@@ -54,6 +56,13 @@ BUILT_INS = (
     "isacfw_plugins.allocators.equal_com",
     "isacfw_plugins.allocators.equal_cs",
     "isacfw_plugins.scenarios.nguyen2025",
+    "isacfw_plugins.figures.nguyen2025_fig2",
+    "isacfw_plugins.figures.nguyen2025_fig3",
+    "isacfw_plugins.figures.nguyen2025_fig4",
+    "isacfw_plugins.figures.nguyen2025_fig5",
+    "isacfw_plugins.figures.nguyen2025_fig6",
+    "isacfw_plugins.figures.nguyen2025_fig7",
+    "isacfw_plugins.figures.nguyen2025_fig8",
 )
 
 ScenarioSource = PathLike[str] | Mapping[str, Any]
@@ -65,7 +74,7 @@ class PartInfo:
 
     Parameters
     ----------
-    kind : {"array", "channel", "precoder", "metric", "allocator"}
+    kind : {"array", "channel", "precoder", "metric", "allocator", "figure"}
         Which contract it fulfils.
     name : str
         Its own name.

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import isacfw
 
+_FOLDER = Path(__file__).parent
+
 
 @isacfw.hookimpl
 def register_scenarios() -> dict[str, Path]:
-    """Register the paper's set-up."""
-    return {"nguyen2025": Path(__file__).with_name("nguyen2025.toml")}
+    """Register the paper's set-up, and that of each of its figures."""
+    figures = {f"nguyen2025-fig{number}": _FOLDER / f"nguyen2025_fig{number}.toml" for number in range(2, 9)}
+    return {"nguyen2025": _FOLDER / "nguyen2025.toml", **figures}

@@ -1,0 +1,59 @@
+"""Figures that are more than the comparison of their scenario."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+
+from .part import Part
+from .validators import integer, optional
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+    import xarray
+
+    from .config import LoadedScenario
+
+Progress = Callable[[int, int], None]
+"""Called with the number of steps done and the number of all."""
+
+
+@attrs.frozen(kw_only=True)
+class FigureRecipe(Part):
+    """Contract of a figure: how its data come about, and how they are drawn.
+
+    The scenario of the same name is what it is made for.
+
+    Parameters
+    ----------
+    trials : int, optional
+        Number of simulated channels or echoes per point; what the figure needs by default.
+
+    Attributes
+    ----------
+    style : mapping
+        Class attribute: Matplotlib's settings under which it is drawn.
+    """
+
+    style: ClassVar[Mapping[str, Any]] = {}
+
+    trials: int | None = attrs.field(default=None, validator=optional(integer(at_least=1)))
+
+    @abstractmethod
+    def collect(self, loaded: LoadedScenario, progress: Progress) -> xarray.Dataset:
+        """Return all numbers of the figure.
+
+        Parameters
+        ----------
+        loaded : LoadedScenario
+            The scenario, with the number of drops and the seed to use, and its host.
+        progress : callable
+            To be called with the number of steps done and the number of all.
+        """
+
+    @abstractmethod
+    def draw(self, data: xarray.Dataset) -> matplotlib.figure.Figure:
+        """Return the figure of collected data; it computes nothing."""

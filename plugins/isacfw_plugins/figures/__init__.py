@@ -1,0 +1,1 @@
+"""Built-in figures: those of the paper, each in a file of its own."""

@@ -1,0 +1,76 @@
+"""Fig. 8: sum rate and CRLB against the number of transmit antennas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, final
+
+import attrs
+
+import isacfw
+from isacfw import Scenario
+from isacfw.config import LoadedScenario
+from isacfw.recipe import Progress
+
+from . import _paper
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.figure import Figure
+
+_SIDES = (5, 7, 9, 11, 13, 15, 17, 19)
+
+
+def _with_side(scenario: Scenario, side: int) -> Scenario:
+    horizontal = scenario.with_value("transmit_array.horizontal", side)
+    return horizontal.with_value("transmit_array.vertical", side)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Figure8(isacfw.FigureRecipe):
+    """Sum rate and CRLB against the number of transmit antennas of a square array.
+
+    Notes
+    -----
+    Fig. 8 of Nguyen et al.; rates by (20), simulated by (19), bounds by (46)-(47).
+    """
+
+    name: ClassVar[str] = "nguyen2025-fig8"
+    style: ClassVar[Mapping[str, Any]] = _paper.STYLE
+
+    def collect(self, loaded: LoadedScenario, progress: Progress) -> xarray.Dataset:
+        """Compare for each array, then simulate."""
+        import xarray
+
+        points = [_with_side(loaded.scenario, side) for side in _SIDES]
+        comparisons = []
+        for number, point in enumerate(points):
+            comparisons.append(isacfw.compare(LoadedScenario(scenario=point, host=loaded.host)).dataset)
+            progress(number + 1, len(points))
+        antennas = xarray.Variable("antennas", [side**2 for side in _SIDES])
+        data = xarray.concat(
+            comparisons, antennas, data_vars="all", coords="minimal", join="outer", combine_attrs="override"
+        )
+        return _paper.add_simulation(data, "antennas", points, self.trials or 100, progress)
+
+    def draw(self, data: xarray.Dataset) -> Figure:
+        """Draw (a) the sum rate and (b) the CRLB of the azimuth."""
+        figure, grid = _paper.new_figure(columns=2)
+        rate, bound = grid[0]
+        _paper.draw_lines(rate, data, "antennas", "sum_rate")
+        _paper.draw_simulated(rate, data, "antennas", "simulated_sum_rate")
+        rate.set(ylabel="Sum rate [bit/s/Hz]", title="(a)")
+        _paper.legend(rate, loc="upper left", fontsize=5.5)
+        _paper.draw_lines(bound, data, "antennas", "crlb_azimuth_db")
+        _paper.draw_simulated(bound, data, "antennas", "simulated_crlb_azimuth_db")
+        bound.set(ylabel=r"CRLB of $\theta$ [dB]", title="(b)")
+        for axes in grid[0]:
+            axes.set_xlabel(r"Transmit antennas $N_t$")
+        return figure
+
+
+@isacfw.hookimpl
+def register_figures() -> list[type[isacfw.FigureRecipe]]:
+    """Register Fig. 8."""
+    return [Figure8]
