@@ -72,7 +72,7 @@ def save_figure(name: str, data: xarray.Dataset, figures: dict[str, Figure], fol
         for title, figure in figures.items():
             for suffix in ("png", "pdf"):
                 files.append(folder / f"{'-'.join(filter(None, (name, title)))}.{suffix}")
-                figure.savefig(files[-1], dpi=300)
+                figure.savefig(files[-1], dpi=200)
     except OSError as error:
         raise InputError("the output folder", f"must be writable, got {str(folder)!r}: {error}") from None
     return files

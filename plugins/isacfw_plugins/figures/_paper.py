@@ -32,6 +32,8 @@ STYLE: dict[str, Any] = {
 }
 WIDTH = 3.5
 COLOURS = {"mrt": "#0072B2", "zf": "#D55E00"}
+# Where both precoders give the same curve, the wider one shows below the other.
+WIDTHS = {"mrt": 2.0, "zf": 0.9}
 LINES = {"exact": "-", "sca": "", "equal_com": "--", "equal_cs": ":"}
 MARKERS = {"sca": "+"}
 NAMES = {
@@ -63,18 +65,26 @@ def draw_lines(axes: Axes, data: xarray.Dataset, axis: str, name: str) -> None:
         for allocator in data["allocator"].to_numpy():
             own = data[name].sel(precoder=precoder, allocator=allocator).transpose(axis, "drop")
             mean, half = average(own.to_numpy())
-            axes.errorbar(
+            colour = COLOURS.get(str(precoder), "black")
+            axes.plot(
                 data[axis].to_numpy(),
                 mean,
-                yerr=half,
-                color=COLOURS.get(str(precoder), "black"),
+                color=colour,
                 linestyle=LINES.get(str(allocator), "-."),
+                linewidth=WIDTHS.get(str(precoder), 1.0),
                 marker=MARKERS.get(str(allocator), ""),
-                capsize=1.5,
-                elinewidth=0.5,
-                capthick=0.5,
                 label=f"{str(precoder).upper()}, {NAMES.get(str(allocator), str(allocator))}",
             )
+            if (half > 0).any():
+                axes.errorbar(
+                    data[axis].to_numpy(),
+                    mean,
+                    yerr=half,
+                    color=colour,
+                    linestyle="",
+                    capsize=1.5,
+                    elinewidth=0.5,
+                )
 
 
 def draw_simulated(axes: Axes, data: xarray.Dataset, axis: str, name: str) -> None:
@@ -94,11 +104,10 @@ def draw_simulated(axes: Axes, data: xarray.Dataset, axis: str, name: str) -> No
     axes.plot([], [], color="0.3", linestyle="", marker="o", markerfacecolor="none", label="simulation")
 
 
-def legend(axes: Axes, **options: Any) -> None:
-    """Draw the legend, simulations last."""
+def legend(figure: Figure, axes: Axes, columns: int = 3) -> None:
+    """Draw the legend of some axes below the figure."""
     handles, labels = axes.get_legend_handles_labels()
-    order = sorted(range(len(labels)), key=lambda i: labels[i] == "simulation")
-    axes.legend([handles[i] for i in order], [labels[i] for i in order], **options)
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def add_simulation(
@@ -133,7 +142,9 @@ def add_simulation(
     total = int(np.prod(shape))
     for done, index in enumerate(np.ndindex(*shape)):
         row, column, point, drop = index
-        cell = data.isel(precoder=row, drop=drop).isel({axis: point}).sel(allocator=allocators[column])
+        # As a mapping: isel has an argument of its own called drop.
+        place = {"precoder": row, "drop": drop, axis: point}
+        cell = data.isel(place).sel(allocator=allocators[column])
         seed = np.random.SeedSequence(scenarios[point].seed, spawn_key=(drop, row, point))
         values[(slice(None), *index)] = _simulated(cell, scenarios[point], row, trials, seed)
         progress(done + 1, total)

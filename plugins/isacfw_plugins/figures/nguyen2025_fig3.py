@@ -62,13 +62,15 @@ class Figure3(isacfw.FigureRecipe):
             colour = _paper.COLOURS.get(str(precoder), "black")
             for allocator, (label, line, marker) in _LABELS.items():
                 history = _held(own["objective_history"].sel(allocator=allocator).to_numpy())
-                axes.plot(history.mean(axis=0), line, color=colour, marker=marker, markevery=2, label=label)
+                axes.plot(
+                    history.mean(axis=0), line, color=colour, marker=marker, markerfacecolor="none", label=label
+                )
             optimum = float(own["sum_rate"].sel(allocator="exact").mean())
             searched = float(own["sum_rate"].sel(allocator="ipopt").mean())
             axes.axhline(optimum, color="black", linewidth=0.7, label="optimum (exact)")
             axes.plot([_SHOWN - 1], [searched], "*", color="black", label="IPOPT, 14 starts")
             axes.set(xlabel="Iteration", ylabel="Sum rate [bit/s/Hz]", title=str(precoder).upper())
-            axes.legend(loc="lower right")
+        _paper.legend(figure, grid[0, 0])
         return figure
 
 

@@ -107,7 +107,7 @@ class Figure4(isacfw.FigureRecipe):
                 axes.plot(x, mine["mse_refined"], "--", color=colour, label=f"MSE, refined MLE, {name}")
                 axes.plot(x, mine["mse_grid"], linestyle=":", color=colour, label=f"MSE, MLE on the grid, {name}")
             axes.set(xlabel="Sensing SNR [dB]", ylabel=rf"Error of ${symbol}$ [dB]")
-        grid[0, 0].legend(fontsize=5.5)
+        _paper.legend(figure, grid[0, 0], columns=3)
         return figure
 
 

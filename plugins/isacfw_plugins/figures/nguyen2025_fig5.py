@@ -46,12 +46,12 @@ class Figure5(isacfw.FigureRecipe):
         _paper.draw_lines(rate, data, "snr_db", "sum_rate")
         _paper.draw_simulated(rate, data, "snr_db", "simulated_sum_rate")
         rate.set(xlabel="SNR [dB]", ylabel="Sum rate [bit/s/Hz]", title="(a)")
-        _paper.legend(rate, loc="upper left", fontsize=5.5)
         _paper.draw_lines(bound, data, "snr_db", "crlb_azimuth_db")
         _paper.draw_simulated(bound, data, "snr_db", "simulated_crlb_azimuth_db")
-        bound.plot(data["snr_db"], data["crlb_azimuth_limit_db"], color="0.3", linestyle="-.", label="limit")
+        bound.plot(data["snr_db"], data["crlb_azimuth_limit_db"], color="0.3", linestyle="-.", label="CRLB limit")
         bound.set(xlabel="SNR [dB]", ylabel=r"CRLB of $\theta$ [dB]", title="(b)")
         _draw_trade_off(trade_off, data)
+        _paper.legend(figure, bound, columns=5)
         return figure
 
 
@@ -65,6 +65,7 @@ def _draw_trade_off(axes: Axes, data: xarray.Dataset) -> None:
                 own["sum_rate"],
                 color=_paper.COLOURS.get(str(precoder), "black"),
                 linestyle=_paper.LINES.get(str(allocator), "-."),
+                linewidth=_paper.WIDTHS.get(str(precoder), 1.0),
                 marker=_paper.MARKERS.get(str(allocator), "."),
             )
     axes.set(xlabel=r"CRLB of $\theta$ [dB]", ylabel="Sum rate [bit/s/Hz]", title="(c)")

@@ -46,7 +46,7 @@ class Figure6(isacfw.FigureRecipe):
             _paper.draw_lines(axes, data.assign(level=level), "snr_db", "level")
             axes.set(xlabel="SNR [dB]", ylabel=f"{name.capitalize()} power [dB]")
         grid[0, 1].set_xlim(grid[0, 0].get_xlim())
-        _paper.legend(grid[0, 0], loc="upper left")
+        _paper.legend(figure, grid[0, 0], columns=4)
         return figure
 
 

@@ -48,7 +48,7 @@ class Figure7(isacfw.FigureRecipe):
         _paper.draw_lines(rate, data, _AXIS, "sum_rate")
         _paper.draw_simulated(rate, data, _AXIS, "simulated_sum_rate")
         rate.set(ylabel="Sum rate [bit/s/Hz]", title="(a)")
-        _paper.legend(rate, loc="center right", fontsize=5.5)
+        _paper.legend(figure, rate, columns=5)
         for axes, name in zip(powers, ("communication", "sensing"), strict=True):
             power = data[f"{name}_power"]
             level = 10 * np.log10(power.where(power > 1e-4))

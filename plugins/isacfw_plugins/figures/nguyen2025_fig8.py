@@ -46,7 +46,8 @@ class Figure8(isacfw.FigureRecipe):
         points = [_with_side(loaded.scenario, side) for side in _SIDES]
         comparisons = []
         for number, point in enumerate(points):
-            comparisons.append(isacfw.compare(LoadedScenario(scenario=point, host=loaded.host)).dataset)
+            comparison = isacfw.compare(LoadedScenario(scenario=point, host=loaded.host))
+            comparisons.append(comparison.dataset.drop_vars("objective_history"))
             progress(number + 1, len(points))
         antennas = xarray.Variable("antennas", [side**2 for side in _SIDES])
         data = xarray.concat(
@@ -61,7 +62,7 @@ class Figure8(isacfw.FigureRecipe):
         _paper.draw_lines(rate, data, "antennas", "sum_rate")
         _paper.draw_simulated(rate, data, "antennas", "simulated_sum_rate")
         rate.set(ylabel="Sum rate [bit/s/Hz]", title="(a)")
-        _paper.legend(rate, loc="upper left", fontsize=5.5)
+        _paper.legend(figure, rate)
         _paper.draw_lines(bound, data, "antennas", "crlb_azimuth_db")
         _paper.draw_simulated(bound, data, "antennas", "simulated_crlb_azimuth_db")
         bound.set(ylabel=r"CRLB of $\theta$ [dB]", title="(b)")
