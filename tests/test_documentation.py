@@ -1,0 +1,85 @@
+"""README and pages: their code runs, their numbers are what the commands print, their links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import isacfw
+from isacfw import hookspecs
+from isacfw.cli import main
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return the fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def without_times(table: str) -> list[str]:
+    """Return the words of each line but the time at the end of an allocator's row."""
+    rows = [re.sub(r"\S+ (ns|µs|ms|s)$", "", line.rstrip()).split() for line in table.strip().splitlines()]
+    return [" ".join(row) for row in rows if not set("".join(row)) <= {"─"}]
+
+
+def test_readme_shows_what_compare_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare"]) == 0
+    assert without_times(blocks(PAGES[0], "text")[0]) == without_times(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("number", range(len(blocks(PAGES[0], "python"))))
+def test_readme_code_runs(number: int) -> None:
+    exec(compile(blocks(PAGES[0], "python")[number], "README.md", "exec"), {"__name__": "readme"})
+
+
+def test_readme_plugin_is_the_example() -> None:
+    source = (ROOT / "examples" / "single_file_plugin.py").read_text(encoding="utf-8")
+    shown = next(block for block in blocks(PAGES[0], "python") if "hookimpl" in block)
+    missing = [line for line in shown.splitlines() if line.strip() and line not in source]
+    assert not [line for line in missing if not line.startswith("import")]
+
+
+def test_reproduction_page_shows_what_its_script_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    script = ROOT / "examples" / "reproduction.py"
+    done = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True, encoding="utf-8")
+    assert blocks(ROOT / "docs" / "reproduction.md", "text")[0].split() == done.stdout.split()
+
+
+@pytest.mark.parametrize("example", ["single_file_plugin", "compose_in_python"])
+def test_example_runs(example: str, capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(ROOT / "examples" / f"{example}.py"), run_name="__main__")
+    assert "★" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_anchors_exist(page: Path) -> None:
+    for path, anchor in re.findall(r"\]\(([^)#:\s]*)#([^)]*)\)", page.read_text(encoding="utf-8")):
+        target = page.parent / path if path else page
+        headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+        slugs = [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+        assert anchor in slugs
+
+
+def test_every_hook_is_documented() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    hooks = [name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "isacfw_spec")]
+    assert hooks
+    assert not [name for name in hooks if f"`{name}`" not in page]
+
+
+def test_version_is_the_same_everywhere() -> None:
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"version: {isacfw.__version__}" in citation
