@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .array import FloatArray, float_array
-from .errors import IncompatibleError
+from .errors import IncompatibleError, one_line, shown
 from .part import LabelledPart
 from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
 
@@ -186,17 +186,35 @@ class Allocator(LabelledPart):
         start = time.perf_counter()
         try:
             shares = self.solve(problem)
-            shape = (*problem.batch_shape, problem.users)
-            if shares.communication.shape != shape or shares.sensing.shape != shape[:-1]:
-                raise ValueError(
-                    f"its shares have shapes {shares.communication.shape} and {shares.sensing.shape},"
-                    f" not {shape} and {shape[:-1]}"
-                )
+            _check(shares, problem)
         except IncompatibleError as error:
             shares = Shares.none(problem, Status.SKIPPED, str(error))
         except Exception as error:  # A part's breakdown must cost its own rows only.
             shares = Shares.none(problem, Status.FAILED, f"{self.title} raised {type(error).__name__}: {error}")
         return shares, time.perf_counter() - start
+
+
+def _check(shares: Any, problem: PowerAllocationProblem) -> None:
+    """Raise an error, whose sentence the row shows, unless shares are what a solver must return."""
+    if not isinstance(shares, Shares):
+        raise TypeError(f"it must return Shares, got {shown(shares)}")
+    shape = (*problem.batch_shape, problem.users)
+    if shares.communication.shape != shape or shares.sensing.shape != shape[:-1]:
+        raise ValueError(
+            f"its shares have shapes {shares.communication.shape} and {shares.sensing.shape},"
+            f" not {shape} and {shape[:-1]}"
+        )
+    for name in ("status", "message", "iterations"):
+        value = np.asarray(getattr(shares, name), dtype=object)
+        if value.shape not in ((), shape[:-1]):
+            raise ValueError(f"its {name} has shape {value.shape}, not {shape[:-1]}")
+    known = {*map(str, Status), "None"}
+    for claim in np.unique(np.asarray(shares.status, dtype=object).astype(str)):
+        if claim not in known:
+            raise ValueError(f"its status must be one of {', '.join(map(str, Status))}, got {claim!r}")
+    np.asarray(shares.iterations, dtype=np.int64)
+    if not all(isinstance(value, (int, float)) for value in shares.history):
+        raise TypeError(f"its history must hold numbers, got {shown(shares.history)}")
 
 
 def _merged(problem: PowerAllocationProblem, answers: list[Shares]) -> Shares:
@@ -290,4 +308,4 @@ def _judged(
     message[broken] = "its shares are not finite numbers"
     mute = silent & answered & ~feasible & (message == "")
     message[mute] = "the allocation breaks a limit"
-    return np.vectorize(str, otypes=[object])(status), message
+    return np.vectorize(str, otypes=[object])(status), np.vectorize(one_line, otypes=[object])(message)

@@ -7,7 +7,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +161,8 @@ def _compare(options: argparse.Namespace) -> int:
     _report_problems(loaded.host)
     if options.out is not None:
         writable(options.out)
-    with _progress(quiet=options.json) as progress:
+    # What a part prints must not get between the records.
+    with redirect_stdout(sys.stderr), _progress(quiet=options.json) as progress:
         comparison = compare(
             loaded,
             precoders=options.precoders,
@@ -230,6 +231,7 @@ def _plugins(options: argparse.Namespace) -> int:
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from .plugins import PluginHost
 
@@ -240,8 +242,8 @@ def _plugins(options: argparse.Namespace) -> int:
         table.add_column(heading, no_wrap=True)
     table.add_column("summary")
     for part in host.parts():
-        reason = part.cls.unavailable()
-        table.add_row(
+        reason = part.cls.why_unavailable()
+        cells = (
             part.kind,
             part.name,
             part.provider,
@@ -249,8 +251,10 @@ def _plugins(options: argparse.Namespace) -> int:
             "yes" if reason is None else "no",
             part.cls.summary() if reason is None else reason,
         )
+        table.add_row(*map(Text, cells))
     for name in host.scenarios:
-        table.add_row("scenario", name, host.scenario_provider(name), "-", "yes", host.scenario_summary(name))
+        cells = ("scenario", name, host.scenario_provider(name), "-", "yes", host.scenario_summary(name))
+        table.add_row(*map(Text, cells))
     width = None if sys.stdout.isatty() else 160
     Console(width=width, highlight=False).print(table)
     return 0

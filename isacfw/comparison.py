@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from .allocator import Allocation, Allocator, Shares, Status, verified
 from .channel import ChannelStatistics
 from .config import LoadedScenario, load_scenario, to_toml
-from .errors import IncompatibleError, InputError
+from .errors import IncompatibleError, InputError, IsacError, PluginError, one_line, shown
 from .metric import Metric, Quantity
 from .part import LabelledPart
 from .plugins import PluginHost, default_host
@@ -36,6 +36,24 @@ STANDARD_METRICS = ("sum_rate", "user_rates", "crlb", "powers")
 
 Progress = Callable[[int, int], None]
 """Called with the number of allocations done and the number of all."""
+
+_RESERVED = (
+    "precoder",
+    "allocator",
+    "drop",
+    "user",
+    "iteration",
+    "users",
+    "status",
+    "message",
+    "feasible",
+    "iterations",
+    "seconds",
+    "max_violation",
+    "objective_history",
+    "crlb_azimuth_limit_db",
+    "crlb_elevation_limit_db",
+)
 
 _RECORD_KEYS = (
     "status",
@@ -115,6 +133,8 @@ def _selected(
     """Return the parts that are meant by parts, by labels of the scenario's own parts, or by names."""
     if isinstance(wanted, str):
         raise InputError(f"{kind}s", f"must be a list, got the string {wanted!r}")
+    if not isinstance(wanted, Iterable):
+        raise InputError(f"{kind}s", f"must be a list, got {shown(wanted)}")
     by_title = {part.name: part for part in reversed(own)} | labelled(own)
     parts: list[LabelledPart] = []
     for item in wanted:
@@ -153,6 +173,9 @@ class _Study:
         """Return the channel statistics of each point, drawn once where the channel is the same."""
         known: dict[Any, ChannelStatistics] = {}
         for point in self.points:
+            for part in (point.transmit_array, point.receive_array, point.channel):
+                if (reason := part.why_unavailable()) is not None:
+                    raise PluginError(f"{part.name} cannot work here: {reason}")
             known.setdefault((point.channel, point.seed), point.statistics())
         return [known[point.channel, point.seed] for point in self.points]
 
@@ -161,10 +184,14 @@ class _Study:
         metrics = [cast(Metric, metric) for metric in standard]
         metrics += [metric for metric in self.scenario.metrics if metric not in metrics]
         names = [quantity.name for metric in metrics for quantity in metric.quantities]
+        taken = [*names, *_RESERVED, *self.scenario.sweep]
         for name in names:
-            if names.count(name) > 1 or name in ("status", "message", "feasible", "seconds"):
+            if taken.count(name) > 1:
                 raise InputError("metrics", f"must report quantities of different names, got {name!r} twice")
-        return metrics
+        for metric in metrics:
+            if (reason := metric.why_unavailable()) is not None:
+                _warn(f"metric {metric.name} of a plugin is left out: {reason}")
+        return [metric for metric in metrics if metric.why_unavailable() is None]
 
     def _empty(self) -> dict[str, NDArray[Any]]:
         most = int(self.users.max())
@@ -182,7 +209,7 @@ class _Study:
 
     def run(self) -> Comparison:
         """Solve everything."""
-        reasons = [allocator.unavailable() for allocator in self.allocators.values()]
+        reasons = [allocator.why_unavailable() for allocator in self.allocators.values()]
         for row, precoder in enumerate(self.precoders.values()):
             for group, problem in self._problems(row, cast(Precoder, precoder)):
                 for column, allocator in enumerate(self.allocators.values()):
@@ -192,7 +219,7 @@ class _Study:
     def _problems(self, row: int, precoder: Precoder) -> list[tuple[list[int], PowerAllocationProblem]]:
         """Return the problems of a precoder, points with the same number of users as one batch."""
         groups: dict[int, list[tuple[int, PowerAllocationProblem]]] = {}
-        reason = precoder.unavailable()
+        reason = precoder.why_unavailable()
         for number, (point, statistics) in enumerate(zip(self.points, self.statistics, strict=True)):
             try:
                 if reason is not None:
@@ -201,9 +228,8 @@ class _Study:
                 groups.setdefault(statistics.users, []).append((number, problem))
             except IncompatibleError as error:
                 self._mark(row, number, Status.SKIPPED, str(error))
-            except Exception as error:  # A part's breakdown must cost its own rows only.
-                sentence = f"precoder {precoder.title} raised {type(error).__name__}: {error}"
-                self._mark(row, number, Status.FAILED, sentence)
+            except IsacError as error:  # A part's breakdown must cost its own rows only.
+                self._mark(row, number, Status.FAILED, str(error))
         batches = []
         for group in groups.values():
             stacked = PowerAllocationProblem.stack([problem for _, problem in group])
@@ -259,11 +285,7 @@ class _Study:
                     users = (slice(None), slice(problem.users)) if quantity.per_user else ()
                     self.values[quantity.name][(*place, *users)] = values[quantity.name]
             except Exception as error:  # A metric's breakdown must not cost the allocation.
-                warnings.warn(
-                    f"metric {metric.name} of a plugin raised {type(error).__name__}: {error}",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
+                _warn(f"metric {metric.name} of a plugin raised {type(error).__name__}: {error}")
 
     def _dataset(self) -> xarray.Dataset:
         import xarray
@@ -316,6 +338,10 @@ class _Study:
             "seed": self.scenario.seed,
             "versions": json.dumps(versions),
         }
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(one_line(sentence), RuntimeWarning, stacklevel=3)
 
 
 def _attributes(quantity: Quantity) -> dict[str, str]:

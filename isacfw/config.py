@@ -10,7 +10,7 @@ from functools import partial
 from os import PathLike
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union, cast, get_origin
+from typing import Any, Literal, Union, cast, get_origin
 
 import attrs
 import cattrs
@@ -96,7 +96,7 @@ def structure(document: Mapping[str, Any], host: PluginHost) -> Scenario:
         except Exception as error:
             failure = _first(error, "")
         values = sweep.get(failure.key) if isinstance(sweep, dict) else None
-        if failure.problem != _MISSING or not isinstance(values, list) or not values:
+        if not failure.problem.startswith(_MISSING) or not isinstance(values, list) or not values:
             raise failure from None
         _merge(content, _nested(failure.key.split("."), values[0]))
 
@@ -110,6 +110,8 @@ def to_toml(scenario: Scenario, host: PluginHost | None = None) -> str:
 def _document(source: str | PathLike[str] | Mapping[str, Any], plugins: list[str]) -> tuple[Document, Path]:
     if isinstance(source, Mapping):
         return _plain(source), Path.cwd()
+    if not isinstance(source, (str, PathLike)):
+        raise InputError("scenario", f"must be a file, a name or a mapping, got {shown(source)}")
     path = Path(source)
     if path.suffix != ".toml" and not path.exists():
         named = PluginHost(plugins).scenarios if plugins else default_host().scenarios
@@ -144,6 +146,8 @@ def _read(path: Path) -> Document:
         raise InputError(str(path), "must be a text file in UTF-8, got something else") from None
     except tomllib.TOMLDecodeError as error:
         raise InputError(str(path), f"must be TOML, got: {error}") from None
+    except ValueError as error:
+        raise InputError(str(path), f"must be a file that can be read, got: {error}") from None
 
 
 def _assignment(text: str) -> Document:
@@ -200,6 +204,10 @@ def _converter(host: PluginHost) -> cattrs.Converter:
         lambda target: _table_hook(target, converter),
     )
     converter.register_structure_hook_func(_is_choice_of_types, _one_of_types)
+    converter.register_structure_hook_func(_is_choice_of_words, _one_of_words)
+    converter.register_structure_hook_factory(
+        _is_dict, lambda target: partial(_structured_table, converter, target.__args__[1])
+    )
     for kind, base in KINDS.items():
         converter.register_structure_hook_func(
             partial(operator.is_, base), partial(_structured_part, host, converter, kind)
@@ -223,6 +231,33 @@ def _one_of_types(value: Any, target: Any) -> Any:
             continue
     nouns = " or ".join(_NOUNS[member] for member in target.__args__)
     raise InputError("", f"must be {nouns}, got {shown(value)}")
+
+
+def _is_choice_of_words(target: Any) -> bool:
+    return get_origin(target) is Literal
+
+
+def _is_dict(target: Any) -> bool:
+    return get_origin(target) is dict
+
+
+def _one_of_words(value: Any, target: Any) -> Any:
+    if not any(value is word or (isinstance(value, str) and value == word) for word in target.__args__):
+        listed = ", ".join(repr(word) for word in target.__args__)
+        raise InputError("", f"must be one of {listed}, got {shown(value)}")
+    return value
+
+
+def _structured_table(converter: cattrs.Converter, member: Any, value: Any, _type: Any) -> Any:
+    if not isinstance(value, Mapping):
+        raise InputError("", f"must be a table, got {shown(value)}")
+    found = {}
+    for key, item in value.items():
+        try:
+            found[key] = converter.structure(item, member)
+        except Exception as error:
+            raise _first(error, "").within(key) from None
+    return found
 
 
 def _is_tuple(target: Any) -> bool:

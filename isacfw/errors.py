@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
+def one_line(text: object) -> str:
+    """Return the text of an error or message with every run of white space as one space."""
+    return " ".join(str(text).split())
+
+
 class IsacError(Exception):
-    """Base class of every error that the framework raises on purpose."""
+    """Base class of every error that the framework raises on purpose; its text is one line."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class InputError(IsacError, ValueError):
@@ -28,7 +37,7 @@ class InputError(IsacError, ValueError):
         self.problem = problem
 
     def __str__(self) -> str:
-        return f"{self.key} {self.problem}" if self.key else self.problem
+        return one_line(f"{self.key} {self.problem}")
 
     def within(self, prefix: str) -> InputError:
         """Return the same error with its key placed below `prefix`."""
@@ -60,5 +69,16 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 def shown(value: Any) -> str:
     """Return the representation of `value`, shortened so that an error stays one line."""
-    text = repr(value)
+    text = one_line(repr(value))
     return text if len(text) <= 80 else f"{text[:76]} ..."
+
+
+@contextmanager
+def blamed(part: str) -> Iterator[None]:
+    """Turn any exception of a part, but the framework's own, into a :class:`PluginError` that names the part."""
+    try:
+        yield
+    except IsacError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{part} raised {type(error).__name__}: {error}") from error

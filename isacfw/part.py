@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import attrs
 
+from .errors import one_line
 from .validators import optional, text
 
 
@@ -39,6 +40,15 @@ class Part(ABC):  # noqa: B024 - each kind of part has abstract methods of its o
         purpose: that a module can be imported does not show that it works.
         """
         return None
+
+    @classmethod
+    def why_unavailable(cls) -> str | None:
+        """Return :meth:`unavailable`, or that the probe itself broke down."""
+        try:
+            reason = cls.unavailable()
+        except Exception as error:
+            reason = f"the probe of its availability raised {type(error).__name__}: {error}"
+        return None if reason is None else one_line(reason)
 
 
 @attrs.frozen(kw_only=True)

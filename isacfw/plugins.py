@@ -23,7 +23,7 @@ from . import hookspecs
 from .allocator import Allocator
 from .array import Array
 from .channel import Channel
-from .errors import InputError, PluginError, shown, suggestion
+from .errors import InputError, PluginError, one_line, shown, suggestion
 from .metric import Metric
 from .part import Part
 from .precoder import Precoder
@@ -99,6 +99,7 @@ class PartInfo:
 @attrs.frozen(kw_only=True)
 class _Plugin:
     module: Any
+    source: str
     provider: str
     version: str
 
@@ -136,12 +137,14 @@ class PluginHost:
     ) -> None:
         self.problems: list[str] = []
         self._parts: list[PartInfo] = []
+        self._sources: dict[int, str] = {}
         self._scenarios: dict[str, tuple[str, ScenarioSource]] = {}
         self._manager = pluggy.PluginManager("isacfw")
         self._manager.add_hookspecs(hookspecs)
         version = importlib.metadata.version("isacfw")
         for name in BUILT_INS:
-            self._add(_Plugin(module=importlib.import_module(name), provider="isacfw", version=version))
+            module = importlib.import_module(name)
+            self._add(_Plugin(module=module, source=name, provider="isacfw", version=version))
         if discover:
             self._discover()
         for plugin in plugins:
@@ -153,25 +156,33 @@ class PluginHost:
             provider = distribution.name if distribution else entry.module.partition(".")[0]
             version = distribution.version if distribution else ""
             try:
-                self._add(_Plugin(module=_imported(entry.value, entry.load), provider=provider, version=version))
+                self._add(
+                    _Plugin(
+                        module=_imported(entry.value, entry.load),
+                        source=entry.value,
+                        provider=provider,
+                        version=version,
+                    )
+                )
             except PluginError as error:
                 self.problems.append(f"plugin {entry.name!r} of {provider} was left out: {error}")
 
     def _add(self, plugin: _Plugin) -> None:
         if self._manager.is_registered(plugin.module):
             return
-        source = getattr(plugin.module, "__name__", repr(plugin.module))
+        source = plugin.source
         _check_hooks(plugin.module, source)
         try:
             self._manager.register(plugin.module)
         except (pluggy.PluginValidationError, ValueError) as error:
-            raise PluginError(f"plugin {source} cannot be registered: {_one_line(error)}") from error
+            raise PluginError(f"plugin {source} cannot be registered: {error}") from error
         try:
             parts = [part for kind in KINDS for part in self._offered(kind, plugin, source)]
             scenarios = self._offered_scenarios(plugin, source)
         except PluginError:
             self._manager.unregister(plugin.module)
             raise
+        self._sources[id(plugin.module)] = source
         self._parts.extend(parts)
         self._scenarios.update(scenarios)
 
@@ -182,7 +193,7 @@ class PluginHost:
                     return implementation.function()
                 except Exception as error:
                     raise PluginError(
-                        f"{hook} of plugin {source} raised {type(error).__name__}: {_one_line(error)}"
+                        f"{hook} of plugin {source} raised {type(error).__name__}: {error}"
                     ) from error
         return ()
 
@@ -212,7 +223,12 @@ class PluginHost:
             raise PluginError(
                 f"register_scenarios of plugin {source} must return a mapping, got {shown(offered)}"
             )
-        for name in offered:
+        for name, value in offered.items():
+            if not isinstance(name, str) or not isinstance(value, (str, PathLike, Mapping)):
+                raise PluginError(
+                    f"register_scenarios of plugin {source} must return paths or mappings by name,"
+                    f" got {shown(value)} for {shown(name)}"
+                )
             if name in self._scenarios:
                 raise PluginError(f"plugin {source} offers scenario {name!r}, which exists already")
         return {name: (plugin.provider, value) for name, value in offered.items()}
@@ -266,12 +282,9 @@ class PluginHost:
             try:
                 implementation.function(*(arguments[name] for name in implementation.argnames))
             except Exception as error:
-                warnings.warn(
-                    f"{hook} of plugin {implementation.plugin_name} raised"
-                    f" {type(error).__name__}: {_one_line(error)}",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
+                source = self._sources[id(implementation.plugin)]
+                sentence = f"{hook} of plugin {source} raised {type(error).__name__}: {error}"
+                warnings.warn(one_line(sentence), RuntimeWarning, stacklevel=2)
 
 
 @lru_cache(maxsize=1)
@@ -280,39 +293,40 @@ def default_host() -> PluginHost:
     return PluginHost()
 
 
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or "no message"
-
-
 def _imported(source: str, load: Any) -> Any:
     try:
         return load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         line = next(
             (f" (line {frame.lineno})" for frame in reversed(inspect.trace()) if frame.filename == source), ""
         )
-        raise PluginError(f"plugin {source} raised {type(error).__name__}{line}: {_one_line(error)}") from error
+        raise PluginError(f"plugin {source} raised {type(error).__name__}{line}: {error}") from error
 
 
 def _asked_for(plugin: str | PathLike[str] | ModuleType | type, base: Path) -> _Plugin:
     if isinstance(plugin, PathLike) or (isinstance(plugin, str) and plugin.endswith(".py")):
-        path = (base / Path(plugin)).resolve()
-        return _Plugin(module=_from_file(path), provider=path.stem, version="")
+        path = Path(base / Path(plugin))
+        return _Plugin(module=_from_file(path), source=str(path), provider=path.stem, version="")
     if not isinstance(plugin, str):
         name = getattr(plugin, "__name__", type(plugin).__name__)
-        return _Plugin(module=plugin, provider=name, version=str(getattr(plugin, "__version__", "")))
+        version = str(getattr(plugin, "__version__", ""))
+        return _Plugin(module=plugin, source=name, provider=name, version=version)
     module = _imported(plugin, lambda: importlib.import_module(plugin))
     top = plugin.partition(".")[0]
     owners = importlib.metadata.packages_distributions().get(top, [])
     version = importlib.metadata.version(owners[0]) if owners else str(getattr(module, "__version__", ""))
-    return _Plugin(module=module, provider=owners[0] if owners else top, version=version)
+    return _Plugin(module=module, source=plugin, provider=owners[0] if owners else top, version=version)
 
 
 def _from_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise PluginError(f"plugin {path} must be a Python file, got a path with no file")
-    # Named after its path, so that objects of its classes can be pickled and two files never mix.
-    digest = hashlib.sha256(str(path).encode()).hexdigest()[:8]
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PluginError(f"plugin {path} must be a Python file that can be read, got: {reason}") from None
+    # Named after path and content, so that objects of its classes can be pickled, two files never mix and a
+    # changed file is read again.
+    digest = hashlib.sha256(str(path.resolve()).encode() + content).hexdigest()[:8]
     name = f"isacfw_plugin_{path.stem}_{digest}"
     if name in sys.modules:
         return sys.modules[name]

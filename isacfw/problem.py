@@ -32,9 +32,16 @@ def _certificate(reachable: FloatArray, limit: FloatArray, excess: float) -> str
     return sentence
 
 
+def _read_only(value: object) -> FloatArray:
+    """Return numbers as an array that no allocator can change for those after it."""
+    numbers = float_array(value).view()
+    numbers.flags.writeable = False
+    return numbers
+
+
 def _numbers(core: int) -> Any:
     """Declare a field of numbers with `core` trailing axes after the batch axes."""
-    return attrs.field(converter=float_array, metadata={"core": core})
+    return attrs.field(converter=_read_only, metadata={"core": core})
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -78,7 +85,7 @@ class PowerAllocationProblem:
     weight_power: FloatArray = _numbers(1)
     antennas: FloatArray = _numbers(0)
     coupling: FloatArray | None = attrs.field(
-        default=None, converter=attrs.converters.optional(float_array), metadata={"core": 2}
+        default=None, converter=attrs.converters.optional(_read_only), metadata={"core": 2}
     )
 
     def __attrs_post_init__(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from .allocator import Allocator
 from .array import Array
 from .channel import Channel, ChannelStatistics, drop_generators
-from .errors import InputError, shown, suggestion
+from .errors import InputError, blamed, shown, suggestion
 from .fisher import fisher_information
 from .metric import Metric
 from .part import LabelledPart, Part
@@ -26,6 +26,8 @@ _NOT_SWEPT = ("name", "drops", "precoders", "allocators", "metrics", "plugins", 
 
 
 def _sequence(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return tuple(value.tolist())
     return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
@@ -117,8 +119,8 @@ class Scenario:
     """
 
     name: str = attrs.field(default="scenario", validator=text)
-    seed: int = attrs.field(default=0, validator=integer(at_least=0))
-    drops: int = attrs.field(default=1, validator=integer(at_least=1))
+    seed: int = attrs.field(default=0, validator=integer(at_least=0, at_most=2**128 - 1))
+    drops: int = attrs.field(default=1, validator=integer(at_least=1, at_most=10**9))
     snr_db: float = attrs.field(converter=real, validator=number(at_least=-300, at_most=300))
     precoders: tuple[Precoder, ...] = attrs.field(converter=_sequence, validator=_parts(Precoder, "a precoder"))
     allocators: tuple[Allocator, ...] = attrs.field(
@@ -141,8 +143,9 @@ class Scenario:
         for path, values in self.sweep.items():
             if not isinstance(values, tuple) or not values:
                 raise InputError(f"sweep.{path}", f"must be a list that is not empty, got {shown(values)}")
-            for value in values:
-                self.with_value(path, value)
+        if self.sweep:
+            for _ in self.points():
+                pass
 
     def with_value(self, path: str, value: Any) -> Scenario:
         """Return the scenario with another value at a dotted path, and without a sweep.
@@ -152,30 +155,42 @@ class Scenario:
         InputError
             If there is no such path, or the value cannot stand there.
         """
-        keys = path.split(".")
-        if keys[0] in _NOT_SWEPT:
-            raise InputError(f"sweep.{path}", f"must not be swept, got {shown(value)}")
+        return self.with_values({path: value})
+
+    def with_values(self, values: Mapping[str, Any]) -> Scenario:
+        """Return the scenario with other values at dotted paths, all at once, and without a sweep.
+
+        Raises
+        ------
+        InputError
+            If there is no such path, or a value cannot stand there.
+        """
+        changes: dict[str, Any] = {}
+        for path, value in values.items():
+            *parents, key = str(path).split(".")
+            if (parents or [key])[0] in _NOT_SWEPT:
+                raise InputError(f"sweep.{path}", f"must not be swept, got {shown(value)}")
+            table = changes
+            for parent in parents:
+                table = table.setdefault(parent, _Changes())
+            table[key] = value
         plain = attrs.evolve(self, sweep={}) if self.sweep else self
         try:
-            changed = _replaced(plain, keys, value)
+            return cast(Scenario, _changed(plain, changes))
         except InputError as error:
             raise error.within("sweep") from None
-        assert isinstance(changed, Scenario)
-        return changed
 
     def points(self) -> Iterator[tuple[dict[str, Any], Scenario]]:
         """Yield each point of the sweep: the values that determine it, and its scenario."""
         for values in itertools.product(*self.sweep.values()):
             coordinates = dict(zip(self.sweep, values, strict=True))
-            scenario = attrs.evolve(self, sweep={})
-            for path, value in coordinates.items():
-                scenario = scenario.with_value(path, value)
-            yield coordinates, scenario
+            yield coordinates, self.with_values(coordinates)
 
     def statistics(self, drops: Sequence[int] | None = None) -> ChannelStatistics:
         """Return the channel statistics of the given drop numbers, all of them by default; (D, K)."""
         numbers = range(self.drops) if drops is None else drops
-        return self.channel.statistics(drop_generators(self.seed, numbers))
+        with blamed(f"channel {self.channel.name}"):
+            return self.channel.statistics(drop_generators(self.seed, numbers))
 
     def problem(self, precoder: Precoder, statistics: ChannelStatistics | None = None) -> PowerAllocationProblem:
         r"""Return the power-allocation problem of each drop, at this point, for a precoder.
@@ -204,18 +219,21 @@ class Scenario:
         :math:`P_t / \xi_{bf,j}`, see :class:`~isacfw.precoder.LinkStatistics`.
         """
         channel = self.statistics() if statistics is None else statistics
-        antennas = self.transmit_array.n_elements
-        link = precoder.link_statistics(antennas, channel)
+        with blamed(f"transmit array {self.transmit_array.name}"):
+            antennas = self.transmit_array.n_elements
+        with blamed(f"precoder {precoder.title}"):
+            link = precoder.link_statistics(antennas, channel)
         power = 10 ** (self.snr_db / 10)
         coupling = None if link.coupling is None else power * link.coupling / link.weight_power[..., None, :]
-        communication, sensing = fisher_information(
-            transmit=self.transmit_array,
-            receive=self.receive_array,
-            target=self.target.direction,
-            beam=self.sensing.beam(self.target),
-            amplitude=self.target.amplitude,
-            frame_length=self.sensing.frame_length,
-        )
+        with blamed(f"transmit array {self.transmit_array.name} or receive array {self.receive_array.name}"):
+            communication, sensing = fisher_information(
+                transmit=self.transmit_array,
+                receive=self.receive_array,
+                target=self.target.direction,
+                beam=self.sensing.beam(self.target),
+                amplitude=self.target.amplitude,
+                frame_length=self.sensing.frame_length,
+            )
         return PowerAllocationProblem(
             gain=power * link.signal_gain / (antennas * link.weight_power),
             sensing_interference=power * channel.beta,
@@ -237,27 +255,30 @@ class Scenario:
         return to_toml(self)
 
 
-def _replaced(part: Any, keys: list[str], value: Any) -> Any:
-    """Return an attrs object with another value at a path of field names."""
-    key, *rest = keys
+class _Changes(dict[str, Any]):
+    """Changes below a key, as opposed to a value that is a mapping."""
+
+
+def _changed(part: Any, changes: Mapping[str, Any]) -> Any:
+    """Return an attrs object with other values of its fields, and of the fields of its parts."""
     known = [field.name for field in attrs.fields(type(part))] if attrs.has(type(part)) else []
-    if key not in known:
-        raise InputError(key, f"must be a key of the scenario{suggestion(key, known)}")
-    current = getattr(part, key)
-    try:
-        if rest:
-            return attrs.evolve(part, **{key: _below(current, rest, value, key)})
-        if attrs.has(type(current)):
+    values: dict[str, Any] = {}
+    for key, value in changes.items():
+        if key not in known:
+            raise InputError(key, f"must be a key of the scenario{suggestion(key, known)}")
+        current = getattr(part, key)
+        if isinstance(value, _Changes):
+            try:
+                values[key] = _changed(current, value)
+            except InputError as error:
+                raise error.within(key) from None
+        elif attrs.has(type(current)):
             raise InputError(key, f"must lead to a value and not to a table, got {shown(value)}")
-        return attrs.evolve(part, **{key: _sequence(value)})
+        else:
+            values[key] = _sequence(value)
+    try:
+        return attrs.evolve(part, **values)
     except InputError:
         raise
     except Exception as error:
-        raise InputError(key, f"is not valid: {error}") from error
-
-
-def _below(part: Any, keys: list[str], value: Any, key: str) -> Any:
-    try:
-        return _replaced(part, keys, value)
-    except InputError as error:
-        raise error.within(key) from None
+        raise InputError(next(iter(values)), f"is not valid: {error}") from error

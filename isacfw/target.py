@@ -91,7 +91,7 @@ class Sensing:
         Direction of the sensing beam in degrees; the target's by default.
     """
 
-    frame_length: int = attrs.field(default=30, validator=integer(at_least=1))
+    frame_length: int = attrs.field(default=30, validator=integer(at_least=1, at_most=10**12))
     crlb_limit_db: float | None = attrs.field(default=None, converter=real, validator=_DECIBELS)
     azimuth_crlb_limit_db: float | None = attrs.field(default=None, converter=real, validator=_DECIBELS)
     elevation_crlb_limit_db: float | None = attrs.field(default=None, converter=real, validator=_DECIBELS)

@@ -21,7 +21,11 @@ def _bounds(above: float | None, at_least: float | None, below: float | None, at
         (below, "less than"),
         (at_most, "at most"),
     ]
-    return " and ".join(f"{word} {bound:g}" for bound, word in terms if bound is not None)
+    return " and ".join(
+        f"{word} {bound if isinstance(bound, int) else format(bound, 'g')}"
+        for bound, word in terms
+        if bound is not None
+    )
 
 
 def _checked(
@@ -32,12 +36,12 @@ def _checked(
     below: float | None,
     at_most: float | None,
 ) -> Validator:
-    limits = _bounds(above, at_least, below, at_most)
-    requirement = f"must be {noun}{' ' + limits if limits else ''}"
+    both = _bounds(above, at_least, below, at_most)
+    lower, upper = _bounds(above, at_least, None, None), _bounds(None, None, below, at_most)
 
     def within(value: float) -> bool:
         return (
-            math.isfinite(value)
+            (kind is Integral or math.isfinite(value))
             and (above is None or value > above)
             and (at_least is None or value >= at_least)
             and (below is None or value < below)
@@ -45,9 +49,17 @@ def _checked(
         )
 
     def validate(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        good = isinstance(value, kind) and not isinstance(value, bool) and within(cast(float, value))
+        try:
+            good = isinstance(value, kind) and not isinstance(value, bool) and within(cast(float, value))
+        except OverflowError:
+            good = False
         if not good:
-            raise InputError(attribute.name, f"{requirement}, got {shown(value)}")
+            # The largest integer is there for the machine's sake: a user who gives 0 need not hear of it.
+            large = isinstance(value, Integral) and at_most is not None and int(value) > at_most
+            limits = both if kind is not Integral else upper if large else lower
+            raise InputError(
+                attribute.name, f"must be {' '.join(filter(None, (noun, limits)))}, got {shown(value)}"
+            )
 
     return validate
 
@@ -69,9 +81,11 @@ def number(
 
 
 def text(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """Check that a field is a string that is not empty."""
+    """Check that a field is a string that is not empty, and that a file can hold."""
     if not isinstance(value, str) or not value.strip():
         raise InputError(attribute.name, f"must be a string that is not empty, got {shown(value)}")
+    if "\0" in value:
+        raise InputError(attribute.name, f"must be a string without null characters, got {shown(value)}")
 
 
 def choice(*allowed: str) -> Validator:
@@ -123,7 +137,10 @@ def optional(validator: Validator) -> Validator:
 
 def real(value: Any) -> Any:
     """Convert an integer or NumPy number to a float; leave anything else for the validator to refuse."""
-    return value if isinstance(value, bool) or not isinstance(value, Real) else float(value)
+    try:
+        return value if isinstance(value, bool) or not isinstance(value, Real) else float(value)
+    except OverflowError:
+        return value
 
 
 def reals(value: Any) -> Any:

@@ -34,7 +34,7 @@ class ULA(isacfw.Array):
 
     name: ClassVar[str] = "ula"
 
-    elements: int = attrs.field(validator=integer(at_least=1))
+    elements: int = attrs.field(validator=integer(at_least=1, at_most=1_000_000))
     axis: Literal["horizontal", "vertical"] = attrs.field(
         default="horizontal", validator=choice("horizontal", "vertical")
     )

@@ -40,8 +40,8 @@ class UPA(isacfw.Array):
 
     name: ClassVar[str] = "upa"
 
-    horizontal: int = attrs.field(validator=integer(at_least=1))
-    vertical: int = attrs.field(validator=integer(at_least=1))
+    horizontal: int = attrs.field(validator=integer(at_least=1, at_most=1_000_000))
+    vertical: int = attrs.field(validator=integer(at_least=1, at_most=1_000_000))
 
     def positions(self) -> FloatArray:
         """Return the element positions in half wavelengths, the vertical index running fastest; (N, 2)."""

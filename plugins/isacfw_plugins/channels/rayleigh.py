@@ -53,7 +53,7 @@ class Rayleigh(isacfw.Channel):
 
     name: ClassVar[str] = "rayleigh"
 
-    users: int | None = attrs.field(default=None, validator=optional(integer(at_least=1)))
+    users: int | None = attrs.field(default=None, validator=optional(integer(at_least=1, at_most=1_000_000)))
     large_scale_fading: tuple[float, ...] | None = attrs.field(
         default=None, converter=reals, validator=optional(each(number(above=0)))
     )
@@ -61,8 +61,8 @@ class Rayleigh(isacfw.Channel):
     min_distance_m: float = attrs.field(default=100.0, converter=real, validator=number(above=0))
     path_loss_exponent: float = attrs.field(default=3.2, converter=real, validator=number(at_least=0))
     shadowing_db: float = attrs.field(default=7.0, converter=real, validator=number(at_least=0))
-    pilot_length: int = attrs.field(default=10, validator=integer(at_least=1))
-    coherence_length: int = attrs.field(default=100, validator=integer(at_least=2))
+    pilot_length: int = attrs.field(default=10, validator=integer(at_least=1, at_most=10**9))
+    coherence_length: int = attrs.field(default=100, validator=integer(at_least=2, at_most=10**9))
     pilot_snr_db: float = attrs.field(default=30.0, converter=real, validator=number(at_least=-300, at_most=300))
 
     estimates: Literal["independent", "physical"] = attrs.field(
@@ -135,7 +135,7 @@ class Rayleigh(isacfw.Channel):
         areas = np.array([generator.random(self.users) for generator in generators])
         shadows = np.array([generator.standard_normal(self.users) for generator in generators])
         # Relative to the inner radius: uniform over the area means uniform in the squared distance.
-        outer = (self.cell_radius_m / self.min_distance_m) ** 2
+        outer = np.float64(self.cell_radius_m / self.min_distance_m) ** 2
         squared_distance = 1 + areas * (outer - 1)
         shadowing = 10 ** (self.shadowing_db * shadows / 10)
         return np.asarray(shadowing * squared_distance ** (-self.path_loss_exponent / 2))

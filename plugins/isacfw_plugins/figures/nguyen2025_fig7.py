@@ -53,7 +53,7 @@ class Figure7(isacfw.FigureRecipe):
             power = data[f"{name}_power"]
             level = 10 * np.log10(power.where(power > 1e-4))
             _paper.draw_lines(axes, data.assign(level=level), _AXIS, "level")
-            axes.set(ylabel=f"{name.capitalize()} power [dB]", title="(b)")
+            axes.set(ylabel=f"{name.capitalize()} power [dB]", title=f"(b), {name}")
             axes.set_xlim(rate.get_xlim())
         for axes in grid[0]:
             axes.set_xlabel("CRLB limit [dB]")
