@@ -32,8 +32,9 @@ def water_filling(gain: FloatArray, total: FloatArray) -> FloatArray:
     :math:`\mu_m = (total + \sum_{i \le m} 1 / a_i) / m`; m is the largest number for which :math:`\mu_m` is above
     the m-th inverse gain.
     """
-    with np.errstate(divide="ignore"):
-        inverse = 1 / gain
+    # Relative to the best user, or else the level cancels to nothing against large inverse gains.
+    inverse = 1 / np.maximum(gain, 1e-300)
+    inverse = inverse - inverse.min(axis=-1, keepdims=True)
     ordered = np.sort(inverse, axis=-1)
     users = np.arange(1, gain.shape[-1] + 1)
     levels = (total[..., None] + np.cumsum(ordered, axis=-1)) / users
@@ -49,13 +50,14 @@ class Exact(isacfw.Allocator):
 
     Notes
     -----
-    With :math:`SINR_k = g_k x_k / (b_k q + c_k f + 1)`, :math:`f = \sum_k x_k` and :math:`c_k \le b_k` (MRT
-    and ZF):
+    With :math:`SINR_k = g_k x_k / (b_k q + c_k f + 1)` and :math:`f = \sum_k x_k`:
 
     1. Full power is optimal: scaling all shares up raises every SINR and lowers every CRLB.
-    2. At :math:`q = 1 - f`, a larger f gives more power and no more interference, so the largest f that meets
-       the limits is optimal: :attr:`~isacfw.PowerAllocationProblem.largest_communication_share`. If there is
-       none, the problem is infeasible, and the smallest reachable CRLBs certify it.
+    2. At :math:`q = 1 - f`, raising f in proportion for all users, :math:`x_k = f s_k`, raises every
+       :math:`SINR_k = g_k s_k f / (b_k + 1 + (c_k - b_k) f)`, whose derivative has the sign of
+       :math:`b_k + 1`. So the largest f that meets the limits is optimal:
+       :attr:`~isacfw.PowerAllocationProblem.largest_communication_share`. If there is none, the problem is
+       infeasible, and the smallest reachable CRLBs certify it.
     3. At that f the effective gains :math:`a_k = g_k / (b_k q + c_k f + 1)` are constants, and water-filling
        is optimal.
     """
@@ -68,10 +70,6 @@ class Exact(isacfw.Allocator):
         if problem.coupling is not None and problem.coupling.any():
             raise isacfw.IncompatibleError(
                 "the exact solution needs interference that is common to all users, and these couple in pairs"
-            )
-        if (problem.common_interference > problem.sensing_interference * (1 + 1e-12)).any():
-            raise isacfw.IncompatibleError(
-                "the exact solution needs users that disturb each other no more than sensing disturbs them"
             )
         f = np.broadcast_to(problem.largest_communication_share, problem.batch_shape)
         q = 1 - f

@@ -129,7 +129,7 @@ class Ipopt(isacfw.Allocator):
     def unavailable(cls) -> str | None:
         """Solve a small problem."""
         try:
-            program = _program(1, True, (False, False), False)
+            program = _new_program(1, True, (False, False), False)
             solution, info = _solve(program, np.array([0.2, 0.2, 0.2]), 1e-6, 50)
         except ImportError as error:
             return (
@@ -194,11 +194,13 @@ class Ipopt(isacfw.Allocator):
         return points
 
 
-@lru_cache(maxsize=32)
-def _program(users: int, aligned: bool, limited: tuple[bool, bool], coupled: bool) -> Any:
+def _new_program(users: int, aligned: bool, limited: tuple[bool, bool], coupled: bool) -> Any:
     from ._pyomo_nlp import PyomoNLP
 
     return PyomoNLP(build_model(users, aligned=aligned, limited=limited, coupled=coupled))
+
+
+_program = lru_cache(maxsize=32)(_new_program)
 
 
 def _set_parameters(model: Any, problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray]:
@@ -242,6 +244,8 @@ def _solve(
         "tol": tolerance,
         "max_iter": max_iterations,
         "honor_original_bounds": "yes",
+        # IPOPT's tolerances are absolute: without a scale they end at once where the rate is tiny.
+        "obj_scaling_factor": 1 / float(np.clip(abs(program.objective(start)), 1e-12, 1.0)),
     }
     for name, value in options.items():
         solver.add_option(name, value)

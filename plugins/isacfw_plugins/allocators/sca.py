@@ -193,8 +193,12 @@ class _ConvexProblem:
         # ratios bounded, whereas the reciprocals are of order one only in ratios to the last point.
         scale = x if self.surrogate == "reciprocal" else np.maximum(x, 1 / problem.users)
         received = problem.gain * scale + disturbance
-        self.scale.value, self.signal.value = scale, problem.gain * scale / received
-        price = self.signal.value / disturbance
+        signal = problem.gain * scale / received
+        if self.surrogate == "reciprocal":
+            # The solver's tolerances are absolute: an objective of order one keeps them relative to the rate.
+            signal = signal / signal.sum()
+        self.scale.value, self.signal.value = scale, signal
+        price = signal / disturbance
         if self.surrogate == "logarithmic":
             price = 1 / disturbance
             self.noise.value, self.b.value, self.c.value = 1 / received, b / received, c / received

@@ -1,0 +1,102 @@
+"""Fixtures shared by the tests: a small scenario document, plugin hosts, the command line."""
+
+from __future__ import annotations
+
+import copy
+import types
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import tomli_w
+
+import isacfw
+from isacfw.cli import main
+
+DOCUMENT: dict[str, Any] = {
+    "name": "small",
+    "seed": 1,
+    "drops": 2,
+    "precoders": ["mrt", "zf"],
+    "allocators": ["exact", "equal_com"],
+    "snr_db": 10.0,
+    "transmit_array": {"kind": "upa", "horizontal": 4, "vertical": 4},
+    "receive_array": {"kind": "upa", "horizontal": 3, "vertical": 3},
+    "target": {"azimuth_deg": 20.0, "elevation_deg": 50.0, "reflection_amplitude": 0.1},
+    "sensing": {"frame_length": 30, "crlb_limit_db": -30.0},
+    "channel": {"kind": "rayleigh", "users": 3},
+}
+
+
+def _variant(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    document = copy.deepcopy(DOCUMENT)
+    for path, value in (changes or {}).items():
+        *tables, key = path.split(".")
+        table = document
+        for name in tables:
+            table = table.setdefault(name, {})
+        if value is ...:
+            table.pop(key, None)
+        else:
+            table[key] = copy.deepcopy(value)
+    return document
+
+
+@pytest.fixture(scope="session")
+def variant():
+    """Return a function that gives the small scenario with values at dotted paths; ``...`` leaves a key out."""
+    return _variant
+
+
+@pytest.fixture(scope="session")
+def attempt():
+    """Return a function that gives the result of a call, or the framework's error that it raised."""
+
+    def of(call: Callable[[], Any]) -> tuple[Any, isacfw.IsacError | None]:
+        try:
+            return call(), None
+        except isacfw.IsacError as error:
+            return None, error
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def host_with():
+    """Return a function that gives a host of the built-in parts and of a plugin with the given hooks."""
+
+    def make(**hooks: Any) -> isacfw.PluginHost:
+        plugin = types.SimpleNamespace(__name__="extra")
+        for name, hook in hooks.items():
+            setattr(plugin, name, isacfw.hookimpl(hook))
+        return isacfw.PluginHost([plugin] if hooks else [], discover=False)
+
+    return make
+
+
+@pytest.fixture
+def scenario_file(tmp_path):
+    """Return a function that writes a variation of the small scenario to a file."""
+
+    def write(changes: Mapping[str, Any] | None = None, name: str = "scenario.toml"):
+        path = tmp_path / name
+        path.write_text(tomli_w.dumps(_variant(changes)), encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def cli(capsys):
+    """Return a function that runs the command line in this process: exit status, standard output, error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        capsys.readouterr()
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as stop:  # argparse's own way to end
+            status = stop.code
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run

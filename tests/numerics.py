@@ -1,0 +1,238 @@
+"""Random problems, and oracles that share no formula with the code under test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, final
+
+import attrs
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from isacfw import Array, Direction, FloatArray, PowerAllocationProblem
+from isacfw.fisher import fisher_information
+from isacfw_plugins.arrays.upa import UPA
+
+PROPERTY = settings(derandomize=True, deadline=None, database=None, max_examples=60)
+
+SEEDS = st.integers(min_value=0, max_value=2**32 - 1)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Scattered(Array):
+    """Elements anywhere in the plane, their centroid off the origin: only the base class's formulas apply."""
+
+    points: tuple[tuple[float, float], ...]
+
+    def positions(self) -> FloatArray:
+        return np.array(self.points)
+
+
+def scattered(generator: Generator, elements: int) -> Scattered:
+    points = generator.uniform(-2, 3, (elements, 2))
+    return Scattered(points=tuple((float(m), float(n)) for m, n in points))
+
+
+@attrs.frozen(kw_only=True)
+class Geometry:
+    """Everything that the Fisher information depends on."""
+
+    transmit: Array
+    receive: Array
+    target: Direction
+    beam: Direction
+    amplitude: float
+    frame_length: int
+
+    def fisher(self) -> tuple[FloatArray, FloatArray]:
+        return fisher_information(**attrs.asdict(self, recurse=False))
+
+
+def random_planar(generator: Generator) -> UPA:
+    horizontal, vertical = generator.integers(2, 8, 2)
+    return UPA(horizontal=int(horizontal), vertical=int(vertical))
+
+
+def random_direction(generator: Generator) -> Direction:
+    """Return a direction that keeps clear of those in which an array is blind."""
+    azimuth, elevation = generator.uniform(-75, 75), generator.uniform(15, 165)
+    return Direction(azimuth_deg=azimuth, elevation_deg=elevation * generator.choice([-1, 1]))
+
+
+def offset(direction: Direction, azimuth_deg: float, elevation_deg: float) -> Direction:
+    """Return a direction turned by the given angles, within [-180, 180]."""
+    azimuth, elevation = direction.azimuth_deg + azimuth_deg, direction.elevation_deg + elevation_deg
+    return Direction(azimuth_deg=_wrapped(azimuth), elevation_deg=_wrapped(elevation))
+
+
+def _wrapped(angle_deg: float) -> float:
+    return angle_deg if abs(angle_deg) <= 180 else (angle_deg + 180) % 360 - 180
+
+
+def random_geometry(generator: Generator, *, aligned: bool, widest_deg: float = 12.0) -> Geometry:
+    target = random_direction(generator)
+    beam = target if aligned else offset(target, *generator.uniform(-widest_deg, widest_deg, 2))
+    return Geometry(
+        transmit=random_planar(generator),
+        receive=random_planar(generator),
+        target=target,
+        beam=beam,
+        amplitude=float(generator.uniform(0.05, 0.5)),
+        frame_length=int(generator.integers(5, 60)),
+    )
+
+
+def crlb_by_inverse(fisher: FloatArray) -> FloatArray:
+    """Return the CRLBs by inverting the 4 x 4, scaled so that the inverse is accurate."""
+    scale = 1 / np.sqrt(np.diagonal(fisher, axis1=-2, axis2=-1))
+    inverse = np.linalg.inv(fisher * scale[..., :, None] * scale[..., None, :])
+    return np.asarray((np.diagonal(inverse, axis1=-2, axis2=-1) * scale**2)[..., :2])
+
+
+def crlb_at_full_power(communication: FloatArray, sensing: FloatArray, share: FloatArray) -> FloatArray:
+    weight = np.asarray(share)[..., None, None]
+    return crlb_by_inverse(weight * communication + (1 - weight) * sensing)
+
+
+def largest_share_by_search(communication: FloatArray, sensing: FloatArray, limit: FloatArray) -> float:
+    """Return the largest feasible share by a grid and bisection between its last feasible neighbours."""
+
+    def feasible(share: FloatArray | float) -> NDArray[np.bool_]:
+        bounds = crlb_at_full_power(communication, sensing, np.asarray(share))
+        return np.asarray((bounds <= limit).all(axis=-1))
+
+    grid = np.linspace(0, 1, 4001)
+    hits = np.flatnonzero(feasible(grid))
+    if not hits.size:
+        return np.nan
+    if hits[-1] == grid.size - 1:
+        return 1.0
+    low, high = grid[hits[-1]], grid[hits[-1] + 1]
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if feasible(middle) else (low, middle)
+    return float(low)
+
+
+def make_problem(
+    *,
+    gain: FloatArray,
+    interference: FloatArray,
+    ratio: FloatArray,
+    fisher: tuple[FloatArray, FloatArray],
+    limit: FloatArray,
+    prelog: float = 0.9,
+) -> PowerAllocationProblem:
+    """Return a problem with c = ratio * b; the fields that only translate units are plain."""
+    return PowerAllocationProblem(
+        gain=gain,
+        sensing_interference=interference,
+        common_interference=ratio * interference,
+        prelog=prelog,
+        fisher_communication=fisher[0],
+        fisher_sensing=fisher[1],
+        crlb_limit=limit,
+        power=3.0,
+        weight_power=gain / gain.sum(),
+        antennas=16,
+    )
+
+
+def limits_met_at(fisher: tuple[FloatArray, FloatArray], share: float, slack_db: FloatArray) -> FloatArray:
+    """Return limits that the given communication share meets at full power with the given slack."""
+    return np.asarray(crlb_at_full_power(*fisher, np.asarray(share)) * 10 ** (slack_db / 10))
+
+
+def random_problem(
+    generator: Generator, users: int, *, aligned: bool = True, largest_gain: float = 1e3
+) -> PowerAllocationProblem:
+    """Return a feasible problem with gains over five decades whose limits bind in most cases."""
+    fisher = random_geometry(generator, aligned=aligned).fisher()
+    return make_problem(
+        gain=largest_gain * 10 ** generator.uniform(-5, 0, users),
+        interference=10 ** generator.uniform(-2, 2, users),
+        ratio=generator.uniform(0, 1, users),
+        fisher=fisher,
+        limit=limits_met_at(fisher, generator.uniform(0.05, 0.9), generator.uniform(0, 1, 2)),
+    )
+
+
+def random_shares(generator: Generator, users: int, draws: int) -> tuple[FloatArray, FloatArray]:
+    """Return points with x >= 0, q >= 0 and sum x + q <= 1, half of them at full power."""
+    f, q, unused = generator.dirichlet(np.ones(3), draws).T
+    unused[::2] = 0
+    total = f + q + unused
+    split = generator.dirichlet(np.full(users, 0.5), draws)
+    return (f / total)[:, None] * split, q / total
+
+
+def feasible_shares(
+    problem: PowerAllocationProblem, generator: Generator, draws: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return random points that meet all limits; the limits are checked by inverting the 4 x 4."""
+    x, q = random_shares(generator, problem.users, draws)
+    f = x.sum(axis=-1)
+    fisher = f[:, None, None] * problem.fisher_communication + q[:, None, None] * problem.fisher_sensing
+    keep = (crlb_by_inverse(fisher) <= problem.crlb_limit).all(axis=-1)
+    return x[keep], q[keep]
+
+
+def sum_rate(problem: PowerAllocationProblem, x: FloatArray, q: FloatArray) -> FloatArray:
+    """Return the sum rate in bit/s/Hz, term by term from its definition."""
+    total = np.zeros(x.shape[:-1])
+    f = x.sum(axis=-1)
+    for k in range(problem.users):
+        noise = 1 + problem.sensing_interference[k] * q + problem.common_interference[k] * f
+        if problem.coupling is not None:
+            noise = noise + sum(problem.coupling[k, j] * x[..., j] for j in range(problem.users))
+        total += problem.prelog * np.log2(1 + problem.gain[k] * x[..., k] / noise)
+    return total
+
+
+STEPS = (1e-6, 1e-4, 1e-2, 0.1, 0.5, 1.0)
+
+
+def best_improvement(
+    problem: PowerAllocationProblem,
+    x: FloatArray,
+    q: FloatArray,
+    generator: Generator,
+    draws: int,
+    steps: tuple[float, ...] = STEPS,
+) -> float:
+    """Return the largest relative gain in sum rate on the way from a point to random feasible points.
+
+    The feasible set is convex, so every step of these segments is feasible, and every feasible direction is
+    the direction of one.
+    """
+    other_x, other_q = feasible_shares(problem, generator, draws)
+    assert len(other_q) >= draws // 200, "too few feasible points to say anything"
+    own = float(sum_rate(problem, x, q))
+    best = -np.inf
+    for step in steps:
+        rates = sum_rate(problem, x + step * (other_x - x), q + step * (other_q - q))
+        best = max(best, float(rates.max()) / own - 1)
+    return best
+
+
+def in_pairs(problem: PowerAllocationProblem, generator: Generator) -> PowerAllocationProblem:
+    """Return the same problem with part of its common interference written as coupling of all pairs."""
+    part = generator.uniform(0, 1, problem.users) * problem.common_interference
+    return attrs.evolve(
+        problem,
+        common_interference=problem.common_interference - part,
+        coupling=np.outer(part, np.ones(problem.users)),
+    )
+
+
+def central_difference(
+    function: Callable[[FloatArray], NDArray[Any]], x: FloatArray, step: FloatArray | float
+) -> NDArray[Any]:
+    """Return the derivatives of a function by each entry of `x`, along a new first axis."""
+    moves = np.diag(np.broadcast_to(step, x.shape))
+    slopes = [(function(x + move) - function(x - move)) / (2 * move.max()) for move in moves]
+    return np.array(slopes)
