@@ -40,7 +40,7 @@ def water_filling(gain: FloatArray, total: FloatArray) -> FloatArray:
     levels = (total[..., None] + np.cumsum(ordered, axis=-1)) / users
     active = np.maximum((levels > ordered).sum(axis=-1, keepdims=True), 1)
     level = np.take_along_axis(levels, active - 1, axis=-1)
-    return np.maximum(level - inverse, 0.0)
+    return np.asarray(np.maximum(level - inverse, 0.0))
 
 
 @final
