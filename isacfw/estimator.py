@@ -160,7 +160,8 @@ class MaximumLikelihood:
             step = damping[:, None] * _ascent(slope, curvature)
             candidate = point + step
             new_height, new_slope, new_curvature = self._log_likelihood(correlation, energy, candidate)
-            better = new_height >= height
+            # Directions are seen inside the unit circle only, whatever the likelihood does beyond it.
+            better = (new_height >= height) & ((candidate**2).sum(axis=-1) <= 1)
             point = np.where(better[:, None], candidate, point)
             height = np.where(better, new_height, height)
             slope = np.where(better[:, None], new_slope, slope)

@@ -20,7 +20,8 @@ from .precoder import Precoder
 from .scenario import Scenario
 
 BLOCKS = 100
-_CHUNK_NUMBERS = 2_000_000
+DRAWS_AT_ONCE = 16
+"""Number of draws that are held in memory at once; part of what a seed determines."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -107,11 +108,6 @@ class Transmission:
         streams = np.sqrt(self.rho / len(self.gamma)) * self.beam[:, None]
         return channels, weights * np.sqrt(self.gamma) + streams
 
-    @property
-    def chunk(self) -> int:
-        """Number of draws that are held in memory at once."""
-        return max(1, _CHUNK_NUMBERS // (self.antennas * len(self.gamma)))
-
 
 def _blocks(
     transmission: Transmission,
@@ -124,8 +120,8 @@ def _blocks(
     means = []
     for number in np.diff(np.linspace(0, draws, blocks + 1).astype(int)):
         total: ComplexArray | float = 0.0
-        for start in range(0, number, transmission.chunk):
-            channels, waveforms = transmission.draw(min(transmission.chunk, number - start), generator)
+        for start in range(0, number, DRAWS_AT_ONCE):
+            channels, waveforms = transmission.draw(min(DRAWS_AT_ONCE, number - start), generator)
             total = total + sample(channels, waveforms).sum(axis=0)
         means.append(total / number)
     return np.array(means)
@@ -146,7 +142,8 @@ def jackknife(blocks: ComplexArray, function: Callable[[ComplexArray], FloatArra
     if count == 1:
         return Simulated(value=value, standard_error=np.full(np.shape(value), np.nan))
     partial = function((blocks.sum(axis=0) - blocks) / (count - 1))
-    spread = ((partial - partial.mean(axis=0)) ** 2).sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        spread = ((partial - partial.mean(axis=0)) ** 2).sum(axis=0)
     return Simulated(value=value, standard_error=np.sqrt((count - 1) / count * spread))
 
 
@@ -297,8 +294,8 @@ def squared_errors(
     truth = np.radians([target.azimuth_deg, target.elevation_deg])
     users, length = len(transmission.gamma), scenario.sensing.frame_length
     found: list[tuple[FloatArray, FloatArray]] = []
-    for start in range(0, trials, transmission.chunk):
-        number = min(transmission.chunk, trials - start)
+    for start in range(0, trials, DRAWS_AT_ONCE):
+        number = min(DRAWS_AT_ONCE, trials - start)
         _, waveforms = transmission.draw(number, generator)
         signals = waveforms @ symbols(users, length, generator, number)
         received = echoes(signals, scenario, generator)

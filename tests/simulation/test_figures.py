@@ -58,7 +58,7 @@ def assert_drawn(figure: Figure, panel: int, values: Any) -> None:
     expected = np.asarray(values, float)
     assert np.isfinite(expected).any()
     found = [line for line in lines(figure, panel) if line.shape == expected.shape]
-    assert any(np.allclose(line, expected, rtol=1e-12, equal_nan=True) for line in found)
+    assert any(np.allclose(line, expected, rtol=1e-12, atol=1e-12, equal_nan=True) for line in found)
 
 
 def db(values: Any) -> NDArray[Any]:

@@ -379,15 +379,17 @@ def test_same_seed_same_bits_and_another_seed_other_bits(simulate: Callable[[int
     assert (first != other).all()
 
 
-@SIMULATIONS
-def test_memory_limit_does_not_change_the_draws(
-    simulate: Callable[[int], FloatArray], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = simulate(7)
-    monkeypatch.setattr(simulation, "_CHUNK_NUMBERS", 3 * 16 * 3)
-    assert Case().transmission("mrt").chunk == 3
-    # Sums in another order may round otherwise, and Newton's method stop elsewhere.
-    np.testing.assert_allclose(simulate(7), whole, rtol=1e-6, atol=1e-12)
+def test_more_trials_begin_with_the_same_ones() -> None:
+    setting = Case()
+    scenario = setting.scenario
+    estimator = MaximumLikelihood(scenario.transmit_array, scenario.receive_array, AngleGrid.regular(np.pi / 24))
+    few, many = (
+        squared_errors(setting.transmission("mrt"), scenario, estimator, trials, np.random.default_rng(7))
+        for trials in (3 * simulation.DRAWS_AT_ONCE, 5 * simulation.DRAWS_AT_ONCE + 1)
+    )
+    np.testing.assert_array_equal(many.grid[: len(few.grid)], few.grid)
+    np.testing.assert_array_equal(many.refined[: len(few.grid)], few.refined)
+    assert many.refined.shape == (5 * simulation.DRAWS_AT_ONCE + 1, 2)
 
 
 @SIMULATIONS
@@ -405,21 +407,37 @@ def test_global_generator_is_neither_read_nor_touched(simulate: Callable[[int], 
         np.random.set_state(saved)  # noqa: NPY002
 
 
+def peak_memory(simulate: Callable[[], object]) -> int:
+    """Return the largest number of bytes that are allocated at once."""
+    tracemalloc.start()
+    try:
+        simulate()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize("users", [1, 20])
-def test_memory_of_an_estimation_is_bounded(users: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulation, "_CHUNK_NUMBERS", 20_000)
+def test_memory_of_an_estimation_is_bounded(users: int) -> None:
     setting = Case(sides=(10, 10), fading=(0.5,) * users)
     scenario = setting.scenario
     estimator = MaximumLikelihood(scenario.transmit_array, scenario.receive_array, AngleGrid.regular(np.pi / 8))
     transmission = setting.transmission("mrt")
-    tracemalloc.start()
-    try:
+
+    def estimate() -> None:
         squared_errors(transmission, scenario, estimator, 200, np.random.default_rng(312))
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    # 20 000 complex numbers are 0.3 MB; what is held at once is a small multiple of it, however few the users.
-    assert peak < 10e6
+
+    # The covariances of the signals alone would be 32 MB for all trials at once.
+    assert peak_memory(estimate) < 10e6
+
+
+@pytest.mark.parametrize("simulate", [simulated_rates, simulated_crlb])
+def test_memory_of_a_simulation_is_bounded(simulate: Callable[..., Simulated]) -> None:
+    setting = Case(sides=(10, 10), fading=(0.5,) * 10)
+    arguments = [setting.scenario] if simulate is simulated_crlb else []
+    transmission = setting.transmission("mrt")
+    # The channels alone would be 48 MB for all draws at once.
+    assert peak_memory(lambda: simulate(transmission, *arguments, 3000, np.random.default_rng(313))) < 5e6
 
 
 # Echoes

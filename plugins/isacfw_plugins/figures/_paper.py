@@ -75,7 +75,7 @@ def draw_lines(axes: Axes, data: xarray.Dataset, axis: str, name: str) -> None:
                 marker=MARKERS.get(str(allocator), ""),
                 label=f"{str(precoder).upper()}, {NAMES.get(str(allocator), str(allocator))}",
             )
-            if np.nanmax(half) > 1e-6 * np.nanmax(np.abs(mean)):
+            if half.max() > 1e-6 * np.nan_to_num(np.abs(mean)).max():
                 axes.errorbar(
                     data[axis].to_numpy(),
                     mean,
