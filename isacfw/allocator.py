@@ -189,7 +189,7 @@ class Allocator(LabelledPart):
             _check(shares, problem)
         except IncompatibleError as error:
             shares = Shares.none(problem, Status.SKIPPED, str(error))
-        except Exception as error:  # A part's breakdown must cost its own rows only.
+        except (Exception, SystemExit) as error:  # A part's breakdown must cost its own rows only.
             shares = Shares.none(problem, Status.FAILED, f"{self.title} raised {type(error).__name__}: {error}")
         return shares, time.perf_counter() - start
 

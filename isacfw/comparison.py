@@ -80,7 +80,7 @@ def compare(
     allocators: Sequence[str | Allocator] | None = None,
     drops: int | None = None,
     seed: int | None = None,
-    plugins: Iterable[str] = (),
+    plugins: Iterable[str | PathLike[str]] = (),
     host: PluginHost | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
@@ -94,7 +94,7 @@ def compare(
         In place of the scenario's own: parts, labels of the scenario's parts, or names.
     drops, seed : int, optional
         In place of the scenario's own.
-    plugins : iterable of str
+    plugins : iterable of str or path
         Further plugins, when the scenario is loaded here.
     host : PluginHost, optional
         Where names are looked up; by default built-in and installed plugins.

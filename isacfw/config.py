@@ -7,7 +7,7 @@ import operator
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import partial
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Union, cast, get_origin
@@ -43,7 +43,7 @@ class LoadedScenario:
 def load_scenario(
     source: str | PathLike[str] | Mapping[str, Any],
     *,
-    plugins: Iterable[str] = (),
+    plugins: Iterable[str | PathLike[str]] = (),
     overrides: Iterable[str] = (),
 ) -> LoadedScenario:
     """Load a scenario from a file, by its registered name, or from a mapping with the same keys.
@@ -52,7 +52,7 @@ def load_scenario(
     ----------
     source : str, path or mapping
         Path of a TOML file, name of a registered scenario, or the content of a file.
-    plugins : iterable of str
+    plugins : iterable of str or path
         Plugins beside those that the scenario names; paths are relative to the working directory.
     overrides : iterable of str
         TOML assignments such as ``"snr_db = 20"`` or ``"sensing.crlb_limit_db = -40"``, applied before
@@ -65,7 +65,10 @@ def load_scenario(
     PluginError
         If a plugin that was asked for cannot be loaded.
     """
-    asked = [str(Path.cwd() / plugin) if plugin.endswith(".py") else plugin for plugin in plugins]
+    if isinstance(plugins, str) or not isinstance(plugins, Iterable):
+        raise InputError("plugins", f"must be a list of paths and modules, got {shown(plugins)}")
+    names = [fspath(plugin) for plugin in plugins]
+    asked = [str(Path.cwd() / name) if name.endswith(".py") else name for name in names]
     document, base = _document(source, asked)
     for override in overrides:
         _merge(document, _assignment(override))

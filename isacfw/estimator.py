@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import attrs
@@ -66,10 +67,7 @@ class _Lattice:
     def tables(self, grid: AngleGrid) -> tuple[ComplexArray, ComplexArray]:
         """Return the phases of each difference on a grid: horizontal (E, A, ·), vertical (·, E)."""
         u, w = grid.cosines
-        return (
-            np.exp(-1j * np.pi * u[..., None] * self.horizontal),
-            np.exp(-1j * np.pi * np.outer(self.vertical, w)),
-        )
+        return _phases(self.horizontal, u), _phases(self.vertical, w).T
 
     def derivatives(self, coefficients: ComplexArray, u: FloatArray, w: FloatArray) -> ComplexArray:
         """Return the sum of each trial at its own (u, w), with its derivatives; (T, order in u, order in w)."""
@@ -81,6 +79,19 @@ class _Lattice:
 
         vertical = np.swapaxes(factors(self.vertical, w), -1, -2)
         return np.asarray(factors(self.horizontal, u) @ coefficients @ vertical)
+
+
+def _phases(differences: FloatArray, cosine: FloatArray) -> ComplexArray:
+    """Return exp(-jπ d cosine) for sorted differences d, along a new last axis; by products where d is even."""
+    gaps = np.diff(differences)
+    if not np.allclose(gaps, gaps[:1]):
+        return np.asarray(np.exp(-1j * np.pi * cosine[..., None] * differences))
+    phases = np.empty((len(differences), *cosine.shape), dtype=np.complex128)
+    phases[0] = np.exp(-1j * np.pi * differences[0] * cosine)
+    turn = np.exp(-1j * np.pi * gaps[:1].sum() * cosine)
+    for last, this in itertools.pairwise(phases):
+        np.multiply(last, turn, out=this)
+    return np.moveaxis(phases, 0, -1).copy()
 
 
 class MaximumLikelihood:
@@ -105,7 +116,9 @@ class MaximumLikelihood:
         self._correlation = _Lattice(transmit, receive)
         self._energy = _Lattice(transmit, transmit)
         self._correlation_tables = self._correlation.tables(grid)
-        self._energy_tables = self._energy.tables(grid)
+        alike = np.array_equal(self._correlation.horizontal, self._energy.horizontal)
+        alike &= np.array_equal(self._correlation.vertical, self._energy.vertical)
+        self._energy_tables = self._correlation_tables if alike else self._energy.tables(grid)
 
     def estimate(self, echoes: ComplexArray, signals: ComplexArray) -> tuple[FloatArray, FloatArray]:
         """Return the angles that maximise the likelihood, on the grid and refined from there.
@@ -132,8 +145,13 @@ class MaximumLikelihood:
 
     def likelihood(self, correlation: ComplexArray, energy: ComplexArray) -> FloatArray:
         """Return the likelihood, up to a monotone function, on the grid; (E, A, T)."""
-        numerator = _on_grid(correlation, self._correlation_tables)
-        denominator = _on_grid(energy, self._energy_tables).real
+        if self._energy_tables is self._correlation_tables:
+            # One pass over the tables, which are larger than the cache, in place of two.
+            both = _on_grid(np.concatenate([correlation, energy]), self._correlation_tables)
+            numerator, denominator = both[..., : len(correlation)], both[..., len(correlation) :].real
+        else:
+            numerator = _on_grid(correlation, self._correlation_tables)
+            denominator = _on_grid(energy, self._energy_tables).real
         return np.asarray((numerator.real**2 + numerator.imag**2) / denominator)
 
     def _best_points(

@@ -6,8 +6,8 @@ process, and must agree on the maximiser:
 - point by point: the matrix G X of (27) at each grid point, |tr(Y^H G X)|^2 / ||G X||^2;
 - in matrices: b^H Y and a^H X for a row of the grid at once, from all steering vectors.
 
-The separable search is timed as users call it, with the refinement from the best point. Other programs disturb the
-figures least on one thread, with OPENBLAS_NUM_THREADS=1 (or the like) in the environment.
+The separable search is timed as users call it, with the refinement from the best point. Other programs disturb
+the figures least on one thread, with OPENBLAS_NUM_THREADS=1 (or the like) in the environment.
 """
 
 from __future__ import annotations

@@ -354,9 +354,12 @@ def test_a_named_scenario_that_is_none(mistake, plugin):
 
 
 @pytest.mark.parametrize("name", ["file", "file/below"])
-def test_an_output_folder_that_cannot_be_written_is_noticed_at_once(name, mistake, scenario_file, tmp_path):
+def test_an_output_folder_that_cannot_be_written_is_noticed_before_the_work(
+    name, mistake, scenario_file, tmp_path, monkeypatch
+):
     (tmp_path / "file").write_text("")
-    line = mistake("compare", scenario_file({"drops": 10**9}), "--out", tmp_path / name)
+    monkeypatch.setattr("isacfw.comparison.compare", lambda *_, **__: pytest.fail("the work was begun"))
+    line = mistake("compare", scenario_file(), "--out", tmp_path / name)
     assert str(tmp_path / name) in line
     assert "must be writable" in line
 

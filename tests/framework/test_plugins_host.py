@@ -410,6 +410,13 @@ def test_a_scenario_names_its_plugins_relative_to_its_file(scenario_file, plugin
     load_scenario(path, plugins=["parts/extra.py"])
 
 
+def test_plugins_in_python_may_be_paths_but_no_bare_string(plugin_file, variant):
+    path = plugin_file()
+    assert load_scenario(variant({"allocators": ["fair"]}), plugins=[path]).scenario.allocators[0].bias == 0
+    with pytest.raises(InputError, match=r"^plugins must be a list"):
+        load_scenario(variant(), plugins=str(path))
+
+
 def test_options_of_a_plugin_s_part_are_checked_like_any_other(plugin_file, variant):
     with pytest.raises(InputError, match=r"^allocators\[0\]\.biass is not a known key; did you mean 'bias'"):
         load_scenario(variant({"allocators": [{"kind": "fair", "biass": 1}]}), plugins=[str(plugin_file())])

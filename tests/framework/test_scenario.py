@@ -247,6 +247,7 @@ def test_drops_depend_on_seed_and_number_alone(variant, host):
     np.testing.assert_array_equal(scenario.statistics([2]).beta, statistics.beta[2:3])
     np.testing.assert_array_equal(attrs.evolve(scenario, drops=2).statistics().beta, statistics.beta[:2])
     assert not np.array_equal(attrs.evolve(scenario, seed=2).statistics().beta, statistics.beta)
+    assert len(np.unique(statistics.beta)) == 4 * 3
 
 
 def test_the_global_generator_is_left_alone(variant, host):

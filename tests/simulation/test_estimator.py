@@ -202,7 +202,7 @@ def test_refined_angles_are_a_maximum(pair: str) -> None:
 # Mean-squared error
 
 LEVELS_DB = (-20.0, -15.0, -10.0, -5.0, 0.0, 10.0, 20.0, 30.0)
-TRIALS = {20.0: 8000}
+TRIALS = {20.0: 6000}
 
 
 @attrs.frozen(kw_only=True)
@@ -248,13 +248,13 @@ def conditional_bound(scenario: Scenario, transmission: Transmission, draws: int
 
 @cache
 def errors(precoder: str, level_db: float) -> Errors:
-    """Return the errors with half of the power in the beam, over 2000 trials or more."""
+    """Return the errors with half of the power in the beam, over 1200 trials or more."""
     scenario = at_sensing_snr(level_db)
     part = next(part for part in scenario.precoders if part.title == precoder)
     problem = scenario.problem(part, scenario.statistics([0]))[0]
     transmission = Transmission.of(scenario, part, 0, problem.equal_split / 2, 0.5)
     estimator = MaximumLikelihood(scenario.transmit_array, scenario.receive_array, AngleGrid.regular(np.pi / 48))
-    trials = TRIALS.get(level_db, 2000)
+    trials = TRIALS.get(level_db, 1200)
     seed = np.random.default_rng([412, int(level_db) + 100])
     found = squared_errors(transmission, scenario, estimator, trials, seed).refined
     return Errors(
@@ -286,7 +286,7 @@ def test_error_at_high_sensing_snr_is_within_ten_per_cent_of_the_bound(precoder:
 @BOTH
 @pytest.mark.parametrize("level_db", [10.0, 20.0, 30.0])
 def test_error_at_high_sensing_snr_is_that_of_the_bound_given_the_signals(precoder: str, level_db: float) -> None:
-    # Within 3 standard errors of 1.6 to 3.5 per cent; the closed form is a few per cent below.
+    # Within 3 standard errors of 1.8 to 4 per cent; the closed form is a few per cent below.
     found = errors(precoder, level_db)
     assert (np.abs(found.mse - found.conditional) < 3 * found.standard_error).all()
     assert (found.conditional > found.closed).all()
