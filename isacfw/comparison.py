@@ -7,6 +7,7 @@ import math
 import platform
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
@@ -330,14 +331,18 @@ class _Study:
         return [*dimensions, "iteration"], shaped, attributes
 
     def _provenance(self) -> dict[str, Any]:
-        packages = ("isacfw", "numpy", "scipy", "cvxpy", "clarabel", "pyomo", "xarray")
-        versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
         return {
             "title": self.scenario.name,
             "scenario": to_toml(self.scenario, self.host),
             "seed": self.scenario.seed,
-            "versions": json.dumps(versions),
+            "versions": _versions(),
         }
+
+
+@cache
+def _versions() -> str:
+    packages = ("isacfw", "numpy", "scipy", "cvxpy", "clarabel", "pyomo", "xarray")
+    return json.dumps({"python": platform.python_version(), **{name: version(name) for name in packages}})
 
 
 def _warn(sentence: str) -> None:
@@ -361,7 +366,8 @@ class Comparison:
     ----------
     dataset : xarray.Dataset
         Labelled results over precoder, allocator, every swept path and drop; rates and gamma also over users.
-        Units are in the attributes of the variables; scenario, seed and versions in those of the data set.
+        Units are in the attributes of the variables; scenario, seed and versions in those of the data set. Select
+        drops by a mapping, ``dataset.sel({"drop": 0})``: xarray's methods have an argument called `drop`.
     """
 
     dataset: xarray.Dataset

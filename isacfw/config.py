@@ -92,16 +92,21 @@ def structure(document: Mapping[str, Any], host: PluginHost) -> Scenario:
     """
     content: Document = _plain(document)
     sweep = content.get("sweep", {})
+    absent = set(sweep) if isinstance(sweep, dict) else set()
     converter = _converter(host)
     while True:
         try:
             return converter.structure(content, Scenario)
         except Exception as error:
             failure = _first(error, "")
-        values = sweep.get(failure.key) if isinstance(sweep, dict) else None
-        if not failure.problem.startswith(_MISSING) or not isinstance(values, list) or not values:
+        # A key can be missing for want of another: users, where the fading is swept.
+        missing = {failure.key} & absent or absent
+        if not failure.problem.startswith(_MISSING) or not missing:
             raise failure from None
-        _merge(content, _nested(failure.key.split("."), values[0]))
+        for path in sorted(missing):
+            if isinstance(sweep[path], list) and sweep[path]:
+                _merge(content, _nested(path.split("."), sweep[path][0]))
+        absent -= missing
 
 
 def to_toml(scenario: Scenario, host: PluginHost | None = None) -> str:

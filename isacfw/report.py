@@ -208,7 +208,7 @@ def _notes(frame: Any) -> Iterator[str]:
     broken = frame[frame["within_limits"] < frame["answered"]].reset_index()
     for (precoder, allocator), group in broken.groupby(["precoder", "allocator"], sort=False):
         count = int((group["answered"] - group["within_limits"]).sum())
-        where = f" at {len(group)} sweep points" if len(names) > 2 else ""
+        where = f" at {len(group)} sweep point{'s' * (len(group) > 1)}" if len(names) > 2 else ""
         yield f"{allocator} on {precoder} broke a limit in {count} of {int(group['drops'].sum())} drops{where}"
     silent = frame[(frame["answered"] < frame["drops"]) & (frame["message"] != "")].reset_index()
     for (precoder, message), group in silent.groupby(["precoder", "message"], sort=False):

@@ -724,3 +724,11 @@ def test_any_document_gives_a_scenario_or_one_sentence(base, mutations, variant,
         assert "\n" not in str(error)
         assert "object has no attribute" not in str(error)
         assert isinstance(error, PluginError) or error.key
+
+
+def test_fading_that_only_the_sweep_gives_stands_for_the_users(variant, host):
+    fading = [[1.0, 0.1], [0.5, 0.2]]
+    changes = {"channel": {"kind": "rayleigh"}, "sweep": {"channel.large_scale_fading": fading}}
+    scenario = structure(variant(changes), host)
+    assert [point.channel.large_scale_fading for _, point in scenario.points()] == [(1.0, 0.1), (0.5, 0.2)]
+    assert structure(tomllib.loads(to_toml(scenario, host)), host) == scenario
