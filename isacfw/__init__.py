@@ -22,13 +22,14 @@ from .scenario import Scenario
 from .target import Sensing, Target
 
 if TYPE_CHECKING:
-    from .comparison import Comparison, compare
+    from .comparison import Comparison
     from .config import load_scenario
     from .plugins import PluginHost
+    from .study import compare
 
 _ON_DEMAND = {
     "Comparison": "comparison",
-    "compare": "comparison",
+    "compare": "study",
     "load_scenario": "config",
     "PluginHost": "plugins",
 }

@@ -153,9 +153,9 @@ def _warnings_in_a_line() -> Iterator[None]:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from .comparison import compare
     from .config import load_scenario
     from .report import writable
+    from .study import compare
 
     loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=options.set)
     _report_problems(loaded.host)

@@ -49,7 +49,7 @@ def make(
     """
     from matplotlib import rc_context
 
-    from .comparison import compare
+    from .study import compare
 
     name = loaded.scenario.name
     recipes = [part for part in loaded.host.parts("figure") if part.name == name]
