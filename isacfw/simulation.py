@@ -6,6 +6,7 @@ blocks, and the estimate is repeated without each of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import attrs
@@ -115,10 +116,13 @@ def _blocks(
     generator: Generator,
     sample: Callable[[ComplexArray, ComplexArray], ComplexArray],
 ) -> ComplexArray:
-    """Return the means of a sampled quantity over each block of draws; (blocks, ...)."""
-    blocks = min(BLOCKS, draws)
+    """Return the means of a sampled quantity over blocks of draws, all of one size; (blocks, ...).
+
+    The last block is full, though the number of draws may not fill it.
+    """
+    number = math.ceil(draws / BLOCKS)
     means = []
-    for number in np.diff(np.linspace(0, draws, blocks + 1).astype(int)):
+    for _ in range(math.ceil(draws / number)):
         total: ComplexArray | float = 0.0
         for start in range(0, number, DRAWS_AT_ONCE):
             channels, waveforms = transmission.draw(min(DRAWS_AT_ONCE, number - start), generator)

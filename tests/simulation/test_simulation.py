@@ -432,7 +432,10 @@ def test_memory_of_an_estimation_is_bounded(users: int) -> None:
 
 
 @pytest.mark.parametrize("simulate", [simulated_rates, simulated_crlb])
-def test_memory_of_a_simulation_is_bounded(simulate: Callable[..., Simulated]) -> None:
+def test_memory_of_a_simulation_is_bounded(
+    simulate: Callable[..., Simulated], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simulation, "BLOCKS", 1)
     setting = Case(sides=(10, 10), fading=(0.5,) * 10)
     arguments = [setting.scenario] if simulate is simulated_crlb else []
     transmission = setting.transmission("mrt")
