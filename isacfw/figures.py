@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, blamed
 from .recipe import FigureRecipe, Progress
 from .report import mean_and_interval, sweep_of
 
@@ -58,10 +58,11 @@ def make(
         return comparison.dataset, comparison.plot()
     recipe = recipes[0].cls(**({} if trials is None else {"trials": trials}))
     assert isinstance(recipe, FigureRecipe)
-    data = recipe.collect(loaded, progress)
     settings: Any = dict(recipe.style)
-    with rc_context(settings):
-        return data, {"": recipe.draw(data)}
+    with blamed(f"figure {name}"):
+        data = recipe.collect(loaded, progress)
+        with rc_context(settings):
+            return data, {"": recipe.draw(data)}
 
 
 def save_figure(name: str, data: xarray.Dataset, figures: dict[str, Figure], folder: Path) -> list[Path]:

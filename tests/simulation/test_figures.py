@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from isacfw import load_scenario
+from isacfw.cli import main
 from isacfw.figures import make
 from isacfw_plugins.figures import nguyen2025_fig8
 
@@ -335,3 +337,22 @@ def test_command_refuses_mistakes_in_one_line(arguments: list[Any], word: str, c
     assert error.count("\n") == 1
     assert word in error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_figure_that_raises_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plugin = tmp_path / "broken_figure.py"
+    plugin.write_text(
+        "import attrs, isacfw\n\n"
+        "@attrs.frozen(kw_only=True)\n"
+        "class Broken(isacfw.FigureRecipe):\n"
+        "    name = 'broken'\n"
+        "    def collect(self, loaded, progress): raise RuntimeError('no\\ndata')\n"
+        "    def draw(self, data): raise NotImplementedError\n\n"
+        "@isacfw.hookimpl\ndef register_figures(): return [Broken]\n\n"
+        "@isacfw.hookimpl\ndef register_scenarios():\n"
+        "    from isacfw.plugins import default_host\n"
+        "    from isacfw.config import _read\n"
+        "    return {'broken': {**_read(default_host().scenarios['nguyen2025']), 'name': 'broken'}}\n"
+    )
+    status = main(["figure", "broken", "--plugin", str(plugin), "--out", str(tmp_path)])
+    assert (status, capsys.readouterr().err) == (2, "isacfw: figure broken raised RuntimeError: no data\n")
