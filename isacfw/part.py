@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from abc import ABC
-from typing import ClassVar
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+from typing import ClassVar, Self
 
 import attrs
 
@@ -22,9 +26,26 @@ class Part(ABC):  # noqa: B024 - each kind of part has abstract methods of its o
     ----------
     name : str
         Class attribute: the name by which scenarios find the part.
+    expected_failures : mapping of str to str
+        Class attribute: checks of :mod:`isacfw.testing` that the part is known to fail, each with the reason.
     """
 
     name: ClassVar[str] = ""
+    expected_failures: ClassVar[Mapping[str, str]] = MappingProxyType({})
+
+    @classmethod
+    def examples(cls) -> tuple[Self, ...]:
+        """Return parts of this class to be checked; by default one with all options at their defaults.
+
+        A part with an option that must be given overrides this.
+        """
+        return (cls(),)
+
+    @classmethod
+    def provider(cls) -> str:
+        """Return who provides the part: a distribution, or the stem of a plugin's file."""
+        module = sys.modules.get(cls.__module__)
+        return getattr(module, "__isacfw_provider__", None) or owner(cls.__module__.partition(".")[0])
 
     @classmethod
     def summary(cls) -> str:
@@ -49,6 +70,22 @@ class Part(ABC):  # noqa: B024 - each kind of part has abstract methods of its o
         except Exception as error:
             reason = f"the probe of its availability raised {type(error).__name__}: {error}"
         return None if reason is None else one_line(reason)
+
+
+@cache
+def owner(package: str) -> str:
+    """Return the distribution that a top-level package belongs to, or its own name for none."""
+    from importlib.metadata import packages_distributions
+
+    if package == f"{__package__}_plugins":
+        return str(__package__)
+    return packages_distributions().get(package, [package])[0]
+
+
+def described(part: Part) -> str:
+    """Return the label or name of a part, and who provides it: ``"zf of isacfw"``."""
+    title = part.title if isinstance(part, LabelledPart) else part.name
+    return f"{title} of {part.provider()}"
 
 
 @attrs.frozen(kw_only=True)

@@ -46,6 +46,7 @@ BUILT_INS = (
     "isacfw_plugins.channels.rayleigh",
     "isacfw_plugins.precoders.mrt",
     "isacfw_plugins.precoders.zf",
+    "isacfw_plugins.precoders.rzf",
     "isacfw_plugins.metrics.sum_rate",
     "isacfw_plugins.metrics.user_rates",
     "isacfw_plugins.metrics.crlb",
@@ -335,6 +336,7 @@ def _from_file(path: Path) -> ModuleType:
         raise PluginError(f"plugin {path} must be a Python file, got one that Python cannot load")
     load = spec.loader.exec_module
     module = importlib.util.module_from_spec(spec)
+    module.__dict__["__isacfw_provider__"] = path.stem
     sys.modules[name] = module
     try:
         _imported(str(path), lambda: load(module))

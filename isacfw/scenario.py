@@ -12,17 +12,17 @@ import numpy as np
 
 from .allocator import Allocator
 from .array import Array
-from .channel import Channel, ChannelStatistics, drop_generators
+from .channel import Channel, ChannelStatistics, Fading, checked, drop_generators
 from .errors import InputError, blamed, shown, suggestion
 from .fisher import fisher_information
 from .metric import Metric
-from .part import LabelledPart, Part
-from .precoder import Precoder
+from .part import LabelledPart, Part, described
+from .precoder import LinkStatistics, Precoder
 from .problem import PowerAllocationProblem
 from .target import Sensing, Target
-from .validators import Validator, each, instance_of, integer, number, real, text
+from .validators import Validator, each, instance_of, integer, number, optional, real, text
 
-_NOT_SWEPT = ("name", "drops", "precoders", "allocators", "metrics", "plugins", "sweep")
+_NOT_SWEPT = ("name", "drops", "precoders", "allocators", "metrics", "plugins", "sweep", "time_limit_s")
 
 
 def _sequence(value: Any) -> Any:
@@ -108,6 +108,11 @@ class Scenario:
         Number of random drops.
     plugins : sequence of str
         Files and modules whose parts the scenario uses.
+    sampling_accuracy : float
+        Relative standard error to which the moments of precoders without closed form are sampled.
+    time_limit_s : float, optional
+        Longest time in seconds that an allocator may take for one problem, or a precoder for the weights of a
+        chunk of sampled channels; the row fails then.
     sweep : mapping of str to sequence
         Dotted paths (``"snr_db"``, ``"sensing.crlb_limit_db"``) to the values they take; a comparison runs
         over the Cartesian product.
@@ -128,6 +133,10 @@ class Scenario:
     )
     metrics: tuple[Metric, ...] = attrs.field(
         default=(), converter=_sequence, validator=_parts(Metric, "a metric")
+    )
+    sampling_accuracy: float = attrs.field(default=0.01, converter=real, validator=number(at_least=1e-4, below=1))
+    time_limit_s: float | None = attrs.field(
+        default=None, converter=real, validator=optional(number(above=0, at_most=1e8))
     )
     plugins: tuple[str, ...] = attrs.field(default=(), converter=_sequence, validator=each(text, or_none=True))
     transmit_array: Array = attrs.field(validator=instance_of(Array, "an array"))
@@ -187,12 +196,60 @@ class Scenario:
             yield coordinates, self.with_values(coordinates)
 
     def statistics(self, drops: Sequence[int] | None = None) -> ChannelStatistics:
-        """Return the channel statistics of the given drop numbers, all of them by default; (D, K)."""
-        numbers = range(self.drops) if drops is None else drops
-        with blamed(f"channel {self.channel.name}"):
-            return self.channel.statistics(drop_generators(self.seed, numbers))
+        """Return the channel statistics of the given drop numbers, all of them by default.
 
-    def problem(self, precoder: Precoder, statistics: ChannelStatistics | None = None) -> PowerAllocationProblem:
+        Of shape (D, K), or (1, K) where the channel is the same in all drops.
+        """
+        numbers = range(self.drops) if drops is None else drops
+        # One drop alone does not show whether all are the same, and so have the same draws of the fading.
+        asked = numbers if len(numbers) > 1 else (numbers[0], numbers[0] + 1)
+        with blamed(f"channel {described(self.channel)}"):
+            given = self.channel.statistics(drop_generators(self.seed, asked))
+        found = checked(given, self.channel, len(asked))
+        same = len(found.beta) == 1
+        if not same and len(numbers) == 1:
+            found = attrs.evolve(found, beta=found.beta[:1], xi=found.xi[:1], epsilon=found.epsilon[:1])
+        fading = Fading(
+            channel=self.channel,
+            seed=self.seed,
+            drops=(0,) if same else numbers,
+            accuracy=self.sampling_accuracy,
+            time_limit_s=self.time_limit_s,
+        )
+        return attrs.evolve(found, fading=fading)
+
+    def link_statistics(self, precoder: Precoder, statistics: ChannelStatistics) -> LinkStatistics:
+        """Return the moments of a precoder for drops of this scenario, checked.
+
+        Parameters
+        ----------
+        precoder : Precoder
+            One of the scenario's or any other.
+        statistics : ChannelStatistics
+            Those of some drops.
+
+        Raises
+        ------
+        IncompatibleError
+            If the precoder does not exist for these arrays and users.
+        PluginError
+            If a part breaks down or breaks its contract.
+        """
+        with blamed(f"transmit array {described(self.transmit_array)}"):
+            antennas = self.transmit_array.n_elements
+        with blamed(f"precoder {described(precoder)}"):
+            link = precoder.link_statistics(antennas, statistics)
+            if not isinstance(link, LinkStatistics):
+                raise TypeError(f"it must return LinkStatistics, got {shown(link)}")
+        link.check(precoder, statistics.users)
+        return link
+
+    def problem(
+        self,
+        precoder: Precoder,
+        statistics: ChannelStatistics | None = None,
+        link: LinkStatistics | None = None,
+    ) -> PowerAllocationProblem:
         r"""Return the power-allocation problem of each drop, at this point, for a precoder.
 
         Parameters
@@ -201,6 +258,8 @@ class Scenario:
             One of the scenario's or any other.
         statistics : ChannelStatistics, optional
             Those of some drops; of all of them by default.
+        link : LinkStatistics, optional
+            The precoder's for these statistics, when they are known already.
 
         Returns
         -------
@@ -219,13 +278,12 @@ class Scenario:
         :math:`P_t / \xi_{bf,j}`, see :class:`~isacfw.precoder.LinkStatistics`.
         """
         channel = self.statistics() if statistics is None else statistics
-        with blamed(f"transmit array {self.transmit_array.name}"):
-            antennas = self.transmit_array.n_elements
-        with blamed(f"precoder {precoder.title}"):
-            link = precoder.link_statistics(antennas, channel)
+        link = self.link_statistics(precoder, channel) if link is None else link
+        antennas = self.transmit_array.n_elements
         power = 10 ** (self.snr_db / 10)
         coupling = None if link.coupling is None else power * link.coupling / link.weight_power[..., None, :]
-        with blamed(f"transmit array {self.transmit_array.name} or receive array {self.receive_array.name}"):
+        arrays = f"{described(self.transmit_array)} or receive array {described(self.receive_array)}"
+        with blamed(f"transmit array {arrays}"):
             communication, sensing = fisher_information(
                 transmit=self.transmit_array,
                 receive=self.receive_array,

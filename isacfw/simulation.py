@@ -93,9 +93,7 @@ class Transmission:
         return cls(
             channel=scenario.channel,
             precoder=precoder,
-            statistics=attrs.evolve(
-                statistics, beta=statistics.beta[0], xi=statistics.xi[0], epsilon=statistics.epsilon[0]
-            ),
+            statistics=statistics.of_drop(0),
             antennas=scenario.transmit_array.n_elements,
             beam=scenario.transmit_array.steering_vector(scenario.sensing.beam(scenario.target)),
             gamma=problem.gamma(communication),

@@ -34,6 +34,8 @@ KEYS = {
         "name": "string",
         "seed": "integer",
         "drops": "integer",
+        "sampling_accuracy": "number",
+        "time_limit_s": "number",
         "precoders": "list",
         "allocators": "list",
         "metrics": "list",
@@ -75,6 +77,8 @@ FULL = {
     "name": "full",
     "seed": 7,
     "drops": 3,
+    "sampling_accuracy": 0.02,
+    "time_limit_s": 60.0,
     "precoders": ["zf", {"kind": "mrt", "label": "matched"}],
     "allocators": [
         "equal_cs",

@@ -115,7 +115,7 @@ def test_the_built_in_parts():
     expected = {
         "array": {"upa", "ula"},
         "channel": {"rayleigh"},
-        "precoder": {"mrt", "zf"},
+        "precoder": {"mrt", "zf", "rzf"},
         "metric": {"sum_rate", "user_rates", "crlb", "powers"},
         "allocator": {"exact", "sca", "ipopt", "equal_com", "equal_cs"},
     }
@@ -142,7 +142,7 @@ def test_a_part_is_found_by_name_and_by_qualified_name():
     assert host.find("allocator", "exact") is host.find("allocator", "isacfw:exact")
     with pytest.raises(InputError, match="must name a known allocator, got 'exat'; did you mean 'exact'"):
         host.find("allocator", "exat")
-    with pytest.raises(InputError, match="must name a known precoder, got 'exact'; known: mrt, zf"):
+    with pytest.raises(InputError, match="must name a known precoder, got 'exact'; known: mrt, rzf, zf"):
         host.find("precoder", "exact")
 
 

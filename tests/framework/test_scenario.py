@@ -30,7 +30,11 @@ OPTIONS = {
         {"kind": "rayleigh", "users": 4, "pilot_length": 2, "coherence_length": 3, "pilot_snr_db": -5.0},
         {"kind": "rayleigh", "users": 4, "estimates": "physical"},
     ],
-    "precoder": [{"kind": "mrt", "label": "a"}, {"kind": "zf", "label": "b"}],
+    "precoder": [
+        {"kind": "mrt", "label": "a"},
+        {"kind": "zf", "label": "b"},
+        {"kind": "rzf", "label": "c", "regularization": 2.0},
+    ],
     "allocator": [
         {"kind": "exact", "label": "c"},
         {"kind": "equal_com", "label": "d"},

@@ -147,9 +147,12 @@ class Rayleigh(isacfw.Channel):
         shape = (draws, *statistics.beta.shape[:-1], antennas, statistics.users)
         if self.estimates == "physical":
             return self._draw_physical(statistics, shape, generator)
-        estimates = np.sqrt(statistics.xi)[..., None, :] * complex_normal(shape, generator)
-        errors = np.sqrt(statistics.epsilon)[..., None, :] * complex_normal(shape, generator)
-        return estimates + errors, estimates
+        estimates = complex_normal(shape, generator)
+        estimates *= np.sqrt(statistics.xi)[..., None, :]
+        channels = complex_normal(shape, generator)
+        channels *= np.sqrt(statistics.epsilon)[..., None, :]
+        channels += estimates
+        return channels, estimates
 
     def _draw_physical(
         self, statistics: ChannelStatistics, shape: tuple[int, ...], generator: Generator
