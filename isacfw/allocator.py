@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable
@@ -13,9 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .array import FloatArray, float_array
-from .errors import IncompatibleError, one_line, shown
-from .part import LabelledPart
+from .errors import IncompatibleError, log_traceback, one_line, shown
+from .part import LabelledPart, described
 from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
+from .time_limit import TimeUp, time_limit
 
 
 class Status(enum.StrEnum):
@@ -150,8 +152,16 @@ class Allocator(LabelledPart):
             If the allocator cannot solve problems of this kind.
         """
 
-    def allocate(self, problem: PowerAllocationProblem, progress: Progress | None = None) -> Allocation:
+    def allocate(
+        self,
+        problem: PowerAllocationProblem,
+        progress: Progress | None = None,
+        time_limit_s: float | None = None,
+    ) -> Allocation:
         """Solve every problem of a batch, verify the answers and never raise for a solver's failure.
+
+        A vectorised allocator that breaks down on a batch is asked for one problem after the other, so that a
+        problem costs its own row only.
 
         Parameters
         ----------
@@ -159,39 +169,54 @@ class Allocator(LabelledPart):
             With any batch axes.
         progress : callable, optional
             Called with the number of problems solved since the last call.
+        time_limit_s : float, optional
+            Longest time in seconds for a problem; a batch that is solved at once has that much for all of it
+            before its problems are tried one by one.
 
         Returns
         -------
         Allocation
             Over the problem's batch axes. A problem that made the allocator raise has status ``failed``.
         """
-        shape = problem.batch_shape
+        shape, size = problem.batch_shape, math.prod(problem.batch_shape)
         if self.vectorized:
-            shares, elapsed = self._attempt(problem)
-            if progress is not None:
-                progress(int(np.prod(shape)))
-            share_of_time = elapsed / max(int(np.prod(shape)), 1)
-            return verified(problem, shares, share_of_time)
+            shares, elapsed, broke = self._attempt(problem, time_limit_s)
+            if not broke or size == 1:
+                if progress is not None:
+                    progress(size)
+                return verified(problem, shares, elapsed / max(size, 1), by=described(self))
         answers, seconds = [], np.zeros(shape)
         for index in np.ndindex(shape):
-            shares, seconds[index] = self._attempt(problem[index])
+            single = problem[index]
+            shares, seconds[index], _ = self._attempt(single, time_limit_s)
             answers.append(shares)
             if progress is not None:
                 progress(1)
-        return verified(problem, _merged(problem, answers), seconds, [answer.history for answer in answers])
+        histories = [answer.history for answer in answers]
+        return verified(problem, _merged(problem, answers), seconds, histories, by=described(self))
 
-    def _attempt(self, problem: PowerAllocationProblem) -> tuple[Shares, float]:
+    def _attempt(self, problem: PowerAllocationProblem, time_limit_s: float | None) -> tuple[Shares, float, bool]:
+        """Return the answer, the time it took, and whether the allocator broke down."""
         # A copy has nothing cached: each allocator pays for what it asks, whoever asked before it.
         problem = attrs.evolve(problem)
+        failure = ""
         start = time.perf_counter()
         try:
-            shares = self.solve(problem)
-            _check(shares, problem)
+            with time_limit(time_limit_s):
+                shares = self.solve(problem)
+                _check(shares, problem)
         except IncompatibleError as error:
             shares = Shares.none(problem, Status.SKIPPED, str(error))
+        except TimeUp:
+            failure = f"was stopped at its time limit of {time_limit_s:g} s"
+            log_traceback(f"{described(self)} {failure}")
         except (Exception, SystemExit) as error:  # A part's breakdown must cost its own rows only.
-            shares = Shares.none(problem, Status.FAILED, f"{self.title} raised {type(error).__name__}: {error}")
-        return shares, time.perf_counter() - start
+            failure = f"raised {type(error).__name__}: {error}"
+            log_traceback(f"{described(self)} {failure}")
+        elapsed = time.perf_counter() - start
+        if failure:
+            shares = Shares.none(problem, Status.FAILED, f"{described(self)} {failure}")
+        return shares, elapsed, bool(failure)
 
 
 def _check(shares: Any, problem: PowerAllocationProblem) -> None:
@@ -243,6 +268,7 @@ def verified(
     shares: Shares,
     seconds: FloatArray | float = 0.0,
     histories: list[tuple[float, ...]] | None = None,
+    by: str = "the allocator",
 ) -> Allocation:
     """Judge an answer: recompute everything that the problem says of it.
 
@@ -256,6 +282,8 @@ def verified(
         Wall time of each problem.
     histories : list of tuple, optional
         Sum rate after every iteration, for each problem.
+    by : str
+        Who answered, for messages.
     """
     shape = problem.batch_shape
     x, q = shares.communication, shares.sensing
@@ -265,7 +293,7 @@ def verified(
         crlb = np.where(answered[..., None], problem.crlb(x.sum(axis=-1), q), np.nan)
         violation = np.where(answered, problem.violation(x, q), np.nan)
         feasible = violation <= FEASIBILITY_TOLERANCE
-    status, message = _judged(problem, shares, answered, feasible)
+    status, message = _judged(problem, shares, answered, feasible, by)
     return Allocation(
         communication=np.where(answered[..., None], x, np.nan),
         sensing=np.where(answered, q, np.nan),
@@ -287,6 +315,7 @@ def _judged(
     shares: Shares,
     answered: NDArray[np.bool_],
     feasible: NDArray[np.bool_],
+    by: str,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return status and message; an answer that is not finite, though claimed to be one, has failed.
 
@@ -305,7 +334,7 @@ def _judged(
         excused |= right
     broken = ~excused & ~answered
     status[broken] = Status.FAILED.value
-    message[broken] = "its shares are not finite numbers"
+    message[broken] = f"{by} returned shares that are not finite numbers"
     mute = silent & answered & ~feasible & (message == "")
     message[mute] = "the allocation breaks a limit"
     return np.vectorize(str, otypes=[object])(status), np.vectorize(one_line, otypes=[object])(message)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
+import re
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from .errors import IsacError
 
@@ -26,6 +29,14 @@ def _count(text: str) -> int:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
+
+
+def _seconds(text: str) -> float:
+    """Read a time; whether it is long enough is the scenario's to say."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds, got {text!r}") from None
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,7 +77,11 @@ def parser() -> argparse.ArgumentParser:
     )
     compare.add_argument("--out", type=Path, metavar="DIR", help="write results, figures and scenario there")
     compare.add_argument("--json", action="store_true", help="print records as JSON and nothing else")
+    compare.add_argument(
+        "--time-limit", type=_seconds, metavar="S", help="longest time of an allocation, in seconds"
+    )
     _add_plugin_option(compare)
+    _add_debug_option(compare)
     figure = commands.add_parser(
         "figure",
         help="make a figure: data, PNG and PDF",
@@ -81,10 +96,12 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path(), metavar="DIR", help="folder to write to (default: this one)"
     )
     _add_plugin_option(figure)
+    _add_debug_option(figure)
     plugins = commands.add_parser(
         "plugins", help="list every part and scenario", description="List every part and scenario."
     )
     _add_plugin_option(plugins)
+    _add_debug_option(plugins)
     return main
 
 
@@ -96,6 +113,10 @@ def _add_plugin_option(command: argparse.ArgumentParser) -> None:
         metavar="FILE|MODULE",
         help="load a plugin: a .py file or a module (may be repeated)",
     )
+
+
+def _add_debug_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--debug", action="store_true", help="show the tracebacks of parts that break down")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -116,9 +137,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser().print_help()
         return 0
     try:
-        with _warnings_in_a_line():
+        with _warnings_in_a_line(), _tracebacks(options.debug):
             return {"compare": _compare, "figure": _figure, "plugins": _plugins}[options.command](options)
     except IsacError as error:
+        if options.debug:
+            traceback.print_exception(error)
         print(f"isacfw: {error}", file=sys.stderr)
         return 2
 
@@ -138,12 +161,42 @@ def run() -> None:
     sys.exit(status)
 
 
+_OWN = re.compile(r"^metric \S+ of |of plugin ")
+
+
+@contextmanager
+def _tracebacks(wanted: bool) -> Iterator[None]:
+    """Show what the framework logs of the exceptions of parts, each traceback once."""
+    if not wanted:
+        yield
+        return
+    seen: set[str] = set()
+
+    class Handler(logging.StreamHandler[TextIO]):
+        def emit(self, record: logging.LogRecord) -> None:
+            text = self.format(record)
+            if text not in seen:
+                seen.add(text)
+                super().emit(record)
+
+    handler, logger = Handler(sys.stderr), logging.getLogger("isacfw")
+    handler.setFormatter(logging.Formatter("isacfw: %(message)s"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
 @contextmanager
 def _warnings_in_a_line() -> Iterator[None]:
     """Show the framework's own warnings in one line, and no other's."""
 
     def show(message: Warning | str, category: type[Warning], *_rest: Any) -> None:
-        if issubclass(category, RuntimeWarning) and "plugin" in str(message):
+        if issubclass(category, RuntimeWarning) and _OWN.search(str(message)):
             print(f"isacfw: {message}", file=sys.stderr)
 
     with warnings.catch_warnings():
@@ -169,6 +222,7 @@ def _compare(options: argparse.Namespace) -> int:
             allocators=options.allocators,
             drops=options.drops,
             seed=options.seed,
+            time_limit_s=options.time_limit,
             progress=progress,
         )
     print(comparison.to_json() if options.json else _table(comparison.dataset))

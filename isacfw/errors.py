@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -73,6 +74,14 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:76]} ..."
 
 
+def log_traceback(sentence: str) -> None:
+    """Log the exception that is being handled, with its traceback, for whoever debugs a part.
+
+    The logger is ``"isacfw"``, the level `DEBUG`; on the command line, ``--debug`` shows it.
+    """
+    logging.getLogger("isacfw").debug(one_line(sentence), exc_info=True)
+
+
 @contextmanager
 def blamed(part: str) -> Iterator[None]:
     """Turn any exception of a part, but the framework's own, into a :class:`PluginError` that names the part."""
@@ -81,4 +90,5 @@ def blamed(part: str) -> Iterator[None]:
     except IsacError:
         raise
     except Exception as error:
+        log_traceback(f"{part} raised {type(error).__name__}: {error}")
         raise PluginError(f"{part} raised {type(error).__name__}: {error}") from error

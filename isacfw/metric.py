@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import attrs
+import numpy as np
 
 from .allocator import Allocation
 from .array import FloatArray
@@ -37,6 +38,22 @@ class Quantity:
     better: Literal["higher", "lower", "neither"] = "neither"
     per_user: bool = False
     description: str = ""
+
+    def checked(self, values: Mapping[str, FloatArray], problem: PowerAllocationProblem) -> FloatArray:
+        """Return this quantity's numbers out of those that a metric gave for a batch of problems.
+
+        Raises
+        ------
+        ValueError
+            If they are missing or have another shape than (...), or (..., K) per user.
+        """
+        if self.name not in values:
+            raise ValueError(f"it must return {self.name!r}, got {', '.join(map(repr, values)) or 'nothing'}")
+        value = np.asarray(values[self.name], dtype=np.float64)
+        shape = (*problem.batch_shape, problem.users) if self.per_user else problem.batch_shape
+        if value.shape != shape:
+            raise ValueError(f"it must return {self.name} of shape {shape}, got {value.shape}")
+        return value
 
 
 @attrs.frozen(kw_only=True)

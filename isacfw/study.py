@@ -20,11 +20,11 @@ from .allocator import Allocation, Allocator, Shares, Status, verified
 from .channel import ChannelStatistics
 from .comparison import Comparison
 from .config import LoadedScenario, load_scenario, to_toml
-from .errors import IncompatibleError, InputError, IsacError, PluginError, one_line, shown
+from .errors import IncompatibleError, InputError, IsacError, PluginError, log_traceback, one_line, shown
 from .metric import Metric, Quantity
-from .part import LabelledPart
+from .part import LabelledPart, described
 from .plugins import PluginHost, default_host
-from .precoder import Precoder
+from .precoder import LinkStatistics, Precoder
 from .problem import PowerAllocationProblem
 from .recipe import Progress
 from .scenario import Scenario, labelled
@@ -60,6 +60,7 @@ def compare(
     allocators: Sequence[str | Allocator] | None = None,
     drops: int | None = None,
     seed: int | None = None,
+    time_limit_s: float | None = None,
     plugins: Iterable[str | PathLike[str]] = (),
     host: PluginHost | None = None,
     progress: Progress | None = None,
@@ -74,6 +75,8 @@ def compare(
         In place of the scenario's own: parts, labels of the scenario's parts, or names.
     drops, seed : int, optional
         In place of the scenario's own.
+    time_limit_s : float, optional
+        In place of the scenario's own: longest time of an allocation in seconds.
     plugins : iterable of str or path
         Further plugins, when the scenario is loaded here.
     host : PluginHost, optional
@@ -98,7 +101,9 @@ def compare(
         host, scenario = host or scenario.host, scenario.scenario
     host = host or default_host()
     changes: dict[str, Any] = {
-        key: value for key, value in (("drops", drops), ("seed", seed)) if value is not None
+        key: value
+        for key, value in (("drops", drops), ("seed", seed), ("time_limit_s", time_limit_s))
+        if value is not None
     }
     if precoders is not None:
         changes["precoders"] = _selected("precoder", precoders, scenario.precoders, host)
@@ -147,6 +152,7 @@ class _Study:
         self.shape = (len(self.precoders), len(self.allocators), len(self.points), scenario.drops)
         self.values = self._empty()
         self.histories: dict[tuple[int, int, int], NDArray[np.float64]] = {}
+        self.links: dict[Any, LinkStatistics] = {}
         self.done, self.progress = 0, progress
 
     def _statistics(self) -> list[ChannelStatistics]:
@@ -155,9 +161,10 @@ class _Study:
         for point in self.points:
             for part in (point.transmit_array, point.receive_array, point.channel):
                 if (reason := part.why_unavailable()) is not None:
-                    raise PluginError(f"{part.name} cannot work here: {reason}")
-            known.setdefault((point.channel, point.seed), point.statistics())
-        return [known[point.channel, point.seed] for point in self.points]
+                    raise PluginError(f"{described(part)} cannot work here: {reason}")
+            if _fading(point) not in known:
+                known[_fading(point)] = point.statistics()
+        return [known[_fading(point)] for point in self.points]
 
     def _metrics(self) -> list[Metric]:
         standard = [self.host.find("metric", f"isacfw:{name}").cls() for name in STANDARD_METRICS]
@@ -170,7 +177,7 @@ class _Study:
                 raise InputError("metrics", f"must report quantities of different names, got {name!r} twice")
         for metric in metrics:
             if (reason := metric.why_unavailable()) is not None:
-                _warn(f"metric {metric.name} of a plugin is left out: {reason}")
+                _warn(f"metric {described(metric)} is left out: {reason}")
         return [metric for metric in metrics if metric.why_unavailable() is None]
 
     def _empty(self) -> dict[str, NDArray[Any]]:
@@ -204,7 +211,7 @@ class _Study:
             try:
                 if reason is not None:
                     raise IncompatibleError(reason)
-                problem = point.problem(precoder, statistics)
+                problem = point.problem(precoder, statistics, self._link(point, precoder, statistics))
                 groups.setdefault(statistics.users, []).append((number, problem))
             except IncompatibleError as error:
                 self._mark(row, number, Status.SKIPPED, str(error))
@@ -215,6 +222,13 @@ class _Study:
             stacked = PowerAllocationProblem.stack([problem for _, problem in group])
             batches.append(([number for number, _ in group], stacked.over(self.scenario.drops)))
         return batches
+
+    def _link(self, point: Scenario, precoder: Precoder, statistics: ChannelStatistics) -> LinkStatistics:
+        """Return a precoder's moments, which do not depend on powers, targets and limits: taken once for all."""
+        key = (precoder, point.transmit_array, _fading(point))
+        if key not in self.links:
+            self.links[key] = point.link_statistics(precoder, statistics)
+        return self.links[key]
 
     def _mark(self, row: int, number: int, status: Status, sentence: str) -> None:
         self.values["status"][row, :, number] = status.value
@@ -240,7 +254,7 @@ class _Study:
             self._advance(math.prod(problem.batch_shape))
         else:
             self.host.observe("allocation_started", allocator=allocator, problem=problem)
-            allocation = allocator.allocate(problem, self._advance)
+            allocation = allocator.allocate(problem, self._advance, self.scenario.time_limit_s)
             self.host.observe("allocation_finished", allocator=allocator, problem=problem, allocation=allocation)
         self._fill(row, column, group, problem, allocation)
 
@@ -263,9 +277,11 @@ class _Study:
                 values = metric.evaluate(problem, allocation)
                 for quantity in metric.quantities:
                     users = (slice(None), slice(problem.users)) if quantity.per_user else ()
-                    self.values[quantity.name][(*place, *users)] = values[quantity.name]
+                    self.values[quantity.name][(*place, *users)] = quantity.checked(values, problem)
             except Exception as error:  # A metric's breakdown must not cost the allocation.
-                _warn(f"metric {metric.name} of a plugin raised {type(error).__name__}: {error}")
+                sentence = f"metric {described(metric)} raised {type(error).__name__}: {error}"
+                log_traceback(sentence)
+                _warn(sentence)
 
     def _dataset(self) -> xarray.Dataset:
         import xarray
@@ -322,6 +338,11 @@ class _Study:
 def _versions() -> str:
     packages = ("isacfw", "numpy", "scipy", "cvxpy", "clarabel", "pyomo", "xarray")
     return json.dumps({"python": platform.python_version(), **{name: version(name) for name in packages}})
+
+
+def _fading(point: Scenario) -> tuple[Any, ...]:
+    """Return all that the fading at a point of the sweep depends on, and how well its moments are to be known."""
+    return point.channel, point.seed, point.sampling_accuracy
 
 
 def _warn(sentence: str) -> None:
