@@ -102,6 +102,27 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_plugin_option(plugins)
     _add_debug_option(plugins)
+    check = commands.add_parser(
+        "check",
+        help="check that parts keep their contracts",
+        description="Run the checks of isacfw.testing on parts: those of a plugin's file, or those with a name.",
+        epilog="Exit status: 0 when all is well, 1 when a check failed or none ran, 2 for a mistake in input.",
+    )
+    check.add_argument("names", nargs="+", metavar="NAME|FILE", help="name of a part, or a .py file of a plugin")
+    check.add_argument("--verbose", action="store_true", help="show the checks that passed, too")
+    _add_plugin_option(check)
+    _add_debug_option(check)
+    new = commands.add_parser(
+        "new",
+        help="write a plugin file with a part of your own, to start from",
+        description="Write a single-file plugin with a part that works, its docstring and its test.",
+    )
+    new.add_argument("kind", metavar="KIND", help="array, channel, precoder, metric or allocator")
+    new.add_argument("name", metavar="NAME", help="name of the part; the file is NAME.py")
+    new.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="folder to write to (default: this one)"
+    )
+    _add_debug_option(new)
     return main
 
 
@@ -138,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         with _warnings_in_a_line(), _tracebacks(options.debug):
-            return {"compare": _compare, "figure": _figure, "plugins": _plugins}[options.command](options)
+            return _COMMANDS[options.command](options)
     except IsacError as error:
         if options.debug:
             traceback.print_exception(error)
@@ -249,6 +270,28 @@ def _figure(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check(options: argparse.Namespace) -> int:
+    from .plugins import PluginHost
+    from .testing.terminal import check_parts
+
+    files = [name for name in options.names if name.endswith(".py")]
+    host = PluginHost([*options.plugin, *files])
+    _report_problems(host)
+    return 0 if check_parts(host, options.names, verbose=options.verbose) else 1
+
+
+def _new(options: argparse.Namespace) -> int:
+    from .errors import InputError, suggestion
+    from .scaffold import NEW_KINDS, new_part
+
+    if options.kind not in NEW_KINDS:
+        hint = suggestion(options.kind, NEW_KINDS)
+        raise InputError("kind", f"must be that of a part to write, got {options.kind!r}{hint}")
+    path = new_part(options.kind, options.name, options.out)
+    print(f"wrote {path}\nnext: isacfw check {path}, then the commands at the head of the file")
+    return 0
+
+
 def _table(dataset: Any) -> str:
     """Return the table, as wide as the terminal and in colour where there is one."""
     from shutil import get_terminal_size
@@ -312,6 +355,9 @@ def _plugins(options: argparse.Namespace) -> int:
     width = None if sys.stdout.isatty() else 160
     Console(width=width, highlight=False).print(table)
     return 0
+
+
+_COMMANDS = {"compare": _compare, "figure": _figure, "plugins": _plugins, "check": _check, "new": _new}
 
 
 if __name__ == "__main__":

@@ -115,6 +115,25 @@ def to_toml(scenario: Scenario, host: PluginHost | None = None) -> str:
     return tomli_w.dumps({key: value for key, value in document.items() if value != {}})
 
 
+def part_to_table(part: Part, host: PluginHost) -> Document:
+    """Return the table of a scenario file that stands for a part."""
+    return {"kind": host.name_of(part), **_fields(part, host)}
+
+
+def part_from_table(kind: str, table: Mapping[str, Any], host: PluginHost) -> Part:
+    """Return the part of a kind (``"allocator"``, say) that a table of a scenario file stands for.
+
+    Raises
+    ------
+    InputError
+        Named after the key.
+    """
+    try:
+        return _converter(host).structure(_plain(table), KINDS[kind])
+    except Exception as error:
+        raise _first(error, "") from None
+
+
 def _document(source: str | PathLike[str] | Mapping[str, Any], plugins: list[str]) -> tuple[Document, Path]:
     if isinstance(source, Mapping):
         return _plain(source), Path.cwd()
@@ -362,7 +381,7 @@ def _noted(error: BaseException) -> str:
 
 def _unstructured(value: Any, host: PluginHost) -> Any:
     if isinstance(value, Part):
-        table = {"kind": host.name_of(value), **_fields(value, host)}
+        table = part_to_table(value, host)
         plain = isinstance(value, LabelledPart) and value == type(value)()
         return table["kind"] if plain else table
     if attrs.has(type(value)):

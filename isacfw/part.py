@@ -8,7 +8,7 @@ from abc import ABC
 from collections.abc import Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self, SupportsIndex
 
 import attrs
 
@@ -40,6 +40,23 @@ class Part(ABC):  # noqa: B024 - each kind of part has abstract methods of its o
         A part with an option that must be given overrides this.
         """
         return (cls(),)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        """Pickle the part; one of a plugin's file takes the file's content along, so that it can be revived."""
+        module = sys.modules.get(type(self).__module__)
+        source = getattr(module, "__isacfw_source__", None)
+        if source is None:
+            return super().__reduce_ex__(protocol)
+        from .plugins import revived
+
+        options = {field.name: getattr(self, field.name) for field in attrs.fields(type(self)) if field.init}
+        return revived, (*source, type(self).__qualname__, options)
+
+    @classmethod
+    def source(cls) -> str | None:
+        """Return the path of the plugin's file that the class comes from, or None for one in a package."""
+        source = getattr(sys.modules.get(cls.__module__), "__isacfw_source__", None)
+        return None if source is None else str(source[0])
 
     @classmethod
     def provider(cls) -> str:

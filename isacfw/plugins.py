@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.metadata
-import importlib.util
 import inspect
+import operator
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
@@ -325,25 +325,33 @@ def _from_file(path: Path) -> ModuleType:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise PluginError(f"plugin {path} must be a Python file that can be read, got: {reason}") from None
-    # Named after path and content, so that objects of its classes can be pickled, two files never mix and a
-    # changed file is read again.
-    digest = hashlib.sha256(str(path.resolve()).encode() + content).hexdigest()[:8]
+    return _from_source(path.resolve(), content)
+
+
+def _from_source(path: Path, content: bytes) -> ModuleType:
+    """Return the module of a plugin's file, which need not exist any more, or not on this machine."""
+    # Named after path and content, so that two files never mix and a changed file is read again.
+    digest = hashlib.sha256(str(path).encode() + content).hexdigest()[:8]
     name = f"isacfw_plugin_{path.stem}_{digest}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise PluginError(f"plugin {path} must be a Python file, got one that Python cannot load")
-    load = spec.loader.exec_module
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType(name)
+    module.__file__ = str(path)
     module.__dict__["__isacfw_provider__"] = path.stem
+    module.__dict__["__isacfw_source__"] = (str(path), content)
     sys.modules[name] = module
     try:
-        _imported(str(path), lambda: load(module))
+        _imported(str(path), lambda: exec(compile(content, path, "exec"), module.__dict__))
     except PluginError:
         del sys.modules[name]
         raise
     return module
+
+
+def revived(path: str, content: bytes, name: str, options: Mapping[str, Any]) -> Part:
+    """Return a part of a plugin's file from the file's content, in whatever process: how such parts travel."""
+    cls: type[Part] = operator.attrgetter(name)(_from_source(Path(path), content))
+    return cls(**options)
 
 
 def _check_hooks(module: Any, source: str) -> None:

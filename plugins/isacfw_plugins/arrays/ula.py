@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, final
+from typing import ClassVar, Literal, Self, final
 
 import attrs
 import numpy as np
@@ -38,6 +38,11 @@ class ULA(isacfw.Array):
     axis: Literal["horizontal", "vertical"] = attrs.field(
         default="horizontal", validator=choice("horizontal", "vertical")
     )
+
+    @classmethod
+    def examples(cls) -> tuple[Self, ...]:
+        """Return an array along either axis."""
+        return cls(elements=5), cls(elements=4, axis="vertical")
 
     def positions(self) -> FloatArray:
         """Return the element positions in half wavelengths; (N, 2)."""

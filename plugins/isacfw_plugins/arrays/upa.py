@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import ClassVar, Self, final
 
 import attrs
 import numpy as np
@@ -42,6 +42,11 @@ class UPA(isacfw.Array):
 
     horizontal: int = attrs.field(validator=integer(at_least=1, at_most=1_000_000))
     vertical: int = attrs.field(validator=integer(at_least=1, at_most=1_000_000))
+
+    @classmethod
+    def examples(cls) -> tuple[Self, ...]:
+        """Return arrays of different shapes."""
+        return cls(horizontal=4, vertical=3), cls(horizontal=1, vertical=5)
 
     def positions(self) -> FloatArray:
         """Return the element positions in half wavelengths, the vertical index running fastest; (N, 2)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, final
+from typing import ClassVar, Literal, Self, final
 
 import attrs
 import numpy as np
@@ -103,6 +103,15 @@ class Rayleigh(isacfw.Channel):
                     "must not stand beside large_scale_fading, which leaves nothing to draw,"
                     f" got {getattr(self, key)!r}",
                 )
+
+    @classmethod
+    def examples(cls) -> tuple[Self, ...]:
+        """Return channels with random and with given fading, and with shared pilots."""
+        return (
+            cls(users=4),
+            cls(large_scale_fading=(0.5, 2.0, 0.1), pilot_snr_db=0.0),
+            cls(users=5, pilot_length=2, estimates="physical"),
+        )
 
     def statistics(self, generators: Sequence[Generator]) -> ChannelStatistics:
         """Return large-scale fading (4) and estimation quality (6)-(7) of each drop; (D, K) or (1, K)."""

@@ -1,0 +1,224 @@
+"""New single-file plugins, ready to be changed: what ``isacfw new`` writes."""
+
+from __future__ import annotations
+
+import keyword
+from pathlib import Path
+
+from .errors import InputError, shown
+from .plugins import KINDS
+
+_HEAD = '''"""{title}: {what}.
+
+Try it:    {command}
+Check it:  isacfw check {name}.py
+"""
+
+import attrs
+import numpy as np
+
+import isacfw
+{imports}
+
+@attrs.frozen(kw_only=True)
+class {cls}(isacfw.{base}):
+'''
+
+_TAIL = '''
+
+@isacfw.hookimpl
+def register_{kind}s():
+    """Offer the {kind} to isacfw."""
+    return [{cls}]
+
+
+def test_it_keeps_its_contract():
+    """Run by: python -m pytest {name}.py."""
+    from isacfw.testing import check_part, examples_of
+
+    for part in examples_of({cls}):
+        check_part(part).assert_ok()
+'''
+
+_COMPARE = "isacfw compare --plugin {name}.py"
+
+_BODIES = {
+    "array": (
+        "an antenna array, given by its element positions",
+        _COMPARE + " --set transmit_array.kind={name}",
+        "from isacfw.validators import integer, number, real\n",
+        '''    """A circle of antennas in the plane of the array.
+
+    Parameters
+    ----------
+    elements : int
+        Number of antennas.
+    radius : float
+        In half wavelengths.
+    """
+
+    name = "{name}"
+
+    elements: int = attrs.field(default=60, validator=integer(at_least=3))
+    radius: float = attrs.field(default=10.0, converter=real, validator=number(above=0))
+
+    def positions(self):
+        """Return the positions along the horizontal and vertical axis in half wavelengths; (N, 2)."""
+        angle = 2 * np.pi * np.arange(self.elements) / self.elements
+        return self.radius * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+''',
+    ),
+    "channel": (
+        "a channel, given by its statistics and its draws",
+        _COMPARE + " --set channel.kind={name}",
+        "from isacfw.channel import complex_normal\nfrom isacfw.validators import integer, number, real\n",
+        '''    """Rayleigh fading with users at random distances from a road-side base station.
+
+    Parameters
+    ----------
+    users : int
+        Number of users K.
+    strongest, weakest : float
+        Largest and smallest large-scale fading beta relative to the noise; log-uniform between the two.
+    pilot_energy : float
+        Energy of a user's own pilot relative to the noise.
+    """
+
+    name = "{name}"
+
+    users: int = attrs.field(default=8, validator=integer(at_least=1))
+    strongest: float = attrs.field(default=1.0, converter=real, validator=number(above=0))
+    weakest: float = attrs.field(default=0.01, converter=real, validator=number(above=0))
+    pilot_energy: float = attrs.field(default=1000.0, converter=real, validator=number(above=0))
+
+    def statistics(self, generators):
+        """Return fading, quality of MMSE estimates and error of each drop; (D, K)."""
+        place = np.array([generator.random(self.users) for generator in generators])
+        beta = self.strongest * (self.weakest / self.strongest) ** place
+        heard = self.pilot_energy * beta + 1
+        return isacfw.ChannelStatistics(
+            beta=beta, xi=self.pilot_energy * beta**2 / heard, epsilon=beta / heard, prelog=0.9
+        )
+
+    def draw(self, statistics, antennas, draws, generator):
+        """Draw channels and their estimates; (M, ..., N, K) each."""
+        shape = (draws, *statistics.beta.shape[:-1], antennas, statistics.users)
+        estimates = np.sqrt(statistics.xi)[..., None, :] * complex_normal(shape, generator)
+        errors = np.sqrt(statistics.epsilon)[..., None, :] * complex_normal(shape, generator)
+        return estimates + errors, estimates
+''',
+    ),
+    "precoder": (
+        "a linear precoder, given by its weights",
+        _COMPARE + " --precoders mrt,zf,{name} --allocators sca,ipopt --drops 1",
+        "",
+        '''    """Maximum-ratio transmission with beams of equal norm in every coherence block.
+
+    Notes
+    -----
+    w_k is the estimate of user k's channel over its norm. Link statistics are sampled.
+    """
+
+    name = "{name}"
+
+    def weights(self, estimates):
+        """Return the weights for estimates; both (..., N, K)."""
+        return estimates / np.linalg.norm(estimates, axis=-2, keepdims=True)
+''',
+    ),
+    "metric": (
+        "a number that comparisons report",
+        _COMPARE + " --set 'metrics=[\"{name}\"]'",
+        "",
+        '''    """Jain's index of the users' rates, from 1/K (one user has all) to 1 (all have the same).
+
+    Notes
+    -----
+    R. Jain, D.-M. Chiu and W. R. Hawe, "A quantitative measure of fairness and discrimination for resource
+    allocation in shared computer systems", DEC Research Report TR-301 (1984).
+    """
+
+    name = "{name}"
+    quantities = (isacfw.Quantity(name="{name}", better="higher", description="Fairness of the rates"),)
+
+    def evaluate(self, problem, allocation):
+        """Return the index; shape (...)."""
+        rates = allocation.rates
+        with np.errstate(invalid="ignore"):
+            index = rates.sum(axis=-1) ** 2 / (rates**2).sum(axis=-1) / problem.users
+        return {{"{name}": index}}
+''',
+    ),
+    "allocator": (
+        "a power allocator, given by the shares that it returns",
+        _COMPARE + " --allocators exact,equal_com,{name}",
+        "",
+        '''    """Power in inverse proportion to the large-scale fading; as much for sensing as the limits ask."""
+
+    name = "{name}"
+
+    def solve(self, problem):
+        """Return the shares of one problem; NaN, where no split meets the limits, is no answer."""
+        share = problem.largest_communication_share
+        weight = 1 / problem.sensing_interference
+        return isacfw.Shares(communication=share * weight / weight.sum(), sensing=1 - share)
+''',
+    ),
+}
+
+NEW_KINDS = tuple(_BODIES)
+
+
+def new_part(kind: str, name: str, folder: Path) -> Path:
+    """Write a plugin file with a part that works as it is, and return its path.
+
+    Parameters
+    ----------
+    kind : {"array", "channel", "precoder", "metric", "allocator"}
+        What the part is.
+    name : str
+        Its name, and that of the file.
+    folder : Path
+        Where the file goes.
+
+    Raises
+    ------
+    InputError
+        If the name is none, or the file exists or cannot be written.
+    """
+    if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
+        raise InputError("name", f"must be a word of letters, digits and underscores, got {shown(name)}")
+    path = folder / f"{name}.py"
+    text = source(kind, name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise InputError("name", f"must be that of a new file, got {path}, which exists") from None
+    except OSError as error:
+        raise InputError(
+            "--out", f"must be a folder that can be written, got {folder}: {error.strerror}"
+        ) from None
+    return path
+
+
+def source(kind: str, name: str) -> str:
+    """Return the text of a plugin file with a part of a kind."""
+    what, command, imports, body = _BODIES[kind]
+    words = [word for word in name.split("_") if word]
+    cls = "".join(word[:1].upper() + word[1:] for word in words) or name
+    if not cls.isidentifier():
+        cls = f"My{cls}"
+    filled = {
+        "name": name,
+        "cls": cls,
+        "kind": kind,
+        "base": KINDS[kind].__name__,
+        "title": " ".join(words).capitalize() or name,
+        "what": what,
+        "command": command.format(name=name),
+        "imports": imports,
+    }
+    text = _HEAD.format(**filled) + body.format(**filled) + _TAIL.format(**filled)
+    return text if "np." in body else text.replace("import numpy as np\n", "")

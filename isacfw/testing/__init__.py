@@ -1,0 +1,36 @@
+"""The conformance kit, which tells whether a part keeps its contract.
+
+:func:`check_part` runs every check on a part; :func:`parametrize_with_checks` makes a pytest test of each;
+``isacfw check`` does it in the terminal.
+"""
+
+from __future__ import annotations
+
+from . import allocators, arrays, channels, common, metrics, precoders
+from .kit import (
+    Check,
+    CheckFailed,
+    CheckReport,
+    CheckResult,
+    CheckSkipped,
+    Outcome,
+    check_part,
+    checks_of,
+    examples_of,
+    parametrize_with_checks,
+)
+
+__all__ = [
+    "Check",
+    "CheckFailed",
+    "CheckReport",
+    "CheckResult",
+    "CheckSkipped",
+    "Outcome",
+    "check_part",
+    "checks_of",
+    "examples_of",
+    "parametrize_with_checks",
+]
+
+_ROOMS = (common, arrays, channels, precoders, metrics, allocators)

@@ -1,0 +1,236 @@
+"""Checks of allocators."""
+
+from __future__ import annotations
+
+import time
+from typing import cast
+
+import numpy as np
+
+from ..allocator import Allocation, Allocator, Shares, Status
+from ..errors import IncompatibleError
+from ..problem import PowerAllocationProblem
+from . import samples
+from .kit import CheckSkipped, check, require
+
+TOLERANCE = 1e-6
+GRACE_S = 5.0
+_CLAIMS = (Status.OPTIMAL, Status.LOCALLY_OPTIMAL, Status.FEASIBLE)
+_OPTIMA = (Status.OPTIMAL, Status.LOCALLY_OPTIMAL)
+
+
+def _feasible_problems() -> dict[str, PowerAllocationProblem]:
+    """Return problems with solutions, each in a batch of one."""
+    return {
+        "an aligned beam": samples.problem(4, batch=(1,)),
+        "a misaligned beam": samples.problem(4, seed=1, batch=(1,), aligned=False),
+        "no limits": samples.problem(4, seed=2, batch=(1,), share=1.0),
+        "tight limits": samples.problem(4, seed=3, batch=(1,), share=0.05),
+    }
+
+
+def _solved(part: Allocator, problem: PowerAllocationProblem, title: str) -> Allocation:
+    """Return the verified answer; a breakdown fails the check, a problem that it does not take skips it."""
+    found = part.allocate(problem)
+    broken = found.status == Status.FAILED
+    require(not broken.any(), f"with {title}, {next(iter(found.message[broken]), '')}")
+    if (found.status == Status.SKIPPED).any():
+        raise CheckSkipped(str(found.message.flat[0]))
+    return found
+
+
+def _claims(part: Allocator, problem: PowerAllocationProblem) -> set[str]:
+    """Return what the allocator itself says of its answers, without the framework's judgement."""
+    claims: set[str] = set()
+    for index in np.ndindex(problem.batch_shape):
+        try:
+            shares = part.solve(problem[index])
+        except IncompatibleError:
+            continue
+        claims |= {str(claim) for claim in np.ravel(np.asarray(shares.status, dtype=object)) if claim}
+    return claims
+
+
+@check("allocator")
+def answers_ordinary_problems(part: Allocator) -> None:
+    """Feasible problems of all kinds get shares, are not called infeasible, and nothing breaks down."""
+    for title, problem in _feasible_problems().items():
+        found = _solved(part, problem, title)
+        require(np.isfinite(found.communication).all(), f"with {title}, it has no answer: {found.message[0]}")
+        require(
+            Status.INFEASIBLE not in _claims(part, problem),
+            f"with {title}, it calls a feasible problem infeasible",
+        )
+
+
+@check("allocator")
+def shares_are_powers(part: Allocator) -> None:
+    """Shares are not negative and add up to at most the power, whether or not the limits hold."""
+    for title, problem in _feasible_problems().items():
+        found = _solved(part, problem, title)
+        least = min(found.communication.min(), found.sensing.min())
+        total = (found.communication.sum(axis=-1) + found.sensing).max()
+        require(least >= -TOLERANCE, f"with {title}, a share is {least:.3g}")
+        require(total <= 1 + TOLERANCE, f"with {title}, shares add up to {total:.9g}")
+
+
+@check("allocator")
+def claimed_answers_are_feasible(part: Allocator) -> None:
+    """An answer that the allocator calls optimal or feasible meets all limits, when they are recomputed."""
+    for title, problem in _feasible_problems().items():
+        found = _solved(part, problem, title)
+        false = np.isin(found.status, _CLAIMS) & ~found.feasible
+        require(
+            not false.any(),
+            f"with {title}, it says {found.status[0]}, but breaks a limit by {np.max(found.violation):.3g} of it",
+        )
+
+
+@check("allocator")
+def objective_agrees(part: Allocator) -> None:
+    """The last sum rate of a history is that of the answer, when it is recomputed."""
+    for title, problem in _feasible_problems().items():
+        found = _solved(part, problem, title)
+        history = found.history[0][np.isfinite(found.history[0])]
+        if len(history):
+            require(
+                abs(history[-1] - found.sum_rate[0]) <= TOLERANCE * abs(found.sum_rate[0]),
+                f"with {title}, its sum rate is {found.sum_rate[0]:.9g}, its history's last {history[-1]:.9g}",
+            )
+
+
+@check("allocator")
+def optimum_is_not_below_a_uniform_split(part: Allocator) -> None:
+    """What is called an optimum, if only a local one, is no worse than equal power factors within the limits."""
+    compared = 0
+    for title, problem in _feasible_problems().items():
+        found = _solved(part, problem, title)
+        if found.status[0] not in _OPTIMA:
+            continue
+        compared += 1
+        share = np.broadcast_to(problem.largest_communication_share, problem.batch_shape)
+        for used in (share, np.minimum(share, 0.5)):
+            uniform = problem.sum_rate(used[:, None] * problem.equal_split, 1 - used)[0]
+            require(
+                found.sum_rate[0] >= uniform * (1 - TOLERANCE),
+                f"with {title}, its sum rate is {found.sum_rate[0]:.6g}, that of a uniform split {uniform:.6g}",
+            )
+    if not compared:
+        raise CheckSkipped("it claims no optimum")
+
+
+@check("allocator")
+def claimed_optimum_against_exact(part: Allocator) -> None:
+    """What is called the global optimum is that of the exact solver."""
+    exact, compared = cast(Allocator, samples.built_in("allocator", "exact")), 0
+    problems = _feasible_problems() | {
+        f"{users} users": samples.problem(users, seed=users, batch=(1,)) for users in (1, 2, 12)
+    }
+    for title, problem in problems.items():
+        found = _solved(part, problem, title)
+        if found.status[0] != Status.OPTIMAL:
+            continue
+        compared += 1
+        best = exact.allocate(problem).sum_rate[0]
+        require(
+            abs(found.sum_rate[0] - best) <= TOLERANCE * best,
+            f"with {title}, it says optimal with {found.sum_rate[0]:.9g}, where the optimum is {best:.9g}",
+        )
+    if not compared:
+        raise CheckSkipped("it claims no global optimum")
+
+
+@check("allocator")
+def infeasible_is_reported(part: Allocator) -> None:
+    """A problem without solution gets no answer that claims to meet the limits, and breaks nothing."""
+    for aligned in (True, False):
+        problem = samples.problem(3, batch=(2,), share=-1.0, aligned=aligned)
+        found = _solved(part, problem, "limits that cannot be met")
+        require(not found.feasible.any(), "limits that cannot be met are met")
+        require(
+            (found.status == Status.INFEASIBLE).all(),
+            f"limits that cannot be met: it says {found.status[0]}, not {Status.INFEASIBLE}",
+        )
+
+
+@check("allocator")
+def one_user(part: Allocator) -> None:
+    """A single user is a problem like any other."""
+    found = _solved(part, samples.problem(1, batch=(1,)), "one user")
+    require(np.isfinite(found.sum_rate).all(), "with one user, it has no answer")
+
+
+@check("allocator")
+def many_users(part: Allocator) -> None:
+    """So are a hundred users with gains over five decades."""
+    problem = samples.problem(100, seed=5, batch=(1,))
+    found = _solved(part, problem, "100 users")
+    require(np.isfinite(found.sum_rate).all(), f"with 100 users, it has no answer: {found.message[0]}")
+    require(found.feasible.all() or found.status[0] not in _CLAIMS, "with 100 users, its answer breaks a limit")
+
+
+@check("allocator")
+def batch_is_its_members(part: Allocator) -> None:
+    """Answers to a batch are those to its members, for any leading axes."""
+    for batch in ((), (1,), (2, 3)):
+        problem = samples.problem(3, seed=6, batch=batch)
+        together = _solved(part, problem, f"batch axes {batch}")
+        for index in np.ndindex(batch):
+            alone = _solved(part, problem[index], "no batch axes")
+            gap = np.abs(together.communication[index] - alone.communication).max()
+            require(gap <= TOLERANCE, f"in a batch of shape {batch}, shares differ by {gap:.3g} from those alone")
+
+
+@check("allocator")
+def other_problems_do_not_matter(part: Allocator) -> None:
+    """A problem has the same answer, bit by bit, whatever was solved before."""
+    first, other = samples.problem(3, seed=7, batch=(1,)), samples.problem(3, seed=8, batch=(1,), share=0.3)
+    before = _solved(part, first, "a first problem").communication
+    _solved(part, other, "another problem")
+    require(np.array_equal(before, _solved(part, first, "a first problem").communication), "its answers change")
+
+
+@check("allocator")
+def coupling_is_solved_or_refused(part: Allocator) -> None:
+    """Interference that is not common to all users is taken into account, or refused by an IncompatibleError."""
+    problem = samples.problem(3, seed=9, batch=(1,), coupled=True)
+    try:
+        found = _solved(part, problem, "coupling")
+    except CheckSkipped:
+        return
+    false = np.isin(found.status, _CLAIMS) & ~found.feasible
+    require(not false.any(), "with coupling, its answer breaks a limit")
+    require(found.status[0] != Status.OPTIMAL or _is_best(problem, found), "with coupling, its optimum is none")
+
+
+def _is_best(problem: PowerAllocationProblem, found: Allocation) -> bool:
+    """Return whether no random allocation of all the power within the limits is better."""
+    generator = np.random.default_rng(0)
+    x = generator.dirichlet(np.ones(problem.users), 2000) * np.asarray(problem.largest_communication_share)[0]
+    return bool(problem.sum_rate(x, 1 - x.sum(axis=-1)).max() <= found.sum_rate[0] * (1 + TOLERANCE))
+
+
+@check("allocator")
+def time_limit_is_honoured(part: Allocator) -> None:
+    """An allocator stops within seconds of its time limit, with an answer or without."""
+    problem = samples.problem(30, seed=10, batch=(1,))
+    part.allocate(problem)
+    start = time.perf_counter()
+    found = part.allocate(problem, time_limit_s=0.01)
+    elapsed = time.perf_counter() - start
+    require(elapsed <= GRACE_S, f"with a limit of 0.01 s it took {elapsed:.1f} s")
+    require(found.status[0] != Status.FAILED or "time limit" in found.message[0], str(found.message[0]))
+
+
+@check("allocator")
+def returns_shares(part: Allocator) -> None:
+    """Solve returns Shares of shape (..., K) and (...)."""
+    batch = (2,) if part.vectorized else ()
+    problem = samples.problem(3, batch=batch)
+    try:
+        shares = part.solve(problem)
+    except IncompatibleError as error:
+        raise CheckSkipped(str(error)) from None
+    require(isinstance(shares, Shares), f"solve must return Shares, got {type(shares).__name__}")
+    shapes = shares.communication.shape, shares.sensing.shape
+    require(shapes == ((*batch, 3), batch), f"for a problem with batch axes {batch}, shares have shapes {shapes}")

@@ -1,0 +1,104 @@
+"""Checks of antenna arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..array import Array, Direction
+from ..fisher import fisher_information
+from . import samples
+from .kit import check, require
+
+_STEP_DEG = 1e-4
+
+
+@check("array")
+def array_shapes(part: Array) -> None:
+    """Positions are (N, 2) with N = n_elements, and all that follows has its shape."""
+    count, direction = part.n_elements, samples.DIRECTIONS[0]
+    require(isinstance(count, int) and count >= 1, f"n_elements must be an integer of at least 1, got {count!r}")
+    response, slopes = part.beam_response(direction, samples.DIRECTIONS[1])
+    found: dict[str, tuple[Any, tuple[int, ...]]] = {
+        "positions": (part.positions(), (count, 2)),
+        "steering_vector": (part.steering_vector(direction), (count,)),
+        "steering_derivatives": (part.steering_derivatives(direction), (2, count)),
+        "steering_basis": (part.steering_basis(direction), (count, 3)),
+        "second_moments": (part.second_moments(), (2, 2)),
+        "the amplitude of beam_response": (response, ()),
+        "the slopes of beam_response": (slopes, (2,)),
+    }
+    for name, (value, shape) in found.items():
+        require(np.shape(value) == shape, f"{name} must have shape {shape}, got {np.shape(value)}")
+
+
+@check("array")
+def unit_modulus(part: Array) -> None:
+    """Every entry of a steering vector has modulus one."""
+    for direction in samples.DIRECTIONS:
+        error = np.abs(np.abs(part.steering_vector(direction)) - 1).max()
+        require(error < 1e-9, f"moduli differ from one by up to {error:.2g}")
+
+
+@check("array")
+def steering_follows_positions(part: Array) -> None:
+    """The steering vector is the plane wave at the positions about their centroid."""
+    positions = np.asarray(part.positions()) - np.mean(part.positions(), axis=0)
+    for direction in samples.DIRECTIONS:
+        wave = np.exp(1j * np.pi * (positions @ direction.cosines))
+        error = np.abs(part.steering_vector(direction) - wave).max()
+        require(error < 1e-8, f"steering vector and positions differ by up to {error:.2g}")
+
+
+@check("array")
+def derivatives_against_differences(part: Array) -> None:
+    """Derivatives of the steering vector agree with central differences."""
+    for direction in samples.DIRECTIONS:
+        azimuth, elevation = direction.azimuth_deg, direction.elevation_deg
+        found = part.steering_derivatives(direction)
+        for row, (along, across) in enumerate(((1.0, 0.0), (0.0, 1.0))):
+            ahead, behind = (
+                Direction(
+                    azimuth_deg=azimuth + sign * along * _STEP_DEG,
+                    elevation_deg=elevation + sign * across * _STEP_DEG,
+                )
+                for sign in (1, -1)
+            )
+            slope = part.steering_vector(ahead) - part.steering_vector(behind)
+            slope /= 2 * np.radians(_STEP_DEG)
+            error, scale = np.abs(found[row] - slope).max(), 1 + np.abs(slope).max()
+            require(
+                error < 1e-5 * scale,
+                f"the derivative by {('azimuth', 'elevation')[row]} is off by up to {error:.2g} of {scale:.2g}",
+            )
+
+
+@check("array")
+def closed_forms_against_positions(part: Array) -> None:
+    """Second moments and beam response are those of the steering vectors, however they are computed."""
+    for direction in samples.DIRECTIONS:
+        basis = part.steering_basis(direction)
+        moments = (basis[:, 1:].conj().T @ basis[:, 1:]).real
+        scale = 1 + np.abs(moments).max()
+        require(np.abs(part.second_moments() - moments).max() < 1e-9 * scale, "second_moments differ")
+        for beam in samples.DIRECTIONS:
+            amplitude, slopes = part.beam_response(direction, beam)
+            expected = basis.conj().T @ part.steering_vector(beam)
+            error = np.abs(np.array([amplitude, *slopes]) - expected).max()
+            require(error < 1e-8 * (part.n_elements + scale), f"beam_response differs by up to {error:.2g}")
+
+
+@check("array")
+def fisher_information_is_valid(part: Array) -> None:
+    """Fisher matrices with the array on either side are symmetric and positive semidefinite."""
+    for target in samples.DIRECTIONS:
+        for beam in samples.DIRECTIONS[:2]:
+            pair = fisher_information(
+                transmit=part, receive=part, target=target, beam=beam, amplitude=0.1, frame_length=10
+            )
+            for matrix in pair:
+                scale = 1 + np.abs(matrix).max()
+                require(np.abs(matrix - matrix.T).max() <= 1e-12 * scale, "a Fisher matrix is not symmetric")
+                least = np.linalg.eigvalsh(matrix).min()
+                require(least >= -1e-9 * scale, f"a Fisher matrix has the eigenvalue {least:.2g}")

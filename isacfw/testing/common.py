@@ -1,0 +1,128 @@
+"""Checks of what all parts have in common."""
+
+from __future__ import annotations
+
+import pickle
+import random
+import tomllib
+import types
+
+import attrs
+import numpy as np
+import tomli_w
+
+from ..config import part_from_table, part_to_table
+from ..hookspecs import hookimpl
+from ..part import LabelledPart, Part
+from ..plugins import PluginHost, default_host
+from .kit import CheckFailed, check, kind_of, require
+from .trials import trial
+
+
+@check()
+def frozen(part: Part) -> None:
+    """A part cannot be changed once made."""
+    names = [field.name for field in attrs.fields(type(part))] or ["name"]
+    try:
+        setattr(part, names[0], getattr(part, names[0]))
+    except (attrs.exceptions.FrozenInstanceError, AttributeError):
+        return
+    raise CheckFailed(f"{names[0]} can be set; decorate the class with @attrs.frozen(kw_only=True)")
+
+
+@check()
+def keyword_only(part: Part) -> None:
+    """Options are given by keyword, so that they can be added and reordered."""
+    positional = [field.name for field in attrs.fields(type(part)) if field.init and not field.kw_only]
+    require(
+        not positional, f"{', '.join(positional)} can be positional; decorate with @attrs.frozen(kw_only=True)"
+    )
+
+
+@check()
+def documented(part: Part) -> None:
+    """The class has a docstring of its own that begins with a sentence and names every option."""
+    text = vars(type(part)).get("__doc__") or ""
+    require(text.strip(), "the class has no docstring")
+    told = " ".join(filter(None, (vars(base).get("__doc__") for base in type(part).__mro__)))
+    own = {field.name for base in (Part, LabelledPart) for field in attrs.fields(base)}
+    missing = [
+        field.name for field in attrs.fields(type(part)) if field.name not in own and field.name not in told
+    ]
+    require(not missing, f"the docstring does not mention the option {', '.join(missing)}")
+
+
+@check()
+def equal_and_hashable(part: Part) -> None:
+    """A part equals its copy and has its hash, so that results can be shared between equal parts."""
+    copied = attrs.evolve(part)
+    require(copied == part, "a copy with the same options is not equal to it")
+    try:
+        same = hash(copied) == hash(part)
+    except TypeError as error:
+        raise CheckFailed(f"it has no hash ({error}); lists among its options must become tuples") from None
+    require(same, "a copy with the same options has another hash")
+
+
+@check()
+def pickle_round_trip(part: Part) -> None:
+    """A part survives pickling, so that it can travel to a worker process."""
+    require(pickle.loads(pickle.dumps(part)) == part, "what is unpickled is not equal to what was pickled")
+
+
+@check()
+def toml_round_trip(part: Part) -> None:
+    """A part survives being written to a scenario file and read back."""
+    host = _host_with(type(part), kind_of(part))
+    text = tomli_w.dumps({"part": part_to_table(part, host)})
+    copied = part_from_table(kind_of(part), tomllib.loads(text)["part"], host)
+    require(copied == part, f"what is read back is {copied!r}")
+
+
+def _host_with(cls: type[Part], kind: str) -> PluginHost:
+    """Return a host that knows a class: the usual one, or one with a plugin that offers just this class."""
+    if any(info.cls is cls for info in default_host().parts()):
+        return default_host()
+    plugin = types.SimpleNamespace(__name__="checked")
+    setattr(plugin, f"register_{kind}s", hookimpl(lambda: [cls]))
+    return PluginHost([plugin], discover=False)
+
+
+@check()
+def same_seed_same_bits(part: Part) -> None:
+    """The same inputs and seeds give the same bits, whatever was done in between."""
+    first = trial(part).run()
+    trial(part, 1).run()
+    second = trial(part).run()
+    for name, value in first.items():
+        same = np.asarray(value).tobytes() == np.asarray(second[name]).tobytes()
+        require(same, f"a second run gives another {name}")
+
+
+@check()
+def global_generators_untouched(part: Part) -> None:
+    """No global generator is used: randomness comes from the generator or seed that is given."""
+    before = _global_state()
+    trial(part).run()
+    require(_global_state() == before, "it changes the state of a global generator")
+
+
+def _global_state() -> bytes:
+    return pickle.dumps((np.random.get_state(), random.getstate()))  # noqa: NPY002 - to see it unchanged
+
+
+@check()
+def finite_output(part: Part) -> None:
+    """Ordinary inputs give finite numbers."""
+    for name, value in trial(part).run().items():
+        require(np.isfinite(np.asarray(value, dtype=np.complex128)).all(), f"{name} has NaN or infinite numbers")
+
+
+@check()
+def inputs_not_written_to(part: Part) -> None:
+    """What a part is given is as it was afterwards."""
+    case = trial(part)
+    before = {name: np.array(value) for name, value in case.inputs.items()}
+    case.run()
+    for name, value in case.inputs.items():
+        require(np.array_equal(value, before[name], equal_nan=True), f"it writes to {name}")

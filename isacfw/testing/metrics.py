@@ -1,0 +1,76 @@
+"""Checks of metrics."""
+
+from __future__ import annotations
+
+from typing import get_args, get_type_hints
+
+import numpy as np
+
+from ..metric import Metric, Quantity
+from . import samples
+from .kit import check, require
+
+
+@check("metric")
+def quantities_are_declared(part: Metric) -> None:
+    """Every quantity has a name, a unit and a direction; the names are different."""
+    quantities = part.quantities
+    require(isinstance(quantities, tuple) and quantities, "quantities must be a tuple that is not empty")
+    directions = get_args(get_type_hints(Quantity)["better"])
+    for quantity in quantities:
+        require(isinstance(quantity, Quantity), f"quantities must hold Quantity objects, got {quantity!r}")
+        require(quantity.name.isidentifier(), f"a quantity's name must be an identifier, got {quantity.name!r}")
+        require(isinstance(quantity.unit, str), f"the unit of {quantity.name} must be a string")
+        require(
+            quantity.better in directions, f"better of {quantity.name} must be one of {', '.join(directions)}"
+        )
+        require(quantity.description, f"{quantity.name} has no description")
+    names = [quantity.name for quantity in quantities]
+    require(len(set(names)) == len(names), "two quantities have the same name")
+
+
+@check("metric")
+def metric_shapes(part: Metric) -> None:
+    """Each quantity has the batch axes of the problem, and one over the users where it is per user."""
+    for batch in ((), (1,), (3,), (2, 3)):
+        problem = samples.problem(4, batch=batch)
+        values = part.evaluate(problem, samples.allocation(problem))
+        for quantity in part.quantities:
+            quantity.checked(values, problem)
+
+
+@check("metric")
+def batch_is_its_members(part: Metric) -> None:
+    """The numbers of a batch are those of its members."""
+    problem = samples.problem(3, batch=(2, 2))
+    allocation = samples.allocation(problem)
+    together = part.evaluate(problem, allocation)
+    for index in np.ndindex(2, 2):
+        alone = part.evaluate(problem[index], samples.sliced(allocation, index))
+        for quantity in part.quantities:
+            first, second = np.asarray(together[quantity.name])[index], np.asarray(alone[quantity.name])
+            require(np.allclose(first, second, rtol=1e-9, equal_nan=True), f"{quantity.name} differs in a batch")
+
+
+@check("metric")
+def no_answer_is_no_number(part: Metric) -> None:
+    """Where there is no allocation, a quantity is NaN, and nothing is raised."""
+    problem = samples.problem(3, batch=(2,))
+    values = part.evaluate(problem, samples.allocation(problem, answered=False))
+    for quantity in part.quantities:
+        require(
+            np.isnan(values[quantity.name]).all(), f"{quantity.name} is a number where there is no allocation"
+        )
+
+
+@check("metric")
+def a_direction_means_a_difference(part: Metric) -> None:
+    """A quantity that is better high or low differs between allocations."""
+    problem = samples.problem(3)
+    found = [part.evaluate(problem, samples.allocation(problem, seed)) for seed in range(4)]
+    for quantity in part.quantities:
+        values = np.array([each[quantity.name] for each in found])
+        require(
+            quantity.better == "neither" or np.ptp(values, axis=0).max() > 0,
+            f"{quantity.name} is better {quantity.better}, but the same for all allocations",
+        )
