@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import InputError, blamed
 from .recipe import FigureRecipe, Progress
-from .report import mean_and_interval, sweep_of
+from .report import asked_for, mean_and_interval, sweep_of
 
 if TYPE_CHECKING:
     import xarray
@@ -80,7 +80,7 @@ def save_figure(name: str, data: xarray.Dataset, figures: dict[str, Figure], fol
 
 
 def comparison_figures(dataset: xarray.Dataset) -> dict[str, Figure]:
-    """Return figures of the sum rate and of both CRLBs.
+    """Return figures of the sum rate, of both CRLBs, and of each quantity of the scenario's own metrics.
 
     Over the first swept path that has several numeric values, a panel for each combination of the others; for
     a comparison without such a sweep, over the allocators.
@@ -99,7 +99,13 @@ def comparison_figures(dataset: xarray.Dataset) -> dict[str, Figure]:
                 for angle in ("azimuth", "elevation")
             ],
         ),
+        **{name: _figure(dataset, axis, [(name, _label(dataset[name]), None)]) for name in asked_for(dataset)},
     }
+
+
+def _label(quantity: xarray.DataArray) -> str:
+    name, unit = quantity.attrs["long_name"] or quantity.name, quantity.attrs["units"]
+    return f"{name} [{unit}]" if unit else str(name)
 
 
 def _figure(dataset: xarray.Dataset, axis: str | None, rows: list[tuple[str, str, str | None]]) -> Figure:

@@ -7,7 +7,7 @@ import io
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +61,11 @@ def _cells(dataset: xarray.Dataset) -> Iterator[tuple[dict[str, Any], xarray.Dat
         yield {name: cell[name].item() for name in names}, cell
 
 
+def asked_for(dataset: xarray.Dataset) -> list[str]:
+    """Return the quantities of the metrics that the scenario adds to the usual ones."""
+    return list(json.loads(dataset.attrs.get("quantities", "[]")))
+
+
 def _mean(values: FloatArray) -> float:
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if len(finite) else np.nan
@@ -108,6 +113,7 @@ def summary(dataset: xarray.Dataset) -> pandas.DataFrame:
                     "crlb_azimuth_limit_db": float(own["crlb_azimuth_limit_db"]),
                     "crlb_elevation_db": _mean(own["crlb_elevation_db"].to_numpy()),
                     "crlb_elevation_limit_db": float(own["crlb_elevation_limit_db"]),
+                    **{name: _mean(own[name].to_numpy()) for name in asked_for(dataset)},
                     "drops": len(rates[number]),
                     "answered": int(np.isfinite(rates[number]).sum()),
                     "within_limits": int(feasible[number].sum()),
@@ -152,7 +158,7 @@ def _headings(frame: Any) -> Iterator[str]:
         yield f"CRLB\n{short} dB\n{limit}"
 
 
-def _table(place: dict[str, Any], frame: Any, width: int) -> Table:
+def _table(place: dict[str, Any], frame: Any, asked: dict[str, str], width: int) -> Table:
     """Return the table of one sweep point: its precoders, one below the other."""
     from rich import box
     from rich.table import Table
@@ -164,19 +170,25 @@ def _table(place: dict[str, Any], frame: Any, width: int) -> Table:
         box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, padding=(0, gap, 0, 0)
     )
     table.add_column("\n\nallocator", overflow="fold")
-    for heading in ("\nsum rate\nbit/s/Hz", "\nto best\n%", *_headings(frame), "\nwithin\nlimits"):
+    for heading in (
+        "\nsum rate\nbit/s/Hz",
+        "\nto best\n%",
+        *_headings(frame),
+        *asked.values(),
+        "\nwithin\nlimits",
+    ):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("\n\nstatus", overflow="fold")
     table.add_column("\nmedian\ntime", justify="right", no_wrap=True)
     for precoder, group in frame.groupby(level="precoder", sort=False):
         table.add_row(Text(str(precoder), "bold"))
         for index, row in group.iterrows():
-            table.add_row(*_cells_of(str(index[-1]), row))
+            table.add_row(*_cells_of(str(index[-1]), row, asked))
         table.add_section()
     return table
 
 
-def _cells_of(allocator: str, row: Any) -> Iterator[Text | str]:
+def _cells_of(allocator: str, row: Any, asked: Iterable[str]) -> Iterator[Text | str]:
     """Yield the cells of one allocator."""
     from rich.text import Text
 
@@ -189,6 +201,8 @@ def _cells_of(allocator: str, row: Any) -> Iterator[Text | str]:
     yield _percent(row["distance_to_best_percent"]) if answered else "-"
     yield _limit(row, "azimuth")
     yield _limit(row, "elevation")
+    for name in asked:
+        yield f"{row[name]:.5g}" if np.isfinite(row[name]) else "-"
     yield Text(f"{row['within_limits']}/{row['drops']}", "red" if broken else "")
     yield Text(row["status"].replace("locally_optimal", "local"), "red" if "failed" in row["status"] else "")
     yield duration(row["seconds_median"])
@@ -223,10 +237,11 @@ def _renderables(dataset: xarray.Dataset, width: int) -> Iterator[RenderableType
     drops = dataset.sizes["drop"]
     yield Text(f"{dataset.attrs['title']}: {drops} drop{'s' * (drops > 1)}, seed {dataset.attrs['seed']}", "bold")
     sweep = sweep_of(dataset)
+    asked = {name: f"\n{name}\n{dataset[name].attrs['units']}" for name in asked_for(dataset)}
     groups = frame.groupby(level=sweep, sort=False) if sweep else [((), frame)]
     for values, group in groups:
         place = dict(zip(sweep, values if isinstance(values, tuple) else (values,), strict=True))
-        yield _table(place, group, width)
+        yield _table(place, group, asked, width)
     for note in _notes(frame):
         yield Text(note)
 

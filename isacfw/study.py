@@ -325,12 +325,18 @@ class _Study:
         attributes = {"units": "bit/s/Hz", "long_name": "Sum rate at the start and after each iteration"}
         return [*dimensions, "iteration"], shaped, attributes
 
+    def _asked_for(self) -> list[str]:
+        """Return the quantities, one number per allocation each, of the metrics that the scenario adds."""
+        asked = [metric for metric in self.metrics[len(STANDARD_METRICS) :] if metric in self.scenario.metrics]
+        return [quantity.name for metric in asked for quantity in metric.quantities if not quantity.per_user]
+
     def _provenance(self) -> dict[str, Any]:
         return {
             "title": self.scenario.name,
             "scenario": to_toml(self.scenario, self.host),
             "seed": self.scenario.seed,
             "versions": _versions(),
+            "quantities": json.dumps(self._asked_for()),
         }
 
 
