@@ -103,6 +103,37 @@ def test_every_hook_is_documented() -> None:
     assert not [name for name in hooks if f"`{name}`" not in page]
 
 
+EQUATION_OR_SOURCE = re.compile(
+    r":math:|\.\. math::|\(\d+[a-z]?\)|Fig\. \d|Algorithm \d|Nguyen et al|the paper's", re.IGNORECASE
+)
+WITHOUT_MATHEMATICS = {
+    *(
+        "Allocation",
+        "Allocator",
+        "Channel",
+        "Comparison",
+        "FigureRecipe",
+        "LabelledPart",
+        "Metric",
+        "Part",
+        "PluginHost",
+    ),
+    *("Precoder", "Quantity", "Scenario", "Shares", "Status"),
+}
+
+
+def test_every_public_class_has_its_equation_or_source() -> None:
+    public = [getattr(isacfw, name) for name in isacfw.__all__]
+    classes = {cls for cls in public if isinstance(cls, type) and not issubclass(cls, Exception)}
+    classes |= {info.cls for info in isacfw.PluginHost(discover=False).parts()}
+    assert {cls.__name__ for cls in classes} >= WITHOUT_MATHEMATICS
+    for cls in classes:
+        text = vars(cls).get("__doc__") or ""
+        assert text.strip(), cls
+        if cls.__name__ not in WITHOUT_MATHEMATICS:
+            assert EQUATION_OR_SOURCE.search(text), f"{cls.__name__} has no equation and no source"
+
+
 def test_version_is_the_same_everywhere() -> None:
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"version: {isacfw.__version__}" in citation

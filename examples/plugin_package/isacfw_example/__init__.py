@@ -1,0 +1,1 @@
+"""A precoder and an allocator for isacfw."""
