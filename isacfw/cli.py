@@ -78,6 +78,9 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("--out", type=Path, metavar="DIR", help="write results, figures and scenario there")
     compare.add_argument("--json", action="store_true", help="print records as JSON and nothing else")
     compare.add_argument(
+        "--workers", type=_count, default=1, metavar="N", help="processes that share the work (default: 1)"
+    )
+    compare.add_argument(
         "--time-limit", type=_seconds, metavar="S", help="longest time of an allocation, in seconds"
     )
     _add_plugin_option(compare)
@@ -244,6 +247,7 @@ def _compare(options: argparse.Namespace) -> int:
             drops=options.drops,
             seed=options.seed,
             time_limit_s=options.time_limit,
+            workers=options.workers,
             progress=progress,
         )
     print(comparison.to_json() if options.json else _table(comparison.dataset))

@@ -8,7 +8,6 @@ import importlib.metadata
 import inspect
 import operator
 import sys
-import warnings
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from os import PathLike
@@ -23,7 +22,7 @@ from . import hookspecs
 from .allocator import Allocator
 from .array import Array
 from .channel import Channel
-from .errors import InputError, PluginError, one_line, shown, suggestion
+from .errors import InputError, PluginError, log_traceback, one_line, shown, suggestion
 from .metric import Metric
 from .part import Part
 from .precoder import Precoder
@@ -65,6 +64,9 @@ BUILT_INS = (
     "isacfw_plugins.figures.nguyen2025_fig7",
     "isacfw_plugins.figures.nguyen2025_fig8",
 )
+
+Sources = tuple[tuple[str, bytes] | str, ...]
+"""Plugins as they travel: path and content of a file, or the name of a module."""
 
 ScenarioSource = PathLike[str] | Mapping[str, Any]
 
@@ -148,8 +150,31 @@ class PluginHost:
             self._add(_Plugin(module=module, source=name, provider="isacfw", version=version))
         if discover:
             self._discover()
+        self._asked: list[Any] = []
         for plugin in plugins:
-            self._add(_asked_for(plugin, base or Path.cwd()))
+            asked = _asked_for(plugin, base or Path.cwd())
+            self._add(asked)
+            self._asked.append(asked.module)
+
+    @classmethod
+    def of_sources(cls, sources: Sources) -> PluginHost:
+        """Return the host that has these plugins beside the built-in and the installed ones."""
+        return cls([one if isinstance(one, str) else _from_source(Path(one[0]), one[1]) for one in sources])
+
+    @property
+    def sources(self) -> Sources:
+        """The plugins that were asked for, as they travel to another process.
+
+        Objects that are no modules stay behind, and so do their observers; their parts travel with a scenario.
+        """
+        found: list[tuple[str, bytes] | str] = []
+        for plugin in self._asked:
+            source = getattr(plugin, "__isacfw_source__", None)
+            if source is not None:
+                found.append(source)
+            elif isinstance(plugin, ModuleType):
+                found.append(plugin.__name__)
+        return tuple(found)
 
     def _discover(self) -> None:
         for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
@@ -277,15 +302,17 @@ class PluginHost:
         source = self._scenarios[name][1]
         return "a mapping" if isinstance(source, Mapping) else Path(source).name
 
-    def observe(self, hook: str, **arguments: Any) -> None:
-        """Call an observer hook of every plugin; one that raises becomes a warning."""
+    def observe(self, hook: str, **arguments: Any) -> list[str]:
+        """Call an observer hook of every plugin; return a sentence for each that raises."""
+        problems = []
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             try:
                 implementation.function(*(arguments[name] for name in implementation.argnames))
             except Exception as error:
                 source = self._sources[id(implementation.plugin)]
-                sentence = f"{hook} of plugin {source} raised {type(error).__name__}: {error}"
-                warnings.warn(one_line(sentence), RuntimeWarning, stacklevel=2)
+                problems.append(one_line(f"{hook} of plugin {source} raised {type(error).__name__}: {error}"))
+                log_traceback(problems[-1])
+        return problems
 
 
 @lru_cache(maxsize=1)
@@ -309,7 +336,7 @@ def _asked_for(plugin: str | PathLike[str] | ModuleType | type, base: Path) -> _
         path = Path(base / Path(plugin))
         return _Plugin(module=_from_file(path), source=str(path), provider=path.stem, version="")
     if not isinstance(plugin, str):
-        name = getattr(plugin, "__name__", type(plugin).__name__)
+        name = getattr(plugin, "__isacfw_provider__", getattr(plugin, "__name__", type(plugin).__name__))
         version = str(getattr(plugin, "__version__", ""))
         return _Plugin(module=plugin, source=name, provider=name, version=version)
     module = _imported(plugin, lambda: importlib.import_module(plugin))

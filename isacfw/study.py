@@ -7,6 +7,7 @@ import math
 import platform
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Executor
 from functools import cache
 from importlib.metadata import version
 from os import PathLike
@@ -16,16 +17,16 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .allocator import Allocation, Allocator, Shares, Status, verified
-from .channel import ChannelStatistics
+from .allocator import Allocator
+from .chunk import Solved, Work, planned
 from .comparison import Comparison
 from .config import LoadedScenario, load_scenario, to_toml
-from .errors import IncompatibleError, InputError, IsacError, PluginError, log_traceback, one_line, shown
+from .errors import InputError, PluginError, one_line, shown
+from .executors import each_solved
 from .metric import Metric, Quantity
 from .part import LabelledPart, described
 from .plugins import PluginHost, default_host
-from .precoder import LinkStatistics, Precoder
-from .problem import PowerAllocationProblem
+from .precoder import Precoder
 from .recipe import Progress
 from .scenario import Scenario, labelled
 
@@ -64,6 +65,8 @@ def compare(
     plugins: Iterable[str | PathLike[str]] = (),
     host: PluginHost | None = None,
     progress: Progress | None = None,
+    workers: int = 1,
+    executor: Executor | None = None,
 ) -> Comparison:
     """Run every allocator on every precoder, sweep point and drop of a scenario.
 
@@ -83,6 +86,11 @@ def compare(
         Where names are looked up; by default built-in and installed plugins.
     progress : callable, optional
         Called with the number of allocations done and of all.
+    workers : int
+        Number of processes on this machine that share the work.
+    executor : concurrent.futures.Executor, optional
+        Who does the work, in place of processes of our own: a pool, or the executor of a Dask client. Results are
+        the same whoever does it.
 
     Returns
     -------
@@ -109,7 +117,9 @@ def compare(
         changes["precoders"] = _selected("precoder", precoders, scenario.precoders, host)
     if allocators is not None:
         changes["allocators"] = _selected("allocator", allocators, scenario.allocators, host)
-    return _Study(attrs.evolve(scenario, **changes), host, progress).run()
+    if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
+        raise InputError("workers", f"must be an integer of at least 1, got {shown(workers)}")
+    return _Study(attrs.evolve(scenario, **changes), host, progress).run(executor, workers)
 
 
 def _selected(
@@ -137,168 +147,93 @@ def _selected(
     return tuple(parts)
 
 
+def _work(scenario: Scenario, host: PluginHost) -> Work:
+    """Return a scenario with all that its chunks need, once it is clear that it can be run."""
+    for _, point in scenario.points():
+        for part in (point.transmit_array, point.receive_array, point.channel):
+            if (reason := part.why_unavailable()) is not None:
+                raise PluginError(f"{described(part)} cannot work here: {reason}")
+    unavailable = {}
+    for kind, parts in (("precoder", scenario.precoders), ("allocator", scenario.allocators)):
+        for title, labelled_part in labelled(parts).items():
+            if (reason := labelled_part.why_unavailable()) is not None:
+                unavailable[kind, title] = reason
+    return Work(scenario=scenario, metrics=_metrics(scenario, host), unavailable=unavailable)
+
+
+def _metrics(scenario: Scenario, host: PluginHost) -> tuple[Metric, ...]:
+    metrics = [cast(Metric, host.find("metric", f"isacfw:{name}").cls()) for name in STANDARD_METRICS]
+    metrics += [metric for metric in scenario.metrics if metric not in metrics]
+    names = [quantity.name for metric in metrics for quantity in metric.quantities]
+    taken = [*names, *_RESERVED, *scenario.sweep]
+    for name in names:
+        if taken.count(name) > 1:
+            raise InputError("metrics", f"must report quantities of different names, got {name!r} twice")
+    for metric in metrics:
+        if (reason := metric.why_unavailable()) is not None:
+            _warn(f"metric {described(metric)} is left out: {reason}")
+    return tuple(metric for metric in metrics if metric.why_unavailable() is None)
+
+
 class _Study:
-    """One run of a scenario: it solves point by point and fills the arrays of the data set."""
+    """One run of a scenario: it has its chunks solved and puts their results together."""
 
     def __init__(self, scenario: Scenario, host: PluginHost, progress: Progress | None) -> None:
-        self.scenario, self.host = scenario, host
+        self.work, self.host, self.progress = _work(scenario, host), host, progress
+        self.scenario = scenario
         self.points = [point for _, point in scenario.points()]
-        self.statistics = self._statistics()
-        self.users = np.array([statistics.users for statistics in self.statistics])
         self.precoders = labelled(scenario.precoders)
         self.allocators = labelled(scenario.allocators)
-        self.metrics = self._metrics()
-        self.quantities = {quantity.name: quantity for metric in self.metrics for quantity in metric.quantities}
         self.shape = (len(self.precoders), len(self.allocators), len(self.points), scenario.drops)
-        self.values = self._empty()
-        self.histories: dict[tuple[int, int, int], NDArray[np.float64]] = {}
-        self.links: dict[Any, LinkStatistics] = {}
-        self.done, self.progress = 0, progress
+        self.done = 0
 
-    def _statistics(self) -> list[ChannelStatistics]:
-        """Return the channel statistics of each point, drawn once where the channel is the same."""
-        known: dict[Any, ChannelStatistics] = {}
-        for point in self.points:
-            for part in (point.transmit_array, point.receive_array, point.channel):
-                if (reason := part.why_unavailable()) is not None:
-                    raise PluginError(f"{described(part)} cannot work here: {reason}")
-            if _fading(point) not in known:
-                known[_fading(point)] = point.statistics()
-        return [known[_fading(point)] for point in self.points]
-
-    def _metrics(self) -> list[Metric]:
-        standard = [self.host.find("metric", f"isacfw:{name}").cls() for name in STANDARD_METRICS]
-        metrics = [cast(Metric, metric) for metric in standard]
-        metrics += [metric for metric in self.scenario.metrics if metric not in metrics]
-        names = [quantity.name for metric in metrics for quantity in metric.quantities]
-        taken = [*names, *_RESERVED, *self.scenario.sweep]
-        for name in names:
-            if taken.count(name) > 1:
-                raise InputError("metrics", f"must report quantities of different names, got {name!r} twice")
-        for metric in metrics:
-            if (reason := metric.why_unavailable()) is not None:
-                _warn(f"metric {described(metric)} is left out: {reason}")
-        return [metric for metric in metrics if metric.why_unavailable() is None]
-
-    def _empty(self) -> dict[str, NDArray[Any]]:
-        most = int(self.users.max())
-        values: dict[str, NDArray[Any]] = {
-            name: np.full((*self.shape, most) if quantity.per_user else self.shape, np.nan)
-            for name, quantity in self.quantities.items()
-        }
-        values["max_violation"] = np.full(self.shape, np.nan)
-        values["seconds"] = np.zeros(self.shape)
-        values["iterations"] = np.zeros(self.shape, dtype=np.int64)
-        values["feasible"] = np.zeros(self.shape, dtype=np.bool_)
-        values["status"] = np.full(self.shape, "", dtype=object)
-        values["message"] = np.full(self.shape, "", dtype=object)
-        return values
-
-    def run(self) -> Comparison:
+    def run(self, executor: Executor | None = None, workers: int = 1) -> Comparison:
         """Solve everything."""
-        reasons = [allocator.why_unavailable() for allocator in self.allocators.values()]
-        for row, precoder in enumerate(self.precoders.values()):
-            for group, problem in self._problems(row, cast(Precoder, precoder)):
-                for column, allocator in enumerate(self.allocators.values()):
-                    self._allocate(row, column, group, problem, cast(Allocator, allocator), reasons[column])
-        return Comparison(dataset=self._dataset())
-
-    def _problems(self, row: int, precoder: Precoder) -> list[tuple[list[int], PowerAllocationProblem]]:
-        """Return the problems of a precoder, points with the same number of users as one batch."""
-        groups: dict[int, list[tuple[int, PowerAllocationProblem]]] = {}
-        reason = precoder.why_unavailable()
-        for number, (point, statistics) in enumerate(zip(self.points, self.statistics, strict=True)):
-            try:
-                if reason is not None:
-                    raise IncompatibleError(reason)
-                problem = point.problem(precoder, statistics, self._link(point, precoder, statistics))
-                groups.setdefault(statistics.users, []).append((number, problem))
-            except IncompatibleError as error:
-                self._mark(row, number, Status.SKIPPED, str(error))
-            except IsacError as error:  # A part's breakdown must cost its own rows only.
-                self._mark(row, number, Status.FAILED, str(error))
-        batches = []
-        for group in groups.values():
-            stacked = PowerAllocationProblem.stack([problem for _, problem in group])
-            batches.append(([number for number, _ in group], stacked.over(self.scenario.drops)))
-        return batches
-
-    def _link(self, point: Scenario, precoder: Precoder, statistics: ChannelStatistics) -> LinkStatistics:
-        """Return a precoder's moments, which do not depend on powers, targets and limits: taken once for all."""
-        key = (precoder, point.transmit_array, _fading(point))
-        if key not in self.links:
-            self.links[key] = point.link_statistics(precoder, statistics)
-        return self.links[key]
-
-    def _mark(self, row: int, number: int, status: Status, sentence: str) -> None:
-        self.values["status"][row, :, number] = status.value
-        self.values["message"][row, :, number] = sentence
-        self._advance(self.shape[1] * self.shape[3])
+        chunks = planned(self.scenario, workers=workers)
+        results = []
+        for result in each_solved(self.work, self.host, chunks, executor, workers, self._advance):
+            for sentence in result.warnings:
+                _warn(sentence)
+            results.append(result)
+        return Comparison(dataset=self._dataset(results))
 
     def _advance(self, count: int) -> None:
         self.done += count
         if self.progress is not None:
             self.progress(self.done, math.prod(self.shape))
 
-    def _allocate(
-        self,
-        row: int,
-        column: int,
-        group: list[int],
-        problem: PowerAllocationProblem,
-        allocator: Allocator,
-        reason: str | None,
-    ) -> None:
-        if reason is not None:
-            allocation = verified(problem, Shares.none(problem, Status.SKIPPED, reason))
-            self._advance(math.prod(problem.batch_shape))
-        else:
-            self.host.observe("allocation_started", allocator=allocator, problem=problem)
-            allocation = allocator.allocate(problem, self._advance, self.scenario.time_limit_s)
-            self.host.observe("allocation_finished", allocator=allocator, problem=problem, allocation=allocation)
-        self._fill(row, column, group, problem, allocation)
+    def _joined(self, results: Sequence[Solved]) -> dict[str, NDArray[Any]]:
+        """Return the results of all chunks in one array for each name."""
+        values: dict[str, NDArray[Any]] = {}
+        for name, first in results[0].values.items():
+            trailing = tuple(np.max([result.values[name].shape[4:] for result in results], axis=0).astype(int))
+            empty = np.nan if first.dtype.kind == "f" else 0
+            whole = np.full((*self.shape, *trailing), empty, dtype=first.dtype)
+            for result in results:
+                part, chunk = result.values[name], result.chunk
+                place = whole[:, :, chunk.points.start : chunk.points.stop, chunk.drops.start : chunk.drops.stop]
+                place[(..., slice(part.shape[-1])) if trailing else ...] = part
+            values[name] = whole
+        return values
 
-    def _fill(
-        self,
-        row: int,
-        column: int,
-        group: list[int],
-        problem: PowerAllocationProblem,
-        allocation: Allocation,
-    ) -> None:
-        place = (row, column, group)
-        for name in ("status", "message", "feasible", "iterations", "seconds"):
-            self.values[name][place] = getattr(allocation, name)
-        self.values["max_violation"][place] = allocation.violation
-        for number, history in zip(group, allocation.history, strict=True):
-            self.histories[row, column, number] = history
-        for metric in self.metrics:
-            try:
-                values = metric.evaluate(problem, allocation)
-                for quantity in metric.quantities:
-                    users = (slice(None), slice(problem.users)) if quantity.per_user else ()
-                    self.values[quantity.name][(*place, *users)] = quantity.checked(values, problem)
-            except Exception as error:  # A metric's breakdown must not cost the allocation.
-                sentence = f"metric {described(metric)} raised {type(error).__name__}: {error}"
-                log_traceback(sentence)
-                _warn(sentence)
-
-    def _dataset(self) -> xarray.Dataset:
+    def _dataset(self, results: Sequence[Solved]) -> xarray.Dataset:
         import xarray
 
-        sweep = self.scenario.sweep
+        sweep, quantities = self.scenario.sweep, self.work.quantities
+        users = np.zeros(len(self.points), dtype=np.int64)
+        for result in results:
+            users[result.chunk.points.start : result.chunk.points.stop] = result.users
         lengths = [len(values) for values in sweep.values()]
         dimensions = ["precoder", "allocator", *sweep, "drop"]
         variables: dict[str, Any] = {}
-        for name, value in self.values.items():
+        for name, value in self._joined(results).items():
             shaped = value.reshape(*self.shape[:2], *lengths, self.shape[3], *value.shape[4:])
-            quantity = self.quantities.get(name)
-            variables[name] = (
-                dimensions + ["user"] * (shaped.ndim - len(dimensions)),
-                shaped,
-                {} if quantity is None else _attributes(quantity),
-            )
-        variables["objective_history"] = self._history(dimensions, lengths)
+            last = ["iteration" if name == "objective_history" else "user"] * (shaped.ndim - len(dimensions))
+            attributes = _attributes(quantities[name]) if name in quantities else {}
+            variables[name] = (dimensions + last, shaped, attributes)
+        variables["objective_history"][2].update(
+            units="bit/s/Hz", long_name="Sum rate at the start and after each iteration"
+        )
         limits = 10 * np.log10([point.sensing.crlb_limit for point in self.points])
         for position, angle in enumerate(("azimuth", "elevation")):
             variables[f"crlb_{angle}_limit_db"] = (
@@ -306,28 +241,19 @@ class _Study:
                 limits[:, position].reshape(lengths),
                 {"units": "dB rad^2", "long_name": f"CRLB limit of the {angle}; infinite for none"},
             )
-        variables["users"] = (list(sweep), self.users.reshape(lengths))
+        variables["users"] = (list(sweep), users.reshape(lengths))
         coordinates: dict[str, Any] = {
             "precoder": list(self.precoders),
             "allocator": list(self.allocators),
             **{path: _coordinate(values) for path, values in sweep.items()},
             "drop": np.arange(self.scenario.drops),
-            "user": np.arange(int(self.users.max())),
+            "user": np.arange(int(users.max())),
         }
         return xarray.Dataset(variables, coordinates, self._provenance())
 
-    def _history(self, dimensions: list[str], lengths: list[int]) -> tuple[list[str], Any, dict[str, str]]:
-        longest = max((history.shape[-1] for history in self.histories.values()), default=0)
-        padded = np.full((*self.shape, longest), np.nan)
-        for place, history in self.histories.items():
-            padded[place][:, : history.shape[-1]] = history
-        shaped = padded.reshape(*self.shape[:2], *lengths, self.shape[3], longest)
-        attributes = {"units": "bit/s/Hz", "long_name": "Sum rate at the start and after each iteration"}
-        return [*dimensions, "iteration"], shaped, attributes
-
     def _asked_for(self) -> list[str]:
         """Return the quantities, one number per allocation each, of the metrics that the scenario adds."""
-        asked = [metric for metric in self.metrics[len(STANDARD_METRICS) :] if metric in self.scenario.metrics]
+        asked = [metric for metric in self.work.metrics if metric.name not in STANDARD_METRICS]
         return [quantity.name for metric in asked for quantity in metric.quantities if not quantity.per_user]
 
     def _provenance(self) -> dict[str, Any]:
@@ -344,11 +270,6 @@ class _Study:
 def _versions() -> str:
     packages = ("isacfw", "numpy", "scipy", "cvxpy", "clarabel", "pyomo", "xarray")
     return json.dumps({"python": platform.python_version(), **{name: version(name) for name in packages}})
-
-
-def _fading(point: Scenario) -> tuple[Any, ...]:
-    """Return all that the fading at a point of the sweep depends on, and how well its moments are to be known."""
-    return point.channel, point.seed, point.sampling_accuracy
 
 
 def _warn(sentence: str) -> None:

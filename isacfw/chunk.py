@@ -1,0 +1,295 @@
+"""A study in chunks: which drops and sweep points are solved together, and how a chunk is solved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, cast
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from .allocator import Allocation, Allocator, Shares, Status, verified
+from .channel import ChannelStatistics
+from .errors import IncompatibleError, IsacError, log_traceback, one_line
+from .metric import Metric, Quantity
+from .part import described
+from .plugins import PluginHost
+from .precoder import LinkStatistics, Precoder
+from .problem import PowerAllocationProblem
+from .scenario import Scenario, labelled
+
+POINTS_TOGETHER = 64
+PROBLEMS_TOGETHER = 4096
+PROBLEMS_IN_A_LOOP = 64
+
+
+@attrs.frozen(kw_only=True)
+class Chunk:
+    """Drops and sweep points that are solved together.
+
+    Parameters
+    ----------
+    drops : range
+        Numbers of the drops.
+    points : range
+        Positions of the points in the order of :meth:`Scenario.points`.
+    """
+
+    drops: range
+    points: range
+
+    @property
+    def key(self) -> tuple[int, int, int, int]:
+        """First and last drop and point, the latter past the end; it tells chunks apart and sorts them."""
+        return self.points.start, self.points.stop, self.drops.start, self.drops.stop
+
+
+@attrs.frozen(kw_only=True)
+class Work:
+    """A scenario as it is to be run, with all that a chunk of it needs.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        With the parts that are compared.
+    metrics : tuple of Metric
+        The usual ones and the scenario's own.
+    unavailable : dict
+        By kind and title, why an allocator or a precoder cannot work here.
+    """
+
+    scenario: Scenario
+    metrics: tuple[Metric, ...]
+    unavailable: dict[tuple[str, str], str]
+
+    @property
+    def quantities(self) -> dict[str, Quantity]:
+        """What the metrics report, by name."""
+        return {quantity.name: quantity for metric in self.metrics for quantity in metric.quantities}
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Solved:
+    """The results of a chunk.
+
+    Parameters
+    ----------
+    chunk : Chunk
+        Which one.
+    users : ndarray of int, shape (points,)
+        Number of users at each point.
+    values : dict of str to ndarray
+        Results by name; (precoders, allocators, points, drops), and a last axis of users or iterations for some.
+    warnings : tuple of str
+        Sentences on metrics and observers that broke down.
+    """
+
+    chunk: Chunk
+    users: NDArray[np.int64]
+    values: dict[str, NDArray[Any]]
+    warnings: tuple[str, ...]
+
+
+def planned(scenario: Scenario, done: Iterable[Chunk] = (), *, workers: int = 1) -> list[Chunk]:
+    """Return the chunks into which a study is cut, without what is done already.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The study. Its results do not depend on how it is cut.
+    done : iterable of Chunk
+        What need not be done again.
+    workers : int
+        How many are to share the work.
+    """
+    points = math.prod(len(values) for values in scenario.sweep.values())
+    fast = all(allocator.vectorized for allocator in scenario.allocators) and all(
+        type(precoder).link_statistics is not Precoder.link_statistics for precoder in scenario.precoders
+    )
+    finished: dict[range, list[range]] = {}
+    for chunk in done:
+        finished.setdefault(chunk.points, []).append(chunk.drops)
+    chunks = []
+    for first in range(0, points, POINTS_TOGETHER):
+        group = range(first, min(first + POINTS_TOGETHER, points))
+        size = max(1, (PROBLEMS_TOGETHER if fast else PROBLEMS_IN_A_LOOP) // len(group))
+        if workers > 1:
+            size = min(size, math.ceil(scenario.drops / (4 * workers)))
+        for gap in _gaps(scenario.drops, finished.get(group, [])):
+            starts = range(gap.start, gap.stop, size)
+            chunks += [Chunk(drops=range(start, min(start + size, gap.stop)), points=group) for start in starts]
+    return chunks
+
+
+def _gaps(drops: int, done: Sequence[range]) -> Iterator[range]:
+    """Yield the runs of drops that no range covers."""
+    start = 0
+    for one in sorted(done, key=lambda each: each.start):
+        if one.start > start:
+            yield range(start, one.start)
+        start = max(start, one.stop)
+    if start < drops:
+        yield range(start, drops)
+
+
+def solved(work: Work, host: PluginHost, chunk: Chunk, advance: Callable[[int], None] | None = None) -> Solved:
+    """Solve a chunk of a study.
+
+    Parameters
+    ----------
+    work : Work
+        The study.
+    host : PluginHost
+        Its observers are told of each batch.
+    chunk : Chunk
+        Which drops and points.
+    advance : callable, optional
+        Called with the number of allocations done since the last call.
+
+    Raises
+    ------
+    IsacError
+        If the channel of a point breaks down: then there is no problem to solve.
+    """
+    return _Run(work, host, chunk, advance or (lambda _count: None)).solved()
+
+
+class _Run:
+    """The solution of a chunk: precoder by precoder, points with the same number of users as one batch."""
+
+    def __init__(self, work: Work, host: PluginHost, chunk: Chunk, advance: Callable[[int], None]) -> None:
+        self.work, self.host, self.chunk, self.advance = work, host, chunk, advance
+        scenario = work.scenario
+        everything = [point for _, point in scenario.points()]
+        self.points = [everything[number] for number in chunk.points]
+        self.statistics = self._statistics()
+        self.users = np.array([statistics.users for statistics in self.statistics])
+        self.precoders = labelled(scenario.precoders)
+        self.allocators = labelled(scenario.allocators)
+        self.links: dict[Any, LinkStatistics | IsacError] = {}
+        self.shape = (len(self.precoders), len(self.allocators), len(self.points), len(chunk.drops))
+        self.values = self._empty()
+        self.histories: dict[tuple[int, int, int], NDArray[np.float64]] = {}
+        self.told: dict[str, None] = {}
+
+    def _statistics(self) -> list[ChannelStatistics]:
+        """Return the channel statistics of each point, drawn once where the channel is the same."""
+        known: dict[Any, ChannelStatistics] = {}
+        for point in self.points:
+            if _fading(point) not in known:
+                known[_fading(point)] = point.statistics(self.chunk.drops)
+        return [known[_fading(point)] for point in self.points]
+
+    def _empty(self) -> dict[str, NDArray[Any]]:
+        most = int(self.users.max())
+        values: dict[str, NDArray[Any]] = {
+            name: np.full((*self.shape, most) if quantity.per_user else self.shape, np.nan)
+            for name, quantity in self.work.quantities.items()
+        }
+        values["max_violation"] = np.full(self.shape, np.nan)
+        values["seconds"] = np.zeros(self.shape)
+        values["iterations"] = np.zeros(self.shape, dtype=np.int64)
+        values["feasible"] = np.zeros(self.shape, dtype=np.bool_)
+        values["status"] = np.full(self.shape, "", dtype=object)
+        values["message"] = np.full(self.shape, "", dtype=object)
+        return values
+
+    def solved(self) -> Solved:
+        """Solve everything."""
+        for row, (title, precoder) in enumerate(self.precoders.items()):
+            reason = self.work.unavailable.get(("precoder", title))
+            for group, problem in self._problems(row, cast(Precoder, precoder), reason):
+                for column in range(len(self.allocators)):
+                    self._allocate(row, column, group, problem)
+        values = self.values | {"objective_history": self._history()}
+        return Solved(chunk=self.chunk, users=self.users, values=values, warnings=tuple(self.told))
+
+    def _problems(
+        self, row: int, precoder: Precoder, reason: str | None
+    ) -> list[tuple[list[int], PowerAllocationProblem]]:
+        """Return the problems of a precoder, points with the same number of users as one batch."""
+        groups: dict[int, list[tuple[int, PowerAllocationProblem]]] = {}
+        for number, (point, statistics) in enumerate(zip(self.points, self.statistics, strict=True)):
+            try:
+                if reason is not None:
+                    raise IncompatibleError(reason)
+                problem = point.problem(precoder, statistics, self._link(point, precoder, statistics))
+                groups.setdefault(statistics.users, []).append((number, problem))
+            except IncompatibleError as error:
+                self._mark(row, number, Status.SKIPPED, str(error))
+            except IsacError as error:  # A part's breakdown must cost its own rows only.
+                self._mark(row, number, Status.FAILED, str(error))
+        batches = []
+        for group in groups.values():
+            stacked = PowerAllocationProblem.stack([problem for _, problem in group])
+            batches.append(([number for number, _ in group], stacked.over(len(self.chunk.drops))))
+        return batches
+
+    def _link(self, point: Scenario, precoder: Precoder, statistics: ChannelStatistics) -> LinkStatistics:
+        """Return a precoder's moments, which do not depend on powers, targets and limits: taken once for all."""
+        key = (precoder, point.transmit_array, _fading(point))
+        if key not in self.links:
+            try:
+                self.links[key] = point.link_statistics(precoder, statistics)
+            except IsacError as error:
+                self.links[key] = error
+        link = self.links[key]
+        if isinstance(link, IsacError):
+            raise link
+        return link
+
+    def _mark(self, row: int, number: int, status: Status, sentence: str) -> None:
+        self.values["status"][row, :, number] = status.value
+        self.values["message"][row, :, number] = sentence
+        self.advance(self.shape[1] * self.shape[3])
+
+    def _allocate(self, row: int, column: int, group: list[int], problem: PowerAllocationProblem) -> None:
+        title, allocator = list(self.allocators.items())[column]
+        assert isinstance(allocator, Allocator)
+        reason = self.work.unavailable.get(("allocator", title))
+        if reason is not None:
+            allocation = verified(problem, Shares.none(problem, Status.SKIPPED, reason))
+            self.advance(math.prod(problem.batch_shape))
+        else:
+            self._observe("allocation_started", allocator=allocator, problem=problem)
+            allocation = allocator.allocate(problem, self.advance, self.work.scenario.time_limit_s)
+            self._observe("allocation_finished", allocator=allocator, problem=problem, allocation=allocation)
+        self._fill(row, column, group, problem, allocation)
+
+    def _observe(self, hook: str, **arguments: Any) -> None:
+        for sentence in self.host.observe(hook, **arguments):
+            self.told[sentence] = None
+
+    def _fill(
+        self, row: int, column: int, group: list[int], problem: PowerAllocationProblem, allocation: Allocation
+    ) -> None:
+        place = (row, column, group)
+        for name in ("status", "message", "feasible", "iterations", "seconds"):
+            self.values[name][place] = getattr(allocation, name)
+        self.values["max_violation"][place] = allocation.violation
+        for number, history in zip(group, allocation.history, strict=True):
+            self.histories[row, column, number] = history
+        for metric in self.work.metrics:
+            try:
+                values = metric.evaluate(problem, allocation)
+                for quantity in metric.quantities:
+                    users = (slice(None), slice(problem.users)) if quantity.per_user else ()
+                    self.values[quantity.name][(*place, *users)] = quantity.checked(values, problem)
+            except Exception as error:  # A metric's breakdown must not cost the allocation.
+                sentence = one_line(f"metric {described(metric)} raised {type(error).__name__}: {error}")
+                log_traceback(sentence)
+                self.told[sentence] = None
+
+    def _history(self) -> NDArray[np.float64]:
+        longest = max((history.shape[-1] for history in self.histories.values()), default=0)
+        padded = np.full((*self.shape, longest), np.nan)
+        for place, history in self.histories.items():
+            padded[place][:, : history.shape[-1]] = history
+        return padded
+
+
+def _fading(point: Scenario) -> tuple[Any, ...]:
+    """Return all that the fading at a point of the sweep depends on, and how well its moments are to be known."""
+    return point.channel, point.seed, point.sampling_accuracy

@@ -1,0 +1,128 @@
+"""Who solves the chunks of a study: this process, processes of this machine, or any executor."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from functools import lru_cache
+
+from .chunk import Chunk, Solved, Work, solved
+from .errors import IsacError
+from .plugins import PluginHost, Sources
+
+ATTEMPTS = 3
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+"""Environment variables that keep the libraries of a worker to one thread: the workers share the cores."""
+
+
+def each_solved(
+    work: Work,
+    host: PluginHost,
+    chunks: Sequence[Chunk],
+    executor: Executor | None,
+    workers: int,
+    advance: Callable[[int], None],
+) -> Iterator[Solved]:
+    """Yield the results of chunks as they come.
+
+    Parameters
+    ----------
+    work : Work
+        The study.
+    host : PluginHost
+        Its plugins; workers load the same from their sources.
+    chunks : sequence of Chunk
+        What is to be solved.
+    executor : concurrent.futures.Executor or None
+        Who solves them. None for this process, or for processes of this machine.
+    workers : int
+        Number of processes, where there is no executor.
+    advance : callable
+        Called with the number of allocations done since the last call.
+    """
+    if executor is not None:
+        yield from _by_executor(lambda: executor, work, host.sources, chunks, advance)
+    elif workers > 1 and len(chunks) > 1:
+        with _pool(min(workers, len(chunks))) as renewed:
+            yield from _by_executor(renewed, work, host.sources, chunks, advance)
+    else:
+        for chunk in chunks:
+            yield solved(work, host, chunk, advance)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Callable[[], Executor]]:
+    """Give a function that returns a pool of processes, a new one when the last has broken."""
+    pools: list[ProcessPoolExecutor] = []
+
+    def renewed() -> Executor:
+        if not pools or getattr(pools[-1], "_broken", False):
+            # Spawned, since a fork of a process with threads may hang.
+            context = multiprocessing.get_context("spawn")
+            pools.append(ProcessPoolExecutor(workers, mp_context=context))
+        return pools[-1]
+
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        yield renewed
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        for pool in pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _by_executor(
+    current: Callable[[], Executor],
+    work: Work,
+    sources: Sources,
+    chunks: Sequence[Chunk],
+    advance: Callable[[int], None],
+) -> Iterator[Solved]:
+    """Yield results from an executor; a chunk whose worker died is given to another, a few times."""
+    attempts = dict.fromkeys(chunks, 0)
+    waiting: dict[Future[Solved], Chunk] = {}
+
+    def submit(some: Iterable[Chunk]) -> None:
+        for chunk in some:
+            attempts[chunk] += 1
+            if attempts[chunk] > ATTEMPTS:
+                raise IsacError(
+                    f"the worker processes died {ATTEMPTS} times over drops {chunk.drops.start} to"
+                    f" {chunk.drops.stop - 1}; a script that asks for workers must do so under"
+                    ' if __name__ == "__main__"'
+                )
+            waiting[current().submit(_in_worker, work, sources, chunk)] = chunk
+
+    submit(chunks)
+    while waiting:
+        finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+        lost = []
+        for future in finished:
+            chunk = waiting.pop(future)
+            try:
+                result = future.result()
+            except BrokenProcessPool:
+                lost.append(chunk)
+                continue
+            status = result.values["status"]
+            advance(status.size)
+            yield result
+        submit(lost)
+
+
+def _in_worker(work: Work, sources: Sources, chunk: Chunk) -> Solved:
+    return solved(work, _host(sources), chunk)
+
+
+@lru_cache(maxsize=4)
+def _host(sources: Sources) -> PluginHost:
+    return PluginHost.of_sources(sources)
