@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="?",
         default=DEFAULT_SCENARIO,
         metavar="SCENARIO",
-        help="a TOML file or the name of a registered scenario (default: %(default)s)",
+        help="a TOML file, the name of a registered scenario, or a results.nc (default: %(default)s)",
     )
     compare.add_argument(
         "--precoders", type=_names, action="extend", metavar="A,B", help="in place of the scenario's own"
@@ -85,6 +85,15 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_plugin_option(compare)
     _add_debug_option(compare)
+    show = commands.add_parser(
+        "show",
+        help="show the results of a comparison again",
+        description="Print the table of a results.nc again, and with --out write its figures; compute nothing.",
+    )
+    show.add_argument("results", type=Path, metavar="FILE", help="a results.nc that compare --out has written")
+    show.add_argument("--json", action="store_true", help="print records as JSON and nothing else")
+    show.add_argument("--out", type=Path, metavar="DIR", help="write the figures there")
+    _add_debug_option(show)
     figure = commands.add_parser(
         "figure",
         help="make a figure: data, PNG and PDF",
@@ -180,7 +189,8 @@ def run() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except KeyboardInterrupt:
-        print("isacfw: interrupted", file=sys.stderr)
+        kept = "; with the same --out, the same command goes on" if "--out" in sys.argv else ""
+        print(f"isacfw: interrupted{kept}", file=sys.stderr)
         status = 130
     sys.exit(status)
 
@@ -231,7 +241,7 @@ def _warnings_in_a_line() -> Iterator[None]:
 
 def _compare(options: argparse.Namespace) -> int:
     from .config import load_scenario
-    from .report import writable
+    from .files import writable
     from .study import compare
 
     loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=options.set)
@@ -248,6 +258,7 @@ def _compare(options: argparse.Namespace) -> int:
             seed=options.seed,
             time_limit_s=options.time_limit,
             workers=options.workers,
+            chunks=None if options.out is None else options.out / "chunks",
             progress=progress,
         )
     print(comparison.to_json() if options.json else _table(comparison.dataset))
@@ -257,10 +268,24 @@ def _compare(options: argparse.Namespace) -> int:
     return 1 if comparison.failed else 0
 
 
+def _show(options: argparse.Namespace) -> int:
+    from .comparison import Comparison
+    from .files import writable
+    from .report import save_figures
+
+    comparison = Comparison.load(options.results)
+    print(comparison.to_json() if options.json else _table(comparison.dataset))
+    if options.out is not None:
+        writable(options.out)
+        for path in save_figures(comparison.plot(), options.out):
+            print(f"wrote {path}", file=sys.stderr)
+    return 0
+
+
 def _figure(options: argparse.Namespace) -> int:
     from .config import load_scenario
     from .figures import make, save_figure
-    from .report import writable
+    from .files import writable
 
     keys = (("drops", options.drops), ("seed", options.seed))
     overrides = [f"{key} = {value}" for key, value in keys if value is not None]
@@ -361,7 +386,14 @@ def _plugins(options: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS = {"compare": _compare, "figure": _figure, "plugins": _plugins, "check": _check, "new": _new}
+_COMMANDS = {
+    "compare": _compare,
+    "show": _show,
+    "figure": _figure,
+    "plugins": _plugins,
+    "check": _check,
+    "new": _new,
+}
 
 
 if __name__ == "__main__":

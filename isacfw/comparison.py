@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 
 from .allocator import Status
+from .errors import InputError
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -49,6 +50,27 @@ class Comparison:
     """
 
     dataset: xarray.Dataset
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> Comparison:
+        """Return the comparison that a file holds, ``results.nc`` as :meth:`save` writes it.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, or holds something else.
+        """
+        import xarray
+
+        try:
+            dataset = xarray.load_dataset(path, engine="h5netcdf")
+        except FileNotFoundError:
+            raise InputError(str(path), "must be a file that can be read, got none") from None
+        except Exception as error:
+            raise InputError(str(path), f"must be a NetCDF file of results, got: {error}") from None
+        if not {"status", "sum_rate"} <= set(dataset) or "scenario" not in dataset.attrs:
+            raise InputError(str(path), "must be the results of a comparison, got another NetCDF file")
+        return cls(dataset=dataset)
 
     def records(self) -> list[dict[str, Any]]:
         """Return one plain record per precoder, allocator, sweep point and drop; None for no number."""

@@ -146,6 +146,10 @@ def _document(source: str | PathLike[str] | Mapping[str, Any], plugins: list[str
             hint = suggestion(str(source), named)
             raise InputError("scenario", f"must be a file or the name of a scenario, got {str(source)!r}{hint}")
         return _named(named[str(source)])
+    if path.suffix == ".nc":
+        from .comparison import Comparison
+
+        return tomllib.loads(Comparison.load(path).dataset.attrs["scenario"]), path.resolve().parent
     return _read(path), path.resolve().parent
 
 

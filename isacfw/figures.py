@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import InputError, blamed
+from .errors import blamed
+from .files import replacing
 from .recipe import FigureRecipe, Progress
-from .report import asked_for, mean_and_interval, sweep_of
+from .report import asked_for, mean_and_interval, save_figures, sweep_of
 
 if TYPE_CHECKING:
     import xarray
@@ -67,16 +68,11 @@ def make(
 
 def save_figure(name: str, data: xarray.Dataset, figures: dict[str, Figure], folder: Path) -> list[Path]:
     """Write data and figures; return the files, the data first."""
-    files = [folder / f"{name}.nc"]
-    try:
-        data.to_netcdf(files[0], engine="h5netcdf")
-        for title, figure in figures.items():
-            for suffix in ("png", "pdf"):
-                files.append(folder / f"{'-'.join(filter(None, (name, title)))}.{suffix}")
-                figure.savefig(files[-1], dpi=200)
-    except OSError as error:
-        raise InputError("the output folder", f"must be writable, got {str(folder)!r}: {error}") from None
-    return files
+    path = folder / f"{name}.nc"
+    with replacing(path) as new:
+        data.to_netcdf(new, engine="h5netcdf")
+    titled = {"-".join(filter(None, (name, title))): figure for title, figure in figures.items()}
+    return [path, *save_figures(titled, folder)]
 
 
 def comparison_figures(dataset: xarray.Dataset) -> dict[str, Figure]:

@@ -7,18 +7,19 @@ import io
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .array import FloatArray
-from .errors import InputError
+from .files import replacing, writable
 
 if TYPE_CHECKING:
     import pandas
     import xarray
+    from matplotlib.figure import Figure
     from rich.console import RenderableType
     from rich.table import Table
     from rich.text import Text
@@ -265,38 +266,27 @@ def rendered(dataset: xarray.Dataset, *, html: bool = False, colour: bool = Fals
     return "\n".join(line.rstrip() for line in text.splitlines())
 
 
-def writable(folder: Path) -> None:
-    """Make a folder, with its parents.
-
-    Raises
-    ------
-    InputError
-        If it cannot be made or written to.
-    """
-    probe = folder / ".isacfw-probe"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"")
-        probe.unlink()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError("the output folder", f"must be writable, got {str(folder)!r}: {reason}") from None
-
-
 def save(comparison: Comparison, folder: Path) -> list[Path]:
     """Write the files of :meth:`isacfw.Comparison.save`."""
     writable(folder)
     files = [folder / name for name in ("results.nc", "results.csv", "scenario.toml")]
-    try:
-        comparison.dataset.to_netcdf(files[0], engine="h5netcdf")
-        _write_csv(comparison, files[1])
-        files[2].write_text(comparison.dataset.attrs["scenario"], encoding="utf-8")
-        for name, figure in comparison.plot().items():
-            for suffix in ("png", "pdf"):
-                files.append(folder / f"{name}.{suffix}")
-                figure.savefig(files[-1], dpi=200)
-    except OSError as error:
-        raise InputError("the output folder", f"must be writable, got {str(folder)!r}: {error}") from None
+    with replacing(files[0]) as new:
+        comparison.dataset.to_netcdf(new, engine="h5netcdf")
+    with replacing(files[1]) as new:
+        _write_csv(comparison, new)
+    with replacing(files[2]) as new:
+        new.write_text(comparison.dataset.attrs["scenario"], encoding="utf-8")
+    return files + save_figures(comparison.plot(), folder)
+
+
+def save_figures(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
+    """Write figures, named by their titles, as PNG and PDF into a folder; return the files."""
+    files = []
+    for name, figure in figures.items():
+        for suffix in ("png", "pdf"):
+            files.append(folder / f"{name}.{suffix}")
+            with replacing(files[-1]) as new:
+                figure.savefig(new, dpi=200)
     return files
 
 

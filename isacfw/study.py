@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 from functools import cache
 from importlib.metadata import version
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import attrs
@@ -29,6 +30,7 @@ from .plugins import PluginHost, default_host
 from .precoder import Precoder
 from .recipe import Progress
 from .scenario import Scenario, labelled
+from .store import ChunkStore, study_key, within
 
 if TYPE_CHECKING:
     import xarray
@@ -67,6 +69,7 @@ def compare(
     progress: Progress | None = None,
     workers: int = 1,
     executor: Executor | None = None,
+    chunks: str | PathLike[str] | None = None,
 ) -> Comparison:
     """Run every allocator on every precoder, sweep point and drop of a scenario.
 
@@ -91,6 +94,9 @@ def compare(
     executor : concurrent.futures.Executor, optional
         Who does the work, in place of processes of our own: a pool, or the executor of a Dask client. Results are
         the same whoever does it.
+    chunks : str or path, optional
+        Folder that keeps what is finished. The same study with the same folder goes on from there, with more
+        drops too.
 
     Returns
     -------
@@ -119,7 +125,9 @@ def compare(
         changes["allocators"] = _selected("allocator", allocators, scenario.allocators, host)
     if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
         raise InputError("workers", f"must be an integer of at least 1, got {shown(workers)}")
-    return _Study(attrs.evolve(scenario, **changes), host, progress).run(executor, workers)
+    return _Study(attrs.evolve(scenario, **changes), host, progress).run(
+        executor, workers, None if chunks is None else Path(chunks)
+    )
 
 
 def _selected(
@@ -187,15 +195,25 @@ class _Study:
         self.shape = (len(self.precoders), len(self.allocators), len(self.points), scenario.drops)
         self.done = 0
 
-    def run(self, executor: Executor | None = None, workers: int = 1) -> Comparison:
+    def run(self, executor: Executor | None, workers: int, folder: Path | None) -> Comparison:
         """Solve everything."""
-        chunks = planned(self.scenario, workers=workers)
-        results = []
+        store = None if folder is None else ChunkStore(folder, study_key(self.work, self._toml(), _versions()))
+        kept = [within(result, self.scenario.drops) for result in store or ()]
+        results = [result for result in kept if result is not None]
+        self._advance(sum(result.values["status"].size for result in results))
+        chunks = planned(self.scenario, [result.chunk for result in results], workers=workers)
         for result in each_solved(self.work, self.host, chunks, executor, workers, self._advance):
-            for sentence in result.warnings:
-                _warn(sentence)
+            if store is not None:
+                store.add(result)
             results.append(result)
+        for sentence in dict.fromkeys(sentence for result in results for sentence in result.warnings):
+            _warn(sentence)
         return Comparison(dataset=self._dataset(results))
+
+    def _toml(self) -> str:
+        """Return the scenario with its plugins where they are, whatever folder it is read in."""
+        plugins = [one if isinstance(one, str) else one[0] for one in self.host.sources]
+        return to_toml(attrs.evolve(self.scenario, plugins=plugins), self.host)
 
     def _advance(self, count: int) -> None:
         self.done += count
@@ -259,7 +277,7 @@ class _Study:
     def _provenance(self) -> dict[str, Any]:
         return {
             "title": self.scenario.name,
-            "scenario": to_toml(self.scenario, self.host),
+            "scenario": self._toml(),
             "seed": self.scenario.seed,
             "versions": _versions(),
             "quantities": json.dumps(self._asked_for()),
