@@ -327,3 +327,81 @@ def test_water_filling_of_a_batch_equals_its_members_bit_for_bit() -> None:
     together = water_filling(gain, total)
     for index in np.ndindex(4, 3):
         np.testing.assert_array_equal(together[index], water_filling(gain[index], total[index]))
+
+
+@PROPERTY
+@given(
+    users=st.integers(257, 600),
+    decades=st.floats(0, 12),
+    strongest=st.floats(-12, 6),
+    order=st.sampled_from(["rising", "falling", "random"]),
+    equal=st.booleans(),
+    seed=SEEDS,
+)
+def test_water_filling_of_many_users(
+    users: int, decades: float, strongest: float, order: str, equal: bool, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    gain = np.sort(10 ** (strongest - decades * generator.random((3, users))))
+    if equal:
+        gain[:, users // 3 :] = gain[:, users // 2, None]
+    gain = {"rising": gain, "falling": gain[:, ::-1], "random": generator.permuted(gain, axis=-1)}[order]
+    total = generator.uniform(0, 1, 3)
+    x = water_filling(gain, total)
+    np.testing.assert_allclose(x.sum(axis=-1), total, rtol=1e-12)
+    depth = 1 / gain - 1 / gain.max(axis=-1, keepdims=True)
+    level = x.max(axis=-1, keepdims=True)
+    np.testing.assert_allclose(x, np.maximum(level - depth, 0), rtol=1e-12, atol=1e-15)
+
+
+# Batches
+
+
+def batch_of(generator: Generator, shape: tuple[int, ...], users: int) -> PowerAllocationProblem:
+    """Return problems that differ in the users' numbers, with one Fisher information and limit."""
+    one = random_problem(generator, users)
+    return attrs.evolve(
+        one,
+        gain=10 ** generator.uniform(-2, 3, (*shape, users)),
+        sensing_interference=10 ** generator.uniform(-2, 2, (*shape, users)),
+        common_interference=10 ** generator.uniform(-2, 2, (*shape, users)),
+    )
+
+
+@pytest.mark.parametrize("users", [1, 3, 12, 100, 257, 1000])
+def test_a_problem_has_the_same_answer_in_any_batch(users: int) -> None:
+    generator = np.random.default_rng([72, users])
+    drops = int(generator.integers(20_000, 30_000) // users) + 50
+    problem = batch_of(generator, (drops,), users)
+    whole = Exact().solve(problem).communication
+    for size in [1, 2, 3, 7, 8, 61, *generator.integers(1, drops, 3).tolist()]:
+        start = int(generator.integers(0, drops - size))
+        part = Exact().solve(problem[start : start + size]).communication
+        np.testing.assert_array_equal(part, whole[start : start + size])
+    np.testing.assert_array_equal(Exact().solve(problem[drops - 1]).communication, whole[-1])
+    np.testing.assert_array_equal(Exact().solve(problem[::-3]).communication, whole[::-3])
+
+
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (1, 1), (2, 5000), (5000, 2), (3, 40, 50), (40, 1, 50, 3)])
+def test_a_batch_of_any_shape_is_its_problems_in_a_row(shape: tuple[int, ...]) -> None:
+    generator = np.random.default_rng([73, *shape])
+    flat = batch_of(generator, (int(np.prod(shape)),), 12)
+    names = ("gain", "sensing_interference", "common_interference")
+    shaped = attrs.evolve(flat, **{name: getattr(flat, name).reshape(*shape, 12) for name in names})
+    expected = Exact().solve(flat).communication.reshape(*shape, 12)
+    np.testing.assert_array_equal(Exact().solve(shaped).communication, expected)
+
+
+def test_fields_that_do_not_depend_on_the_drop_give_the_same_as_if_they_did() -> None:
+    generator = np.random.default_rng(74)
+    problem = batch_of(generator, (4, 700), 12)
+    limits = problem.crlb_limit * np.array([1e9, 1.1, 1.0, 1e-9])[:, None, None]
+    few = attrs.evolve(problem, crlb_limit=limits, common_interference=problem.common_interference[:, :1])
+    found, spread = Exact().solve(few), Exact().solve(few[...])
+    np.testing.assert_array_equal(found.communication, spread.communication)
+    np.testing.assert_array_equal(found.sensing, spread.sensing)
+    assert isinstance(found.status, np.ndarray)
+    np.testing.assert_array_equal(found.status[:, 0], ["optimal", "optimal", "optimal", "infeasible"])
+    np.testing.assert_array_equal(found.status, spread.status)
+    assert np.isnan(found.communication[3]).all()
+    assert np.isfinite(found.communication[:3]).all()
