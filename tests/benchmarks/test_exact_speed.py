@@ -1,0 +1,154 @@
+"""How long the exact solution takes beside sorting, beside more users and antennas, and beside IPOPT.
+
+Run it with ``python -m pytest tests/benchmarks/test_exact_speed.py --benchmark-only``; other programs disturb it
+least on one thread, with OPENBLAS_NUM_THREADS=1 (or the like) in the environment. Ratios, of times taken in turns
+in the same run, are in the benchmarks' ``extra_info``. Only answers are asserted.
+"""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+from numerics import random_problem
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from isacfw import FloatArray, PowerAllocationProblem, Precoder, Scenario, Sensing, Shares, Target
+from isacfw_plugins.allocators.exact import Exact
+from isacfw_plugins.arrays.upa import UPA
+from isacfw_plugins.channels.rayleigh import Rayleigh
+from isacfw_plugins.precoders.mrt import MRT
+from isacfw_plugins.precoders.zf import ZF
+
+DROPS, USERS = 1_000_000, 12
+ROUNDS = 5
+
+
+def batch(drops: int, users: int) -> PowerAllocationProblem:
+    """Return problems as a study poses them: the users' numbers differ, Fisher information and limit do not."""
+    generator = np.random.default_rng([81, users])
+    one = random_problem(generator, users)
+    gain = 10 ** generator.uniform(-2, 3, (drops, users))
+    return attrs.evolve(
+        one,
+        gain=gain,
+        sensing_interference=gain * generator.uniform(0.01, 1, (drops, users)),
+        common_interference=gain * generator.uniform(0.01, 1, (drops, users)),
+        fisher_communication=one.fisher_communication[None],
+        fisher_sensing=one.fisher_sensing[None],
+        crlb_limit=one.crlb_limit[None],
+    )
+
+
+def anew(problem: PowerAllocationProblem) -> Callable[[], tuple[tuple[PowerAllocationProblem], dict[str, Any]]]:
+    """Return what hands over a copy of a problem, with nothing cached, outside the time that is taken."""
+    return lambda: ((attrs.evolve(problem),), {})
+
+
+def timed(function: Callable[..., Any], *arguments: Any) -> float:
+    start = time.perf_counter()
+    function(*arguments)
+    return time.perf_counter() - start
+
+
+def shortest(functions: dict[Any, Callable[[], Any]], rounds: int = ROUNDS) -> dict[Any, float]:
+    """Return the shortest time of each, in turns, so that a change of the machine's load meets all alike."""
+    turns = [{key: timed(function) for key, function in functions.items()} for _ in range(rounds)]
+    return {key: min(turn[key] for turn in turns) for key in functions}
+
+
+def sort_and_logarithm(gain: FloatArray) -> None:
+    np.sort(gain, axis=-1)
+    np.log2(gain)
+
+
+def test_a_million_problems_beside_a_sort_and_a_logarithm(benchmark: BenchmarkFixture) -> None:
+    problem = batch(DROPS, USERS)
+    reference = [timed(sort_and_logarithm, problem.gain)]
+
+    def setup() -> tuple[tuple[PowerAllocationProblem], dict[str, Any]]:
+        reference.append(timed(sort_and_logarithm, problem.gain))
+        return anew(problem)()
+
+    shares: Shares = benchmark.pedantic(Exact().solve, setup=setup, rounds=ROUNDS)
+    if benchmark.stats is not None:
+        benchmark.extra_info["times a sort and a logarithm"] = benchmark.stats.stats.min / min(reference)
+    benchmark.extra_info["peak memory, times the answer"] = peak_memory(problem) / problem.gain.nbytes
+    power = shares.communication.sum(axis=-1) + shares.sensing
+    np.testing.assert_allclose(power, 1, rtol=1e-12)
+    few = np.arange(0, DROPS, DROPS // 7)
+    np.testing.assert_array_equal(Exact().solve(problem[few]).communication, shares.communication[few])
+
+
+def peak_memory(problem: PowerAllocationProblem) -> int:
+    tracemalloc.start()
+    Exact().solve(problem)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak
+
+
+def test_ten_times_the_users(benchmark: BenchmarkFixture) -> None:
+    problems = {users: batch(5_000, users) for users in (100, 1000)}
+
+    def solve(users: int) -> Shares:
+        return Exact().solve(attrs.evolve(problems[users]))
+
+    shares = benchmark.pedantic(solve, (1000,), rounds=ROUNDS)
+    times = shortest({users: lambda users=users: solve(users) for users in problems}, rounds=15)
+    benchmark.extra_info["1000 users, times 100 users"] = times[1000] / times[100]
+    x, q = shares.communication, shares.sensing
+    problem = problems[1000]
+    slope = problem.gain / (problem.gain * x + problem.disturbance(x, q))
+    level = slope.max(axis=-1, keepdims=True)
+    assert (np.abs(slope / level - 1)[x > 0] <= 1e-9).all()
+
+
+@pytest.mark.parametrize("precoder", [MRT(), ZF()], ids=["mrt", "zf"])
+def test_a_million_antennas(benchmark: BenchmarkFixture, precoder: Precoder) -> None:
+    scenarios = {side: scenario_of(side) for side in (15, 1000)}
+    statistics = scenarios[15].statistics()
+    problem = benchmark(scenarios[1000].problem, precoder, statistics)
+    times = shortest({side: lambda s=s: s.problem(precoder, statistics) for side, s in scenarios.items()}, 200)
+    benchmark.extra_info["1000 x 1000 antennas, times 15 x 15"] = times[1000] / times[15]
+    assert problem.antennas == 1_000_000
+
+
+def scenario_of(side: int) -> Scenario:
+    return Scenario(
+        name="speed",
+        seed=1,
+        drops=10,
+        snr_db=10,
+        transmit_array=UPA(horizontal=side, vertical=side),
+        receive_array=UPA(horizontal=side, vertical=side),
+        target=Target(azimuth_deg=20, elevation_deg=60, reflection_amplitude=0.1),
+        sensing=Sensing(crlb_limit_db=-50),
+        channel=Rayleigh(users=USERS),
+        precoders=[MRT()],
+        allocators=[Exact()],
+    )
+
+
+def test_beside_ipopt_through_casadi(benchmark: BenchmarkFixture) -> None:
+    pytest.importorskip("casadi")
+    from casadi_program import CasadiProgram
+
+    problem = batch(100_000, USERS)
+    shares: Shares = benchmark.pedantic(Exact().solve, setup=anew(problem), rounds=ROUNDS)
+    program = CasadiProgram(USERS)
+    seconds = []
+    for drop in range(0, 100_000, 5_000):
+        one = problem[drop]
+        seconds.append(min(timed(program.solve, one) for _ in range(3)))
+        x, q = program.solve(one)
+        best = one.sum_rate(shares.communication[drop], shares.sensing[drop])
+        np.testing.assert_allclose(one.sum_rate(x, q), best, rtol=1e-6)
+    if benchmark.stats is not None:
+        per_problem = benchmark.stats.stats.min / 100_000
+        benchmark.extra_info["times faster than IPOPT, per problem"] = float(np.mean(seconds)) / per_problem
