@@ -382,13 +382,14 @@ def test_a_problem_has_the_same_answer_in_any_batch(users: int) -> None:
     np.testing.assert_array_equal(Exact().solve(problem[::-3]).communication, whole[::-3])
 
 
-@pytest.mark.parametrize("shape", [(0,), (3, 0), (1, 1), (2, 5000), (5000, 2), (3, 40, 50), (40, 1, 50, 3)])
-def test_a_batch_of_any_shape_is_its_problems_in_a_row(shape: tuple[int, ...]) -> None:
-    generator = np.random.default_rng([73, *shape])
-    flat = batch_of(generator, (int(np.prod(shape)),), 12)
+@pytest.mark.parametrize("users", [12, 300])
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (1, 1), (2, 3000), (3000, 2), (3, 40, 50), (40, 1, 50, 3)])
+def test_a_batch_of_any_shape_is_its_problems_in_a_row(shape: tuple[int, ...], users: int) -> None:
+    generator = np.random.default_rng([73, users, *shape])
+    flat = batch_of(generator, (int(np.prod(shape)),), users)
     names = ("gain", "sensing_interference", "common_interference")
-    shaped = attrs.evolve(flat, **{name: getattr(flat, name).reshape(*shape, 12) for name in names})
-    expected = Exact().solve(flat).communication.reshape(*shape, 12)
+    shaped = attrs.evolve(flat, **{name: getattr(flat, name).reshape(*shape, users) for name in names})
+    expected = Exact().solve(flat).communication.reshape(*shape, users)
     np.testing.assert_array_equal(Exact().solve(shaped).communication, expected)
 
 

@@ -13,7 +13,7 @@ from isacfw import FloatArray, PowerAllocationProblem, Shares, Status
 
 _LARGEST_INVERSE = 1e300
 _SORTED_USERS = 256
-_SAMPLED_USERS = 64
+_SAMPLED_USERS = 128
 _NUMBERS_IN_CACHE = 2**15
 
 
@@ -74,23 +74,21 @@ def _lowest_level(ordered: FloatArray, total: FloatArray) -> FloatArray:
 
 
 def _level_of_many(inverse: FloatArray, total: FloatArray) -> FloatArray:
-    """Return the water level by Newton's method, for more users than can be sorted in no time.
+    """Return the water level, for more users than can be sorted in no time.
 
-    Each step shares the total among the users below the last level. From that of a sample of the users, the first
-    step leads above the level that is sought, and the others down to it, until they serve the same users.
+    A sample of the users would have a level that is not below it. Those above a level get nothing, and the others
+    alone have the next one, until it serves all of them.
     """
     stride = -(-inverse.shape[-1] // _SAMPLED_USERS)
-    level = _lowest_level(_ordered(inverse[..., ::stride]), total / stride)
-    highest, before = np.inf, np.zeros_like(level)
-    shared = np.empty_like(inverse)
+    served = inverse <= _lowest_level(_ordered(inverse[..., ::stride]), total)[..., None]
+    users, remaining = served.sum(axis=-1).ravel(), inverse[served]
     while True:
-        below = inverse <= level[..., None]
-        served = below.sum(axis=-1, dtype=np.uint32)
-        if (served == before).all():
-            return level
-        np.multiply(inverse, below, out=shared)
-        level = np.minimum((total + shared.sum(axis=-1)) / served, highest)
-        highest, before = level, served
+        first = np.cumsum(users) - users
+        level = (total.ravel() + np.add.reduceat(remaining, first)) / users
+        served = remaining <= np.repeat(level, users)
+        if served.all():
+            return np.asarray(level.reshape(total.shape))
+        users, remaining = np.add.reduceat(served, first, dtype=np.int64), remaining[served]
 
 
 def _blocks(shape: tuple[int, ...], size: int) -> Iterator[tuple[int | slice, ...]]:
