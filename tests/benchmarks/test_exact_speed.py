@@ -7,16 +7,15 @@ in the same run, are in the benchmarks' ``extra_info``. Only answers are asserte
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 import pytest
 from numerics import random_problem
-from pytest_benchmark.fixture import BenchmarkFixture
+from stopwatch import timed
 
 from isacfw import FloatArray, PowerAllocationProblem, Precoder, Scenario, Sensing, Shares, Target
 from isacfw_plugins.allocators.exact import Exact
@@ -24,6 +23,10 @@ from isacfw_plugins.arrays.upa import UPA
 from isacfw_plugins.channels.rayleigh import Rayleigh
 from isacfw_plugins.precoders.mrt import MRT
 from isacfw_plugins.precoders.zf import ZF
+
+pytest.importorskip("pytest_benchmark")
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
 
 DROPS, USERS = 1_000_000, 12
 ROUNDS = 5
@@ -48,12 +51,6 @@ def batch(drops: int, users: int) -> PowerAllocationProblem:
 def anew(problem: PowerAllocationProblem) -> Callable[[], tuple[tuple[PowerAllocationProblem], dict[str, Any]]]:
     """Return what hands over a copy of a problem, with nothing cached, outside the time that is taken."""
     return lambda: ((attrs.evolve(problem),), {})
-
-
-def timed(function: Callable[..., Any], *arguments: Any) -> float:
-    start = time.perf_counter()
-    function(*arguments)
-    return time.perf_counter() - start
 
 
 def shortest(functions: dict[Any, Callable[[], Any]], rounds: int = ROUNDS) -> dict[Any, float]:

@@ -7,30 +7,26 @@ run, are in the benchmarks' ``extra_info``. Only answers are asserted.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from numerics import random_problem
-from pytest_benchmark.fixture import BenchmarkFixture
+from stopwatch import timed
 
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.allocators.ipopt import Ipopt, build_model
 
+pytest.importorskip("pytest_benchmark")
 pytest.importorskip("casadi")
 from casadi_program import CasadiProgram
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
 
 TOLERANCE = 1e-9
 # A violation within the tolerance of the scaled limits buys rate: more, the more users share what it buys.
 AGREEMENT = {12: 1e-6, 100: 1e-5, 1000: 1e-4}
-
-
-def timed(function: Callable[..., Any], *arguments: Any) -> float:
-    start = time.perf_counter()
-    function(*arguments)
-    return time.perf_counter() - start
 
 
 @pytest.mark.parametrize("users", AGREEMENT)
