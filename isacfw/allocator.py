@@ -256,6 +256,8 @@ def _merged(problem: PowerAllocationProblem, answers: list[Shares]) -> Shares:
 
 
 def _padded(histories: list[tuple[float, ...]], shape: tuple[int, ...]) -> FloatArray:
+    if not any(histories):
+        return np.empty((*shape, 0))
     length = max((len(history) for history in histories), default=0)
     padded = np.full((len(histories), length), np.nan)
     for row, history in zip(padded, histories, strict=True):
@@ -289,14 +291,17 @@ def verified(
     x, q = shares.communication, shares.sensing
     answered = np.isfinite(x).all(axis=-1) & np.isfinite(q)
     with np.errstate(invalid="ignore"):
-        rates = np.where(answered[..., None], problem.rates(x, q), np.nan)
-        crlb = np.where(answered[..., None], problem.crlb(x.sum(axis=-1), q), np.nan)
-        violation = np.where(answered, problem.violation(x, q), np.nan)
+        if not answered.all():
+            x, q = np.where(answered[..., None], x, np.nan), np.where(answered, q, np.nan)
+        rates = problem.rates(x, q)
+        crlb = problem.crlb(x.sum(axis=-1), q)
+        crlb[~answered] = np.nan
+        violation = problem.violation(x, q, crlb)
         feasible = violation <= FEASIBILITY_TOLERANCE
     status, message = _judged(problem, shares, answered, feasible, by)
     return Allocation(
-        communication=np.where(answered[..., None], x, np.nan),
-        sensing=np.where(answered, q, np.nan),
+        communication=x,
+        sensing=q,
         status=status,
         message=message,
         iterations=np.broadcast_to(np.asarray(shares.iterations, dtype=np.int64), shape),
@@ -306,8 +311,11 @@ def verified(
         crlb=crlb,
         violation=violation,
         feasible=feasible,
-        history=_padded(histories or [()] * int(np.prod(shape)), shape),
+        history=_padded(histories or [], shape),
     )
+
+
+_ANSWERS = (Status.OPTIMAL, Status.LOCALLY_OPTIMAL, Status.FEASIBLE)
 
 
 def _judged(
@@ -322,6 +330,10 @@ def _judged(
     An allocator that claims nothing and has no answer to an infeasible problem is right, and is told why.
     """
     shape = problem.batch_shape
+    if isinstance(shares.status, Status) and shares.status in _ANSWERS and answered.all():
+        one = np.asarray(shares.status.value, dtype=object), np.asarray(one_line(shares.message), dtype=object)
+        if isinstance(shares.message, str):
+            return np.broadcast_to(one[0], shape), np.broadcast_to(one[1], shape)
     claim = "" if shares.status is None else shares.status
     status = np.array(np.broadcast_to(np.asarray(claim, dtype=object), shape), dtype=object)
     message = np.array(np.broadcast_to(np.asarray(shares.message, dtype=object), shape), dtype=object)
@@ -337,4 +349,10 @@ def _judged(
     message[broken] = f"{by} returned shares that are not finite numbers"
     mute = silent & answered & ~feasible & (message == "")
     message[mute] = "the allocation breaks a limit"
-    return np.vectorize(str, otypes=[object])(status), np.vectorize(one_line, otypes=[object])(message)
+    return _each(str, status), _each(one_line, message)
+
+
+def _each(function: Callable[[Any], str], values: NDArray[Any]) -> NDArray[Any]:
+    """Return a function of every value, asked once for each distinct one."""
+    known = {value: function(value) for value in set(values.flat)}
+    return np.array([known[value] for value in values.flat], dtype=object).reshape(values.shape)

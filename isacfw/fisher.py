@@ -154,8 +154,46 @@ def crlb(fisher: FloatArray) -> FloatArray:
         The first two diagonal entries of the inverse Fisher information, (39)-(40) with errata 1 and 2
         corrected.
     """
-    information, _ = angle_information(fisher)
-    return np.asarray(np.divide(1.0, information, out=np.full(information.shape, np.inf), where=information > 0))
+    return _bounds(lambda row, column: fisher[..., row, column])
+
+
+def crlb_of_split(communication: FloatArray, sensing: FloatArray, f: FloatArray, q: FloatArray) -> FloatArray:
+    """Return the CRLBs (39)-(40) for a communication share f and a sensing share q, in rad².
+
+    Parameters
+    ----------
+    communication, sensing : ndarray, shape (..., 4, 4)
+        Fisher information when all power goes to either.
+    f, q : ndarray, shape (...)
+        Shares of the power.
+
+    Returns
+    -------
+    ndarray, shape (..., 2)
+        As :func:`crlb` of the Fisher information of the split, without matrices for every member of a batch.
+    """
+    return _bounds(lambda row, column: f * communication[..., row, column] + q * sensing[..., row, column])
+
+
+def _bounds(entry: Callable[[int, int], FloatArray]) -> FloatArray:
+    """Return the CRLBs from the entries of the Fisher information; (..., 2)."""
+    alpha = entry(2, 2)
+    inverse_alpha = np.divide(1.0, alpha, out=np.zeros_like(alpha), where=alpha > 0)
+    real, imaginary = [entry(angle, 2) for angle in (0, 1)], [entry(angle, 3) for angle in (0, 1)]
+
+    def reduced(row: int, column: int) -> FloatArray:
+        eliminated = real[row] * real[column] + imaginary[row] * imaginary[column]
+        return np.asarray(entry(row, column) - eliminated * inverse_alpha)
+
+    own, coupling = (reduced(0, 0), reduced(1, 1)), reduced(0, 1)
+    bounds = np.full((*coupling.shape, 2), np.inf)
+    for angle in (0, 1):
+        other = own[1 - angle]
+        slope = np.divide(-coupling, other, out=np.zeros(other.shape), where=other > 0)
+        information = own[angle] + coupling * slope
+        known = information > _SINGULAR * own[angle]
+        np.divide(1.0, information, out=bounds[..., angle], where=known & (information > 0))
+    return bounds
 
 
 def _at_full_power(

@@ -176,20 +176,22 @@ class PowerAllocationProblem:
 
     def crlb(self, f: FloatArray, q: FloatArray) -> FloatArray:
         """Return the CRLBs of azimuth and elevation in rad²; shape (..., 2)."""
-        return fisher.crlb(self.fisher(f, q))
+        return fisher.crlb_of_split(self.fisher_communication, self.fisher_sensing, f, q)
 
-    def violation(self, x: FloatArray, q: FloatArray) -> FloatArray:
+    def violation(self, x: FloatArray, q: FloatArray, crlb: FloatArray | None = None) -> FloatArray:
         """Return the largest relative violation of any constraint; 0 when all hold; shape (...).
 
         That of a CRLB is relative to its limit, that of the power and of a negative share relative to the power
-        budget.
+        budget. The CRLBs (..., 2) may be given, when they are known already.
         """
         f = x.sum(axis=-1)
         with np.errstate(invalid="ignore"):
-            excess = self.crlb(f, q) / self.crlb_limit - 1
+            excess = (self.crlb(f, q) if crlb is None else crlb) / self.crlb_limit - 1
         excess = np.where(np.isinf(self.crlb_limit), 0.0, excess)
-        worst = np.stack(np.broadcast_arrays(f + q - 1, -q, -x.min(axis=-1), excess[..., 0], excess[..., 1], 0.0))
-        return np.asarray(worst.max(axis=0))
+        worst = np.maximum(f + q - 1, 0.0)
+        for other in (-q, -x.min(axis=-1), excess[..., 0], excess[..., 1]):
+            worst = np.maximum(worst, other)
+        return np.asarray(worst)
 
     @cached_property
     def equal_split(self) -> FloatArray:
