@@ -21,7 +21,7 @@ from .problem import PowerAllocationProblem
 from .scenario import Scenario, labelled
 
 POINTS_TOGETHER = 64
-PROBLEMS_TOGETHER = 4096
+PROBLEMS_TOGETHER = 16384
 PROBLEMS_IN_A_LOOP = 64
 
 
@@ -89,6 +89,30 @@ class Solved:
     chunk: Chunk
     users: NDArray[np.int64]
     values: dict[str, NDArray[Any]]
+    warnings: tuple[str, ...]
+
+    @property
+    def outline(self) -> Outline:
+        """What is to be remembered of the chunk when its values are not."""
+        iterations = self.values["objective_history"].shape[-1]
+        return Outline(chunk=self.chunk, users=self.users, iterations=iterations, warnings=self.warnings)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Outline:
+    """A solved chunk without its values.
+
+    Parameters
+    ----------
+    chunk, users, warnings
+        As in :class:`Solved`.
+    iterations : int
+        Largest length of a history.
+    """
+
+    chunk: Chunk
+    users: NDArray[np.int64]
+    iterations: int
     warnings: tuple[str, ...]
 
 

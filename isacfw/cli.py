@@ -258,7 +258,7 @@ def _compare(options: argparse.Namespace) -> int:
             seed=options.seed,
             time_limit_s=options.time_limit,
             workers=options.workers,
-            chunks=None if options.out is None else options.out / "chunks",
+            out=options.out,
             progress=progress,
         )
     print(comparison.to_json() if options.json else _table(comparison.dataset))

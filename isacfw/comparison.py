@@ -63,7 +63,7 @@ class Comparison:
         import xarray
 
         try:
-            dataset = xarray.load_dataset(path, engine="h5netcdf")
+            dataset = xarray.open_dataset(path, engine="h5netcdf", cache=False)
         except FileNotFoundError:
             raise InputError(str(path), "must be a file that can be read, got none") from None
         except Exception as error:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 TIE = 1e-6
+MOST_ROWS = 100_000
+"""Number of rows up to which results are also written as records, for programs that read no NetCDF."""
 
 
 def mean_and_interval(values: FloatArray) -> tuple[float, float]:
@@ -270,11 +272,15 @@ def save(comparison: Comparison, folder: Path) -> list[Path]:
     """Write the files of :meth:`isacfw.Comparison.save`."""
     writable(folder)
     files = [folder / name for name in ("results.nc", "results.csv", "scenario.toml")]
-    with replacing(files[0]) as new:
-        comparison.dataset.to_netcdf(new, engine="h5netcdf")
-    with replacing(files[1]) as new:
-        _write_csv(comparison, new)
-    with replacing(files[2]) as new:
+    if comparison.dataset.encoding.get("source") != str(files[0]):
+        with replacing(files[0]) as new:
+            comparison.dataset.to_netcdf(new, engine="h5netcdf")
+    if comparison.dataset["status"].size <= MOST_ROWS:
+        with replacing(files[1]) as new:
+            _write_csv(comparison, new)
+    else:
+        files.pop(1).unlink(missing_ok=True)
+    with replacing(files[-1]) as new:
         new.write_text(comparison.dataset.attrs["scenario"], encoding="utf-8")
     return files + save_figures(comparison.plot(), folder)
 

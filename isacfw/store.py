@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .chunk import Chunk, Solved, Work
+from .chunk import Chunk, Outline, Solved, Work
+from .errors import InputError
 from .files import replacing, writable
 from .part import Part
 
@@ -43,6 +45,7 @@ class ChunkStore:
 
     def __init__(self, folder: Path, key: str) -> None:
         self.key, self.folder = key, folder / key[:16]
+        self._whole: dict[Chunk, Outline] = {}
         writable(self.folder)
 
     def add(self, result: Solved) -> None:
@@ -55,30 +58,66 @@ class ChunkStore:
         """
         data = _to_dataset(result)
         data.attrs |= {"format": FORMAT, "study": self.key, "digest": _digest(data)}
-        first, last, start, stop = result.chunk.key
-        path = self.folder / f"points-{first}-{last}-drops-{start}-{stop}.nc"
-        with replacing(path) as new:
+        with replacing(self._path(result.chunk)) as new:
             data.to_netcdf(new, engine="h5netcdf")
+        self._whole[result.chunk] = result.outline
 
-    def __iter__(self) -> Iterator[Solved]:
-        """Yield the chunks that are whole, in order and no drop twice; leave out what is damaged."""
+    def chosen(self) -> list[Outline]:
+        """Return the chunks that are whole, in order and no drop twice; damaged ones count as not there.
+
+        A file that was found whole, or written here, is not read again.
+        """
+        chosen: list[Outline] = []
+        paths = {key: path for path in self.folder.glob("points-*.nc") if (key := _key_of(path)) is not None}
         done: dict[range, int] = {}
-        found = [result for path in self.folder.glob("points-*.nc") if (result := self._read(path)) is not None]
-        for result in sorted(found, key=lambda each: each.chunk.key):
-            chunk = result.chunk
-            if chunk.drops.start >= done.get(chunk.points, 0):
-                done[chunk.points] = chunk.drops.stop
-                yield result
+        for first, last, start, stop in sorted(paths):
+            chunk = Chunk(points=range(first, last), drops=range(start, stop))
+            if start < done.get(chunk.points, 0):
+                continue
+            if chunk not in self._whole and (result := self._read(chunk)) is not None:
+                self._whole[chunk] = result.outline
+            if chunk in self._whole:
+                done[chunk.points] = stop
+                chosen.append(self._whole[chunk])
+        return chosen
 
-    def _read(self, path: Path) -> Solved | None:
+    def results(self, outlines: Iterable[Outline], drops: int) -> Iterator[Solved]:
+        """Yield chosen chunks with their values, without the drops from a number on.
+
+        Raises
+        ------
+        InputError
+            If one of them has been damaged since it was chosen.
+        """
+        for outline in outlines:
+            result = self._read(outline.chunk)
+            if result is None:
+                raise InputError(
+                    str(self._path(outline.chunk)), "must be as it was a moment ago, got a damaged file"
+                )
+            if (part := within(result, drops)) is not None:
+                yield part
+
+    def _path(self, chunk: Chunk) -> Path:
+        first, last, start, stop = chunk.key
+        return self.folder / f"points-{first}-{last}-drops-{start}-{stop}.nc"
+
+    def _read(self, chunk: Chunk) -> Solved | None:
         import xarray
 
         try:
-            data = xarray.load_dataset(path, engine="h5netcdf")
+            data = xarray.load_dataset(self._path(chunk), engine="h5netcdf")
             whole = data.attrs["study"] == self.key and data.attrs["digest"] == _digest(data)
-            return _from_dataset(data) if whole else None
+            result = _from_dataset(data)
+            return result if whole and result.chunk == chunk else None
         except Exception:  # Whatever is wrong with a damaged file, the chunk is done again.
             return None
+
+
+def _key_of(path: Path) -> tuple[int, ...] | None:
+    """Return points and drops of a chunk from the name of its file."""
+    found = re.fullmatch(r"points-(\d+)-(\d+)-drops-(\d+)-(\d+)", path.stem)
+    return None if found is None else tuple(map(int, found.groups()))
 
 
 def study_key(work: Work, toml: str, versions: str) -> str:

@@ -6,7 +6,7 @@ import json
 import math
 import platform
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import cache
 from importlib.metadata import version
@@ -15,25 +15,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import attrs
-import numpy as np
-from numpy.typing import NDArray
 
 from .allocator import Allocator
-from .chunk import Solved, Work, planned
+from .assembly import Extent, Layout, in_file, in_memory
+from .chunk import Chunk, Outline, Solved, Work, planned
 from .comparison import Comparison
 from .config import LoadedScenario, load_scenario, to_toml
 from .errors import InputError, PluginError, one_line, shown
 from .executors import each_solved
-from .metric import Metric, Quantity
+from .metric import Metric
 from .part import LabelledPart, described
 from .plugins import PluginHost, default_host
 from .precoder import Precoder
 from .recipe import Progress
 from .scenario import Scenario, labelled
-from .store import ChunkStore, study_key, within
+from .store import ChunkStore, study_key
 
 if TYPE_CHECKING:
-    import xarray
+    pass
 
 STANDARD_METRICS = ("sum_rate", "user_rates", "crlb", "powers")
 
@@ -69,7 +68,7 @@ def compare(
     progress: Progress | None = None,
     workers: int = 1,
     executor: Executor | None = None,
-    chunks: str | PathLike[str] | None = None,
+    out: str | PathLike[str] | None = None,
 ) -> Comparison:
     """Run every allocator on every precoder, sweep point and drop of a scenario.
 
@@ -94,9 +93,9 @@ def compare(
     executor : concurrent.futures.Executor, optional
         Who does the work, in place of processes of our own: a pool, or the executor of a Dask client. Results are
         the same whoever does it.
-    chunks : str or path, optional
-        Folder that keeps what is finished. The same study with the same folder goes on from there, with more
-        drops too.
+    out : str or path, optional
+        Folder that keeps what is finished, and the results in ``results.nc``, from where they are read on
+        demand. The same study with the same folder goes on from there, with more drops too.
 
     Returns
     -------
@@ -126,7 +125,7 @@ def compare(
     if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
         raise InputError("workers", f"must be an integer of at least 1, got {shown(workers)}")
     return _Study(attrs.evolve(scenario, **changes), host, progress).run(
-        executor, workers, None if chunks is None else Path(chunks)
+        executor, workers, None if out is None else Path(out)
     )
 
 
@@ -196,19 +195,43 @@ class _Study:
         self.done = 0
 
     def run(self, executor: Executor | None, workers: int, folder: Path | None) -> Comparison:
-        """Solve everything."""
-        store = None if folder is None else ChunkStore(folder, study_key(self.work, self._toml(), _versions()))
-        kept = [within(result, self.scenario.drops) for result in store or ()]
-        results = [result for result in kept if result is not None]
-        self._advance(sum(result.values["status"].size for result in results))
-        chunks = planned(self.scenario, [result.chunk for result in results], workers=workers)
-        for result in each_solved(self.work, self.host, chunks, executor, workers, self._advance):
-            if store is not None:
+        """Solve everything, or what is left of it when there is a folder that keeps what is finished."""
+        if folder is None:
+            results = list(self._solved(planned(self.scenario, workers=workers), executor, workers))
+            return self._comparison([result.outline for result in results], lambda _: results, None)
+        store = ChunkStore(folder / "chunks", study_key(self.work, self._toml(), _versions()))
+        outlines = store.chosen()
+        self._advance(sum(self._allocations(outline.chunk) for outline in outlines))
+        # Again when another run into the same folder has cut the study in another way meanwhile.
+        while chunks := planned(self.scenario, [outline.chunk for outline in outlines], workers=workers):
+            for result in self._solved(chunks, executor, workers):
                 store.add(result)
-            results.append(result)
-        for sentence in dict.fromkeys(sentence for result in results for sentence in result.warnings):
+            outlines = store.chosen()
+        return self._comparison(
+            outlines, lambda some: store.results(some, self.scenario.drops), folder / "results.nc"
+        )
+
+    def _solved(self, chunks: list[Chunk], executor: Executor | None, workers: int) -> Iterator[Solved]:
+        return each_solved(self.work, self.host, chunks, executor, workers, self._advance)
+
+    def _allocations(self, chunk: Chunk) -> int:
+        """Return the number of allocations of a chunk that are part of this study."""
+        drops = min(chunk.drops.stop, self.scenario.drops) - chunk.drops.start
+        return self.shape[0] * self.shape[1] * len(chunk.points) * max(drops, 0)
+
+    def _comparison(
+        self,
+        outlines: list[Outline],
+        results: Callable[[list[Outline]], Iterable[Solved]],
+        path: Path | None,
+    ) -> Comparison:
+        """Return the results of all chunks, in memory or in a file."""
+        for sentence in dict.fromkeys(sentence for outline in outlines for sentence in outline.warnings):
             _warn(sentence)
-        return Comparison(dataset=self._dataset(results))
+        within_study = [outline for outline in outlines if outline.chunk.drops.start < self.scenario.drops]
+        layout = Layout(self.work, Extent.of(len(self.points), within_study), self._provenance())
+        found = results(within_study)
+        return Comparison(dataset=in_memory(layout, found) if path is None else in_file(layout, found, path))
 
     def _toml(self) -> str:
         """Return the scenario with its plugins where they are, whatever folder it is read in."""
@@ -219,55 +242,6 @@ class _Study:
         self.done += count
         if self.progress is not None:
             self.progress(self.done, math.prod(self.shape))
-
-    def _joined(self, results: Sequence[Solved]) -> dict[str, NDArray[Any]]:
-        """Return the results of all chunks in one array for each name."""
-        values: dict[str, NDArray[Any]] = {}
-        for name, first in results[0].values.items():
-            trailing = tuple(np.max([result.values[name].shape[4:] for result in results], axis=0).astype(int))
-            empty = np.nan if first.dtype.kind == "f" else 0
-            whole = np.full((*self.shape, *trailing), empty, dtype=first.dtype)
-            for result in results:
-                part, chunk = result.values[name], result.chunk
-                place = whole[:, :, chunk.points.start : chunk.points.stop, chunk.drops.start : chunk.drops.stop]
-                place[(..., slice(part.shape[-1])) if trailing else ...] = part
-            values[name] = whole
-        return values
-
-    def _dataset(self, results: Sequence[Solved]) -> xarray.Dataset:
-        import xarray
-
-        sweep, quantities = self.scenario.sweep, self.work.quantities
-        users = np.zeros(len(self.points), dtype=np.int64)
-        for result in results:
-            users[result.chunk.points.start : result.chunk.points.stop] = result.users
-        lengths = [len(values) for values in sweep.values()]
-        dimensions = ["precoder", "allocator", *sweep, "drop"]
-        variables: dict[str, Any] = {}
-        for name, value in self._joined(results).items():
-            shaped = value.reshape(*self.shape[:2], *lengths, self.shape[3], *value.shape[4:])
-            last = ["iteration" if name == "objective_history" else "user"] * (shaped.ndim - len(dimensions))
-            attributes = _attributes(quantities[name]) if name in quantities else {}
-            variables[name] = (dimensions + last, shaped, attributes)
-        variables["objective_history"][2].update(
-            units="bit/s/Hz", long_name="Sum rate at the start and after each iteration"
-        )
-        limits = 10 * np.log10([point.sensing.crlb_limit for point in self.points])
-        for position, angle in enumerate(("azimuth", "elevation")):
-            variables[f"crlb_{angle}_limit_db"] = (
-                list(sweep),
-                limits[:, position].reshape(lengths),
-                {"units": "dB rad^2", "long_name": f"CRLB limit of the {angle}; infinite for none"},
-            )
-        variables["users"] = (list(sweep), users.reshape(lengths))
-        coordinates: dict[str, Any] = {
-            "precoder": list(self.precoders),
-            "allocator": list(self.allocators),
-            **{path: _coordinate(values) for path, values in sweep.items()},
-            "drop": np.arange(self.scenario.drops),
-            "user": np.arange(int(users.max())),
-        }
-        return xarray.Dataset(variables, coordinates, self._provenance())
 
     def _asked_for(self) -> list[str]:
         """Return the quantities, one number per allocation each, of the metrics that the scenario adds."""
@@ -292,12 +266,3 @@ def _versions() -> str:
 
 def _warn(sentence: str) -> None:
     warnings.warn(one_line(sentence), RuntimeWarning, stacklevel=3)
-
-
-def _attributes(quantity: Quantity) -> dict[str, str]:
-    return {"units": quantity.unit, "long_name": quantity.description, "better": quantity.better}
-
-
-def _coordinate(values: tuple[Any, ...]) -> list[Any]:
-    plain = all(isinstance(value, (int, float)) for value in values)
-    return list(values) if plain else [str(value) for value in values]

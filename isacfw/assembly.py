@@ -1,0 +1,203 @@
+"""The results of all chunks in one labelled data set: in memory, or in a file that need not fit there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from .chunk import Outline, Solved, Work
+from .files import replacing
+from .metric import Quantity
+from .scenario import Scenario, labelled
+
+if TYPE_CHECKING:
+    import xarray
+
+_BYTES_TOGETHER = 2**20
+
+
+@attrs.frozen(kw_only=True)
+class Extent:
+    """How large the results of a study are, as far as only its chunks tell.
+
+    Parameters
+    ----------
+    users : tuple of int
+        Number of users at each sweep point.
+    iterations : int
+        Largest length of a history.
+    """
+
+    users: tuple[int, ...]
+    iterations: int
+
+    @classmethod
+    def of(cls, points: int, outlines: Iterable[Outline]) -> Extent:
+        """Return the extent of a study with a number of points, from the outlines of all of its chunks."""
+        users, iterations = [0] * points, 0
+        for outline in outlines:
+            users[outline.chunk.points.start : outline.chunk.points.stop] = map(int, outline.users)
+            iterations = max(iterations, outline.iterations)
+        return cls(users=tuple(users), iterations=iterations)
+
+
+class Layout:
+    """Names, axes and attributes of all variables of a study's data set.
+
+    Parameters
+    ----------
+    work : Work
+        The study.
+    extent : Extent
+        How large it is.
+    attributes : mapping of str to object
+        Of the data set as a whole.
+    """
+
+    def __init__(self, work: Work, extent: Extent, attributes: Mapping[str, Any]) -> None:
+        scenario = work.scenario
+        self.quantities, self.extent, self.attributes = work.quantities, extent, attributes
+        self.sweep_shape = tuple(len(values) for values in scenario.sweep.values())
+        self.axes = ("precoder", "allocator", *scenario.sweep, "drop")
+        self.lengths = (
+            len(scenario.precoders),
+            len(scenario.allocators),
+            *self.sweep_shape,
+            scenario.drops,
+        )
+        self.coordinates = _coordinates(scenario, max(extent.users))
+        self.fixed = _fixed(scenario, extent.users)
+
+    def axes_of(self, name: str, value: NDArray[Any]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        """Return axes and lengths of a variable, of which `value` is a chunk's."""
+        if value.ndim == 4:
+            return self.axes, self.lengths
+        if name == "objective_history":
+            return (*self.axes, "iteration"), (*self.lengths, self.extent.iterations)
+        return (*self.axes, "user"), (*self.lengths, max(self.extent.users))
+
+    def attributes_of(self, name: str) -> dict[str, str]:
+        """Return unit, name and direction of a variable."""
+        if name == "objective_history":
+            return {"units": "bit/s/Hz", "long_name": "Sum rate at the start and after each iteration"}
+        quantity: Quantity | None = self.quantities.get(name)
+        if quantity is None:
+            return {}
+        return {"units": quantity.unit, "long_name": quantity.description, "better": quantity.better}
+
+    def slabs(self, result: Solved, name: str) -> Iterator[tuple[tuple[Any, ...], NDArray[Any]]]:
+        """Yield where the values of a chunk go in a variable, and the values, sweep point by sweep point."""
+        value, drops = result.values[name], result.chunk.drops
+        for position, point in enumerate(result.chunk.points):
+            at = np.unravel_index(point, self.sweep_shape) if self.sweep_shape else ()
+            last = (slice(value.shape[4]),) if value.ndim > 4 else ()
+            yield (
+                (slice(None), slice(None), *map(int, at), slice(drops.start, drops.stop), *last),
+                value[:, :, position],
+            )
+
+
+def in_memory(layout: Layout, results: Iterable[Solved]) -> xarray.Dataset:
+    """Return the data set of results."""
+    import xarray
+
+    variables: dict[str, Any] = {}
+    for result in results:
+        for name, value in result.values.items():
+            if name not in variables:
+                axes, lengths = layout.axes_of(name, value)
+                whole = np.full(lengths, np.nan if value.dtype.kind == "f" else 0, dtype=value.dtype)
+                variables[name] = (axes, whole, layout.attributes_of(name))
+            for place, slab in layout.slabs(result, name):
+                variables[name][1][place] = slab
+    return xarray.Dataset(variables | layout.fixed, layout.coordinates, dict(layout.attributes))
+
+
+def in_file(layout: Layout, results: Iterable[Solved], path: Path) -> xarray.Dataset:
+    """Write the data set of results to a NetCDF file, a chunk at a time, and return it, to be read on demand."""
+    import xarray
+
+    with replacing(path) as new:
+        xarray.Dataset(layout.fixed, layout.coordinates, dict(layout.attributes)).to_netcdf(
+            new, engine="h5netcdf"
+        )
+        with _appending(new) as file:
+            for result in results:
+                for name, value in result.values.items():
+                    if name not in file.variables:
+                        _declare(file, layout, name, value)
+                    for place, slab in layout.slabs(result, name):
+                        file.variables[name][place] = slab.astype(np.int8) if slab.dtype == np.bool_ else slab
+    return xarray.open_dataset(path, engine="h5netcdf", cache=False)
+
+
+@contextmanager
+def _appending(path: Path) -> Iterator[Any]:
+    import h5netcdf
+
+    with h5netcdf.File(path, "a") as file:
+        yield file
+
+
+def _declare(file: Any, layout: Layout, name: str, value: NDArray[Any]) -> None:
+    """Add a variable to a file, filled with what stands for no result."""
+    import h5py
+
+    axes, lengths = layout.axes_of(name, value)
+    for axis, length in zip(axes, lengths, strict=True):
+        if axis not in file.dimensions:
+            file.dimensions[axis] = length
+    kinds: dict[str, tuple[Any, Any]] = {"f": ("f8", np.nan), "i": ("i8", None), "b": ("i1", None)}
+    dtype, fill = kinds.get(value.dtype.kind, (h5py.string_dtype(), None))
+    together = max(1, _BYTES_TOGETHER // (8 * max(1, lengths[-1] if len(axes) > len(layout.axes) else 1)))
+    drops = layout.axes.index("drop")
+    pieces = tuple(
+        1 if axis < drops else min(length, together) if axis == drops else length
+        for axis, length in enumerate(lengths)
+    )
+    stored = {} if math.prod(lengths) == 0 else {"chunks": pieces}
+    variable = file.create_variable(name, axes, dtype=dtype, fillvalue=fill, **stored)
+    attributes: dict[str, Any] = dict(layout.attributes_of(name))
+    if value.dtype.kind == "b":
+        attributes["dtype"] = "bool"
+    for key, text in attributes.items():
+        variable.attrs[key] = text
+
+
+def _coordinates(scenario: Scenario, users: int) -> dict[str, Any]:
+    return {
+        "precoder": list(labelled(scenario.precoders)),
+        "allocator": list(labelled(scenario.allocators)),
+        **{path: _coordinate(values) for path, values in scenario.sweep.items()},
+        "drop": np.arange(scenario.drops),
+        "user": np.arange(users),
+    }
+
+
+def _coordinate(values: tuple[Any, ...]) -> list[Any]:
+    plain = all(isinstance(value, (int, float)) for value in values)
+    return list(values) if plain else [str(value) for value in values]
+
+
+def _fixed(scenario: Scenario, users: tuple[int, ...]) -> dict[str, Any]:
+    """Return the variables over the sweep alone."""
+    sweep = list(scenario.sweep)
+    shape = [len(values) for values in scenario.sweep.values()]
+    limits = 10 * np.log10([point.sensing.crlb_limit for _, point in scenario.points()])
+    variables: dict[str, Any] = {
+        f"crlb_{angle}_limit_db": (
+            sweep,
+            limits[:, position].reshape(shape),
+            {"units": "dB rad^2", "long_name": f"CRLB limit of the {angle}; infinite for none"},
+        )
+        for position, angle in enumerate(("azimuth", "elevation"))
+    }
+    variables["users"] = (sweep, np.array(users, dtype=np.int64).reshape(shape))
+    return variables
