@@ -1,20 +1,20 @@
-"""Algorithm 1: successive convex approximation with CVXPY."""
+"""Algorithm 1: successive convex approximation."""
 
 from __future__ import annotations
 
-import warnings
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, final
+from typing import Any, ClassVar, final
 
 import attrs
 import numpy as np
 
 import isacfw
-from isacfw import FloatArray, InputError, PowerAllocationProblem, Shares, Status
+from isacfw import InputError, PowerAllocationProblem, Shares, Status
 from isacfw.errors import shown
 from isacfw.validators import choice, integer, number, text
 
-Surrogate = Literal["reciprocal", "logarithmic"]
+from ._sca_cones import ConeProgram, Layout
+from ._sca_model import Approximation, Limits, Model, Surrogate
 
 
 def _initial_share(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -81,22 +81,22 @@ class SCA(isacfw.Allocator):
 
     def solve(self, problem: PowerAllocationProblem) -> Shares:
         """Iterate from the starting point until the sum rate no longer rises."""
-        convex = _compiled(problem.users, self.surrogate, problem.aligned, problem.coupling is not None)
+        convex = self._convex(problem)
         q = self._initial_sensing_share(problem)
         if np.isnan(q):
             return Shares.none(problem, Status.INFEASIBLE, str(problem.infeasibility))
         x = (1 - q) * problem.equal_split
-        convex.set_limits(problem)
         history = [float(problem.sum_rate(x, np.asarray(q)))]
         status, message = Status.FEASIBLE, f"stopped at the limit of {self.max_iterations} iterations"
         for _ in range(self.max_iterations):
-            outcome = convex.step(problem, x, q, self.solver)
+            around = Approximation.around(problem, x, q, self.surrogate)
+            outcome = convex.solve(around)
             if isinstance(outcome, str):
                 if len(history) == 1:
                     return _failure(problem, outcome)
                 message = f"stopped early: the convex solver reported {outcome}"
                 break
-            x, q = outcome
+            x, q = np.maximum(around.scale * outcome[0], 0.0), max(outcome[1], 0.0)
             history.append(float(problem.sum_rate(x, np.asarray(q))))
             if history[-1] - history[-2] <= self.tolerance * history[-1]:
                 status, message = Status.LOCALLY_OPTIMAL, ""
@@ -110,6 +110,11 @@ class SCA(isacfw.Allocator):
             history=tuple(history),
         )
 
+    def _convex(self, problem: PowerAllocationProblem) -> ConeProgram | Model:
+        aligned = problem.aligned
+        compiled = _compiled(self.solver, problem.users, self.surrogate, aligned, problem.coupling is not None)
+        return compiled.limited(Limits.of(problem, aligned))
+
     def _initial_sensing_share(self, problem: PowerAllocationProblem) -> float:
         if isinstance(self.initial, str):
             return 0.5 if self.initial == "half" else 1 - float(problem.largest_communication_share)
@@ -121,109 +126,11 @@ def _failure(problem: PowerAllocationProblem, outcome: str) -> Shares:
     return Shares.none(problem, status, f"the convex solver reported {outcome}")
 
 
-class _ConvexProblem:
-    """Problem (61), compiled once and parametrised for every iteration."""
-
-    def __init__(self, users: int, surrogate: Surrogate, aligned: bool, coupled: bool) -> None:
-        import cvxpy as cp
-
-        self.surrogate, self.aligned = surrogate, aligned
-        self.ratio = cp.Variable(users, nonneg=True)
-        self.f, self.q = cp.Variable(nonneg=True), cp.Variable(nonneg=True)
-        self.scale = cp.Parameter(users, nonneg=True)
-        self.signal = cp.Parameter(users, nonneg=True)
-        self.price_f, self.price_q = cp.Parameter(nonneg=True), cp.Parameter(nonneg=True)
-        self.noise, self.b, self.c = (cp.Parameter(users, nonneg=True) for _ in range(3))
-        self.price_x = cp.Parameter(users, nonneg=True)
-        self.coupling = cp.Parameter((users, users), nonneg=True)
-        objective = -self.price_f * self.f - self.price_q * self.q
-        if coupled:
-            objective -= self.price_x @ self.ratio
-        if surrogate == "reciprocal":
-            objective -= self.signal @ cp.inv_pos(self.ratio)
-        else:
-            disturbance = self.noise + self.b * self.q + self.c * self.f
-            if coupled:
-                disturbance += self.coupling @ self.ratio
-            objective += cp.sum(cp.log(disturbance + cp.multiply(self.signal, self.ratio)))
-        constraints = [self.f == self.scale @ self.ratio, self.f + self.q <= 1]
-        size = 2 if aligned else 4
-        self.fisher_c, self.fisher_s, self.required = (
-            [cp.Parameter((size, size), symmetric=True) for _ in range(2)] for _ in range(3)
-        )
-        constraints += [self._cone(cp, angle) for angle in range(2)]
-        self.problem = cp.Problem(cp.Maximize(objective), constraints)
-        assert self.problem.is_dcp(dpp=True)
-
-    def _cone(self, cp: Any, angle: int) -> Any:
-        """Return the limit of one angle as a cone constraint."""
-        matrix = self.fisher_c[angle] * self.f + self.fisher_s[angle] * self.q - self.required[angle]
-        if not self.aligned:
-            return matrix >> 0
-        first, second, cross = matrix[0, 0], matrix[1, 1], matrix[0, 1]
-        return cp.SOC(first + second, cp.hstack([2 * cross, first - second]))
-
-    def set_limits(self, problem: PowerAllocationProblem) -> None:
-        """Set the Fisher information, scaled to a diagonal of order one, and the limits."""
-        communication, sensing = problem.fisher_communication, problem.fisher_sensing
-        diagonal = np.diagonal(communication + sensing)
-        scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-        size = self.required[0].shape[0]
-        for angle in range(2):
-            required = np.zeros((size, size))
-            required[angle, angle] = scale[angle] ** 2 / problem.crlb_limit[angle]
-            limited = np.isfinite(problem.crlb_limit[angle])
-            for parameter, value in (
-                (self.fisher_c[angle], communication),
-                (self.fisher_s[angle], sensing),
-            ):
-                scaled = (value * np.outer(scale, scale))[:size, :size]
-                parameter.value = scaled if limited else np.eye(size)
-            self.required[angle].value = required
-
-    def step(
-        self, problem: PowerAllocationProblem, x: FloatArray, q: float, solver: str
-    ) -> tuple[FloatArray, float] | str:
-        """Return the solution of the approximation around a point, or why there is none."""
-        import cvxpy as cp
-
-        b, c = problem.sensing_interference, problem.common_interference
-        disturbance = problem.disturbance(x, np.asarray(q))
-        # A start can give a user far less than its due: with logarithms a scale of 1 / K at least keeps the
-        # ratios bounded, whereas the reciprocals are of order one only in ratios to the last point.
-        scale = x if self.surrogate == "reciprocal" else np.maximum(x, 1 / problem.users)
-        received = problem.gain * scale + disturbance
-        signal = problem.gain * scale / received
-        if self.surrogate == "reciprocal":
-            # The solver's tolerances are absolute: an objective of order one keeps them relative to the rate.
-            signal = signal / signal.sum()
-        self.scale.value, self.signal.value = scale, signal
-        price = signal / disturbance
-        if self.surrogate == "logarithmic":
-            price = 1 / disturbance
-            self.noise.value, self.b.value, self.c.value = 1 / received, b / received, c / received
-        self.price_f.value, self.price_q.value = price @ c, price @ b
-        if problem.coupling is not None:
-            coupling = problem.coupling * scale
-            self.price_x.value, self.coupling.value = price @ coupling, coupling / received[:, None]
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                # A warm start would make a result depend on the problems solved before it.
-                self.problem.solve(solver=solver, warm_start=False)
-        except cp.SolverError as error:
-            if solver not in cp.installed_solvers():
-                installed = ", ".join(cp.installed_solvers())
-                raise isacfw.IncompatibleError(f"solver must be one of {installed}, got {solver!r}") from None
-            return f"an error: {' '.join(str(error).split())}"
-        if self.problem.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
-            return str(self.problem.status)
-        return np.maximum(scale * self.ratio.value, 0.0), max(float(self.q.value), 0.0)
-
-
 @lru_cache(maxsize=32)
-def _compiled(users: int, surrogate: Surrogate, aligned: bool, coupled: bool) -> _ConvexProblem:
-    return _ConvexProblem(users, surrogate, aligned, coupled)
+def _compiled(solver: str, users: int, surrogate: Surrogate, aligned: bool, coupled: bool) -> Layout | Model:
+    if solver == "CLARABEL":
+        return Layout(users, surrogate, aligned, coupled)
+    return Model(users, surrogate, aligned, coupled, solver)
 
 
 @isacfw.hookimpl

@@ -1,0 +1,142 @@
+"""The convex problem of one iteration of successive convex approximation, as the numbers that Clarabel takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from isacfw import FloatArray
+
+from ._sca_model import Approximation, Limits, Surrogate
+
+
+def _in_cone(matrices: FloatArray) -> FloatArray:
+    """Return vectors that are in the cone of Clarabel if and only if symmetric matrices are semidefinite.
+
+    The cone is of second order for 2 x 2 matrices; larger ones give their upper triangle, column by column, with
+    the entries off the diagonal times the root of two.
+    """
+    size = matrices.shape[-1]
+    if size == 2:
+        first, second, cross = matrices[..., 0, 0], matrices[..., 1, 1], matrices[..., 0, 1]
+        return np.stack([first + second, 2 * cross, first - second], axis=-1)
+    column, row = np.tril_indices(size)
+    return np.asarray(matrices[..., row, column] * np.where(row == column, 1.0, np.sqrt(2)))
+
+
+class Layout:
+    r"""Place of every number in Clarabel's problem, the same for all problems of a kind.
+
+    Clarabel minimises :math:`h^T z` over z with :math:`d - A z` in a product of cones. Here z holds the ratios t
+    of the users, f, q, and a bound u of each user's term in the surrogate, and the cones are, in this order,
+
+    - zero: :math:`f - \sum_k scale_k t_k`;
+    - nonnegative: :math:`1 - f - q`, q and, with logarithms, t;
+    - for each limit, what :func:`_in_cone` makes of its matrix;
+    - for each user :math:`(u + t, u - t, 2)` of second order, which is :math:`u \ge 1/t`, or
+      :math:`(u, 1, y)` in an exponential cone, which is :math:`u \le \ln y`.
+
+    All entries of A stand in one vector, those that never change first; `order` brings them to the order of A's
+    columns.
+    """
+
+    def __init__(self, users: int, surrogate: Surrogate, aligned: bool, coupled: bool) -> None:
+        import clarabel  # type: ignore[import-untyped]
+        from scipy import sparse
+
+        self.users, self.reciprocal, self.coupled = users, surrogate == "reciprocal", coupled
+        nonnegative = 2 if self.reciprocal else 2 + users
+        limit = 3 if aligned else 10
+        self.limits = slice(1 + nonnegative, 1 + nonnegative + 2 * limit)
+        self.terms = slice(self.limits.stop, self.limits.stop + 3 * users)
+        fixed, changing = self._entries()
+        values = [np.broadcast_to(value, np.broadcast(row, column).shape) for row, column, value in fixed]
+        self.fixed = np.concatenate([np.ravel(value) for value in values])
+        places = [np.broadcast_arrays(*entry[:2]) for entry in (*fixed, *changing)]
+        rows, columns = (np.concatenate([np.ravel(place[axis]) for place in places]) for axis in range(2))
+        self.shape = self.terms.stop, 2 * users + 2
+        numbered = sparse.coo_array((np.arange(rows.size), (rows, columns)), shape=self.shape).tocsc()
+        self.order, self.indices, self.indptr = numbered.data, numbered.indices, numbered.indptr
+        self.quadratic = sparse.csc_array((self.shape[1], self.shape[1]))
+        angle = clarabel.SecondOrderConeT(3) if aligned else clarabel.PSDTriangleConeT(4)
+        term = clarabel.SecondOrderConeT(3) if self.reciprocal else clarabel.ExponentialConeT()
+        self.cones = [
+            clarabel.ZeroConeT(1),
+            clarabel.NonnegativeConeT(nonnegative),
+            angle,
+            angle,
+            *[term] * users,
+        ]
+        self.settings = clarabel.DefaultSettings()
+        self.settings.verbose = False
+
+    def _entries(self) -> tuple[list[tuple[Any, Any, float]], list[tuple[Any, Any]]]:
+        """Return row, column and value of the entries of A that never change; row and column of the others."""
+        t, f, q = np.arange(self.users), self.users, self.users + 1
+        u, term, limit = t + q + 1, np.r_[self.terms].reshape(-1, 3).T, np.r_[self.limits]
+        fixed: list[tuple[Any, Any, float]] = [(0, f, -1), (1, f, 1), (1, q, 1), (2, q, -1), (term[0], u, -1)]
+        changing: list[tuple[Any, Any]] = [(limit, f), (limit, q), (0, t)]
+        if self.reciprocal:
+            fixed += [(term[0], t, -1), (term[1], u, -1), (term[1], t, 1)]
+        else:
+            fixed += [(3 + t, t, -1)]
+            changing += [(term[2], f), (term[2], q), (term[2][:, None], t) if self.coupled else (term[2], t)]
+        return fixed, changing
+
+    def limited(self, limits: Limits) -> ConeProgram:
+        """Return the problem with its limits set."""
+        return ConeProgram(self, limits)
+
+
+class ConeProgram:
+    """Clarabel's problem with limits, to be solved for one approximation after the other."""
+
+    def __init__(self, layout: Layout, limits: Limits) -> None:
+        from scipy import sparse
+
+        self.layout = layout
+        communication, sensing, required = (
+            -_in_cone(matrices).ravel() for matrices in (limits.communication, limits.sensing, limits.required)
+        )
+        self.constant = np.concatenate([layout.fixed, communication, sensing])
+        self.offset = np.zeros(layout.shape[0])
+        self.offset[1] = 1
+        self.offset[layout.limits] = required
+        self.offset[layout.terms] = np.tile([0, 0, 2] if layout.reciprocal else [0, 1, 0], layout.users)
+        data = np.zeros(layout.order.size)
+        self.matrix = sparse.csc_array((data, layout.indices, layout.indptr), shape=layout.shape)
+
+    def solve(self, approximation: Approximation) -> tuple[FloatArray, float] | str:
+        """Return the ratios and `q` that solve the problem, or why there is none."""
+        import clarabel
+
+        layout, users = self.layout, self.layout.users
+        cost, changing = self._numbers(approximation)
+        np.take(np.concatenate([self.constant, *changing]), layout.order, out=self.matrix.data)
+        # A new solver each time: one that is updated keeps the scaling of the numbers that it was made with.
+        program = clarabel.DefaultSolver(
+            layout.quadratic, cost, self.matrix, self.offset, layout.cones, layout.settings
+        )
+        solution = program.solve()
+        status = str(solution.status)
+        if status not in ("Solved", "AlmostSolved"):
+            return "infeasible" if status.endswith("PrimalInfeasible") else status
+        return np.array(solution.x[:users]), float(solution.x[users + 1])
+
+    def _numbers(self, approximation: Approximation) -> tuple[FloatArray, list[FloatArray]]:
+        """Return the cost h and the entries of A that change; set what changes of the offset d."""
+        users = self.layout.users
+        cost = np.zeros(self.layout.shape[1])
+        if approximation.price_t is not None:
+            cost[:users] = approximation.price_t
+        cost[users], cost[users + 1] = approximation.price_f, approximation.price_q
+        if self.layout.reciprocal:
+            cost[users + 2 :] = approximation.signal
+            return cost, [approximation.scale]
+        cost[users + 2 :] = -1
+        self.offset[self.layout.terms][2::3] = approximation.noise
+        signal = -approximation.signal
+        if approximation.coupling is not None:
+            signal = (np.diag(signal) - approximation.coupling).ravel()
+        return cost, [approximation.scale, -approximation.c, -approximation.b, signal]
