@@ -25,6 +25,20 @@ def _in_cone(matrices: FloatArray) -> FloatArray:
     return np.asarray(matrices[..., row, column] * np.where(row == column, 1.0, np.sqrt(2)))
 
 
+def _settings(surrogate: Surrogate) -> Any:
+    import clarabel  # type: ignore[import-untyped]
+
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.direct_solve_method = "qdldl"
+    # The numbers are of order one as they are; equilibrated, many logarithms make Clarabel give up.
+    settings.equilibrate_enable = False
+    settings.tol_feas = 1e-9
+    if surrogate == "logarithmic":
+        settings.max_step_fraction = 0.95  # 0.99, the default, gives up now and then from 300 users on
+    return settings
+
+
 class Layout:
     r"""Place of every number in Clarabel's problem, the same for all problems of a kind.
 
@@ -42,7 +56,7 @@ class Layout:
     """
 
     def __init__(self, users: int, surrogate: Surrogate, aligned: bool, coupled: bool) -> None:
-        import clarabel  # type: ignore[import-untyped]
+        import clarabel
         from scipy import sparse
 
         self.users, self.reciprocal, self.coupled = users, surrogate == "reciprocal", coupled
@@ -68,8 +82,7 @@ class Layout:
             angle,
             *[term] * users,
         ]
-        self.settings = clarabel.DefaultSettings()
-        self.settings.verbose = False
+        self.settings = _settings(surrogate)
 
     def _entries(self) -> tuple[list[tuple[Any, Any, float]], list[tuple[Any, Any]]]:
         """Return row, column and value of the entries of A that never change; row and column of the others."""
@@ -96,9 +109,8 @@ class ConeProgram:
         from scipy import sparse
 
         self.layout = layout
-        communication, sensing, required = (
-            -_in_cone(matrices).ravel() for matrices in (limits.communication, limits.sensing, limits.required)
-        )
+        matrices = np.stack([limits.communication, limits.sensing, limits.required])
+        communication, sensing, required = -_in_cone(matrices).reshape(3, -1)
         self.constant = np.concatenate([layout.fixed, communication, sensing])
         self.offset = np.zeros(layout.shape[0])
         self.offset[1] = 1
@@ -131,12 +143,13 @@ class ConeProgram:
         if approximation.price_t is not None:
             cost[:users] = approximation.price_t
         cost[users], cost[users + 1] = approximation.price_f, approximation.price_q
-        if self.layout.reciprocal:
+        other = approximation.disturbance
+        if other is None:
             cost[users + 2 :] = approximation.signal
             return cost, [approximation.scale]
         cost[users + 2 :] = -1
-        self.offset[self.layout.terms][2::3] = approximation.noise
+        self.offset[self.layout.terms][2::3] = other.noise
         signal = -approximation.signal
-        if approximation.coupling is not None:
-            signal = (np.diag(signal) - approximation.coupling).ravel()
-        return cost, [approximation.scale, -approximation.c, -approximation.b, signal]
+        if other.coupling is not None:
+            signal = (np.diag(signal) - other.coupling).ravel()
+        return cost, [approximation.scale, -other.c, -other.b, signal]

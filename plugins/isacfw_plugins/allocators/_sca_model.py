@@ -43,6 +43,24 @@ class Limits:
 
 
 @attrs.frozen
+class Disturbance:
+    """Noise and interference of each user, in parts of what it receives in all.
+
+    Attributes
+    ----------
+    noise, b, c : ndarray, shape (K,)
+        Noise, and interference per unit of q and of f.
+    coupling : ndarray, shape (K, K), or None
+        Interference per unit of each ratio.
+    """
+
+    noise: FloatArray
+    b: FloatArray
+    c: FloatArray
+    coupling: FloatArray | None
+
+
+@attrs.frozen
 class Approximation:
     """Numbers of the convex problem around a point; the unknowns t are ratios of the users' shares to `scale`.
 
@@ -54,10 +72,8 @@ class Approximation:
         What a unit of f and of q costs all users through their interference.
     price_t : ndarray, shape (K,), or None
         The same for the ratios, where there is coupling.
-    noise, b, c : ndarray, shape (K,)
-        Noise and common interference, relative to what a user receives.
-    coupling : ndarray, shape (K, K), or None
-        Interference per ratio, relative to what a user receives.
+    disturbance : Disturbance or None
+        What the logarithms of the surrogate hold besides signals; None with reciprocals.
     """
 
     scale: FloatArray
@@ -65,41 +81,33 @@ class Approximation:
     price_f: float
     price_q: float
     price_t: FloatArray | None
-    noise: FloatArray
-    b: FloatArray
-    c: FloatArray
-    coupling: FloatArray | None
+    disturbance: Disturbance | None
 
     @classmethod
     def around(
-        cls, problem: PowerAllocationProblem, x: FloatArray, q: float, surrogate: Surrogate
+        cls, problem: PowerAllocationProblem, x: FloatArray, q: FloatArray, surrogate: Surrogate
     ) -> Approximation:
         """Return the surrogate that touches the sum rate of a problem at a point."""
-        disturbance = problem.disturbance(x, np.asarray(q))
+        b, c = problem.sensing_interference, problem.common_interference
+        disturbance = problem.disturbance(x, q)
         # A start can give a user far less than its due: with logarithms a scale of 1 / K at least keeps the
         # ratios bounded, whereas the reciprocals are of order one only in ratios to the last point.
         scale = x if surrogate == "reciprocal" else np.maximum(x, 1 / problem.users)
+        coupling = None if problem.coupling is None else problem.coupling * scale
         signal = problem.gain * scale
         received = signal + disturbance
         signal = signal / received
-        price = 1 / disturbance
+        relative = None
         if surrogate == "reciprocal":
             # The solver's tolerances are absolute: an objective of order one keeps them relative to the rate.
-            signal = signal / signal.sum()
-            price = signal * price
-        b, c = problem.sensing_interference, problem.common_interference
-        coupling = None if problem.coupling is None else problem.coupling * scale
-        return cls(
-            scale=scale,
-            signal=signal,
-            price_f=float(price @ c),
-            price_q=float(price @ b),
-            price_t=None if coupling is None else price @ coupling,
-            noise=1 / received,
-            b=b / received,
-            c=c / received,
-            coupling=None if coupling is None else coupling / received[:, None],
-        )
+            signal /= signal.sum()
+            price = signal / disturbance
+        else:
+            price = 1 / disturbance
+            coupled = None if coupling is None else coupling / received[:, None]
+            relative = Disturbance(1 / received, b / received, c / received, coupled)
+        price_t = None if coupling is None else price @ coupling
+        return cls(scale, signal, float(price @ c), float(price @ b), price_t, relative)
 
 
 class Model:
@@ -113,18 +121,19 @@ class Model:
         self.f, self.q = cp.Variable(nonneg=True), cp.Variable(nonneg=True)
         self.scale, self.signal = (cp.Parameter(users, nonneg=True) for _ in range(2))
         self.price_f, self.price_q = cp.Parameter(nonneg=True), cp.Parameter(nonneg=True)
-        self.noise, self.b, self.c = (cp.Parameter(users, nonneg=True) for _ in range(3))
         objective = -self.price_f * self.f - self.price_q * self.q
-        disturbance = self.noise + self.b * self.q + self.c * self.f
         if coupled:
             self.price_t = cp.Parameter(users, nonneg=True)
-            self.coupling = cp.Parameter((users, users), nonneg=True)
             objective -= self.price_t @ self.ratio
-            disturbance += self.coupling @ self.ratio
         if surrogate == "reciprocal":
             objective -= self.signal @ cp.inv_pos(self.ratio)
         else:
-            objective += cp.sum(cp.log(disturbance + cp.multiply(self.signal, self.ratio)))
+            self.noise, self.b, self.c = (cp.Parameter(users, nonneg=True) for _ in range(3))
+            received = self.noise + self.b * self.q + self.c * self.f + cp.multiply(self.signal, self.ratio)
+            if coupled:
+                self.coupling = cp.Parameter((users, users), nonneg=True)
+                received += self.coupling @ self.ratio
+            objective += cp.sum(cp.log(received))
         size = 2 if aligned else 4
         self.communication, self.sensing, self.required = (
             [cp.Parameter((size, size), symmetric=True) for _ in range(2)] for _ in range(3)
@@ -155,7 +164,9 @@ class Model:
         """Return the ratios and `q` that solve the problem, or why there is none."""
         import cvxpy as cp
 
-        for name, value in attrs.asdict(approximation).items():
+        numbers = attrs.asdict(approximation)
+        numbers |= numbers.pop("disturbance") or {}
+        for name, value in numbers.items():
             if value is not None:
                 getattr(self, name).value = value
         try:

@@ -9,8 +9,9 @@ import attrs
 import numpy as np
 
 import isacfw
-from isacfw import InputError, PowerAllocationProblem, Shares, Status
+from isacfw import FloatArray, InputError, PowerAllocationProblem, Shares, Status
 from isacfw.errors import shown
+from isacfw.problem import FEASIBILITY_TOLERANCE
 from isacfw.validators import choice, integer, number, text
 
 from ._sca_cones import ConeProgram, Layout
@@ -55,8 +56,9 @@ class SCA(isacfw.Allocator):
 
     The unknowns are ratios :math:`t_k = x_k / \hat x_k`, so that every coefficient is of order one however
     little power a user has. Each limit is a second-order cone, (59)-(60), for an aligned beam, and a linear
-    matrix inequality :math:`J - e_i e_i^T / limit_i \succeq 0` otherwise. The problem is compiled once per
-    number of users and then only gets new parameters.
+    matrix inequality :math:`J - e_i e_i^T / limit_i \succeq 0` otherwise. Each iteration hands Clarabel the
+    numbers of its cone program, whose layout is made once per number of users; other solvers get them through a
+    CVXPY problem, which is compiled once too.
     """
 
     name: ClassVar[str] = "sca"
@@ -71,12 +73,11 @@ class SCA(isacfw.Allocator):
     def unavailable(cls) -> str | None:
         """Solve a small problem with the default solver."""
         try:
-            import cvxpy as cp
-
-            unknown = cp.Variable()
-            cp.Problem(cp.Maximize(-cp.inv_pos(unknown)), [unknown <= 1]).solve(solver="CLARABEL")
+            outcome = _one_user()
         except Exception as error:
-            return f"CVXPY with Clarabel does not work ({error}); python -m pip install cvxpy clarabel"
+            return f"Clarabel does not work ({error}); python -m pip install clarabel"
+        if isinstance(outcome, str):
+            return f"Clarabel does not solve a problem with a known solution: it reported {outcome}"
         return None
 
     def solve(self, problem: PowerAllocationProblem) -> Shares:
@@ -86,24 +87,29 @@ class SCA(isacfw.Allocator):
         if np.isnan(q):
             return Shares.none(problem, Status.INFEASIBLE, str(problem.infeasibility))
         x = (1 - q) * problem.equal_split
-        history = [float(problem.sum_rate(x, np.asarray(q)))]
+        history = [float(problem.sum_rate(x, q))]
+        met = self.initial == "smallest" or bool(problem.violation(x, q) <= FEASIBILITY_TOLERANCE)
         status, message = Status.FEASIBLE, f"stopped at the limit of {self.max_iterations} iterations"
         for _ in range(self.max_iterations):
-            around = Approximation.around(problem, x, q, self.surrogate)
-            outcome = convex.solve(around)
+            outcome = self._step(problem, convex, x, q)
             if isinstance(outcome, str):
                 if len(history) == 1:
                     return _failure(problem, outcome)
                 message = f"stopped early: the convex solver reported {outcome}"
                 break
-            x, q = np.maximum(around.scale * outcome[0], 0.0), max(outcome[1], 0.0)
-            history.append(float(problem.sum_rate(x, np.asarray(q))))
-            if history[-1] - history[-2] <= self.tolerance * history[-1]:
+            rate = float(problem.sum_rate(*outcome))
+            rise = rate - history[-1]
+            # A step loses by the solver's tolerance, or from a start that breaks the limits.
+            if rise >= 0 or not met:
+                x, q = outcome
+            history.append(max(rate, history[-1]) if met else rate)
+            if met and rise <= self.tolerance * rate:
                 status, message = Status.LOCALLY_OPTIMAL, ""
                 break
+            met = True
         return Shares(
             communication=x,
-            sensing=np.asarray(q),
+            sensing=q,
             status=status,
             message=message,
             iterations=len(history) - 1,
@@ -115,10 +121,29 @@ class SCA(isacfw.Allocator):
         compiled = _compiled(self.solver, problem.users, self.surrogate, aligned, problem.coupling is not None)
         return compiled.limited(Limits.of(problem, aligned))
 
-    def _initial_sensing_share(self, problem: PowerAllocationProblem) -> float:
-        if isinstance(self.initial, str):
-            return 0.5 if self.initial == "half" else 1 - float(problem.largest_communication_share)
-        return float(self.initial)
+    def _step(
+        self, problem: PowerAllocationProblem, convex: ConeProgram | Model, x: FloatArray, q: FloatArray
+    ) -> tuple[FloatArray, FloatArray] | str:
+        """Return the solution of the approximation around a point, or why there is none."""
+        around = Approximation.around(problem, x, q, self.surrogate)
+        outcome = convex.solve(around)
+        if isinstance(outcome, str):
+            return outcome
+        ratio, q_found = outcome
+        return np.maximum(around.scale * ratio, 0.0), np.asarray(max(q_found, 0.0))
+
+    def _initial_sensing_share(self, problem: PowerAllocationProblem) -> FloatArray:
+        if self.initial == "smallest":
+            return np.asarray(1 - problem.largest_communication_share)
+        return np.asarray(0.5 if self.initial == "half" else float(self.initial))
+
+
+def _one_user() -> tuple[FloatArray, float] | str:
+    identity, one = np.broadcast_to(np.eye(2), (2, 2, 2)), np.ones(1)
+    program = Layout(1, "reciprocal", aligned=True, coupled=False).limited(
+        Limits(identity, identity, 0 * identity)
+    )
+    return program.solve(Approximation(one, one, 0.0, 0.0, None, None))
 
 
 def _failure(problem: PowerAllocationProblem, outcome: str) -> Shares:
