@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import attrs
@@ -12,6 +13,8 @@ from numerics import best_improvement, in_pairs, limits_met_at, make_problem, ra
 from isacfw import Allocation, Direction, InputError, PowerAllocationProblem
 from isacfw.fisher import fisher_information
 from isacfw_plugins.allocators import sca
+from isacfw_plugins.allocators._sca_cones import Layout
+from isacfw_plugins.allocators._sca_model import Approximation, Limits, Model
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.allocators.sca import SCA
 from isacfw_plugins.arrays.ula import ULA
@@ -245,6 +248,86 @@ def test_an_angle_that_cannot_be_seen_and_has_no_limit(surrogate: Any, beam_azim
     assert problem.largest_communication_share == pytest.approx(0.4, rel=1e-9)
     found = answered(SCA(surrogate=surrogate), problem)
     assert -4e-3 <= gap(found, problem) <= 1e-6
+
+
+# Clarabel's numbers and the CVXPY model
+
+
+@pytest.mark.parametrize("coupled", [False, True], ids=["common", "coupled"])
+@BEAMS
+@SURROGATES
+def test_numbers_for_clarabel_are_those_of_the_cvxpy_model(surrogate: Any, aligned: bool, coupled: bool) -> None:
+    generator = np.random.default_rng(100)
+    for case in range(3):
+        problem = random_problem(generator, 4, aligned=aligned)
+        # Among users that hardly count, an optimum that is right to 1e-8 splits power in many ways.
+        problem = attrs.evolve(problem, gain=generator.uniform(30, 100, 4), weight_power=np.ones(4))
+        if coupled:
+            problem = in_pairs(problem, generator)
+        if case == 2:
+            problem = attrs.evolve(problem, crlb_limit=np.where([True, False], problem.crlb_limit, np.inf))
+        q = 1 - problem.largest_communication_share
+        around = Approximation.around(problem, (1 - q) * problem.equal_split, q, surrogate)
+        limits = Limits.of(problem, aligned)
+        direct = Layout(4, surrogate, aligned, coupled).limited(limits).solve(around)
+        model = Model(4, surrogate, aligned, coupled, "CLARABEL").limited(limits)
+        expected = model.solve(around)
+        assert not isinstance(direct, str)
+        assert not isinstance(expected, str)
+        np.testing.assert_allclose(direct[0], expected[0], rtol=1e-3, atol=1e-3)
+        assert direct[1] == pytest.approx(expected[1], abs=1e-6)
+        value = model.problem.objective.value
+        model.ratio.value, model.q.value = np.maximum(direct[0], 0), direct[1]
+        model.f.value = around.scale @ model.ratio.value
+        assert model.problem.objective.value == pytest.approx(value, rel=1e-7)
+        f, q = around.scale @ direct[0], np.asarray(direct[1])
+        assert f + q <= 1 + 1e-7
+        slack = np.linalg.eigvalsh(f * limits.communication + q * limits.sensing - limits.required)
+        assert slack.min() >= -1e-7
+
+
+@BEAMS
+@SURROGATES
+def test_a_thousand_users(surrogate: Any, aligned: bool) -> None:
+    problem = random_problem(np.random.default_rng([3, 1000]), 1000, aligned=aligned)
+    SCA(surrogate=surrogate, max_iterations=1).allocate(random_problem(np.random.default_rng(3), 2))
+    tracemalloc.start()
+    found = SCA(surrogate=surrogate, max_iterations=2).allocate(problem)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.feasible
+    assert peak < 8 * problem.users**2 / 2, "a matrix of all pairs of users"
+
+
+# Its last point
+
+
+@SURROGATES
+def test_no_point_of_the_history_is_better_than_the_answer(surrogate: Any) -> None:
+    generator = np.random.default_rng(101)
+    for _ in range(5):
+        problem = random_problem(generator, 4)
+        found = answered(SCA(surrogate=surrogate, tolerance=1e-9, max_iterations=1000), problem)
+        assert found.sum_rate == pytest.approx(float(found.history.max()), rel=1e-12)
+        assert (np.diff(found.history) >= 0).all()
+
+
+@SURROGATES
+def test_start_that_breaks_the_limits_may_lose_rate(surrogate: Any) -> None:
+    problem = random_problem(np.random.default_rng(102), 3)
+    fisher = problem.fisher_communication, problem.fisher_sensing
+    tight = attrs.evolve(
+        problem,
+        crlb_limit=limits_met_at(fisher, 0.05, np.zeros(2)),
+        gain=np.full(3, 5.0),
+        sensing_interference=np.full(3, 1e-3),
+        common_interference=np.full(3, 1e-3),
+        weight_power=np.ones(3),
+    )
+    found = answered(SCA(surrogate=surrogate, initial=0.0), tight)
+    assert found.history[1] < 0.9 * found.history[0]
+    assert found.iterations >= 2
+    assert -4e-3 <= gap(found, tight) <= 1e-6
 
 
 # What the result must not depend on

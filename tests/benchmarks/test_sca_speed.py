@@ -1,0 +1,171 @@
+"""How long successive convex approximation takes, as multiples of other things measured in the same run.
+
+`python -m pytest tests/benchmarks/test_sca_speed.py --benchmark-only` prints the ratios below its table; other
+programs disturb them least on one thread, with OPENBLAS_NUM_THREADS=1 (or the like) in the environment.
+"""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numerics import random_problem
+
+from isacfw import FloatArray, PowerAllocationProblem
+from isacfw_plugins.allocators import sca
+from isacfw_plugins.allocators._sca_model import Approximation, Limits, Model, Surrogate
+from isacfw_plugins.allocators.exact import Exact
+from isacfw_plugins.allocators.sca import SCA
+
+pytest.importorskip("pytest_benchmark")
+
+SURROGATES = pytest.mark.parametrize("surrogate", ["reciprocal", "logarithmic"])
+BEAMS = pytest.mark.parametrize("aligned", [True, False], ids=["aligned", "misaligned"])
+
+
+def seconds(function: Callable[[], Any], repeats: int) -> float:
+    """Return the median wall time of a call."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+@pytest.fixture
+def report(benchmark: Any, request: Any) -> Callable[..., None]:
+    """Return a function that puts numbers with the benchmark and prints them in one line."""
+
+    def of(**numbers: float) -> None:
+        benchmark.extra_info.update(numbers)
+        line = ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in numbers.items())
+        with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            print(f"\n{request.node.name}: {line}")
+
+    return of
+
+
+class Clarabel:
+    """Clarabel's solver, whose reports are kept."""
+
+    def __init__(self, monkeypatch: Any) -> None:
+        import clarabel
+
+        self.reported: list[float] = []
+        plain, reported = clarabel.DefaultSolver, self.reported
+
+        class Listening:
+            def __init__(self, *numbers: Any) -> None:
+                self.solver = plain(*numbers)
+
+            def solve(self) -> Any:
+                solution = self.solver.solve()
+                reported.append(solution.solve_time)
+                return solution
+
+        monkeypatch.setattr(clarabel, "DefaultSolver", Listening)
+
+
+def visited(allocator: SCA, problem: PowerAllocationProblem) -> list[tuple[FloatArray, FloatArray]]:
+    """Return the points around which an allocation approximates the sum rate."""
+    convex = allocator._convex(problem)
+    q = allocator._initial_sensing_share(problem)
+    points = [((1 - q) * problem.equal_split, q)]
+    for _ in range(int(allocator.allocate(problem).iterations) - 1):
+        step = allocator._step(problem, convex, *points[-1])
+        assert not isinstance(step, str)
+        points.append(step)
+    return points
+
+
+@BEAMS
+@SURROGATES
+def test_iteration_over_what_clarabel_reports(
+    benchmark: Any, report: Any, monkeypatch: Any, surrogate: Surrogate, aligned: bool
+) -> None:
+    clarabel = Clarabel(monkeypatch)
+    problem = random_problem(np.random.default_rng(3), 12, aligned=aligned)
+    allocator = SCA(surrogate=surrogate)
+    points = visited(allocator, problem)
+    convex = allocator._convex(problem)
+
+    def iterations() -> None:
+        for point in points:
+            step = allocator._step(problem, convex, *point)
+            assert not isinstance(step, str)
+            problem.sum_rate(*step)
+
+    def ratio(function: Callable[[], Any]) -> float:
+        clarabel.reported.clear()
+        start = time.perf_counter()
+        function()
+        return (time.perf_counter() - start) / sum(clarabel.reported)
+
+    def whole() -> Any:
+        return allocator.solve(problem)
+
+    repeats = max(5, 300 // len(points))
+    report(
+        iteration_over_reported=np.median([ratio(iterations) for _ in range(repeats)]),
+        allocation_over_reported=np.median([ratio(whole) for _ in range(repeats)]),
+        reported_ms=1e3 * np.median(clarabel.reported),
+        iterations=len(points),
+    )
+    found = benchmark(whole)
+    assert found.history[-1] == pytest.approx(float(Exact().allocate(problem).sum_rate), rel=4e-3)
+
+
+def usual_way(allocator: SCA, problem: PowerAllocationProblem) -> float:
+    """Return the sum rate of the same algorithm with a new CVXPY problem in every iteration."""
+    aligned = problem.aligned
+    q = allocator._initial_sensing_share(problem)
+    x = (1 - q) * problem.equal_split
+    rates = [float(problem.sum_rate(x, q))]
+    while len(rates) == 1 or rates[-1] - rates[-2] > allocator.tolerance * rates[-1]:
+        around = Approximation.around(problem, x, q, allocator.surrogate)
+        model = Model(problem.users, allocator.surrogate, aligned, problem.coupling is not None, "CLARABEL")
+        outcome = model.limited(Limits.of(problem, aligned)).solve(around)
+        assert not isinstance(outcome, str)
+        x, q = np.maximum(around.scale * outcome[0], 0), np.asarray(max(outcome[1], 0.0))
+        rates.append(float(problem.sum_rate(x, q)))
+    return max(rates)
+
+
+@BEAMS
+@SURROGATES
+def test_allocation_against_a_new_cvxpy_problem_in_every_iteration(
+    benchmark: Any, report: Any, surrogate: Surrogate, aligned: bool
+) -> None:
+    problem = random_problem(np.random.default_rng(4), 12, aligned=aligned)
+    allocator = SCA(surrogate=surrogate)
+    found = benchmark(allocator.solve, problem)
+    assert found.history[-1] == pytest.approx(usual_way(allocator, problem), rel=1e-4)
+    usual = seconds(lambda: usual_way(allocator, problem), 3)
+    report(usual_way_over_allocation=usual / seconds(lambda: allocator.solve(problem), 20))
+
+
+@BEAMS
+@SURROGATES
+def test_thousand_users(benchmark: Any, report: Any, surrogate: Surrogate, aligned: bool) -> None:
+    problem = random_problem(np.random.default_rng(5), 1000, aligned=aligned)
+    allocator = SCA(surrogate=surrogate)
+    few = random_problem(np.random.default_rng(5), 12, aligned=aligned)
+    allocator.solve(few)
+    sca._compiled.cache_clear()
+    tracemalloc.start()
+    found = allocator.solve(problem)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    dense = 8 * problem.users**2
+    benchmark.pedantic(allocator.solve, args=(problem,), rounds=2)
+    slower = seconds(lambda: allocator.solve(problem), 2) / seconds(lambda: allocator.solve(few), 20)
+    report(seconds=seconds(lambda: allocator.solve(problem), 2), over_twelve_users=slower, peak_MB=peak / 1e6)
+    benchmark.extra_info["peak_over_a_square_matrix"] = peak / dense
+    assert peak < dense / 2
+    assert found.status == "locally_optimal"
+    assert found.history[-1] == pytest.approx(float(Exact().allocate(problem).sum_rate), rel=4e-3)
