@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .array import FloatArray, float_array
-from .errors import IncompatibleError, log_traceback, one_line, shown
+from .errors import IncompatibleError, log_traceback, one_line, raised, shown
 from .part import LabelledPart, described
 from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
 from .time_limit import TimeUp, time_limit
@@ -211,7 +211,7 @@ class Allocator(LabelledPart):
             failure = f"was stopped at its time limit of {time_limit_s:g} s"
             log_traceback(f"{described(self)} {failure}")
         except (Exception, SystemExit) as error:  # A part's breakdown must cost its own rows only.
-            failure = f"raised {type(error).__name__}: {error}"
+            failure = raised(error)
             log_traceback(f"{described(self)} {failure}")
         elapsed = time.perf_counter() - start
         if failure:

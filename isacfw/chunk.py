@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .allocator import Allocation, Allocator, Shares, Status, verified
 from .channel import ChannelStatistics
-from .errors import IncompatibleError, IsacError, log_traceback, one_line
+from .errors import IncompatibleError, IsacError, log_traceback, one_line, raised
 from .metric import Metric, Quantity
 from .part import described
 from .plugins import PluginHost
@@ -301,8 +301,8 @@ class _Run:
                 for quantity in metric.quantities:
                     users = (slice(None), slice(problem.users)) if quantity.per_user else ()
                     self.values[quantity.name][(*place, *users)] = quantity.checked(values, problem)
-            except Exception as error:  # A metric's breakdown must not cost the allocation.
-                sentence = one_line(f"metric {described(metric)} raised {type(error).__name__}: {error}")
+            except (Exception, SystemExit) as error:  # A metric's breakdown must not cost the allocation.
+                sentence = one_line(f"metric {described(metric)} {raised(error)}")
                 log_traceback(sentence)
                 self.told[sentence] = None
 

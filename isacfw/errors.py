@@ -74,6 +74,14 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:76]} ..."
 
 
+def raised(error: BaseException) -> str:
+    """Return ``"raised X: ..."`` for an exception of a part, even one that cannot say what it is."""
+    try:
+        return f"raised {type(error).__name__}: {error}"
+    except Exception:
+        return f"raised {type(error).__name__}"
+
+
 def log_traceback(sentence: str) -> None:
     """Log the exception that is being handled, with its traceback, for whoever debugs a part.
 
@@ -89,6 +97,6 @@ def blamed(part: str) -> Iterator[None]:
         yield
     except IsacError:
         raise
-    except Exception as error:
-        log_traceback(f"{part} raised {type(error).__name__}: {error}")
-        raise PluginError(f"{part} raised {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        log_traceback(f"{part} {raised(error)}")
+        raise PluginError(f"{part} {raised(error)}") from error

@@ -15,7 +15,7 @@ import numpy as np
 
 from .array import ComplexArray, FloatArray
 from .channel import ChannelStatistics, Fading
-from .errors import IncompatibleError, InputError, PluginError
+from .errors import IncompatibleError, InputError, PluginError, blamed
 from .part import described
 from .precoder import LinkStatistics
 from .time_limit import TimeUp, time_limit
@@ -183,12 +183,16 @@ def _draw(
 ) -> tuple[ComplexArray, ComplexArray]:
     """Draw channels and the weights for their estimates; (M, N, K) each."""
     shape = (draws, antennas, statistics.users)
-    channels, estimates = fading.channel.draw(statistics, antennas, draws, generator)
+    origin = f"channel {described(fading.channel)}"
+    with blamed(origin):
+        drawn = fading.channel.draw(statistics, antennas, draws, generator)
+        channels, estimates = (np.asarray(value, dtype=np.complex128) for value in drawn)
     for noun, value in (("channels", channels), ("estimates", estimates)):
-        if np.shape(value) != shape:
-            raise PluginError(
-                f"channel {described(fading.channel)} must draw {noun} of shape {shape}, got {np.shape(value)}"
-            )
+        if value.shape != shape:
+            raise PluginError(f"{origin} must draw {noun} of shape {shape}, got {value.shape}")
+        if not np.isfinite(value.sum()):
+            raise PluginError(f"{origin} must draw finite {noun}, got NaN or an infinite number")
+    estimates = estimates.view()
     estimates.flags.writeable = False
     who = f"precoder {described(precoder)}"
     try:

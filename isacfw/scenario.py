@@ -205,7 +205,7 @@ class Scenario:
         asked = numbers if len(numbers) > 1 else (numbers[0], numbers[0] + 1)
         with blamed(f"channel {described(self.channel)}"):
             given = self.channel.statistics(drop_generators(self.seed, asked))
-        found = checked(given, self.channel, len(asked))
+            found = checked(given, self.channel, len(asked))
         same = len(found.beta) == 1
         if not same and len(numbers) == 1:
             found = attrs.evolve(found, beta=found.beta[:1], xi=found.xi[:1], epsilon=found.epsilon[:1])

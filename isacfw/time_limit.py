@@ -49,17 +49,19 @@ def _by_signal(seconds: float) -> Iterator[None]:
         if armed:
             raise TimeUp
 
-    before = signal.signal(signal.SIGALRM, ring)
-    timer = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
+    before, timer = signal.getsignal(signal.SIGALRM), signal.getitimer(signal.ITIMER_REAL)
     try:
+        # The alarm may ring at any step from here on, and once in the first of the two blocks that undo it.
         try:
+            signal.signal(signal.SIGALRM, ring)
+            signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
             yield
         finally:
             armed = False
     finally:
         armed = False
         signal.setitimer(signal.ITIMER_REAL, *timer)
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
 
 
 @contextmanager
@@ -76,12 +78,17 @@ def _by_thread(seconds: float) -> Iterator[None]:
             waited = over.wait(_AGAIN)
 
     watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
     try:
-        yield
-    finally:
-        with lock:
+        # The exception may strike at any step from here on, and once in the first of the two blocks that end it.
+        try:
+            watcher.start()
+            yield
+        finally:
             over.set()
+    finally:
+        over.set()
+        with lock:
             # What was set and has not yet taken effect must not strike later.
             ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)
-        watcher.join()
+        if watcher.is_alive():
+            watcher.join()

@@ -1,0 +1,456 @@
+"""Sampled moments: against the closed forms, to the accuracy they state, and the same bits for the same drop."""
+
+from __future__ import annotations
+
+import re
+import tracemalloc
+from functools import cache
+from typing import ClassVar, final
+from unittest.mock import patch
+
+import attrs
+import numpy as np
+import pytest
+
+import isacfw
+from isacfw import (
+    ChannelStatistics,
+    ComplexArray,
+    IncompatibleError,
+    InputError,
+    LinkStatistics,
+    PluginError,
+    Precoder,
+    moments,
+)
+from isacfw.channel import Fading
+from isacfw.config import structure
+from isacfw.moments import sampled_link_statistics
+from isacfw_plugins.channels.rayleigh import Rayleigh
+from isacfw_plugins.precoders.mrt import MRT
+from isacfw_plugins.precoders.rzf import RZF
+from isacfw_plugins.precoders.zf import ZF
+
+ANTENNAS = 10
+FIELDS = ("signal_gain", "interference_gain", "weight_power", "coupling")
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Stripped(Precoder):
+    """A precoder of which nothing is known but its weights."""
+
+    name: ClassVar[str] = "stripped"
+    of: Precoder
+
+    def weights(self, estimates: ComplexArray) -> ComplexArray:
+        return self.of.weights(estimates)
+
+
+def watched(function=lambda estimates: estimates, label=None, keep=np.copy):
+    """Return a precoder of the given weights that keeps copies of the estimates it sees, or other, in `seen`."""
+    seen = []
+
+    def weights(self, estimates):
+        seen.append(keep(estimates))
+        return function(estimates)
+
+    body = {"name": "watched", "__module__": __name__, "weights": weights, "seen": seen}
+    return attrs.frozen(kw_only=True)(type("Watched", (Precoder,), body))(label=label)
+
+
+OWN = {"large_scale_fading": [0.5, 2.0, 0.1], "pilot_length": 5, "pilot_snr_db": 0.0}
+SHARED = {"large_scale_fading": [0.5, 2.0, 0.9], "pilot_length": 2, "pilot_snr_db": 3.0}
+CHANNELS = {
+    "own pilots": Rayleigh(**OWN),
+    "shared pilots": Rayleigh(**SHARED),
+    "physical estimates": Rayleigh(**SHARED, estimates="physical"),
+}
+CASES = [(MRT(), "own pilots"), (MRT(), "shared pilots"), (MRT(), "physical estimates")]
+CASES += [(ZF(), "own pilots"), (ZF(), "shared pilots")]
+
+
+def with_fading(channel, seed=0, accuracy=0.01, drops=(0,)):
+    generators = isacfw.channel.drop_generators(seed, drops)
+    fading = Fading(channel=channel, seed=seed, drops=drops, accuracy=accuracy)
+    return attrs.evolve(channel.statistics(generators), fading=fading)
+
+
+def sample(precoder, channel, antennas=ANTENNAS, **options):
+    return sampled_link_statistics(precoder, antennas, with_fading(channel, **options))
+
+
+def errors(found: LinkStatistics, claim: LinkStatistics):
+    """Return the errors of the signal gain, the weight power and the interference in standard errors."""
+    error = found.standard_error
+    assert error is not None
+    return (
+        (found.signal_gain - claim.signal_gain) / error.signal_gain,
+        (found.weight_power - claim.weight_power) / error.weight_power,
+        (found.interference - claim.interference) / error.interference,
+    )
+
+
+def assert_same_bits(first: LinkStatistics, second: LinkStatistics):
+    for one, two in ((first, second), (first.standard_error, second.standard_error)):
+        for field in FIELDS:
+            np.testing.assert_array_equal(getattr(one, field), getattr(two, field))
+
+
+by_case = pytest.mark.parametrize(
+    ("precoder", "name"), [pytest.param(*case, id=f"{case[0].name}-{case[1]}") for case in CASES]
+)
+
+
+@by_case
+def test_a_precoder_without_closed_forms_agrees_with_them(precoder, name):
+    found = sample(Stripped(of=precoder), CHANNELS[name], seed=3)
+    claim = precoder.link_statistics(ANTENNAS, with_fading(CHANNELS[name]))
+    for error in errors(found, claim):
+        assert error.shape[0] == 1
+        assert (np.abs(error) <= 4).all(), error
+    # An error of a few per cent in any of them could not pass.
+    assert (found.standard_error.signal_gain <= 0.02 * claim.signal_gain).all()
+    assert (found.standard_error.weight_power <= 0.02 * claim.weight_power).all()
+    assert (found.standard_error.interference <= 0.05 * claim.interference).all()
+    assert found.standard_error.standard_error is None
+
+
+SEEDS = 60
+
+
+@cache
+def standardised(position):
+    """Return the standardised errors of many samples, each of a seed of its own: three arrays (SEEDS, ...)."""
+    precoder, name = CASES[position]
+    claim = precoder.link_statistics(ANTENNAS, with_fading(CHANNELS[name]))
+    with patch.object(moments, "BYTES_AT_ONCE", 2**20):  # No more draws than the accuracy asks for, to save time.
+        found = [sample(Stripped(of=precoder), CHANNELS[name], accuracy=0.1, seed=seed) for seed in range(SEEDS)]
+    return tuple(np.array(of)[:, 0] for of in zip(*(errors(one, claim) for one in found), strict=True))
+
+
+def mean_square(of):
+    """Return the mean over seeds of the mean square over entries, and its own standard error."""
+    squares = (of**2).reshape(SEEDS, -1).mean(axis=-1)
+    return squares.mean(), squares.std(ddof=1) / np.sqrt(SEEDS)
+
+
+@pytest.mark.parametrize("position", range(len(CASES)), ids=[f"{p.name}-{name}" for p, name in CASES])
+def test_standard_errors_are_as_large_as_the_errors(position):
+    gain, power, interference = map(mean_square, standardised(position))
+    for mean, error in (power, interference):
+        # Within three of its own standard errors: 99.7 % for a right one; one that is off by 1.5 cannot pass.
+        assert abs(mean - 1) <= 3 * error
+        assert error <= 0.25
+    # An upper bound: at least half of the spread of these precoders is in phase with the mean.
+    assert 0.5 - 3 * gain[1] <= gain[0] <= 1 + 3 * gain[1]
+
+
+@by_case
+def test_draws_that_are_so_large_that_they_come_one_by_one_give_the_same_moments(precoder, name, monkeypatch):
+    monkeypatch.setattr(moments, "BYTES_AT_ONCE", 1)
+    found = sample(Stripped(of=precoder), CHANNELS[name], seed=4, accuracy=0.05)
+    claim = precoder.link_statistics(ANTENNAS, with_fading(CHANNELS[name]))
+    for error in errors(found, claim):
+        assert (np.abs(error) <= 4).all(), error
+
+
+@pytest.mark.parametrize("precoder", [Stripped(of=MRT()), Stripped(of=ZF()), RZF()], ids=["mrt", "zf", "rzf"])
+def test_the_stated_accuracy_is_reached_and_a_looser_one_takes_fewer_draws(precoder):
+    draws = []
+    for accuracy in (0.05, 0.01):
+        keeper = watched(precoder.weights)
+        found = sample(keeper, CHANNELS["own pilots"], accuracy=accuracy)
+        draws.append(sum(map(len, keeper.seen)))
+        error, power = found.standard_error, found.weight_power
+        # The framework's own criterion, from its description.
+        own = np.einsum("dkk->dk", ANTENNAS * found.coupling)
+        assert (error.signal_gain <= accuracy * (found.signal_gain + own)).all()
+        assert (error.weight_power <= accuracy * power).all()
+        spread = np.sqrt(((error.coupling / power[:, None]) ** 2).mean(axis=-1))
+        assert (spread <= accuracy * (found.coupling / power[:, None]).mean(axis=-1)).all()
+    assert 1000 <= draws[0] < draws[1]
+
+
+RANDOM = Rayleigh(users=3)
+FIXED = Rayleigh(large_scale_fading=[0.5, 2.0, 0.1])
+
+
+@pytest.fixture(scope="module")
+def scenario(variant, host_with):
+    """Return a function that gives a variation of the small scenario, its moments to five per cent."""
+    host = host_with()
+
+    def of(changes=None):
+        return structure(variant({"sampling_accuracy": 0.05, "precoders": ["rzf"]} | (changes or {})), host)
+
+    return of
+
+
+@pytest.mark.parametrize("drops", [[0], [2], [3, 1], [1, 3], range(2, 4), [0, 1, 2, 3]], ids=str)
+def test_a_drop_has_the_same_moments_whatever_is_beside_it(drops, scenario):
+    one = scenario({"channel.users": 3, "drops": 4})
+    reference = RZF().link_statistics(16, one.statistics())
+    found = RZF().link_statistics(16, one.statistics(drops))
+    expected = [{field: getattr(link, field)[list(drops)] for field in FIELDS} for link in both(reference)]
+    assert_same_bits(found, LinkStatistics(**expected[0], standard_error=LinkStatistics(**expected[1])))
+    # The drops differ, or all of this says nothing.
+    assert len(np.unique(reference.weight_power)) == 12
+
+
+@pytest.mark.parametrize("drops", [[0], [5], [3, 1], range(3)], ids=str)
+def test_a_channel_that_is_the_same_in_all_drops_has_the_same_moments_in_all(drops, scenario):
+    one = scenario({"channel": {"kind": "rayleigh", "large_scale_fading": [0.5, 2.0, 0.1]}, "drops": 4})
+    reference = RZF().link_statistics(16, one.statistics())
+    assert reference.weight_power.shape == (1, 3)
+    assert_same_bits(RZF().link_statistics(16, one.statistics(drops)), reference)
+
+
+def both(link):
+    return link, link.standard_error
+
+
+def test_another_seed_gives_other_draws():
+    links = [sample(RZF(), FIXED, accuracy=0.1, seed=seed) for seed in (0, 0, 1)]
+    assert_same_bits(links[0], links[1])
+    for field in ("signal_gain", "weight_power", "coupling"):
+        assert (getattr(links[0], field) != getattr(links[2], field)).all()
+
+
+def test_the_global_generator_is_untouched():
+    np.random.seed(7)  # noqa: NPY002
+    before = np.random.get_state()  # noqa: NPY002
+    sample(RZF(), RANDOM, accuracy=0.1)
+    after = np.random.get_state()  # noqa: NPY002
+    np.testing.assert_array_equal(before[1], after[1])
+    assert before[2:] == after[2:]
+
+
+def test_all_precoders_see_the_same_draws():
+    keepers = [watched(), watched(ZF().weights), watched(RZF().weights)]
+    for keeper in keepers:
+        sample(keeper, RANDOM, accuracy=0.02, drops=(0, 1))
+    for keeper in keepers:
+        # Each takes as many as it needs. The first drop's first are the same, and so are the second drop's.
+        assert np.array_equal(keeper.seen[0], keepers[0].seen[0])
+        assert not np.array_equal(keeper.seen[0], keeper.seen[-1])
+    alone = [watched(of.weights) for of in (MRT(), ZF())]
+    for keeper in alone:
+        sample(keeper, Rayleigh(users=3, pilot_length=2, estimates="independent"), accuracy=0.008)
+    draws = [np.concatenate(keeper.seen) for keeper in alone]
+    least = min(map(len, draws))
+    assert least > 2 * len(alone[0].seen[0])
+    np.testing.assert_array_equal(draws[0][:least], draws[1][:least])
+
+
+def test_estimates_are_not_to_be_written_to():
+    def spoil(estimates):
+        estimates *= 2
+        return estimates
+
+    with pytest.raises(ValueError, match="read-only"):
+        sample(watched(spoil), FIXED)
+
+
+def two_lines(_):
+    raise RuntimeError("two\nlines")
+
+
+def without_one_user(estimates):
+    return estimates * np.array([1, 0, 1])
+
+
+BREAKDOWNS = {
+    "of wrong shape": (
+        lambda estimates: estimates[:, :-1],
+        r"of shape \(\d+, 16, 3\), got \(\d+, 15, 3\)",
+    ),
+    "of one draw": (lambda estimates: estimates[0], r"weights of shape \(\d+, 16, 3\), got \(16, 3\)"),
+    "NaN": (lambda estimates: estimates * np.nan, "finite weights"),
+    "one NaN": (lambda estimates: np.where(np.arange(3) == 1, np.nan, estimates), "finite weights"),
+    "infinite": (lambda estimates: np.full(estimates.shape, np.inf), "finite weights"),
+    "zero for a user": (without_one_user, "give every user a weight"),
+    "nothing": (lambda _: None, ""),
+    "words": (lambda _: "weights", ""),
+    "raised": (lambda _: [][1], "raised IndexError: list index out of range"),
+    "raised in two lines": (two_lines, "raised RuntimeError: two lines"),
+}
+
+
+@pytest.mark.parametrize("case", BREAKDOWNS)
+@pytest.mark.parametrize("label", [None, "mine"])
+def test_weights_that_break_the_contract_are_one_line_that_names_whose(case, label, scenario):
+    function, words = BREAKDOWNS[case]
+    broken = watched(function, label)
+    one = scenario()
+    with pytest.raises(PluginError) as caught:
+        one.link_statistics(broken, one.statistics())
+    line = str(caught.value)
+    assert line.startswith(f"precoder {label or 'watched'} of {broken.provider()} "), line
+    assert re.search(words, line), line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("accuracy", [0.05, 0.02])
+def test_moments_that_do_not_exist_are_a_reason_and_not_numbers(accuracy):
+    # E||w||^2 is infinite for as many antennas as users, and finite for one more.
+    words = rf"moments of stripped .*, not to {100 * accuracy:g} %: they may not exist.*sampling_accuracy"
+    with pytest.raises(IncompatibleError, match=words):
+        sample(Stripped(of=ZF()), FIXED, antennas=3, accuracy=accuracy)
+    assert np.isfinite(sample(Stripped(of=ZF()), FIXED, antennas=5, accuracy=accuracy).weight_power).all()
+
+
+def test_a_draw_beyond_memory_is_refused_before_it_is_made(monkeypatch):
+    monkeypatch.setattr(Rayleigh, "draw", lambda *_: pytest.fail("channels were drawn"))
+    with pytest.raises(IncompatibleError, match=r"rzf are .* 100000 antennas and 1000 users takes 3\.0 GiB"):
+        sample(RZF(), Rayleigh(users=1000), antennas=100_000)
+
+
+def test_statistics_without_fading_are_refused():
+    bare = ChannelStatistics(beta=np.ones((1, 2)), xi=np.ones((1, 2)), epsilon=np.zeros((1, 2)), prelog=1.0)
+    with pytest.raises(InputError, match="channel must be a scenario's statistics"):
+        RZF().link_statistics(4, bare)
+
+
+def test_memory_does_not_grow_with_the_accuracy():
+    channel = Rayleigh(large_scale_fading=[1.0] * 8, pilot_snr_db=-5.0)
+    counts, peaks = [], []
+    for accuracy in (0.03, 0.008):
+        counter = watched(keep=len)
+        tracemalloc.start()
+        try:
+            sample(counter, channel, antennas=64, accuracy=accuracy)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+        counts.append(sum(counter.seen))
+    assert max(peaks) < 16 * 2**20
+    assert peaks[1] < 1.1 * peaks[0]
+    # What all draws take at once, or all of this says nothing.
+    assert counts[1] > 4 * counts[0]
+    assert 2 * 16 * 64 * 8 * counts[1] > 64 * 2**20
+
+
+@pytest.fixture
+def compared(variant, host_with):
+    """Return a function that compares parts of the tests in a variation of the small scenario."""
+
+    def of(changes, precoders, channels=()):
+        host = host_with(register_channels=lambda: list(channels))
+        document = variant({"sampling_accuracy": 0.05, "allocators": ["equal_com", "equal_cs"]} | changes)
+        return isacfw.compare(structure(document, host), host=host, precoders=precoders)
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("sweep", "times"),
+    [
+        ({}, 1),
+        ({"snr_db": [0, 5, 10]}, 1),
+        ({"sensing.crlb_limit_db": [-20, -30], "receive_array.vertical": [3, 4]}, 1),
+        ({"target.azimuth_deg": [10, 20], "snr_db": [0, 5]}, 1),
+        ({"channel.pilot_snr_db": [0.0, 10.0, 20.0]}, 3),
+        ({"channel.pilot_snr_db": [0.0, 10.0], "snr_db": [0, 5]}, 2),
+        ({"transmit_array.horizontal": [4, 3]}, 2),
+        ({"seed": [1, 2]}, 2),
+        ({"sampling_accuracy": [0.05, 0.04]}, 2),
+    ],
+    ids=str,
+)
+def test_moments_are_sampled_once_for_all_points_that_share_the_channel(sweep, times, compared):
+    # One chunk holds all the draws of a drop here, so that a call of `weights` is a drop.
+    calls = watched(label="one"), watched(RZF().weights, "two")
+    changes = {"sampling_accuracy": 0.3, "drops": 2, "channel.users": 3} | ({"sweep": sweep} if sweep else {})
+    if "sampling_accuracy" in sweep:
+        changes["sweep"] = {"sampling_accuracy": [0.3, 0.31]}
+    comparison = compared(changes, calls)
+    assert not comparison.failed
+    for precoder in calls:
+        assert len(precoder.seen) == 2 * times
+
+
+def test_a_precoder_that_fails_is_not_tried_again_at_every_point_of_the_same_channel(compared):
+    broken = watched(lambda _: 1 / 0)
+    comparison = compared({"sweep": {"snr_db": [0, 5, 10]}}, [broken])
+    assert comparison.failed
+    assert len(broken.seen) == 1
+
+
+def statistics_with(**changes):
+    def statistics(self, generators):
+        shape = (len(generators), 3)
+        values = {"beta": np.ones(shape), "xi": np.full(shape, 0.6), "epsilon": np.full(shape, 0.4)}
+        return ChannelStatistics(**({"prelog": 0.9} | values | changes))
+
+    return statistics
+
+
+def draw_with(change_channels=lambda h: h, change_estimates=lambda h: h):
+    def draw(self, statistics, antennas, draws, generator):
+        both = isacfw.channel.complex_normal((2, draws, antennas, statistics.users), generator)
+        return change_channels(both[0].copy()), change_estimates(both[0].copy())
+
+    return draw
+
+
+def raising(*_arguments):
+    raise RuntimeError("broken inside")
+
+
+def channel_class(statistics=None, draw=None):
+    body = {"name": "odd", "statistics": statistics or statistics_with(), "draw": draw or draw_with()}
+    return attrs.frozen(kw_only=True)(type("Odd", (isacfw.Channel,), body | {"__module__": __name__}))
+
+
+STATISTICS = {
+    "no statistics": (lambda *_: None, "must return ChannelStatistics, got None"),
+    "a vector": (statistics_with(beta=np.ones(3)), "beta of shape"),
+    "three drops": (statistics_with(beta=np.ones((3, 3))), "beta of shape"),
+    "no users": (statistics_with(beta=np.ones((2, 0))), "beta of shape"),
+    "another shape of xi": (statistics_with(xi=np.ones((2, 4))), "xi of the same shape as beta"),
+    "NaN": (statistics_with(epsilon=np.full((2, 3), np.nan)), "epsilon of finite numbers"),
+    "a negative variance": (statistics_with(xi=np.full((2, 3), -1.0)), "xi of finite numbers"),
+    "a prelog above 1": (statistics_with(prelog=1.5), "prelog within"),
+    "a prelog of NaN": (statistics_with(prelog=float("nan")), "prelog within"),
+    "words": (statistics_with(beta="much"), ""),
+    "a prelog of words": (statistics_with(prelog="much"), ""),
+    "an error": (raising, "raised RuntimeError: broken inside"),
+}
+
+
+@pytest.mark.parametrize("case", STATISTICS)
+def test_statistics_that_break_the_contract_are_one_line_that_names_the_channel(case, compared):
+    statistics, words = STATISTICS[case]
+    with pytest.raises(PluginError) as caught:
+        compared({"channel": {"kind": "odd"}}, ["mrt"], [channel_class(statistics)])
+    assert str(caught.value).startswith(f"channel odd of {__name__.partition('.')[0]} "), caught.value
+    assert words in str(caught.value)
+
+
+DRAWS = {
+    "channels of wrong shape": (draw_with(lambda h: h[:, :-1]), "must draw channels of shape"),
+    "estimates of wrong shape": (
+        draw_with(change_estimates=lambda h: h[..., :2]),
+        "must draw estimates of shape",
+    ),
+    "no channels": (draw_with(lambda _: None), "must draw channels of shape"),
+    "NaN channels": (draw_with(lambda h: h * np.nan), ""),
+    "NaN estimates": (draw_with(change_estimates=lambda h: h * np.nan), ""),
+    "one array": (lambda *_: np.ones(3), ""),
+    "nothing": (lambda *_: None, ""),
+    "an error": (raising, "raised RuntimeError: broken inside"),
+}
+
+
+@pytest.mark.parametrize("case", DRAWS)
+def test_draws_that_break_the_contract_cost_the_sampled_rows_and_name_the_channel(case, compared):
+    draw, words = DRAWS[case]
+    comparison = compared({"channel": {"kind": "odd"}}, ["mrt", "rzf"], [channel_class(draw=draw)])
+    for row in comparison.records():
+        if row["precoder"] == "mrt":
+            assert row["status"] in ("feasible", "infeasible")
+        else:
+            assert row["status"] == "failed"
+            assert row["message"].startswith(f"channel odd of {__name__.partition('.')[0]} "), row["message"]
+            assert words in row["message"]
