@@ -10,7 +10,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -79,6 +79,9 @@ def parser() -> argparse.ArgumentParser:
     compare.add_argument("--json", action="store_true", help="print records as JSON and nothing else")
     compare.add_argument(
         "--workers", type=_count, default=1, metavar="N", help="processes that share the work (default: 1)"
+    )
+    compare.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster that does the work in place of processes here"
     )
     compare.add_argument(
         "--time-limit", type=_seconds, metavar="S", help="longest time of an allocation, in seconds"
@@ -249,7 +252,11 @@ def _compare(options: argparse.Namespace) -> int:
     if options.out is not None:
         writable(options.out)
     # What a part prints must not get between the records.
-    with redirect_stdout(sys.stderr), _progress(quiet=options.json) as progress:
+    with (
+        redirect_stdout(sys.stderr),
+        _executor(options.scheduler) as executor,
+        _progress(quiet=options.json) as progress,
+    ):
         comparison = compare(
             loaded,
             precoders=options.precoders,
@@ -258,6 +265,7 @@ def _compare(options: argparse.Namespace) -> int:
             seed=options.seed,
             time_limit_s=options.time_limit,
             workers=options.workers,
+            executor=executor,
             out=options.out,
             progress=progress,
         )
@@ -266,6 +274,12 @@ def _compare(options: argparse.Namespace) -> int:
         for path in comparison.save(options.out):
             print(f"wrote {path}", file=sys.stderr)
     return 1 if comparison.failed else 0
+
+
+def _executor(address: str | None) -> AbstractContextManager[Any]:
+    from .executors import dask_executor
+
+    return nullcontext() if address is None else dask_executor(address)
 
 
 def _show(options: argparse.Namespace) -> int:

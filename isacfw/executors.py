@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache
 
 from .chunk import Chunk, Solved, Work, solved
-from .errors import IsacError
+from .errors import InputError, IsacError
 from .plugins import PluginHost, Sources
 
-ATTEMPTS = 3
+ATTEMPTS, TOGETHER = 3, 64
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 """Environment variables that keep the libraries of a worker to one thread: the workers share the cores."""
 
@@ -89,34 +88,60 @@ def _by_executor(
 ) -> Iterator[Solved]:
     """Yield results from an executor; a chunk whose worker died is given to another, a few times."""
     attempts = dict.fromkeys(chunks, 0)
+    ahead = list(reversed(chunks))
     waiting: dict[Future[Solved], Chunk] = {}
-
-    def submit(some: Iterable[Chunk]) -> None:
-        for chunk in some:
+    while ahead or waiting:
+        # Not all at once, so that results do not pile up faster than they are put away.
+        while ahead and len(waiting) < TOGETHER:
+            chunk = ahead.pop()
             attempts[chunk] += 1
             if attempts[chunk] > ATTEMPTS:
-                raise IsacError(
-                    f"the worker processes died {ATTEMPTS} times over drops {chunk.drops.start} to"
-                    f" {chunk.drops.stop - 1}; a script that asks for workers must do so under"
-                    ' if __name__ == "__main__"'
-                )
+                raise _given_up(chunk)
             waiting[current().submit(_in_worker, work, sources, chunk)] = chunk
-
-    submit(chunks)
-    while waiting:
-        finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
-        lost = []
-        for future in finished:
+        for future in wait(waiting, return_when=FIRST_COMPLETED).done:
             chunk = waiting.pop(future)
             try:
                 result = future.result()
-            except BrokenProcessPool:
-                lost.append(chunk)
+            except BrokenExecutor:
+                ahead.append(chunk)
                 continue
-            status = result.values["status"]
-            advance(status.size)
+            advance(result.values["status"].size)
             yield result
-        submit(lost)
+
+
+def _given_up(chunk: Chunk) -> IsacError:
+    return IsacError(
+        f"the worker processes died {ATTEMPTS} times over drops {chunk.drops.start} to {chunk.drops.stop - 1}; a"
+        ' script that asks for workers must do so under if __name__ == "__main__"'
+    )
+
+
+@contextmanager
+def dask_executor(address: str) -> Iterator[Executor]:
+    """Give the executor of a Dask cluster.
+
+    Parameters
+    ----------
+    address : str
+        Of its scheduler, such as ``"tcp://10.0.0.1:8786"``.
+
+    Raises
+    ------
+    InputError
+        If Dask is not installed, or no scheduler answers.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise InputError("--scheduler", f"needs Dask ({error}): python -m pip install 'isacfw[dask]'") from None
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise InputError(
+            "--scheduler", f"must be the address of a Dask scheduler, got {address!r}: {error}"
+        ) from None
+    with client:
+        yield client.get_executor()
 
 
 def _in_worker(work: Work, sources: Sources, chunk: Chunk) -> Solved:

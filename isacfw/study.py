@@ -67,7 +67,7 @@ def compare(
     host: PluginHost | None = None,
     progress: Progress | None = None,
     workers: int = 1,
-    executor: Executor | None = None,
+    executor: Any = None,
     out: str | PathLike[str] | None = None,
 ) -> Comparison:
     """Run every allocator on every precoder, sweep point and drop of a scenario.
@@ -90,9 +90,9 @@ def compare(
         Called with the number of allocations done and of all.
     workers : int
         Number of processes on this machine that share the work.
-    executor : concurrent.futures.Executor, optional
-        Who does the work, in place of processes of our own: a pool, or the executor of a Dask client. Results are
-        the same whoever does it.
+    executor : concurrent.futures.Executor or distributed.Client, optional
+        Who does the work, in place of processes of our own: a pool, or a Dask cluster. Results are the same
+        whoever does it.
     out : str or path, optional
         Folder that keeps what is finished, and the results in ``results.nc``, from where they are read on
         demand. The same study with the same folder goes on from there, with more drops too.
@@ -124,6 +124,8 @@ def compare(
         changes["allocators"] = _selected("allocator", allocators, scenario.allocators, host)
     if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
         raise InputError("workers", f"must be an integer of at least 1, got {shown(workers)}")
+    if hasattr(executor, "get_executor"):
+        executor = executor.get_executor()
     return _Study(attrs.evolve(scenario, **changes), host, progress).run(
         executor, workers, None if out is None else Path(out)
     )
