@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
+from numpy.linalg import norm
 
 from .array import ComplexArray, FloatArray
 from .channel import ChannelStatistics, Fading
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from .precoder import Precoder
 
 FIRST_DRAWS = 1000
-BYTES_AT_ONCE = 2**22
+BYTES_AT_ONCE = 2**21
 LARGEST_DRAW = 2**30
 PATIENCE = 20
 
@@ -58,9 +59,9 @@ def sampled_link_statistics(precoder: Precoder, antennas: int, statistics: Chann
     Notes
     -----
     Draws go on until, for every user, these relative standard errors are all within the accuracy: of the signal
-    gain (relative to :math:`E|t_{kk}|^2`), of the weight power, and of :math:`\zeta_{kj} / \xi_{bf,j}`, as a root
-    mean square over j relative to its mean over j. The SINR of a user is made of one of each. The draws of a
-    drop depend on the seed and the number of the drop alone, so all precoders see the same.
+    gain (relative to :math:`E|t_{kk}|^2`), of the weight power, and of the vector of
+    :math:`\zeta_{kj} / \xi_{bf,j}` over j, in the Euclidean norm. The SINR of a user is made of one of each.
+    The draws of a drop depend on the seed and the number of the drop alone, so all precoders see the same.
     """
     fading = statistics.fading
     if fading is None:
@@ -138,11 +139,10 @@ class _Sums:
         assert error is not None
         assert error.coupling is not None
         assert link.coupling is not None
-        per_power = np.sqrt(((error.coupling / link.weight_power) ** 2).mean(axis=-1))
         pairs = (
             (error.signal_gain, link.signal_gain + own),
             (error.weight_power, link.weight_power),
-            (per_power, (link.coupling / link.weight_power).mean(axis=-1)),
+            (norm(error.coupling / link.weight_power, axis=-1), norm(link.coupling / link.weight_power, axis=-1)),
         )
         return max(float((np.divide(e, v, out=np.zeros_like(v), where=v > 0)).max()) for e, v in pairs)
 
