@@ -92,7 +92,8 @@ class Channel(Part):
         Returns
         -------
         channels, estimates : ndarray of complex, shape (M, ..., N, K)
-            The columns are the users' channels and what the base station knows of them.
+            The columns are the users' channels and what the base station knows of them: their conditional means
+            given all estimates (MMSE).
         """
 
 

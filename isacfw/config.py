@@ -196,7 +196,12 @@ def _assignment(text: str) -> Document:
 
 def _merge(document: Document, changes: Mapping[str, Any]) -> None:
     for key, value in changes.items():
-        if isinstance(value, dict) and isinstance(document.get(key), dict):
+        table = document.get(key)
+        # The options of a part of another kind are not those of the new one.
+        same = (
+            isinstance(table, dict) and isinstance(value, dict) and value.get("kind") in (None, table.get("kind"))
+        )
+        if same:
             _merge(document[key], value)
         else:
             document[key] = value

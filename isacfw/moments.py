@@ -2,7 +2,8 @@ r"""Link statistics of any linear precoder, from sampled channels: all that is a
 
 With :math:`t_{kj} = h_k^H w_j`, the moments of the use-and-then-forget bound are means over draws of the fading:
 :math:`\lambda_k = |E\,t_{kk}|^2`, :math:`N_t \zeta_{kj} = E|t_{kj}|^2 - \delta_{kj} \lambda_k` and
-:math:`N_t \xi_{bf,k} = E\|w_k\|^2`, see (17), (21) and (22).
+:math:`N_t \xi_{bf,k} = E\|w_k\|^2`, see (17), (21) and (22). Estimates are conditional means of the channels, so
+:math:`E\,t_{kk} = E\,\hat h_k^H w_k`, which is known far better from as many draws.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ FIRST_DRAWS = 1000
 BYTES_AT_ONCE = 2**21
 LARGEST_DRAW = 2**30
 PATIENCE = 20
+ROUNDING = 1e-8
 
 
 def sampled_link_statistics(precoder: Precoder, antennas: int, statistics: ChannelStatistics) -> LinkStatistics:
@@ -59,7 +61,7 @@ def sampled_link_statistics(precoder: Precoder, antennas: int, statistics: Chann
     Notes
     -----
     Draws go on until, for every user, these relative standard errors are all within the accuracy: of the signal
-    gain (relative to :math:`E|t_{kk}|^2`), of the weight power, and of the vector of
+    gain, of the weight power, and of the vector of
     :math:`\zeta_{kj} / \xi_{bf,j}` over j, in the Euclidean norm. The SINR of a user is made of one of each.
     The draws of a drop depend on the seed and the number of the drop alone, so all precoders see the same.
     """
@@ -85,15 +87,19 @@ class _Sums:
 
     def __init__(self, antennas: int, users: int) -> None:
         self.antennas, self.draws = antennas, 0
+        self.known: ComplexArray = np.zeros(users, dtype=np.complex128)
+        self.known_square, self.error_square = np.zeros(users), np.zeros(users)
+        self.error: ComplexArray = np.zeros(users, dtype=np.complex128)
         self.centre: ComplexArray = np.zeros(users, dtype=np.complex128)
         self.first: ComplexArray = np.zeros(users, dtype=np.complex128)
         self.square, self.fourth = np.zeros((users, users)), np.zeros((users, users))
         self.power, self.power_square = np.zeros(users), np.zeros(users)
 
-    def add(self, channels: ComplexArray, weights: ComplexArray) -> None:
-        """Add draws of channels and weights; (M, N, K) each."""
+    def add(self, channels: ComplexArray, estimates: ComplexArray, weights: ComplexArray) -> None:
+        """Add draws of channels, their estimates and weights; (M, N, K) each."""
         received = np.swapaxes(channels.conj(), -1, -2) @ weights
         own = np.einsum("mkk->mk", received)
+        self._add_signal(own, np.einsum("mnk,mnk->mk", estimates.conj(), weights))
         if not self.draws:
             # About a first guess of their mean, or else the spread of a strong signal cancels to nothing.
             self.centre = own.mean(axis=0)
@@ -107,6 +113,19 @@ class _Sums:
         self.power_square += (power**2).sum(axis=0)
         self.draws += len(channels)
 
+    def _add_signal(self, own: ComplexArray, known: ComplexArray) -> None:
+        """Add draws of the users' own signals, and of what the base station knows of them; (M, K) each."""
+        self.known += known.sum(axis=0)
+        self.known_square += (known.real**2 + known.imag**2).sum(axis=0)
+        error = own - known
+        self.error += error.sum(axis=0)
+        self.error_square += (error.real**2 + error.imag**2).sum(axis=0)
+
+    def biased(self) -> bool:
+        """Return whether what estimates leave out of the channels has a mean, by more than 6 standard errors."""
+        allowed = 6 * np.sqrt(self.error_square) + ROUNDING * np.sqrt(self.draws * self.known_square)
+        return bool((np.abs(self.error) > allowed).any())
+
     def _spread(self, total: FloatArray, squares: FloatArray) -> FloatArray:
         """Return the standard error of a mean from sums of the samples and of their squares."""
         mean = total / self.draws
@@ -114,10 +133,9 @@ class _Sums:
 
     def statistics(self) -> LinkStatistics:
         """Return the moments with their standard errors."""
-        offset = self.first / self.draws
-        amplitude = np.abs(self.centre + offset)
-        disturbance = self.square / self.draws - np.diag(np.abs(offset) ** 2)
-        own = np.diagonal(disturbance)
+        amplitude = np.abs(self.known) / self.draws
+        variance = np.maximum(self.known_square / self.draws - amplitude**2, 0)
+        disturbance = self.square / self.draws - np.diag(np.abs(self.first / self.draws) ** 2)
         none = np.zeros_like(amplitude)
         return LinkStatistics(
             signal_gain=amplitude**2,
@@ -125,8 +143,9 @@ class _Sums:
             weight_power=self.power / self.draws / self.antennas,
             coupling=disturbance / self.antennas,
             standard_error=LinkStatistics(
-                # An upper bound: only the part of the spread in phase with the mean counts.
-                signal_gain=2 * amplitude * np.sqrt(own / (self.draws - 1)),
+                # An upper bound, since only the spread in phase with the mean counts; for zero forcing it is
+                # rounding alone.
+                signal_gain=2 * amplitude * np.sqrt(variance / (self.draws - 1)) + ROUNDING * amplitude**2,
                 interference_gain=none,
                 weight_power=self._spread(self.power, self.power_square) / self.antennas,
                 coupling=self._spread(self.square, self.fourth) / self.antennas,
@@ -135,12 +154,13 @@ class _Sums:
 
     def worst(self, link: LinkStatistics) -> float:
         """Return the largest relative standard error, as the accuracy counts it."""
-        error, own = link.standard_error, np.diagonal(self.square) / self.draws
+        error = link.standard_error
         assert error is not None
         assert error.coupling is not None
         assert link.coupling is not None
         pairs = (
-            (error.signal_gain, link.signal_gain + own),
+            # A signal without a mean has no gain of which a fraction could be known.
+            (error.signal_gain, np.maximum(link.signal_gain, 0.01 * self.known_square / self.draws)),
             (error.weight_power, link.weight_power),
             (norm(error.coupling / link.weight_power, axis=-1), norm(link.coupling / link.weight_power, axis=-1)),
         )
@@ -162,6 +182,11 @@ def _sampled(
         link = sums.statistics()
         if not (link.weight_power > 0).all():
             raise PluginError(f"precoder {described(precoder)} must give every user a weight, got one without")
+        if sums.biased():
+            raise PluginError(
+                f"channel {described(fading.channel)} must draw estimates that are conditional means (MMSE), got"
+                " others: what they leave out of the channels is not zero in the mean"
+            )
         worst = sums.worst(link)
         if worst <= fading.accuracy:
             return link
@@ -180,8 +205,8 @@ def _draw(
     fading: Fading,
     draws: int,
     generator: np.random.Generator,
-) -> tuple[ComplexArray, ComplexArray]:
-    """Draw channels and the weights for their estimates; (M, N, K) each."""
+) -> tuple[ComplexArray, ComplexArray, ComplexArray]:
+    """Draw channels and their estimates, and return them with the weights; (M, N, K) each."""
     shape = (draws, antennas, statistics.users)
     origin = f"channel {described(fading.channel)}"
     with blamed(origin):
@@ -204,4 +229,4 @@ def _draw(
         raise PluginError(f"{who} must return weights of shape {shape}, got {weights.shape}")
     if not np.isfinite(weights.sum()):
         raise PluginError(f"{who} must return finite weights, got NaN or an infinite number")
-    return channels, weights
+    return channels, estimates, weights

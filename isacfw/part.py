@@ -49,7 +49,7 @@ class Part(ABC):  # noqa: B024 - each kind of part has abstract methods of its o
             return super().__reduce_ex__(protocol)
         from .plugins import revived
 
-        options = {field.name: getattr(self, field.name) for field in attrs.fields(type(self)) if field.init}
+        options = {field.alias: getattr(self, field.name) for field in attrs.fields(type(self)) if field.init}
         return revived, (*source, type(self).__qualname__, options)
 
     @classmethod

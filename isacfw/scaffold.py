@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import keyword
 from pathlib import Path
 
 from .errors import InputError, shown
+from .files import unwritable, writable
 from .plugins import KINDS
 
 _HEAD = '''"""{title}: {what}.
@@ -188,18 +190,17 @@ def new_part(kind: str, name: str, folder: Path) -> Path:
     """
     if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
         raise InputError("name", f"must be a word of letters, digits and underscores, got {shown(name)}")
+    if importlib.util.find_spec(name) is not None:
+        raise InputError("name", f"must not be that of a module, which the file would hide, got {name!r}")
     path = folder / f"{name}.py"
-    text = source(kind, name)
+    writable(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(text)
+            file.write(source(kind, name))
     except FileExistsError:
         raise InputError("name", f"must be that of a new file, got {path}, which exists") from None
     except OSError as error:
-        raise InputError(
-            "--out", f"must be a folder that can be written, got {folder}: {error.strerror}"
-        ) from None
+        raise unwritable(folder, error) from None
     return path
 
 

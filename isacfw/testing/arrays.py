@@ -11,7 +11,8 @@ from ..fisher import fisher_information
 from . import samples
 from .kit import check, require
 
-_STEP_DEG = 1e-4
+_STEP = 1e-4
+"""Largest change of a phase, in radians, over a step of a difference."""
 
 
 @check("array")
@@ -54,19 +55,21 @@ def steering_follows_positions(part: Array) -> None:
 @check("array")
 def derivatives_against_differences(part: Array) -> None:
     """Derivatives of the steering vector agree with central differences."""
+    aperture = np.abs(part.centred_positions()).sum(axis=-1).max()
+    step = np.degrees(_STEP / (1 + np.pi * aperture))
     for direction in samples.DIRECTIONS:
         azimuth, elevation = direction.azimuth_deg, direction.elevation_deg
         found = part.steering_derivatives(direction)
         for row, (along, across) in enumerate(((1.0, 0.0), (0.0, 1.0))):
             ahead, behind = (
                 Direction(
-                    azimuth_deg=azimuth + sign * along * _STEP_DEG,
-                    elevation_deg=elevation + sign * across * _STEP_DEG,
+                    azimuth_deg=azimuth + sign * along * step,
+                    elevation_deg=elevation + sign * across * step,
                 )
                 for sign in (1, -1)
             )
             slope = part.steering_vector(ahead) - part.steering_vector(behind)
-            slope /= 2 * np.radians(_STEP_DEG)
+            slope /= 2 * np.radians(step)
             error, scale = np.abs(found[row] - slope).max(), 1 + np.abs(slope).max()
             require(
                 error < 1e-5 * scale,

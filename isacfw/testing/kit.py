@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from ..errors import InputError, PluginError, log_traceback, one_line, suggestion
+from ..errors import InputError, PluginError, log_traceback, one_line, shown, suggestion
 from ..part import Part, described
 from ..plugins import KINDS
 
@@ -120,7 +120,7 @@ class CheckReport:
 
     def __str__(self) -> str:
         counts = Counter(result.outcome.value for result in self.results)
-        told = ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "no check ran"
+        told = ", ".join(f"{counts[one]} {one}" for one in Outcome if counts[one]) or "no check ran"
         lines = [f"{described(self.part)}: {told}"]
         lines += [
             f"  {result.outcome.value:9}{result.check}: {result.message}"
@@ -144,13 +144,23 @@ def check(kind: str = "") -> Callable[[CheckFunction], CheckFunction]:
 
 
 def kind_of(part: Part) -> str:
-    """Return the kind of a part: ``"allocator"``, say."""
-    return next(kind for kind, base in KINDS.items() if isinstance(part, base))
+    """Return the kind of a part: ``"allocator"``, say.
+
+    Raises
+    ------
+    InputError
+        If it is no part of any kind.
+    """
+    for kind, base in KINDS.items():
+        if isinstance(part, base):
+            return kind
+    raise InputError("part", f"must be a part, such as an allocator, got {shown(part)}")
 
 
 def checks_of(part: Part) -> tuple[Check, ...]:
     """Return the checks for a part, those for all parts first."""
-    return tuple(one for one in _CHECKS if one.kind in ("", kind_of(part)))
+    found = [one for one in _CHECKS if one.kind in ("", kind_of(part))]
+    return tuple(sorted(found, key=lambda one: one.kind))
 
 
 def declared(part: Part, expected_failures: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -161,8 +171,8 @@ def declared(part: Part, expected_failures: Mapping[str, str] | None = None) -> 
     InputError
         If there is no such check.
     """
-    found = {**part.expected_failures, **(expected_failures or {})}
     names = {one.name for one in checks_of(part)}
+    found = {**part.expected_failures, **(expected_failures or {})}
     for name in found:
         if name not in names:
             raise InputError("expected_failures", f"must name checks, got {name!r}{suggestion(name, names)}")

@@ -45,6 +45,8 @@ def trial(part: Part, seed: int = 0) -> Trial:
         If there is none for its kind, or when it is run, for this part.
     """
     kind = kind_of(part)
+    if (reason := part.why_unavailable()) is not None:
+        raise CheckSkipped(reason)
     if kind not in _TRIALS:
         raise CheckSkipped(f"a {kind} has no short run")
     return _TRIALS[kind](part, seed)

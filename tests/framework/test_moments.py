@@ -142,8 +142,9 @@ def test_standard_errors_are_as_large_as_the_errors(position):
         # Within three of its own standard errors: 99.7 % for a right one; one that is off by 1.5 cannot pass.
         assert abs(mean - 1) <= 3 * error
         assert error <= 0.25
-    # An upper bound: at least half of the spread of these precoders is in phase with the mean.
-    assert 0.5 - 3 * gain[1] <= gain[0] <= 1 + 3 * gain[1]
+    # An upper bound: only the spread in phase with the mean counts, and that of zero forcing is rounding.
+    assert gain[0] <= 1 + 3 * gain[1]
+    assert CASES[position][0].name == "zf" or gain[0] >= 0.5 - 3 * gain[1]
 
 
 @by_case
@@ -164,11 +165,10 @@ def test_the_stated_accuracy_is_reached_and_a_looser_one_takes_fewer_draws(preco
         draws.append(sum(map(len, keeper.seen)))
         error, power = found.standard_error, found.weight_power
         # The framework's own criterion, from its description.
-        own = np.einsum("dkk->dk", ANTENNAS * found.coupling)
-        assert (error.signal_gain <= accuracy * (found.signal_gain + own)).all()
+        assert (error.signal_gain <= accuracy * found.signal_gain).all()
         assert (error.weight_power <= accuracy * power).all()
-        spread = np.sqrt(((error.coupling / power[:, None]) ** 2).mean(axis=-1))
-        assert (spread <= accuracy * (found.coupling / power[:, None]).mean(axis=-1)).all()
+        spread, size = (np.linalg.norm(each.coupling / power[:, None], axis=-1) for each in (error, found))
+        assert (spread <= accuracy * size).all()
     assert 1000 <= draws[0] < draws[1]
 
 

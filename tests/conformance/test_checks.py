@@ -1,0 +1,910 @@
+"""Every check finds what it is for: a wrong part fails it for the right reason, and its right sibling passes."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import random
+import time
+
+import attrs
+import numpy as np
+import pytest
+
+import isacfw
+from isacfw import ChannelStatistics, IncompatibleError, LinkStatistics, Quantity, Shares, Status
+from isacfw.channel import complex_normal
+from isacfw.testing import Outcome, allocators, check_part, kit, samples
+
+EXACT = samples.built_in("allocator", "exact")
+option = attrs.field(default=0.0, type=float)
+part_of = attrs.frozen(kw_only=True)
+
+
+@part_of
+class RightArray(isacfw.Array):
+    """Five antennas."""
+
+    name = "array"
+
+    def positions(self):
+        return np.array([[0, 0], [1, 0], [0, 1.5], [-1, 1], [2, -1]])
+
+
+@part_of
+class RightChannel(isacfw.Channel):
+    """Rayleigh fading of three users and its MMSE estimates."""
+
+    name = "channel"
+
+    def statistics(self, generators):
+        beta = np.array([generator.uniform(0.1, 1, 3) for generator in generators])
+        return ChannelStatistics(beta=beta, xi=0.8 * beta, epsilon=0.2 * beta, prelog=0.9)
+
+    def draw(self, statistics, antennas, draws, generator):
+        shape = (draws, *statistics.beta.shape[:-1], antennas, statistics.users)
+        estimates = np.sqrt(statistics.xi)[..., None, :] * complex_normal(shape, generator)
+        errors = np.sqrt(statistics.epsilon)[..., None, :] * complex_normal(shape, generator)
+        return estimates + errors, estimates
+
+
+@part_of
+class RightPrecoder(isacfw.Precoder):
+    """Maximum-ratio transmission, for users with a pilot of their own."""
+
+    name = "precoder"
+
+    def weights(self, estimates):
+        return estimates
+
+    def link_statistics(self, antennas, channel):
+        if channel.collinear is not None:
+            raise IncompatibleError("no collinear estimates")
+        return LinkStatistics(
+            signal_gain=(antennas * channel.xi) ** 2, interference_gain=channel.beta, weight_power=channel.xi
+        )
+
+
+@part_of
+class RightMetric(isacfw.Metric):
+    """All rates, and each."""
+
+    name = "metric"
+    quantities = (
+        Quantity(name="total", unit="bit/s/Hz", better="higher", description="All rates"),
+        Quantity(name="single", unit="bit/s/Hz", per_user=True, description="Rate"),
+    )
+
+    def evaluate(self, problem, allocation):
+        return {"total": allocation.sum_rate, "single": allocation.rates}
+
+
+@part_of
+class RightAllocator(isacfw.Allocator):
+    """The optimum."""
+
+    name = "allocator"
+
+    def solve(self, problem):
+        return solution(problem)
+
+
+RIGHT = {
+    "array": RightArray,
+    "channel": RightChannel,
+    "precoder": RightPrecoder,
+    "metric": RightMetric,
+    "allocator": RightAllocator,
+}
+
+
+def solution(problem):
+    """Return the optimum, with a history of one iteration."""
+    shares = EXACT.solve(problem)
+    history = (float(problem.sum_rate(shares.communication, shares.sensing)),)
+    return attrs.evolve(shares, history=history)
+
+
+def made(kind, decorate=part_of, doc="A part of the tests with a bias.", **members):
+    """Return a part like the right one of its kind but for the given members."""
+    return decorate(type("Wrong", (RIGHT[kind],), {"__doc__": doc, "__module__": __name__, **members}))()
+
+
+CASES = []
+
+
+def wrong(check, kind, title, reason, *, part=None, **members):
+    """Add a wrong part, by its members or as it is: the check that it fails, what it does, and the message."""
+    part = part or made(kind, **members)
+    CASES.append(pytest.param(check, part, reason, id=f"{kind}-{check}-{title.replace(' ', '_')}"))
+
+
+def only(check, kind, monkeypatch):
+    """Leave no check but one of a kind or of all parts."""
+    chosen = [one for one in kit._CHECKS if one.name == check and one.kind in ("", kind)]
+    monkeypatch.setattr(kit, "_CHECKS", chosen)
+
+
+# Of all parts.
+
+
+def mutable(cls):
+    cls.__setattr__ = object.__setattr__
+    return attrs.define(kw_only=True)(cls)
+
+
+wrong("frozen", "allocator", "can be changed", "label can be set", decorate=mutable)
+wrong(
+    "frozen",
+    "metric",
+    "without options",
+    "name can be set",
+    decorate=attrs.define(slots=False),
+    __setattr__=object.__setattr__,
+)
+wrong("frozen", "array", "an option", "bias can be set", decorate=mutable, bias=option)
+wrong(
+    "keyword_only", "allocator", "positional option", "bias can be positional", decorate=attrs.frozen, bias=option
+)
+wrong("documented", "allocator", "nothing", "has no docstring", doc=None)
+wrong("documented", "metric", "empty", "has no docstring", doc=" \n ")
+wrong("documented", "array", "no option", "mention the option bias", doc="An array.", bias=option)
+wrong("documented", "array", "letter", "mention the option e", doc="Five antennas.", e=option)
+wrong(
+    "equal_and_hashable", "array", "list", "it has no hash (unhashable", bias=attrs.field(factory=list, type=list)
+)
+wrong(
+    "equal_and_hashable",
+    "metric",
+    "identity",
+    "is not equal to it",
+    __eq__=lambda self, other: self is other,
+    __hash__=object.__hash__,
+)
+wrong("equal_and_hashable", "metric", "hash of its own", "has another hash", __hash__=lambda self: id(self))
+wrong(
+    "pickle_round_trip",
+    "allocator",
+    "something else",
+    "what is unpickled is not equal",
+    __reduce_ex__=lambda self, protocol: (dict, ()),
+)
+wrong(
+    "pickle_round_trip",
+    "array",
+    "unpicklable option",
+    "pickle",
+    bias=attrs.field(factory=lambda: lambda: None),
+)
+wrong(
+    "toml_round_trip",
+    "precoder",
+    "another value",
+    "what is read back is Wrong(label=None, bias=2.0)",
+    bias=attrs.field(default=0.0, type=float, converter=lambda value: value + 1),
+)
+wrong("toml_round_trip", "array", "no value", "complex", bias=attrs.field(default=1j, type=complex))
+
+COUNT = itertools.count(1)
+wrong(
+    "same_seed_same_bits",
+    "metric",
+    "counts",
+    "a second run gives another total",
+    evaluate=lambda self, problem, allocation: {
+        "total": allocation.sum_rate + next(COUNT),
+        "single": allocation.rates,
+    },
+)
+wrong(
+    "same_seed_same_bits",
+    "channel",
+    "entropy",
+    "a second run gives another channels",
+    draw=lambda self, statistics, antennas, draws, generator: RightChannel.draw(
+        self, statistics, antennas, draws, np.random.default_rng()
+    ),
+)
+for title, draw in (("numpy", np.random.random), ("random", random.random)):
+    wrong(
+        "global_generators_untouched",
+        "precoder",
+        title,
+        "changes the state of a global generator",
+        weights=lambda self, estimates, draw=draw: estimates * (1 + 0 * draw()),
+    )
+wrong(
+    "finite_output",
+    "metric",
+    "nan",
+    "single has NaN or infinite numbers",
+    evaluate=lambda self, problem, allocation: {
+        "total": allocation.sum_rate,
+        "single": np.nan * allocation.rates,
+    },
+)
+wrong(
+    "finite_output",
+    "array",
+    "infinite",
+    "second_moments has NaN or infinite numbers",
+    second_moments=lambda self: np.full((2, 2), np.inf),
+)
+wrong(
+    "finite_output",
+    "allocator",
+    "nan",
+    "returned shares that are not finite numbers",
+    solve=lambda self, problem: Shares(
+        communication=np.full(problem.users, np.nan), sensing=np.array(np.nan), status=Status.FEASIBLE
+    ),
+)
+
+
+def scribble(values):
+    values.flags.writeable = True
+    values *= 2
+    return values
+
+
+def scribbling_metric(self, problem, allocation):
+    scribble(allocation.rates)
+    return RightMetric.evaluate(self, problem, allocation)
+
+
+def scribbling_allocator(self, problem):
+    scribble(problem.gain)
+    return solution(problem)
+
+
+def scribbling_channel(self, statistics, antennas, draws, generator):
+    scribble(statistics.beta)
+    return RightChannel.draw(self, statistics, antennas, draws, generator)
+
+
+for kind, victim, members in (
+    ("precoder", "estimates", {"weights": lambda self, estimates: scribble(estimates)}),
+    ("metric", "rates", {"evaluate": scribbling_metric}),
+    ("allocator", "gain", {"solve": scribbling_allocator}),
+    ("channel", "beta", {"draw": scribbling_channel}),
+):
+    wrong("inputs_not_written_to", kind, victim, f"it writes to {victim}", **members)
+
+
+# Of arrays.
+
+wrong(
+    "array_shapes",
+    "array",
+    "moments",
+    "second_moments must have shape (2, 2), got (3, 3)",
+    second_moments=lambda self: np.eye(3),
+)
+wrong("array_shapes", "array", "count", "positions must have shape (4, 2), got (5, 2)", n_elements=4)
+wrong("array_shapes", "array", "fraction", "must be an integer of at least 1, got 5.0", n_elements=5.0)
+wrong(
+    "array_shapes",
+    "array",
+    "derivatives",
+    "steering_derivatives must have shape (2, 5), got (5, 2)",
+    steering_derivatives=lambda self, direction: RightArray.steering_derivatives(self, direction).T,
+)
+wrong(
+    "unit_modulus",
+    "array",
+    "two",
+    "moduli differ from one by up to 1",
+    steering_vector=lambda self, direction: 2 * RightArray.steering_vector(self, direction),
+)
+wrong(
+    "steering_follows_positions",
+    "array",
+    "conjugate",
+    "steering vector and positions differ",
+    steering_vector=lambda self, direction: RightArray.steering_vector(self, direction).conj(),
+)
+for row, angle in enumerate(("azimuth", "elevation")):
+    wrong(
+        "derivatives_against_differences",
+        "array",
+        f"sign of {angle}",
+        f"the derivative by {angle} is off",
+        steering_derivatives=lambda self, direction, row=row: (
+            RightArray.steering_derivatives(self, direction) * (1 - 2 * np.eye(2)[row, :, None])
+        ),
+    )
+wrong(
+    "closed_forms_against_positions",
+    "array",
+    "squared cosine",
+    "second_moments differ",
+    second_moments=lambda self: RightArray.second_moments(self) * np.cos(0.4) ** 2,
+)
+
+
+def mirrored(self, target, beam):
+    amplitude, slopes = RightArray.beam_response(self, target, beam)
+    return amplitude, slopes.conj()
+
+
+wrong(
+    "closed_forms_against_positions", "array", "conjugate slopes", "beam_response differs", beam_response=mirrored
+)
+wrong(
+    "fisher_information_is_valid",
+    "array",
+    "negative",
+    "a Fisher matrix has the eigenvalue -",
+    second_moments=lambda self: -RightArray.second_moments(self),
+)
+wrong(
+    "fisher_information_is_valid",
+    "array",
+    "asymmetric",
+    "a Fisher matrix is not symmetric",
+    second_moments=lambda self: np.triu(RightArray.second_moments(self)),
+)
+
+
+# Of channels.
+
+
+def channel(change):
+    """Return a method that changes channels and estimates after they were drawn."""
+    return {
+        "draw": lambda self, statistics, antennas, draws, generator: change(
+            statistics, *RightChannel.draw(self, statistics, antennas, draws, generator)
+        )
+    }
+
+
+def fading(change):
+    """Return a method that changes statistics."""
+    return {"statistics": lambda self, generators: change(RightChannel.statistics(self, generators))}
+
+
+wrong(
+    "channel_shapes",
+    "channel",
+    "transposed",
+    "draw must give estimates of shape (5, 2, 4, 3), got (5, 2, 3, 4)",
+    **channel(lambda statistics, h, e: (h, np.swapaxes(e, -1, -2))),
+)
+wrong(
+    "channel_shapes",
+    "channel",
+    "axis kept",
+    "draw must give channels of shape (5, 4, 3), got (5, 1, 4, 3)",
+    **channel(lambda statistics, h, e: (h, e) if h.ndim == 4 else (h[:, None], e[:, None])),
+)
+wrong(
+    "variances_add_up",
+    "channel",
+    "error too large",
+    "beta differs from xi + epsilon",
+    **fading(lambda found: attrs.evolve(found, epsilon=2 * found.epsilon)),
+)
+wrong(
+    "drops_do_not_depend_on_each_other",
+    "channel",
+    "first generator",
+    "differs from the same drop among others",
+    statistics=lambda self, generators: RightChannel.statistics(self, generators[:1] * len(generators)),
+)
+wrong(
+    "drops_do_not_depend_on_each_other",
+    "channel",
+    "no generator",
+    "drops with different generators are the same",
+    statistics=lambda self, generators: RightChannel.statistics(
+        self, [np.random.default_rng(0) for _ in generators]
+    ),
+)
+for title, change in (
+    ("channels", lambda statistics, h, e: (np.sqrt(1.1) * h, e)),
+    ("estimates", lambda statistics, h, e: (h, np.sqrt(1.1) * e)),
+    ("estimation errors", lambda statistics, h, e: (h, h + np.sqrt(1.1) * (e - h))),
+):
+    wrong("power_normalisation", "channel", title, f"the power of the {title} of user", **channel(change))
+wrong(
+    "errors_uncorrelated_with_estimates",
+    "channel",
+    "scaled estimates",
+    "estimate and error of user 0 are correlated",
+    **channel(lambda statistics, h, e: (h, 0.8 * h)),
+)
+
+
+def stubborn(self, statistics, antennas, draws, generator):
+    return RightChannel.draw(self, statistics, antennas, draws, np.random.default_rng(0))
+
+
+def restless(self, statistics, antennas, draws, generator):
+    return RightChannel.draw(self, statistics, antennas, draws, np.random.default_rng())
+
+
+def shared(self, statistics, antennas, draws, generator):
+    pairs = zip(
+        stubborn(self, statistics, antennas, draws, generator),
+        RightChannel.draw(self, statistics, antennas, draws, generator),
+        strict=True,
+    )
+    return tuple((first + second) / np.sqrt(2) for first, second in pairs)
+
+
+for method, reason in (
+    (stubborn, "different generators give the same draws"),
+    (restless, "equal generators give different draws"),
+    (shared, "draws from different generators are correlated"),
+):
+    wrong("independence_over_seeds", "channel", method.__name__, reason, draw=method)
+wrong(
+    "collinear_estimates_are_declared",
+    "channel",
+    "claimed",
+    "the collinear pairs of users differ",
+    **fading(lambda found: attrs.evolve(found, collinear=~np.eye(3, dtype=bool))),
+)
+wrong(
+    "collinear_estimates_are_declared",
+    "channel",
+    "hidden",
+    "the collinear pairs of users differ",
+    **channel(lambda statistics, h, e: (h, e[..., [0, 0, 2]])),
+)
+
+
+def of_first_drop(self, statistics, antennas, draws, generator):
+    if statistics.beta.ndim > 1:
+        first = {
+            name: np.broadcast_to(getattr(statistics, name)[:1], statistics.beta.shape)
+            for name in ("xi", "epsilon")
+        }
+        statistics = attrs.evolve(statistics, **first)
+    return RightChannel.draw(self, statistics, antennas, draws, generator)
+
+
+wrong("batch_of_drops", "channel", "first drop", "a batch of drops is not that of each", draw=of_first_drop)
+
+
+# Of precoders.
+
+
+def link(change):
+    """Return a method that changes the link statistics."""
+    return {
+        "link_statistics": lambda self, antennas, channel: change(
+            RightPrecoder.link_statistics(self, antennas, channel)
+        )
+    }
+
+
+def scaled(name, factor):
+    return lambda found: attrs.evolve(found, **{name: getattr(found, name) * factor})
+
+
+SAMPLED = {"link_statistics": isacfw.Precoder.link_statistics}
+MOMENTS = ("signal_gain", "interference_gain", "weight_power")
+wrong(
+    "weights_shape",
+    "precoder",
+    "axis added",
+    "for estimates of shape (8, 3) must have it too, got (1, 8, 3)",
+    weights=lambda self, estimates: np.array(estimates, ndmin=3),
+)
+wrong(
+    "weights_shape",
+    "precoder",
+    "axis lost",
+    "for estimates of shape (1, 8, 3) must have it too, got (8, 3)",
+    weights=lambda self, estimates: np.squeeze(estimates),
+)
+wrong(
+    "leading_axes_are_independent",
+    "precoder",
+    "one norm",
+    "a batch's weights differ from its members'",
+    weights=lambda self, estimates: estimates / np.linalg.norm(estimates),
+)
+wrong(
+    "permuting_users_permutes_weights",
+    "precoder",
+    "numbered",
+    "the weights of a user depend on its number",
+    weights=lambda self, estimates: estimates * (1 + np.arange(estimates.shape[-1])),
+)
+for name in MOMENTS:
+    wrong(
+        "permuting_users_permutes_statistics",
+        "precoder",
+        name,
+        f"the {name.replace('_gain', '') if 'inter' in name else name} of a user depends on its number",
+        **link(scaled(name, np.array([1.0, 1.0, 1.001]))),
+    )
+    for factor in (0.95, 1.05):
+        wrong(
+            "statistics_against_sampled_moments",
+            "precoder",
+            f"{name} {factor}",
+            "standard errors from the sampled moments",
+            **link(scaled(name, factor)),
+        )
+wrong(
+    "permuting_users_permutes_statistics",
+    "precoder",
+    "sampled",
+    "of a user depends on its number",
+    weights=lambda self, estimates: estimates * (1 + np.arange(estimates.shape[-1])),
+    **SAMPLED,
+)
+
+
+def refuse(*given):
+    raise IncompatibleError("not today")
+
+
+wrong("statistics_against_sampled_moments", "precoder", "none", "it exists for no channel", **link(refuse))
+wrong("degenerate_inputs", "precoder", "none", "it does not exist for one user", **link(refuse))
+wrong(
+    "degenerate_inputs",
+    "precoder",
+    "weak user",
+    "with a very weak user, a weight has no power",
+    **link(lambda found: attrs.evolve(found, weight_power=found.weight_power * (found.weight_power > 1e-6))),
+)
+wrong(
+    "degenerate_inputs",
+    "precoder",
+    "weak user sampled",
+    "must give every user a weight, got one without",
+    weights=lambda self, estimates: estimates * (np.abs(estimates).max(axis=-2, keepdims=True) > 1e-6),
+    **SAMPLED,
+)
+wrong(
+    "degenerate_inputs",
+    "precoder",
+    "single user",
+    "interference_gain of finite numbers",
+    **link(
+        lambda found: (
+            found
+            if found.weight_power.shape[-1] > 1
+            else attrs.evolve(found, interference_gain=found.interference_gain * np.nan)
+        )
+    ),
+)
+wrong(
+    "signal_gain_is_positive",
+    "precoder",
+    "constant weights",
+    "the mean signal of a user is zero",
+    weights=lambda self, estimates: np.ones_like(estimates),
+    **SAMPLED,
+)
+wrong(
+    "signal_gain_is_positive",
+    "precoder",
+    "zero",
+    "the mean signal of a user is zero",
+    **link(scaled("signal_gain", 0)),
+)
+
+
+# Of metrics.
+
+
+def quantities(**changes):
+    total, single = RightMetric.quantities
+    return {"quantities": (attrs.evolve(total, **changes), single)}
+
+
+def metric(change):
+    """Return a method that changes the total."""
+
+    def evaluate(self, problem, allocation):
+        values = RightMetric.evaluate(self, problem, allocation)
+        return {**values, "total": change(values["total"])}
+
+    return {"evaluate": evaluate}
+
+
+for title, members, reason in (
+    ("none", {"quantities": ()}, "must be a tuple that is not empty"),
+    ("a list", {"quantities": list(RightMetric.quantities)}, "must be a tuple that is not empty"),
+    ("words", {"quantities": ("total", "single")}, "must hold Quantity objects, got 'total'"),
+    ("no direction", quantities(better="up"), "better of total must be one of higher, lower, neither"),
+    ("no unit", quantities(unit=None), "the unit of total must be a string"),
+    ("no description", quantities(description=""), "total has no description"),
+    ("no name", quantities(name="two words"), "must be an identifier, got 'two words'"),
+    ("same name", quantities(name="single"), "two quantities have the same name"),
+):
+    wrong("quantities_are_declared", "metric", title, reason, **members)
+wrong("metric_shapes", "metric", "sum", "total of shape (1,), got ()", **metric(np.sum))
+wrong("metric_shapes", "metric", "axis added", "total of shape (), got (1,)", **metric(np.atleast_1d))
+wrong(
+    "metric_shapes",
+    "metric",
+    "undeclared",
+    "it must return 'totl', got 'total', 'single'",
+    **quantities(name="totl"),
+)
+wrong(
+    "batch_is_its_members",
+    "metric",
+    "share of all",
+    "total differs in a batch",
+    **metric(lambda v: v / np.sum(v)),
+)
+wrong("no_answer_is_no_number", "metric", "zero", "total is a number where there is no", **metric(np.nan_to_num))
+wrong(
+    "a_direction_means_a_difference",
+    "metric",
+    "constant",
+    "total is better higher, but the same",
+    **metric(np.ones_like),
+)
+
+
+# Of allocators.
+
+
+def allocator(change):
+    """Return a method that changes the optimum; it gets the problem and the shares."""
+    return {"solve": lambda self, problem: change(problem, solution(problem))}
+
+
+def claiming(problem, x, q, status, **fields):
+    return Shares(communication=x, sensing=np.asarray(q), status=status, **fields)
+
+
+def refusing(problem, shares=None):
+    return Shares.none(problem, Status.INFEASIBLE, "no")
+
+
+def collapse(problem, shares):
+    raise RuntimeError("out of luck")
+
+
+def everything(problem, shares):
+    """Give all power to the users, in equal parts, and call that feasible."""
+    return claiming(problem, np.full(problem.users, 1 / problem.users), 0.0, Status.FEASIBLE)
+
+
+def equal(problem, shares):
+    f = problem.largest_communication_share
+    return claiming(problem, f * problem.equal_split, 1 - f, Status.OPTIMAL)
+
+
+def a_bit_less(problem, shares):
+    return claiming(problem, 0.99 * shares.communication, shares.sensing, Status.OPTIMAL)
+
+
+def half(problem, shares):
+    x = 0.5 * shares.communication
+    return claiming(problem, x, 1 - x.sum(), Status.LOCALLY_OPTIMAL)
+
+
+def when(condition, change):
+    """Return a change for problems for which a condition holds."""
+    return lambda problem, shares: change(problem, shares) if condition(problem) else shares
+
+
+def alone(problem):
+    return problem.users == 1
+
+
+def crowded(problem):
+    return problem.users > 50
+
+
+def infeasible(problem):
+    return bool(np.isnan(problem.largest_communication_share))
+
+
+def sensing_only(problem, shares):
+    return claiming(problem, np.zeros(problem.users), 1.0, Status.OPTIMAL)
+
+
+def excess(problem, shares):
+    return attrs.evolve(shares, communication=2 * shares.communication)
+
+
+def debt(problem, shares):
+    x = shares.communication.copy()
+    x[0] = -0.1
+    return attrs.evolve(shares, communication=x)
+
+
+def optimistic(problem, shares):
+    return attrs.evolve(shares, history=(*shares.history, 1.01 * shares.history[-1]))
+
+
+for check, title, change, reason in (
+    ("answers_ordinary_problems", "infeasible", refusing, "with an aligned beam, it has no answer: no"),
+    (
+        "answers_ordinary_problems",
+        "answer called infeasible",
+        lambda problem, shares: attrs.evolve(shares, status=Status.INFEASIBLE),
+        "with an aligned beam, it calls a feasible problem infeasible",
+    ),
+    (
+        "answers_ordinary_problems",
+        "misaligned",
+        when(lambda problem: not problem.aligned, refusing),
+        "with a misaligned beam, it has no answer",
+    ),
+    (
+        "answers_ordinary_problems",
+        "no limits",
+        when(lambda problem: np.isinf(problem.crlb_limit).all(), collapse),
+        "with no limits, allocator of test_checks raised RuntimeError: out of luck",
+    ),
+    ("shares_are_powers", "twice", excess, "with an aligned beam, shares add up to 1.6"),
+    ("shares_are_powers", "negative", debt, "with an aligned beam, a share is -0.1"),
+    ("claimed_answers_are_feasible", "no sensing", everything, "it says feasible, but breaks a limit by"),
+    ("objective_agrees", "history", optimistic, "its history's last"),
+    ("optimum_is_not_below_a_uniform_split", "half", half, "that of a uniform split"),
+    ("claimed_optimum_against_exact", "equal_com", equal, "it says optimal with"),
+    ("claimed_optimum_against_exact", "one percent", a_bit_less, "it says optimal with"),
+    ("claimed_optimum_against_exact", "one user", when(alone, a_bit_less), "with 1 users, it says optimal with"),
+    ("infeasible_is_reported", "optimal", when(infeasible, sensing_only), "it says optimal, not infeasible"),
+    ("infeasible_is_reported", "raises", when(infeasible, collapse), "raised RuntimeError: out of luck"),
+    ("one_user", "raises", when(alone, collapse), "with one user, allocator of"),
+    ("one_user", "no answer", when(alone, refusing), "with one user, it has no answer"),
+    ("many_users", "raises", when(crowded, collapse), "with 100 users, allocator of"),
+    ("many_users", "no answer", when(crowded, refusing), "with 100 users, it has no answer: no"),
+    ("many_users", "no sensing", when(crowded, everything), "its answer breaks a limit"),
+    ("returns_shares", "a pair", lambda problem, shares: (1, 2), "solve must return Shares, got tuple"),
+    (
+        "returns_shares",
+        "an axis",
+        lambda problem, shares: attrs.evolve(shares, communication=shares.communication[None]),
+        "for a problem with batch axes (), shares have shapes ((1, 3), ())",
+    ),
+):
+    wrong(check, "allocator", title, reason, **allocator(change))
+
+
+def averaged(self, problem):
+    shares = EXACT.solve(problem)
+    x = np.broadcast_to(
+        shares.communication.mean(axis=tuple(range(shares.sensing.ndim))), shares.communication.shape
+    )
+    return attrs.evolve(shares, communication=x)
+
+
+wrong(
+    "batch_is_its_members",
+    "allocator",
+    "mean",
+    "in a batch of shape (2, 3), shares differ by",
+    vectorized=True,
+    solve=averaged,
+)
+
+wrong(
+    "other_problems_do_not_matter",
+    "allocator",
+    "state",
+    "its answers change",
+    **allocator(
+        lambda problem, shares: attrs.evolve(
+            shares, communication=shares.communication * (1 - next(COUNT) * 1e-12)
+        )
+    ),
+)
+
+
+def blind(self, problem):
+    """Solve a problem as if no interference coupled its users."""
+    return solution(attrs.evolve(problem, coupling=None))
+
+
+def coupled(change):
+    return {
+        "solve": lambda self, problem: (
+            blind(self, problem) if problem.coupling is None else change(problem, blind(self, problem))
+        )
+    }
+
+
+wrong("coupling_is_solved_or_refused", "allocator", "ignored", "with coupling, its optimum is none", solve=blind)
+wrong(
+    "coupling_is_solved_or_refused",
+    "allocator",
+    "no sensing",
+    "with coupling, its answer breaks a limit",
+    **coupled(everything),
+)
+wrong("coupling_is_solved_or_refused", "allocator", "raises", "out of luck", **coupled(collapse))
+
+
+def deaf(self, problem):
+    """Take half a second, whoever interrupts."""
+    for _ in range(5):
+        with contextlib.suppress(BaseException):
+            time.sleep(0.1)
+    return solution(problem)
+
+
+def touchy(self, problem):
+    """Turn an interruption into an error."""
+    try:
+        time.sleep(0.1)
+    except BaseException:
+        raise RuntimeError("do not disturb") from None
+    return solution(problem)
+
+
+wrong("time_limit_is_honoured", "allocator", "deaf", "with a limit of 0.01 s it took 0.", solve=deaf)
+wrong("time_limit_is_honoured", "allocator", "touchy", "RuntimeError: do not disturb", solve=touchy)
+
+
+@pytest.mark.parametrize(("check", "part", "reason"), CASES)
+def test_a_wrong_part_fails_for_the_right_reason(check, part, reason, monkeypatch):
+    monkeypatch.setattr(allocators, "GRACE_S", 0.2)
+    only(check, kit.kind_of(part), monkeypatch)
+    (result,) = check_part(part).results
+    assert (result.check, result.outcome) == (check, Outcome.FAILED)
+    assert reason in result.message
+    assert "\n" not in result.message
+
+
+def test_every_check_has_a_wrong_part():
+    covered = {(case.values[0], kit.kind_of(case.values[1])) for case in CASES}
+    names = {name for name, _ in covered}
+    missing = [
+        (one.kind, one.name)
+        for one in kit._CHECKS
+        if (one.name, one.kind) not in covered and (one.kind or one.name not in names)
+    ]
+    assert missing == []
+    assert names == {one.name for one in kit._CHECKS}
+
+
+@pytest.mark.parametrize("kind", RIGHT)
+def test_the_right_sibling_passes_every_check(kind):
+    report = check_part(RIGHT[kind]())
+    assert {result.outcome for result in report.results} == {Outcome.PASSED}, str(report)
+
+
+def test_a_true_optimum_with_coupling_passes(monkeypatch):
+    best = samples.built_in("allocator", "ipopt")
+    part = made("allocator", solve=lambda self, problem: attrs.evolve(best.solve(problem), status=Status.OPTIMAL))
+    only("coupling_is_solved_or_refused", "allocator", monkeypatch)
+    (result,) = check_part(part).results
+    assert (result.outcome, result.message) == (Outcome.PASSED, "")
+
+
+def test_a_long_array_passes(monkeypatch):
+    only("derivatives_against_differences", "array", monkeypatch)
+    assert check_part(samples.built_in("array", "ula", elements=4096)).failures == ()
+
+
+def test_a_check_that_says_nothing_is_skipped(monkeypatch):
+    alone = made(
+        "channel",
+        **fading(
+            lambda found: attrs.evolve(
+                found, **{name: getattr(found, name)[:, :1] for name in ("beta", "xi", "epsilon")}
+            )
+        ),
+    )
+    silent = made("allocator", **allocator(lambda problem, shares: attrs.evolve(shares, status=None)))
+    for check, part, reason in (
+        ("collinear_estimates_are_declared", alone, "it has a single user"),
+        (
+            "statistics_against_sampled_moments",
+            made("precoder", **SAMPLED),
+            "its link statistics are the sampled moments",
+        ),
+        ("optimum_is_not_below_a_uniform_split", silent, "it claims no optimum"),
+        ("claimed_optimum_against_exact", silent, "it claims no global optimum"),
+        ("one_user", made("allocator", **allocator(refuse)), "not today"),
+        ("finite_output", made("allocator", **allocator(refuse)), "not today"),
+        ("returns_shares", made("allocator", **allocator(refuse)), "not today"),
+    ):
+        with monkeypatch.context() as patch:
+            only(check, kit.kind_of(part), patch)
+            (result,) = check_part(part).results
+        assert (result.outcome, result.message) == (Outcome.SKIPPED, reason), check
