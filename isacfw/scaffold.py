@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import keyword
+import sys
 from pathlib import Path
 
 from .errors import InputError, shown
@@ -190,9 +191,9 @@ def new_part(kind: str, name: str, folder: Path) -> Path:
     """
     if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
         raise InputError("name", f"must be a word of letters, digits and underscores, got {shown(name)}")
-    if importlib.util.find_spec(name) is not None:
-        raise InputError("name", f"must not be that of a module, which the file would hide, got {name!r}")
     path = folder / f"{name}.py"
+    if not path.exists() and (name in sys.modules or importlib.util.find_spec(name) is not None):
+        raise InputError("name", f"must not be that of a module, which the file would hide, got {name!r}")
     writable(folder)
     try:
         with path.open("x", encoding="utf-8") as file:

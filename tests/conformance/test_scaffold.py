@@ -148,7 +148,10 @@ def test_no_keyword_is_a_name(here):
             new_part("metric", word, here)
 
 
-def test_a_file_is_not_overwritten(cli, here):
+@pytest.mark.parametrize("imported", [False, True], ids=["isacfw", "python -m isacfw"])
+def test_a_file_is_not_overwritten(cli, here, monkeypatch, imported):
+    if imported:
+        monkeypatch.syspath_prepend(here)
     path = here / "mine.py"
     path.write_text("precious")
     assert cli("new", "metric", "mine") == (
@@ -197,8 +200,9 @@ def test_an_unknown_kind_is_a_mistake(cli, here, kind, hint):
     assert list(here.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["numpy", "isacfw"])
-def test_a_name_does_not_hide_what_the_file_imports(here, name):
+@pytest.mark.parametrize("name", ["numpy", "isacfw", "__main__"])
+def test_a_name_does_not_hide_what_the_file_imports(here, monkeypatch, name):
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)  # As in a console script.
     try:
         path = new_part("metric", name, here)
     except InputError:
