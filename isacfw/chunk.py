@@ -14,7 +14,7 @@ from .allocator import Allocation, Allocator, Shares, Status, verified
 from .channel import ChannelStatistics
 from .errors import IncompatibleError, IsacError, log_traceback, one_line, raised
 from .metric import Metric, Quantity
-from .part import described
+from .part import Part, described
 from .plugins import PluginHost
 from .precoder import LinkStatistics, Precoder
 from .problem import PowerAllocationProblem
@@ -68,6 +68,14 @@ class Work:
     def quantities(self) -> dict[str, Quantity]:
         """What the metrics report, by name."""
         return {quantity.name: quantity for metric in self.metrics for quantity in metric.quantities}
+
+    @property
+    def parts(self) -> list[type[Part]]:
+        """Classes of all parts that have a share in the results, at whatever point of the sweep."""
+        parts: list[Part] = [*self.scenario.precoders, *self.scenario.allocators, *self.metrics]
+        for _, point in self.scenario.points():
+            parts += [point.channel, point.transmit_array, point.receive_array]
+        return list(dict.fromkeys(map(type, parts)))
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -311,7 +319,13 @@ class _Run:
         padded = np.full((*self.shape, longest), np.nan)
         for place, history in self.histories.items():
             padded[place][:, : history.shape[-1]] = history
-        return padded
+        return shortened(padded)
+
+
+def shortened(history: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return histories without the last steps that none of them has."""
+    taken = np.flatnonzero(~np.isnan(history).all(axis=tuple(range(history.ndim - 1))))
+    return history[..., : taken[-1] + 1 if taken.size else 0]
 
 
 def _fading(point: Scenario) -> tuple[Any, ...]:

@@ -149,7 +149,7 @@ def _document(source: str | PathLike[str] | Mapping[str, Any], plugins: list[str
     if path.suffix == ".nc":
         from .comparison import Comparison
 
-        return tomllib.loads(Comparison.load(path).dataset.attrs["scenario"]), path.resolve().parent
+        return _parsed(path, Comparison.load(path).dataset.attrs["scenario"]), path.resolve().parent
     return _read(path), path.resolve().parent
 
 
@@ -170,15 +170,21 @@ def _plain(value: Any) -> Any:
 
 def _read(path: Path) -> Document:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(str(path), f"must be a file that can be read, got: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(str(path), "must be a text file in UTF-8, got something else") from None
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(str(path), f"must be TOML, got: {error}") from None
     except ValueError as error:
         raise InputError(str(path), f"must be a file that can be read, got: {error}") from None
+    return _parsed(path, text)
+
+
+def _parsed(path: Path, text: Any) -> Document:
+    try:
+        return tomllib.loads(text)
+    except (TypeError, ValueError) as error:
+        raise InputError(str(path), f"must be TOML, got: {error}") from None
 
 
 def _assignment(text: str) -> Document:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import multiprocessing.connection
 import os
-from collections.abc import Callable, Iterator, Sequence
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache
@@ -25,7 +28,7 @@ def each_solved(
     executor: Executor | None,
     workers: int,
     advance: Callable[[int], None],
-) -> Iterator[Solved]:
+) -> Generator[Solved, None, None]:
     """Yield the results of chunks as they come.
 
     Parameters
@@ -44,10 +47,15 @@ def each_solved(
         Called with the number of allocations done since the last call.
     """
     if executor is not None:
-        yield from _by_executor(lambda: executor, work, host.sources, chunks, advance)
+        waiting: dict[Future[Solved], Chunk] = {}
+        try:
+            yield from _by_executor(lambda: executor, work, host.sources, chunks, advance, waiting)
+        finally:
+            for future in waiting:
+                future.cancel()
     elif workers > 1 and len(chunks) > 1:
         with _pool(min(workers, len(chunks))) as renewed:
-            yield from _by_executor(renewed, work, host.sources, chunks, advance)
+            yield from _by_executor(renewed, work, host.sources, chunks, advance, {})
     else:
         for chunk in chunks:
             yield solved(work, host, chunk, advance)
@@ -60,15 +68,19 @@ def _pool(workers: int) -> Iterator[Callable[[], Executor]]:
 
     def renewed() -> Executor:
         if not pools or getattr(pools[-1], "_broken", False):
-            # Spawned, since a fork of a process with threads may hang.
-            context = multiprocessing.get_context("spawn")
-            pools.append(ProcessPoolExecutor(workers, mp_context=context))
+            pools.append(_started(workers))
         return pools[-1]
 
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
         yield renewed
+    except BaseException:
+        # Whoever interrupts does not wait for the chunks that are being solved.
+        for pool in pools:
+            for process in list((getattr(pool, "_processes", None) or {}).values()):
+                process.kill()
+        raise
     finally:
         for name, value in before.items():
             if value is None:
@@ -79,17 +91,48 @@ def _pool(workers: int) -> Iterator[Callable[[], Executor]]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
+def _started(workers: int) -> ProcessPoolExecutor:
+    """Return a pool whose processes run, deaf to the Ctrl-C of a terminal: it is for their parent to end them."""
+    # Spawned, since a fork of a process with threads may hang.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
+    if not hasattr(signal, "pthread_sigmask"):
+        return pool
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        pool.submit(os.getpid)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pool
+
+
+def _prepare_worker() -> None:
+    """Let a process of a pool end with its parent, and not before."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch(sentinel: int) -> None:
+        multiprocessing.connection.wait([sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()
+
+
 def _by_executor(
     current: Callable[[], Executor],
     work: Work,
     sources: Sources,
     chunks: Sequence[Chunk],
     advance: Callable[[int], None],
-) -> Iterator[Solved]:
-    """Yield results from an executor; a chunk whose worker died is given to another, a few times."""
+    waiting: dict[Future[Solved], Chunk],
+) -> Generator[Solved, None, None]:
+    """Yield results from an executor; a chunk whose worker died is given to another, a few times.
+
+    What has been submitted and is not there yet stands in `waiting`.
+    """
     attempts = dict.fromkeys(chunks, 0)
     ahead = list(reversed(chunks))
-    waiting: dict[Future[Solved], Chunk] = {}
     while ahead or waiting:
         # Not all at once, so that results do not pile up faster than they are put away.
         while ahead and len(waiting) < TOGETHER:

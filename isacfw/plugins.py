@@ -281,6 +281,11 @@ class PluginHost:
             raise InputError("", f"must name one {kind}, got {name!r}, which stands for {qualified}")
         return found[0]
 
+    def versions(self, classes: Iterable[type[Part]]) -> dict[str, str]:
+        """Return the version of each distribution or module that classes are from, as far as it has one."""
+        wanted = set(classes)
+        return {info.provider: info.version for info in self._parts if info.cls in wanted and info.version}
+
     def name_of(self, part: Part) -> str:
         """Return the shortest name under which :meth:`find` finds the class of a part."""
         kind = next(kind for kind, base in KINDS.items() if isinstance(part, base))

@@ -6,7 +6,10 @@ import hashlib
 import inspect
 import json
 import re
+import sys
+import uuid
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +17,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .chunk import Chunk, Outline, Solved, Work
+from .chunk import Chunk, Outline, Solved, Work, shortened
 from .errors import InputError
 from .files import replacing, writable
 from .part import Part
@@ -22,9 +25,10 @@ from .part import Part
 if TYPE_CHECKING:
     import xarray
 
-FORMAT = 1
+FORMAT = 2
 _WORDS = ("status", "message")
 _AXES = ("precoder", "allocator", "point", "drop")
+_DIGEST_SIZE = 32
 
 
 class ChunkStore:
@@ -36,6 +40,8 @@ class ChunkStore:
         Where the studies are; made if need be.
     key : str
         What determines the results, see :func:`study_key`.
+    drops : int
+        How many drops are wanted; a chunk may hold more.
 
     Raises
     ------
@@ -43,8 +49,8 @@ class ChunkStore:
         If the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, key: str) -> None:
-        self.key, self.folder = key, folder / key[:16]
+    def __init__(self, folder: Path, key: str, drops: int) -> None:
+        self.key, self.folder, self.drops = key, folder / key[:16], drops
         self._whole: dict[Chunk, Outline] = {}
         writable(self.folder)
 
@@ -57,9 +63,12 @@ class ChunkStore:
             If it cannot be written.
         """
         data = _to_dataset(result)
-        data.attrs |= {"format": FORMAT, "study": self.key, "digest": _digest(data)}
+        data.attrs |= {"format": FORMAT, "study": self.key}
         with replacing(self._path(result.chunk)) as new:
             data.to_netcdf(new, engine="h5netcdf")
+            with new.open("rb+") as file:
+                digest = hashlib.file_digest(file, "sha256").digest()
+                file.write(digest)
         self._whole[result.chunk] = result.outline
 
     def chosen(self) -> list[Outline]:
@@ -72,17 +81,17 @@ class ChunkStore:
         done: dict[range, int] = {}
         for first, last, start, stop in sorted(paths):
             chunk = Chunk(points=range(first, last), drops=range(start, stop))
-            if start < done.get(chunk.points, 0):
+            if not done.get(chunk.points, 0) <= start < self.drops:
                 continue
             if chunk not in self._whole and (result := self._read(chunk)) is not None:
-                self._whole[chunk] = result.outline
+                self._whole[chunk] = attrs.evolve(_within(result, self.drops).outline, chunk=chunk)
             if chunk in self._whole:
                 done[chunk.points] = stop
                 chosen.append(self._whole[chunk])
         return chosen
 
-    def results(self, outlines: Iterable[Outline], drops: int) -> Iterator[Solved]:
-        """Yield chosen chunks with their values, without the drops from a number on.
+    def results(self, outlines: Iterable[Outline]) -> Iterator[Solved]:
+        """Yield chosen chunks with their values, without the drops that are not wanted.
 
         Raises
         ------
@@ -95,8 +104,7 @@ class ChunkStore:
                 raise InputError(
                     str(self._path(outline.chunk)), "must be as it was a moment ago, got a damaged file"
                 )
-            if (part := within(result, drops)) is not None:
-                yield part
+            yield _within(result, self.drops)
 
     def _path(self, chunk: Chunk) -> Path:
         first, last, start, stop = chunk.key
@@ -105,13 +113,25 @@ class ChunkStore:
     def _read(self, chunk: Chunk) -> Solved | None:
         import xarray
 
+        path = self._path(chunk)
         try:
-            data = xarray.load_dataset(self._path(chunk), engine="h5netcdf")
-            whole = data.attrs["study"] == self.key and data.attrs["digest"] == _digest(data)
-            result = _from_dataset(data)
-            return result if whole and result.chunk == chunk else None
-        except Exception:  # Whatever is wrong with a damaged file, the chunk is done again.
+            # Bytes first: the readers of HDF5 are not made for damaged files.
+            if not _undamaged(path):
+                return None
+            data = xarray.load_dataset(path, engine="h5netcdf")
+        except OSError:
             return None
+        if data.attrs.get("study") != self.key or data.attrs.get("format") != FORMAT:
+            return None
+        result = _from_dataset(data)
+        return result if result.chunk == chunk else None
+
+
+def _undamaged(path: Path) -> bool:
+    """Return whether a file ends in the digest of what stands before."""
+    with path.open("rb") as file:
+        content = memoryview(file.read())
+    return hashlib.sha256(content[:-_DIGEST_SIZE]).digest() == content[-_DIGEST_SIZE:]
 
 
 def _key_of(path: Path) -> tuple[int, ...] | None:
@@ -128,44 +148,39 @@ def study_key(work: Work, toml: str, versions: str) -> str:
     work : Work
         The study: its parts count with the code that defines them.
     toml : str
-        Its scenario, with the seed and all options.
+        Its scenario, with the seed and all options, whatever its name and number of drops.
     versions : str
         Of this package and of those that it computes with.
     """
-    lines = [line for line in toml.splitlines() if not line.startswith(("drops = ", "name = "))]
-    scenario = work.scenario
-    parts: list[Part] = [*scenario.precoders, *scenario.allocators, *work.metrics, scenario.channel]
-    parts += [scenario.transmit_array, scenario.receive_array]
-    codes = {f"{part.provider()}:{part.name}": _code(type(part)) for part in parts}
+    codes = {f"{part.provider()}:{part.__qualname__}": _code(part) for part in work.parts}
     unavailable = {" ".join(key): reason for key, reason in work.unavailable.items()}
-    content = json.dumps([FORMAT, lines, codes, _own_code(), unavailable, versions], sort_keys=True)
+    own = _of_package(Path(__file__).parent)
+    content = json.dumps([FORMAT, toml, codes, own, unavailable, versions], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def _code(cls: type[Part]) -> str:
-    """Return a digest of the file that defines a class."""
+    """Return a digest of the code that defines a class: its file, or the whole package that it is from."""
+    module = sys.modules.get(cls.__module__)
+    source = getattr(module, "__isacfw_source__", None)
+    if source is not None:
+        return hashlib.sha256(source[1]).hexdigest()
+    package = sys.modules.get(cls.__module__.partition(".")[0])
     try:
-        path = inspect.getsourcefile(cls)
-        content = b"" if path is None else Path(path).read_bytes()
+        if folders := getattr(package, "__path__", None):
+            return "".join(map(_of_package, map(Path, folders)))
+        return hashlib.sha256(Path(inspect.getfile(cls)).read_bytes()).hexdigest()
     except (OSError, TypeError):
-        content = b""
-    return hashlib.sha256(content).hexdigest()
+        # Typed into a notebook, say: nobody can tell whether it is what it was.
+        return uuid.uuid4().hex
 
 
-def _own_code() -> str:
+@cache
+def _of_package(folder: Path) -> str:
+    """Return a digest of all modules in a folder."""
     found = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        found.update(path.read_bytes())
-    return found.hexdigest()
-
-
-def _digest(data: xarray.Dataset) -> str:
-    found = hashlib.sha256()
-    for name in sorted(map(str, data.data_vars)):
-        values = np.ascontiguousarray(data[name].to_numpy())
-        found.update(f"{name} {values.shape} {values.dtype.str} {data[name].attrs.get('words', '')}".encode())
-        found.update(values.tobytes())
-    found.update(json.dumps([str(data.attrs[name]) for name in ("points", "drops", "warnings")]).encode())
+    for path in sorted(folder.rglob("*.py")):
+        found.update(str(path.relative_to(folder)).encode() + b"\0" + path.read_bytes())
     return found.hexdigest()
 
 
@@ -211,15 +226,13 @@ def _from_dataset(data: xarray.Dataset) -> Solved:
     return Solved(chunk=chunk, users=users, values=values, warnings=tuple(json.loads(data.attrs["warnings"])))
 
 
-def within(result: Solved, drops: int) -> Solved | None:
-    """Return the part of a chunk with drops below a number, or None for nothing."""
+def _within(result: Solved, drops: int) -> Solved:
+    """Return a chunk without the drops from a number on, as if it had been solved so."""
     chunk = result.chunk
-    stop = min(chunk.drops.stop, drops)
-    if stop <= chunk.drops.start:
-        return None
-    count = stop - chunk.drops.start
+    if chunk.drops.stop <= drops:
+        return result
+    values = {name: value[:, :, :, : drops - chunk.drops.start] for name, value in result.values.items()}
+    values["objective_history"] = shortened(values["objective_history"])
     return attrs.evolve(
-        result,
-        chunk=Chunk(points=chunk.points, drops=range(chunk.drops.start, stop)),
-        values={name: value[:, :, :, :count] for name, value in result.values.items()},
+        result, chunk=Chunk(points=chunk.points, drops=range(chunk.drops.start, drops)), values=values
     )

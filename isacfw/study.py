@@ -6,13 +6,14 @@ import json
 import math
 import platform
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import closing
 from functools import cache
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import attrs
 
@@ -30,9 +31,6 @@ from .precoder import Precoder
 from .recipe import Progress
 from .scenario import Scenario, labelled
 from .store import ChunkStore, study_key
-
-if TYPE_CHECKING:
-    pass
 
 STANDARD_METRICS = ("sum_rate", "user_rates", "crlb", "powers")
 
@@ -199,27 +197,30 @@ class _Study:
     def run(self, executor: Executor | None, workers: int, folder: Path | None) -> Comparison:
         """Solve everything, or what is left of it when there is a folder that keeps what is finished."""
         if folder is None:
-            results = list(self._solved(planned(self.scenario, workers=workers), executor, workers))
-            return self._comparison([result.outline for result in results], lambda _: results, None)
-        store = ChunkStore(folder / "chunks", study_key(self.work, self._toml(), _versions()))
+            with closing(self._solved(planned(self.scenario, workers=workers), executor, workers)) as each:
+                solved = list(each)
+            return self._comparison([result.outline for result in solved], lambda _: solved, None)
+        key = study_key(self.work, self._toml(name="study", drops=1), self._versions())
+        store = ChunkStore(folder / "chunks", key, self.scenario.drops)
         outlines = store.chosen()
         self._advance(sum(self._allocations(outline.chunk) for outline in outlines))
         # Again when another run into the same folder has cut the study in another way meanwhile.
         while chunks := planned(self.scenario, [outline.chunk for outline in outlines], workers=workers):
-            for result in self._solved(chunks, executor, workers):
-                store.add(result)
+            with closing(self._solved(chunks, executor, workers)) as results:
+                for result in results:
+                    store.add(result)
             outlines = store.chosen()
-        return self._comparison(
-            outlines, lambda some: store.results(some, self.scenario.drops), folder / "results.nc"
-        )
+        return self._comparison(outlines, store.results, folder / "results.nc")
 
-    def _solved(self, chunks: list[Chunk], executor: Executor | None, workers: int) -> Iterator[Solved]:
+    def _solved(
+        self, chunks: list[Chunk], executor: Executor | None, workers: int
+    ) -> Generator[Solved, None, None]:
         return each_solved(self.work, self.host, chunks, executor, workers, self._advance)
 
     def _allocations(self, chunk: Chunk) -> int:
         """Return the number of allocations of a chunk that are part of this study."""
         drops = min(chunk.drops.stop, self.scenario.drops) - chunk.drops.start
-        return self.shape[0] * self.shape[1] * len(chunk.points) * max(drops, 0)
+        return self.shape[0] * self.shape[1] * len(chunk.points) * drops
 
     def _comparison(
         self,
@@ -230,15 +231,18 @@ class _Study:
         """Return the results of all chunks, in memory or in a file."""
         for sentence in dict.fromkeys(sentence for outline in outlines for sentence in outline.warnings):
             _warn(sentence)
-        within_study = [outline for outline in outlines if outline.chunk.drops.start < self.scenario.drops]
-        layout = Layout(self.work, Extent.of(len(self.points), within_study), self._provenance())
-        found = results(within_study)
+        layout = Layout(self.work, Extent.of(len(self.points), outlines), self._provenance())
+        found = results(outlines)
         return Comparison(dataset=in_memory(layout, found) if path is None else in_file(layout, found, path))
 
-    def _toml(self) -> str:
+    def _toml(self, **changes: Any) -> str:
         """Return the scenario with its plugins where they are, whatever folder it is read in."""
         plugins = [one if isinstance(one, str) else one[0] for one in self.host.sources]
-        return to_toml(attrs.evolve(self.scenario, plugins=plugins), self.host)
+        return to_toml(attrs.evolve(self.scenario, plugins=plugins, **changes), self.host)
+
+    def _versions(self) -> str:
+        """Return the versions of all that has a part in the results, as a JSON object."""
+        return json.dumps(_versions() | self.host.versions(self.work.parts))
 
     def _advance(self, count: int) -> None:
         self.done += count
@@ -255,15 +259,15 @@ class _Study:
             "title": self.scenario.name,
             "scenario": self._toml(),
             "seed": self.scenario.seed,
-            "versions": _versions(),
+            "versions": self._versions(),
             "quantities": json.dumps(self._asked_for()),
         }
 
 
 @cache
-def _versions() -> str:
+def _versions() -> dict[str, str]:
     packages = ("isacfw", "numpy", "scipy", "cvxpy", "clarabel", "pyomo", "xarray")
-    return json.dumps({"python": platform.python_version(), **{name: version(name) for name in packages}})
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}
 
 
 def _warn(sentence: str) -> None:

@@ -1,0 +1,167 @@
+"""How a study is cut: everything once, and the same bits whatever the pieces."""
+
+from __future__ import annotations
+
+import types
+
+import numpy as np
+import pytest
+
+from isacfw import PluginHost, chunk, compare
+from isacfw.chunk import Chunk, planned
+from isacfw.config import structure
+
+HOST = PluginHost(discover=False)
+FADING = [0.5, 2.0, 0.1]
+CASES = {
+    "random fading": {"precoders": ["mrt", "zf"], "allocators": ["exact", "equal_com", "equal_cs"]},
+    "given fading": {
+        "channel": {"kind": "rayleigh", "large_scale_fading": FADING},
+        "precoders": ["mrt", "zf"],
+        "allocators": ["exact", "sca"],
+    },
+    "solvers with and without a history": {
+        "precoders": ["zf"],
+        "allocators": ["sca", "ipopt", {"kind": "sca", "label": "log", "surrogate": "logarithmic"}, "exact"],
+        "drops": 4,
+    },
+    "shared pilots": {
+        "channel.users": 5,
+        "channel.pilot_length": 2,
+        "channel.estimates": "physical",
+        "precoders": ["mrt", "zf"],
+        "allocators": ["exact", "sca", "equal_com"],
+        "sampling_accuracy": 0.1,
+        "sensing": {},
+        "drops": 8,
+    },
+    "sampled moments": {
+        "precoders": ["rzf", "mrt"],
+        "allocators": ["equal_cs", "sca"],
+        "sampling_accuracy": 0.1,
+        "drops": 4,
+    },
+    "sampled moments of given fading": {
+        "channel": {"kind": "rayleigh", "large_scale_fading": FADING},
+        "precoders": ["rzf"],
+        "allocators": ["equal_com"],
+        "sampling_accuracy": 0.1,
+        "sweep": {"snr_db": [0, 10]},
+    },
+    "a sweep of the number of users": {
+        "sweep": {"channel.users": [2, 5, 1, 3]},
+        "precoders": ["mrt", "zf"],
+        "allocators": ["exact", "sca"],
+        "drops": 8,
+    },
+    "a sweep over two keys, in part infeasible": {
+        "sweep": {"sensing.crlb_limit_db": [-30, -60], "transmit_array.horizontal": [2, 1, 4]},
+        "transmit_array.vertical": 3,
+        "precoders": ["zf", "mrt"],
+        "allocators": ["exact", "equal_cs"],
+        "drops": 8,
+    },
+}
+SIZES = [(1, 64), (2, 64), (7, 64), (2, 1), (7, 2), (100, 1)]
+
+
+@pytest.fixture(scope="module")
+def in_one():
+    """Keep the results of a case that is solved as one chunk."""
+    return {}
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]} drops and {size[1]} points")
+@pytest.mark.parametrize("case", CASES)
+def test_results_are_the_same_bits_whatever_the_chunks(case, size, in_one, variant, chunk_size, same):
+    scenario = structure(variant({"drops": 9} | CASES[case]), HOST)
+    if case not in in_one:
+        chunk_size(10**6, 64)
+        assert len(planned(scenario)) == 1
+        in_one[case] = compare(scenario, host=HOST).dataset
+    drops, points = size
+    chunk_size(drops, min(points, points_of(scenario)))
+    assert len(planned(scenario)) == -(-scenario.drops // drops) * -(-points_of(scenario) // points)
+    same(compare(scenario, host=HOST).dataset, in_one[case])
+    assert np.isfinite(in_one[case]["sum_rate"]).any()
+    assert in_one[case].sizes["iteration"] > 0 or "sca" not in CASES[case]["allocators"]
+
+
+def test_results_of_many_drops_are_the_same_bits_at_the_size_that_is_usual(variant, chunk_size, same):
+    scenario = structure(variant({"drops": 70, "allocators": ["exact", "sca"], "precoders": ["mrt"]}), HOST)
+    assert len(planned(scenario)) == 2
+    usual = compare(scenario, host=HOST).dataset
+    chunk_size(10**6, 64)
+    same(compare(scenario, host=HOST).dataset, usual)
+
+
+def study(generator, *, fast=True):
+    """Return a stand-in for a scenario with random numbers of points and drops."""
+    sweep = {f"key{axis}": range(generator.integers(1, 14)) for axis in range(generator.integers(0, 4))}
+    allocator = types.SimpleNamespace(vectorized=fast)
+    return types.SimpleNamespace(
+        sweep=sweep,
+        drops=int(generator.integers(1, [4, 80, 600][generator.integers(3)])),
+        allocators=(allocator,),
+        precoders=(HOST.find("precoder", "mrt").cls(),),
+    )
+
+
+def points_of(scenario):
+    return int(np.prod([len(values) for values in scenario.sweep.values()], dtype=int))
+
+
+def covered(scenario, chunks):
+    """Return how often each point and drop occurs in chunks."""
+    times = np.zeros((points_of(scenario), scenario.drops), dtype=int)
+    for one in chunks:
+        times[one.points.start : one.points.stop, one.drops.start : one.drops.stop] += 1
+    return times
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_every_point_and_drop_is_planned_once(seed, chunk_size):
+    generator = np.random.default_rng(seed)
+    if seed % 3 == 0:
+        chunk_size(int(generator.integers(1, 40)), int(generator.integers(1, 30)))
+    scenario = study(generator, fast=seed % 2 == 0)
+    workers = int(generator.integers(1, 9))
+    chunks = planned(scenario, workers=workers)
+    assert (covered(scenario, chunks) == 1).all()
+    most = chunk.PROBLEMS_TOGETHER if seed % 2 == 0 else chunk.PROBLEMS_IN_A_LOOP
+    for one in chunks:
+        assert len(one.points) <= chunk.POINTS_TOGETHER
+        assert len(one.drops) == 1 or len(one.points) * len(one.drops) <= most
+    assert workers == 1 or len(chunks) >= min(workers, scenario.drops)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_what_is_done_is_not_planned_again_and_what_is_not_is_planned_once(seed, chunk_size):
+    generator = np.random.default_rng(100 + seed)
+    scenario = study(generator)
+    chunk_size(int(generator.integers(1, 40)), 64)
+    done = []
+    for one in planned(scenario):  # Ragged pieces of each chunk, some beyond the drops that are asked for.
+        if generator.random() < 0.5:
+            start = int(generator.integers(one.drops.start, one.drops.stop))
+            stop = int(generator.integers(start, one.drops.stop + 1))
+            if one.drops.stop == scenario.drops and generator.random() < 0.5:
+                stop += 5
+            done += [Chunk(points=one.points, drops=range(start, stop))] * bool(stop > start)
+    generator.shuffle(done)
+    chunk_size(int(generator.integers(1, 90)), 64)
+    times = covered(scenario, [*done, *planned(scenario, done, workers=int(generator.integers(1, 5)))])
+    assert (times == 1).all()
+    assert planned(scenario, planned(scenario)) == []
+
+
+def test_what_overlaps_leaves_no_gap():
+    generator = np.random.default_rng(5)
+    for _ in range(100):
+        scenario = study(generator)
+        scenario.sweep = {"key": range(3)}
+        starts = generator.integers(0, scenario.drops, size=5)
+        lengths = generator.integers(1, 60, size=5)
+        done = [Chunk(points=range(3), drops=range(a, a + b)) for a, b in zip(starts, lengths, strict=True)]
+        first, rest = covered(scenario, done), covered(scenario, planned(scenario, done))
+        np.testing.assert_array_equal(rest, first == 0)

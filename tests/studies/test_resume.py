@@ -1,0 +1,640 @@
+"""A study that keeps what is finished: it goes on wherever it was stopped, and mixes with no other."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import time
+import tomllib
+import types
+from concurrent.futures import Executor, Future
+
+import numpy as np
+import pytest
+import tomli_w
+import xarray
+
+import isacfw
+from isacfw import compare
+from isacfw.comparison import Comparison
+from isacfw.store import ChunkStore
+
+
+def chunks_of(out):
+    return sorted(out.glob("chunks/*/points-*.nc"))
+
+
+def hidden(out):
+    """Return the temporary files of a folder."""
+    return [path for path in out.rglob(".*") if path.is_file()]
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def run(bed, out):
+    """Return a function that runs the probe's study into a folder: the data set, and the number of new calls."""
+
+    def of(changes=None, folder=out, **options):
+        before = bed.count()
+        dataset = compare(bed.document(changes), out=folder, **options).dataset
+        return dataset, bed.count() - before
+
+    return of
+
+
+# What is done once.
+
+
+def test_what_is_finished_is_not_computed_again(run, bed, same, chunk_size):
+    chunk_size(2)
+    changes = {"sweep": {"snr_db": [0, 10]}, "precoders": ["mrt", "zf"]}
+    first, calls = run(changes)
+    assert calls == 24
+    second, calls = run(changes)
+    assert calls == 0
+    same(second, first)
+    assert first.identical(second)  # The time that it took is that of the run that did it.
+    same(second, compare(bed.document(changes)).dataset)
+
+
+def test_progress_of_a_study_that_goes_on_begins_with_what_is_done(run):
+    run({"drops": 4})
+    told = []
+    run({"drops": 6}, progress=lambda done, total: told.append((done, total)))
+    assert told == [(4, 6), (5, 6), (6, 6)]
+    told.clear()
+    run({"drops": 3}, progress=lambda done, total: told.append((done, total)))
+    assert told == [(3, 3)]
+
+
+def test_more_drops_compute_only_the_new_ones_and_fewer_none(run, bed, same, chunk_size):
+    chunk_size(4)
+    for drops, new in ((5, 5), (11, 6), (3, 0), (4, 0), (6, 0), (12, 1)):
+        dataset, calls = run({"drops": drops})
+        assert calls == new
+        same(dataset, compare(bed.document({"drops": drops})).dataset)
+
+
+def test_fewer_drops_have_the_histories_that_they_have_alone(out, variant, same):
+    changes = {"allocators": ["sca"], "precoders": ["mrt"]}
+    compare(variant(changes | {"drops": 12}), out=out)
+    for drops in (1, 4):
+        changed = variant(changes | {"drops": drops})
+        same(compare(changed, out=out).dataset, compare(changed).dataset)
+
+
+def test_chunks_of_any_size_are_taken_together(run, bed, same, chunk_size):
+    chunk_size(5)
+    run({"drops": 7})
+    chunk_size(2)
+    dataset, calls = run({"drops": 12})
+    assert calls == 5
+    same(dataset, compare(bed.document({"drops": 12})).dataset)
+
+
+def test_an_earlier_comparison_stays_what_it_was_when_its_file_is_replaced(run):
+    first, _ = run({"drops": 3})
+    rates = compare_records(first)
+    run({"drops": 6})
+    assert compare_records(first) == rates
+
+
+def compare_records(dataset):
+    return Comparison(dataset=dataset).records()
+
+
+# What belongs together.
+
+OTHERS = {
+    "power": {"snr_db": 11.0},
+    "seed": {"seed": 2},
+    "limit": {"sensing.crlb_limit_db": -31.0},
+    "channel's option": {"channel.pilot_snr_db": 20.0},
+    "number of users": {"channel.users": 2},
+    "array's option": {"receive_array.vertical": 4},
+    "allocator's option": {"allocators": [{"kind": "probe", "share": 0.2}]},
+    "allocator's option with the name of a scenario's key": {"allocators": [{"kind": "probe", "drops": 4}]},
+    "label": {"allocators": [{"kind": "probe", "label": "mine"}]},
+    "precoders": {"precoders": ["zf"]},
+    "metrics": {"metrics": ["least"]},
+    "accuracy": {"sampling_accuracy": 0.02},
+    "time limit": {"time_limit_s": 9.0},
+    "sweep": {"sweep": {"snr_db": [10.0]}},
+}
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_changed_key_never_mixes_with_old_chunks(other, run, bed, same):
+    first, _ = run()
+    changed, calls = run(OTHERS[other])
+    assert calls == 6
+    same(changed, compare(bed.document(OTHERS[other])).dataset)
+    again, calls = run()
+    assert calls == 0
+    same(again, first)
+
+
+TABLE = '''
+import attrs
+from isacfw_plugins.channels.rayleigh import Rayleigh
+import isacfw
+
+@attrs.frozen(kw_only=True)
+class Crowd(Rayleigh):
+    """Fading that grows with an option whose name the scenario has, too."""
+
+    name = "crowd"
+    drops: int = 1
+
+    def statistics(self, generators):
+        found = super().statistics(generators)
+        return attrs.evolve(found, beta=found.beta * self.drops)
+
+@isacfw.hookimpl
+def register_channels():
+    return [Crowd]
+'''
+
+
+def test_a_changed_option_of_a_table_never_mixes_whatever_its_name(bed, out, same):
+    path = bed.folder / "crowd.py"
+    path.write_text(TABLE, encoding="utf-8")
+    for factor in (1, 50):
+        channel = {"kind": "crowd", "users": 3, "drops": factor}
+        document = bed.document({"channel": channel, "plugins": [str(bed.plugin), str(path)]})
+        same(compare(document, out=out).dataset, compare(document).dataset)
+
+
+def test_changed_code_of_a_plugin_never_mixes_with_old_chunks(run, bed, same):
+    first, _ = run()
+    code = bed.plugin.read_text(encoding="utf-8")
+    bed.plugin.write_text(code.replace("self.share)", "self.share / 2)"), encoding="utf-8")
+    changed, calls = run()
+    assert calls == 6
+    assert (changed["sum_rate"] != first["sum_rate"]).all()
+    same(changed, compare(bed.document()).dataset)
+    bed.plugin.write_text(code, encoding="utf-8")
+    again, calls = run()
+    assert calls == 0
+    same(again, first)
+
+
+def test_a_plugin_that_is_edited_after_it_was_loaded_never_passes_for_the_edited_one(bed, out, same):
+    loaded = isacfw.load_scenario(bed.document())
+    code = bed.plugin.read_text(encoding="utf-8")
+    bed.plugin.write_text(code.replace("self.share)", "self.share / 2)"), encoding="utf-8")
+    compare(loaded, out=out)
+    same(compare(bed.document(), out=out).dataset, compare(bed.document()).dataset)
+
+
+def test_a_class_that_no_file_defines_never_passes_for_another(out, variant, same):
+    code = '''
+import attrs, numpy, isacfw
+
+@attrs.frozen(kw_only=True)
+class Mine(isacfw.Allocator):
+    """As if typed into a notebook."""
+
+    name = "mine"
+
+    def solve(self, problem):
+        return isacfw.Shares(communication=numpy.full(problem.users, SHARE), sensing=numpy.asarray(0.1))
+'''
+    for share in ("0.1", "0.2"):
+        cell = types.ModuleType("a_notebook")
+        exec(code.replace("SHARE", share), cell.__dict__)
+        part = cell.Mine()
+        found = compare(variant(), allocators=[part], out=out).dataset
+        same(found, compare(variant(), allocators=[part]).dataset)
+
+
+def test_the_name_of_a_study_may_change(run):
+    first, _ = run()
+    renamed, calls = run({"name": "another name"})
+    assert calls == 0
+    assert renamed.attrs["title"] == "another name"
+    assert first["sum_rate"].identical(renamed["sum_rate"])
+
+
+# What is damaged.
+
+
+def flip(path, position=None):
+    content = bytearray(path.read_bytes())
+    position = len(content) // 2 if position is None else position
+    content[position] ^= 0x10
+    path.write_bytes(content)
+
+
+def flip_a_rate(path):
+    """Change one byte in the middle of a number that the chunk holds."""
+    rate = xarray.load_dataset(path, engine="h5netcdf")["sum_rate"].to_numpy().ravel()[0]
+    at = path.read_bytes().index(rate.tobytes())
+    flip(path, at + 3)
+
+
+DAMAGES = {
+    "is truncated": lambda path, _: path.write_bytes(path.read_bytes()[:-500]),
+    "has lost half": lambda path, _: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "has another byte in a number": lambda path, _: flip_a_rate(path),
+    "is empty": lambda path, _: path.write_bytes(b""),
+    "is text": lambda path, _: path.write_text("no chunk"),
+    "is not there": lambda path, _: path.unlink(),
+    "has the content of its neighbour": lambda path, _: shutil.copy(
+        path.with_name("points-0-1-drops-0-2.nc"), path
+    ),
+    "is another study's": lambda path, other: shutil.copy(other / path.name, path),
+    "has another format": lambda path, _: path.write_bytes(_another_netcdf(path.with_name("another"))),
+}
+
+
+def _another_netcdf(path):
+    xarray.Dataset({"status": ("drop", [1, 2])}).to_netcdf(path, engine="h5netcdf")
+    content = path.read_bytes()
+    path.unlink()
+    return content
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_chunk_is_done_again_when_it(damage, run, bed, out, tmp_path, same, chunk_size):
+    chunk_size(2)
+    run({"snr_db": 3.0}, tmp_path / "other")
+    first, calls = run()
+    assert calls == 6
+    chunk = next(path for path in chunks_of(out) if path.name == "points-0-1-drops-2-4.nc")
+    DAMAGES[damage](chunk, chunks_of(tmp_path / "other")[0].parent)
+    second, calls = run()
+    assert calls == 2
+    same(second, first)
+    assert run()[1] == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_chunk_with_any_other_byte_is_as_it_was_or_not_there(seed, run, out, same, chunk_size):
+    chunk_size(6)
+    run()
+    (path,) = chunks_of(out)
+    content, key = path.read_bytes(), xarray.load_dataset(path, engine="h5netcdf").attrs["study"]
+
+    def found():
+        store = ChunkStore(out / "chunks", key, 6)
+        return next(store.results(store.chosen()), None)
+
+    whole, generator, noticed = found(), random.Random(seed), 0
+    for _ in range(30):
+        flip(path, generator.randrange(len(content)))
+        result = found()
+        noticed += result is None
+        if result is not None:
+            assert result.chunk == whole.chunk
+            assert result.warnings == whole.warnings
+            assert set(result.values) == set(whole.values)
+            for name, values in whole.values.items():
+                np.testing.assert_array_equal(result.values[name], values)
+        path.write_bytes(content)
+    assert noticed
+
+
+def test_a_chunk_that_is_damaged_while_results_are_gathered_is_one_sentence(run, out, monkeypatch):
+    run()
+    (path,) = chunks_of(out)
+    chosen = ChunkStore.chosen
+
+    def spoiling(self):
+        found = chosen(self)
+        path.write_bytes(b"")
+        return found
+
+    monkeypatch.setattr(ChunkStore, "chosen", spoiling)
+    results = (out / "results.nc").read_bytes()
+    with pytest.raises(isacfw.InputError, match="damaged"):
+        run()
+    assert (out / "results.nc").read_bytes() == results
+    assert hidden(out) == []
+
+
+def test_files_that_are_no_chunks_are_let_alone(run, out, same):
+    first, _ = run()
+    (chunk,) = chunks_of(out)
+    for name in (f".0123abc-{chunk.name}", "points-0-1-drops-0-6.nc.bak", "points-a-b-drops-c-d.nc", "notes.nc"):
+        shutil.copy(chunk, chunk.with_name(name))
+        flip_a_rate(chunk.with_name(name))
+    before = sorted(chunk.parent.iterdir())
+    second, calls = run()
+    assert calls == 0
+    same(second, first)
+    assert sorted(chunk.parent.iterdir()) == before
+
+
+# What is stopped.
+
+KILLED = """
+import json, os, random, signal, sys, time
+from pathlib import Path
+import h5netcdf, xarray, isacfw, isacfw.files
+document, out, moments = json.loads(sys.argv[1])
+
+def killed(limit):
+    '''Make the n-th chunk or file end the process: before its last step, or after it.'''
+    steps = 0
+    replace = Path.replace
+    def counting(self, target):
+        nonlocal steps
+        steps += 1
+        if 2 * steps == limit + 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        found = replace(self, target)
+        if 2 * steps == limit:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return found
+    Path.replace = counting
+
+statuses = []
+for number, moment in enumerate(moments, 1):
+    child = os.fork()
+    if child == 0:
+        if moment is None:
+            killed(number % 6)
+        isacfw.compare(document, out=out)
+        os._exit(0)
+    if moment is not None:
+        time.sleep(moment)
+        os.kill(child, signal.SIGKILL)
+    statuses.append(os.waitpid(child, 0)[1])
+isacfw.compare(document, out=out)
+print(json.dumps(statuses))
+"""
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2])
+def test_a_study_killed_again_and_again_equals_one_never_killed(seed, bed, out, same, launched):
+    """At the steps of every file that is written, or at random moments."""
+    changes = {"sweep": {"snr_db": list(range(32))}, "drops": 20, "metrics": ["least"]}
+    document, generator = bed.document(changes), random.Random(seed)
+    moments = [None] * 6 if seed is None else [generator.uniform(0.05, 0.4) for _ in range(6)]
+    bed.told("" if seed is None else "sleep 0.001")
+    process = launched("-c", KILLED, json.dumps([document, str(out), moments]))
+    printed, error = process.communicate(timeout=60)
+    assert (process.returncode, error) == (0, "")
+    statuses = json.loads(printed)
+    killed = statuses.count(signal.SIGKILL)
+    assert killed >= 4
+    # A kill costs no more than the chunk that was being solved: 64 problems.
+    assert 640 <= bed.count() <= 640 + 64 * killed
+    bed.told("")
+    found = compare(document, out=out)
+    same(found.dataset, compare(document).dataset)
+    assert len(chunks_of(out)) == 10
+
+
+COMMAND = ("-m", "isacfw", "compare")
+
+
+def test_a_study_of_several_processes_that_is_killed_goes_on_and_leaves_no_process(
+    bed, out, same, launched, until
+):
+    bed.told("sleep 0.005")
+    path = bed.scenario({"drops": 300})
+    process = launched(*COMMAND, path, "--out", out, "--workers", 2)
+    until(lambda: chunks_of(out))
+    process.kill()
+    process.wait()
+    kept = len(chunks_of(out))
+    bed.told("")
+    found = compare(path, out=out).dataset
+    assert kept > 0
+    same(found, compare(path).dataset)
+    until(lambda: not _group(process.pid), 5)
+
+
+def _group(leader):
+    """Return the processes that still run in the group of a process."""
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("everyone", [True, False], ids=["as a terminal does", "the process alone"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_stops_at_once_with_what_there_is(workers, everyone, bed, out, same, launched, until):
+    path = bed.scenario({"drops": 400})
+    process = launched(*COMMAND, path, "--out", out, "--workers", workers)
+    until(lambda: chunks_of(out))
+    bed.told("sleep 0.5")  # From here on, a chunk takes about half a minute.
+    time.sleep(1)
+    start = time.monotonic()
+    (os.killpg if everyone else os.kill)(process.pid, signal.SIGINT)
+    printed, error = process.communicate(timeout=20)
+    assert time.monotonic() - start < 5
+    assert (process.returncode, printed) == (130, "")
+    assert error == "isacfw: interrupted; with the same --out, the same command goes on\n"
+    assert hidden(out) == []
+    kept = len(chunks_of(out))
+    assert kept > 0
+    bed.told("")
+    found = compare(path, out=out).dataset
+    assert len(chunks_of(out)) > kept
+    same(found, compare(path).dataset)
+
+
+def test_two_runs_into_one_folder_at_once_do_not_disturb_each_other(bed, out, same, launched):
+    bed.told("sleep 0.005")
+    path = bed.scenario({"drops": 200})
+    processes = [launched(*COMMAND, path, "--out", out, "--workers", workers) for workers in (1, 2)]
+    for process in processes:
+        printed, error = process.communicate(timeout=60)
+        assert process.returncode == 0, error
+        assert "200 drops" in printed
+        assert "Traceback" not in error
+    bed.told("")
+    expected = compare(path).dataset
+    with Comparison.load(out / "results.nc").dataset as written:
+        same(written, expected)
+    calls = bed.count()
+    same(compare(path, out=out).dataset, expected)
+    assert bed.count() == calls
+    assert hidden(out) == []
+
+
+class Interrupting(Executor):
+    """Solves everything in this process, and does something else before the n-th chunk."""
+
+    def __init__(self, number, action):
+        self.left, self.action = number, action
+
+    def submit(self, function, /, *arguments, **options):
+        self.left -= 1
+        if self.left == 0:
+            self.action()
+        future = Future()
+        future.set_result(function(*arguments, **options))
+        return future
+
+
+@pytest.mark.parametrize("drops", [5, 13, 20])
+@pytest.mark.parametrize("moment", [1, 2, 4])
+def test_another_run_amid_a_run_cut_in_another_way_changes_nothing(moment, drops, bed, out, same, chunk_size):
+    """Chunks of three drops, and amid them another run's of four."""
+    document = bed.document({"drops": 13})
+
+    def another():
+        chunk_size(4)
+        compare(bed.document({"drops": drops}), out=out)
+
+    chunk_size(3)
+    found = compare(document, out=out, executor=Interrupting(moment, another)).dataset
+    expected = compare(document).dataset
+    same(found, expected)
+    same(compare(document, out=out).dataset, expected)
+
+
+# What is written.
+
+
+def test_the_file_of_results_opens_without_the_framework(run, out):
+    changes = {"sweep": {"snr_db": [0, 10]}, "metrics": ["least"]}
+    run(changes)
+    with xarray.open_dataset(out / "results.nc", engine="h5netcdf") as data:
+        assert data["sum_rate"].attrs["units"] == "bit/s/Hz"
+        assert data["least_rate"].attrs == {
+            "units": "bit/s/Hz",
+            "better": "higher",
+            "long_name": "Least rate",
+        }
+        assert data["crlb_azimuth_limit_db"].attrs["units"] == "dB rad^2"
+        assert data["sum_rate"].dims == ("precoder", "allocator", "snr_db", "drop")
+        assert data["feasible"].dtype == bool
+        assert set(data["status"].to_numpy().flat) == {"feasible"}
+        assert data.attrs["seed"] == 1
+        assert data.attrs["title"] == "small"
+        assert tomllib.loads(data.attrs["scenario"])["snr_db"] == 10.0
+        assert {"python", "isacfw", "numpy", "xarray"} <= set(json.loads(data.attrs["versions"]))
+        assert isacfw.load_scenario(tomllib.loads(data.attrs["scenario"])).scenario.sweep == {"snr_db": (0, 10)}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"allocators": ["sca", "exact"], "precoders": ["mrt", "zf"]},
+        {"allocators": ["exact"], "sweep": {"channel.users": [2, 4], "snr_db": [0, 5]}},
+        {"allocators": ["exact"], "sensing.crlb_limit_db": -200},
+        {"allocators": ["equal_cs"], "sensing": {}, "drops": 1},
+        {"allocators": ["exact"], "sweep": {"channel.large_scale_fading": [[1.0, 2.0, 0.5], [0.1, 0.2, 0.3]]}},
+    ],
+    ids=lambda changes: ", ".join(changes),
+)
+def test_results_in_a_file_are_those_in_memory(changes, out, variant, same, chunk_size):
+    chunk_size(1)
+    document = variant({"drops": 3} | changes)
+    found, expected = compare(document, out=out), compare(document)
+    same(found.dataset, expected.dataset)
+    same(Comparison.load(out / "results.nc").dataset, expected.dataset)
+    records = [[record | {"seconds": 0} for record in each.records()] for each in (found, expected)]
+    assert records[0] == records[1]
+
+
+@pytest.fixture
+def results(bed, out, monkeypatch, cli):
+    """Return the file that a comparison on the command line writes, and what it prints."""
+    monkeypatch.setattr("isacfw.report.save_figures", lambda *_: [])
+    path = bed.scenario({"metrics": ["least"], "sweep": {"snr_db": [0, 10]}, "drops": 3})
+    status, table, _ = cli("compare", path, "--out", out)
+    assert status == 0
+    monkeypatch.undo()
+    return out / "results.nc", table
+
+
+def test_show_prints_the_same_and_computes_nothing(results, cli, bed, tmp_path):
+    path, table = results
+    calls = bed.count()
+    assert cli("show", path) == (0, table, "")
+    records = json.dumps(json.loads(Comparison.load(path).to_json()))
+    status, printed, _ = cli("show", path, "--json")
+    assert (status, json.dumps(json.loads(printed))) == (0, records)
+    assert len(json.loads(printed)) == 6
+    status, printed, error = cli("show", path, "--out", tmp_path / "figures")
+    assert (status, printed) == (0, table)
+    written = {path.name for path in (tmp_path / "figures").iterdir()}
+    assert {"sum_rate.png", "sum_rate.pdf", "crlb.png", "crlb.pdf"} <= written
+    assert all(f"figures{os.sep}{name}" in error for name in written)
+    assert bed.count() == calls
+
+
+def test_a_file_of_results_is_a_scenario_wherever_it_and_its_reader_are(
+    results, cli, bed, tmp_path, monkeypatch, same
+):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(results[0], elsewhere / "mine.nc")
+    monkeypatch.chdir(elsewhere)
+    calls = bed.count()
+    status, printed, _ = cli("compare", "mine.nc", "--drops", 1, "--json")
+    assert status == 0
+    assert bed.count() == calls + 2
+    shown = json.loads(printed)
+    assert [row["least_rate"] for row in shown] == [
+        row["least_rate"] for row in Comparison.load(results[0]).records() if row["drop"] == 0
+    ]
+    found = compare(elsewhere / "mine.nc").dataset
+    with Comparison.load(results[0]).dataset as expected:
+        same(found, expected)
+
+
+def test_a_file_of_results_goes_on_in_its_own_folder(results, cli, bed, monkeypatch):
+    monkeypatch.setattr("isacfw.report.save_figures", lambda *_: [])
+    calls = bed.count()
+    status, _, _ = cli("compare", results[0], "--drops", 4, "--out", results[0].parent)
+    assert status == 0
+    assert bed.count() == calls + 2
+    assert Comparison.load(results[0]).dataset.sizes["drop"] == 4
+
+
+def _write(path, kind):
+    if kind == "text":
+        path.write_text("no results")
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "another NetCDF file":
+        xarray.Dataset({"status": ("drop", [1])}).to_netcdf(path, engine="h5netcdf")
+    elif kind == "a scenario that is none":
+        data = xarray.Dataset({"status": ("drop", [1]), "sum_rate": ("drop", [1.0])}, attrs={"scenario": "=="})
+        data.to_netcdf(path, engine="h5netcdf")
+    elif kind == "truncated":
+        path.write_bytes(_another_netcdf(path)[:-100])
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        (command, kind)
+        for command in ("show", "compare")
+        for kind in ("text", "empty", "folder", "another NetCDF file", "missing", "truncated")
+    ]
+    + [("compare", "a scenario that is none")],
+)
+def test_a_file_that_holds_no_results_is_one_sentence(command, kind, tmp_path, cli):
+    path = tmp_path / "results.nc"
+    _write(path, kind)
+    status, printed, error = cli(command, path)
+    assert (status, printed) == (2, "")
+    assert error.startswith("isacfw: ")
+    assert "results.nc" in error
+    assert error.count("\n") == 1
+
+
+def test_the_scenario_s_own_file_is_written_and_reads_back(results):
+    path = results[0].with_name("scenario.toml")
+    document = tomllib.loads(path.read_text(encoding="utf-8"))
+    assert tomli_w.dumps(document) == path.read_text(encoding="utf-8")
+    assert isacfw.load_scenario(path).scenario.sweep == {"snr_db": (0, 10)}
