@@ -198,7 +198,7 @@ class Allocator(LabelledPart):
     def _attempt(self, problem: PowerAllocationProblem, time_limit_s: float | None) -> tuple[Shares, float, bool]:
         """Return the answer, the time it took, and whether the allocator broke down."""
         # A copy has nothing cached: each allocator pays for what it asks, whoever asked before it.
-        problem = attrs.evolve(problem)
+        problem = problem.unsolved()
         failure = ""
         start = time.perf_counter()
         try:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,19 +33,24 @@ class Extent:
         Number of users at each sweep point.
     iterations : int
         Largest length of a history.
+    widths : dict of str to int
+        Largest number of bytes of a word, by name of what holds words.
     """
 
     users: tuple[int, ...]
     iterations: int
+    widths: dict[str, int]
 
     @classmethod
     def of(cls, points: int, outlines: Iterable[Outline]) -> Extent:
         """Return the extent of a study with a number of points, from the outlines of all of its chunks."""
         users, iterations = [0] * points, 0
+        widths: dict[str, int] = {}
         for outline in outlines:
             users[outline.chunk.points.start : outline.chunk.points.stop] = map(int, outline.users)
             iterations = max(iterations, outline.iterations)
-        return cls(users=tuple(users), iterations=iterations)
+            widths |= {name: max(width, widths.get(name, 1)) for name, width in outline.widths.items()}
+        return cls(users=tuple(users), iterations=iterations, widths=widths)
 
 
 class Layout:
@@ -122,53 +127,76 @@ def in_memory(layout: Layout, results: Iterable[Solved]) -> xarray.Dataset:
 
 def in_file(layout: Layout, results: Iterable[Solved], path: Path) -> xarray.Dataset:
     """Write the data set of results to a NetCDF file, a chunk at a time, and return it, to be read on demand."""
+    import h5py
     import xarray
 
     with replacing(path) as new:
         xarray.Dataset(layout.fixed, layout.coordinates, dict(layout.attributes)).to_netcdf(
             new, engine="h5netcdf"
         )
-        with _appending(new) as file:
-            for result in results:
-                for name, value in result.values.items():
-                    if name not in file.variables:
-                        _declare(file, layout, name, value)
+        each = iter(results)
+        first = next(each)
+        _declare(new, layout, first)
+        # Below the names and attributes of NetCDF, which would be gone through again for every piece.
+        with h5py.File(new, "r+") as file:
+            for result in itertools.chain([first], each):
+                for name in result.values:
                     for place, slab in layout.slabs(result, name):
-                        file.variables[name][place] = slab.astype(np.int8) if slab.dtype == np.bool_ else slab
+                        if slab.size:
+                            file[name][place] = _stored(slab, layout.extent.widths.get(name))
     return xarray.open_dataset(path, engine="h5netcdf", cache=False)
 
 
-@contextmanager
-def _appending(path: Path) -> Iterator[Any]:
+def _stored(values: NDArray[Any], width: int | None) -> NDArray[Any]:
+    """Return values as a file holds them: words as rows of bytes, yes and no as 1 and 0."""
+    import pandas
+
+    if width is None:
+        return values.astype(np.int8) if values.dtype == np.bool_ else values
+    codes, words = pandas.factorize(values.ravel())
+    rows = np.array([str(word).encode() for word in words], dtype=f"S{width}")[codes]
+    return rows.view("S1").reshape(*values.shape, width)
+
+
+def _declare(path: Path, layout: Layout, result: Solved) -> None:
+    """Add the variables of results to a file, filled with what stands for no result."""
     import h5netcdf
 
     with h5netcdf.File(path, "a") as file:
-        yield file
+        for name, value in result.values.items():
+            _declare_one(file, layout, name, value)
 
 
-def _declare(file: Any, layout: Layout, name: str, value: NDArray[Any]) -> None:
-    """Add a variable to a file, filled with what stands for no result."""
-    import h5py
-
+def _declare_one(file: Any, layout: Layout, name: str, value: NDArray[Any]) -> None:
+    """Add a variable of which `value` is a chunk's."""
     axes, lengths = layout.axes_of(name, value)
+    attributes: dict[str, Any] = dict(layout.attributes_of(name))
+    kinds: dict[str, tuple[Any, Any]] = {"f": ("f8", np.nan), "i": ("i8", None), "b": ("i1", None)}
+    dtype, fill = kinds.get(value.dtype.kind, ("S1", None))
+    options: dict[str, Any] = {}
+    if value.dtype.kind == "b":
+        attributes["dtype"] = "bool"
+    elif value.dtype.kind == "O":
+        # Words of variable length would all be read when the file is opened, before anyone asks for them.
+        width = layout.extent.widths[name]
+        axes, lengths = (*axes, f"bytes_{width}"), (*lengths, width)
+        attributes["_Encoding"] = "utf-8"
+        options = {"compression": "gzip", "compression_opts": 1}
     for axis, length in zip(axes, lengths, strict=True):
         if axis not in file.dimensions:
             file.dimensions[axis] = length
-    kinds: dict[str, tuple[Any, Any]] = {"f": ("f8", np.nan), "i": ("i8", None), "b": ("i1", None)}
-    dtype, fill = kinds.get(value.dtype.kind, (h5py.string_dtype(), None))
-    together = max(1, _BYTES_TOGETHER // (8 * max(1, lengths[-1] if len(axes) > len(layout.axes) else 1)))
-    drops = layout.axes.index("drop")
-    pieces = tuple(
-        1 if axis < drops else min(length, together) if axis == drops else length
-        for axis, length in enumerate(lengths)
-    )
-    stored = {} if math.prod(lengths) == 0 else {"chunks": pieces}
-    variable = file.create_variable(name, axes, dtype=dtype, fillvalue=fill, **stored)
-    attributes: dict[str, Any] = dict(layout.attributes_of(name))
-    if value.dtype.kind == "b":
-        attributes["dtype"] = "bool"
+    if math.prod(lengths) > 0:
+        options["chunks"] = _pieces(layout, lengths)
+    variable = file.create_variable(name, axes, dtype=dtype, fillvalue=fill, **options)
     for key, text in attributes.items():
         variable.attrs[key] = text
+
+
+def _pieces(layout: Layout, lengths: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the pieces in which a file keeps a variable: many drops of one precoder, allocator and point."""
+    drops = layout.axes.index("drop")
+    together = max(1, _BYTES_TOGETHER // (8 * math.prod(lengths[drops + 1 :])))
+    return (*[1] * drops, min(lengths[drops], together), *lengths[drops + 1 :])
 
 
 def _coordinates(scenario: Scenario, users: int) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from .scenario import Scenario, labelled
 
 POINTS_TOGETHER = 64
 PROBLEMS_TOGETHER = 16384
+NUMBERS_TOGETHER = 2**18
 PROBLEMS_IN_A_LOOP = 64
 
 
@@ -58,11 +59,14 @@ class Work:
         The usual ones and the scenario's own.
     unavailable : dict
         By kind and title, why an allocator or a precoder cannot work here.
+    numbers : int
+        How many numbers the largest problem has in its largest field: K, or K² where pairs of users differ.
     """
 
     scenario: Scenario
     metrics: tuple[Metric, ...]
     unavailable: dict[tuple[str, str], str]
+    numbers: int
 
     @property
     def quantities(self) -> dict[str, Quantity]:
@@ -102,8 +106,13 @@ class Solved:
     @property
     def outline(self) -> Outline:
         """What is to be remembered of the chunk when its values are not."""
-        iterations = self.values["objective_history"].shape[-1]
-        return Outline(chunk=self.chunk, users=self.users, iterations=iterations, warnings=self.warnings)
+        return Outline(
+            chunk=self.chunk,
+            users=self.users,
+            iterations=self.values["objective_history"].shape[-1],
+            widths={name: _width(value) for name, value in self.values.items() if value.dtype == object},
+            warnings=self.warnings,
+        )
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -116,15 +125,27 @@ class Outline:
         As in :class:`Solved`.
     iterations : int
         Largest length of a history.
+    widths : dict of str to int
+        Largest number of bytes of a word, by name of what holds words.
     """
 
     chunk: Chunk
     users: NDArray[np.int64]
     iterations: int
+    widths: dict[str, int]
     warnings: tuple[str, ...]
 
 
-def planned(scenario: Scenario, done: Iterable[Chunk] = (), *, workers: int = 1) -> list[Chunk]:
+def numbers_of(scenario: Scenario) -> int:
+    """Return the number that :class:`Work` wants to know, from one drop of each channel."""
+    channels = {_fading(point): point for _, point in scenario.points()}
+    each = [point.statistics(range(1)) for point in channels.values()]
+    return max(one.users if one.collinear is None else one.users**2 for one in each)
+
+
+def planned(
+    scenario: Scenario, done: Iterable[Chunk] = (), *, workers: int = 1, numbers: int = 1
+) -> list[Chunk]:
     """Return the chunks into which a study is cut, without what is done already.
 
     Parameters
@@ -135,6 +156,8 @@ def planned(scenario: Scenario, done: Iterable[Chunk] = (), *, workers: int = 1)
         What need not be done again.
     workers : int
         How many are to share the work.
+    numbers : int
+        As in :class:`Work`.
     """
     points = math.prod(len(values) for values in scenario.sweep.values())
     fast = all(allocator.vectorized for allocator in scenario.allocators) and all(
@@ -146,7 +169,8 @@ def planned(scenario: Scenario, done: Iterable[Chunk] = (), *, workers: int = 1)
     chunks = []
     for first in range(0, points, POINTS_TOGETHER):
         group = range(first, min(first + POINTS_TOGETHER, points))
-        size = max(1, (PROBLEMS_TOGETHER if fast else PROBLEMS_IN_A_LOOP) // len(group))
+        together = min(PROBLEMS_TOGETHER, NUMBERS_TOGETHER // numbers) if fast else PROBLEMS_IN_A_LOOP
+        size = max(1, together // len(group))
         if workers > 1:
             size = min(size, math.ceil(scenario.drops / (4 * workers)))
         for gap in _gaps(scenario.drops, finished.get(group, [])):
@@ -320,6 +344,12 @@ class _Run:
         for place, history in self.histories.items():
             padded[place][:, : history.shape[-1]] = history
         return shortened(padded)
+
+
+def _width(words: NDArray[Any]) -> int:
+    import pandas
+
+    return max((len(str(word).encode()) for word in pandas.unique(words.ravel())), default=0)
 
 
 def shortened(history: NDArray[np.float64]) -> NDArray[np.float64]:

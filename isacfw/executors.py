@@ -16,7 +16,9 @@ from .chunk import Chunk, Solved, Work, solved
 from .errors import InputError, IsacError
 from .plugins import PluginHost, Sources
 
-ATTEMPTS, TOGETHER = 3, 64
+ATTEMPTS = 3
+NUMBERS_OUTSTANDING = 2**23
+"""Numbers, in one field of all results, that are asked for before the first of them have been put away."""
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 """Environment variables that keep the libraries of a worker to one thread: the workers share the cores."""
 
@@ -133,14 +135,18 @@ def _by_executor(
     """
     attempts = dict.fromkeys(chunks, 0)
     ahead = list(reversed(chunks))
+    scenario = work.scenario
+    row = len(scenario.precoders) * len(scenario.allocators) * work.numbers
     while ahead or waiting:
+        outstanding = sum(len(chunk.points) * len(chunk.drops) * row for chunk in waiting.values())
         # Not all at once, so that results do not pile up faster than they are put away.
-        while ahead and len(waiting) < TOGETHER:
+        while ahead and (outstanding < NUMBERS_OUTSTANDING or not waiting):
             chunk = ahead.pop()
             attempts[chunk] += 1
             if attempts[chunk] > ATTEMPTS:
                 raise _given_up(chunk)
             waiting[current().submit(_in_worker, work, sources, chunk)] = chunk
+            outstanding += len(chunk.points) * len(chunk.drops) * row
         for future in wait(waiting, return_when=FIRST_COMPLETED).done:
             chunk = waiting.pop(future)
             try:

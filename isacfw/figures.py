@@ -151,12 +151,12 @@ def _statistics(values: Any) -> tuple[Any, Any]:
 
 
 def _draw_lines(axes: Axes, panel: xarray.Dataset, axis: str, name: str) -> None:
-    values = panel[name].transpose("precoder", "allocator", axis, "drop")
-    x = panel[axis].to_numpy()
+    x, allocators = panel[axis].to_numpy(), panel["allocator"].to_numpy()
     for row, precoder in enumerate(panel["precoder"].to_numpy()):
-        for column, allocator in enumerate(panel["allocator"].to_numpy()):
-            mean, half = _statistics(values.to_numpy()[row, column])
-            colour = _COLOURS[column % len(_COLOURS)]
+        for column, allocator in enumerate(allocators):
+            values = panel[name].isel(precoder=row, allocator=column).transpose(axis, "drop")
+            mean, half = _statistics(values.to_numpy())
+            colour = _COLOURS[(column if len(allocators) > 1 else row) % len(_COLOURS)]
             axes.errorbar(
                 x,
                 mean,

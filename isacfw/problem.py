@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import attrs
@@ -108,10 +108,10 @@ class PowerAllocationProblem:
 
     def _numbers(self) -> Iterator[tuple[str, FloatArray, int]]:
         """Yield name, array and number of trailing axes of each field that is given."""
-        for field in attrs.fields(type(self)):
-            value = getattr(self, field.name)
+        for name, core in _cores().items():
+            value = getattr(self, name)
             if value is not None:
-                yield field.name, value, field.metadata["core"]
+                yield name, value, core
 
     @cached_property
     def batch_shape(self) -> tuple[int, ...]:
@@ -125,11 +125,17 @@ class PowerAllocationProblem:
 
     def __getitem__(self, index: Any) -> PowerAllocationProblem:
         """Return the problems at an index of the batch."""
-        fields: dict[str, FloatArray] = {}
-        for name, value, core in self._numbers():
-            shape = self.batch_shape + value.shape[value.ndim - core :]
-            fields[name] = np.broadcast_to(value, shape)[index]
-        return PowerAllocationProblem(**fields)
+        shape = self.batch_shape
+        return _unchecked(
+            {
+                name: np.broadcast_to(value, shape + value.shape[value.ndim - core :])[index]
+                for name, value, core in self._numbers()
+            }
+        )
+
+    def unsolved(self) -> PowerAllocationProblem:
+        """Return the problem without anything that has been computed of it and is kept."""
+        return _unchecked({name: value for name, value, _ in self._numbers()})
 
     def over(self, drops: int) -> PowerAllocationProblem:
         """Return the problem with a last batch axis of the given length, where it may have been 1."""
@@ -240,3 +246,21 @@ class PowerAllocationProblem:
     def rho(self, q: FloatArray) -> FloatArray:
         r"""Return the paper's :math:`\rho = q P_t / N_t`; shape (...)."""
         return np.asarray(q * self.power / self.antennas)
+
+
+@cache
+def _cores() -> dict[str, int]:
+    """Return the number of trailing axes of each field."""
+    return {field.name: field.metadata["core"] for field in attrs.fields(PowerAllocationProblem)}
+
+
+def _unchecked(numbers: dict[str, FloatArray]) -> PowerAllocationProblem:
+    """Return a problem of numbers that another has had checked: for each of many, a check takes its time."""
+    problem = object.__new__(PowerAllocationProblem)
+    for name in _cores():
+        value = numbers.get(name)
+        if value is not None:
+            value = np.asarray(value)
+            value.flags.writeable = False
+        object.__setattr__(problem, name, value)
+    return problem

@@ -25,7 +25,7 @@ from .part import Part
 if TYPE_CHECKING:
     import xarray
 
-FORMAT = 2
+FORMAT = 3
 _WORDS = ("status", "message")
 _AXES = ("precoder", "allocator", "point", "drop")
 _DIGEST_SIZE = 32
@@ -185,45 +185,63 @@ def _of_package(folder: Path) -> str:
 
 
 def _to_dataset(result: Solved) -> xarray.Dataset:
-    """Return a chunk as a data set; words as numbers, with the words in an attribute."""
+    """Return a chunk as a data set of few variables, since each costs a file its time: columns side by side.
+
+    ``numbers`` holds all that is a number, ``codes`` all that is whole or a word; the attribute ``columns`` names
+    the columns and gives the width of those that are an axis of their own, ``words`` what the codes stand for.
+    """
     import xarray
 
-    variables: dict[str, Any] = {"users": (["point"], result.users)}
+    numbers, codes, words = [], [], {}
+    columns: list[tuple[str, int | None]] = []
     for name, value in result.values.items():
-        attributes = {}
-        numbers = value
+        if value.dtype.kind == "f":
+            columns.append((name, value.shape[4] if value.ndim > 4 else None))
+            numbers.append(value.reshape(*value.shape[:4], -1))
+            continue
         if name in _WORDS:
-            words, numbers = _coded(value)
-            attributes["words"] = json.dumps(words)
-        last = [f"{name}_axis"] * (numbers.ndim - len(_AXES))
-        variables[name] = (
-            [*_AXES, *last],
-            numbers.astype(np.int8) if numbers.dtype == bool else numbers,
-            attributes,
-        )
-    ranges = {
-        name: json.dumps([one.start, one.stop])
-        for name, one in (("points", result.chunk.points), ("drops", result.chunk.drops))
-    }
-    return xarray.Dataset(variables, attrs={**ranges, "warnings": json.dumps(result.warnings)})
+            words[name], value = _coded(value)
+        codes.append(value[..., None].astype(np.int64))
+    ranges = {"points": result.chunk.points, "drops": result.chunk.drops}
+    whole = [name for name, value in result.values.items() if value.dtype.kind != "f"]
+    return xarray.Dataset(
+        {
+            "users": ("point", result.users),
+            "numbers": ((*_AXES, "column"), np.concatenate(numbers, axis=-1), {"columns": json.dumps(columns)}),
+            "codes": (
+                (*_AXES, "code"),
+                np.concatenate(codes, axis=-1),
+                {"columns": json.dumps(whole), "words": json.dumps(words)},
+            ),
+        },
+        attrs={name: json.dumps([one.start, one.stop]) for name, one in ranges.items()}
+        | {"warnings": json.dumps(result.warnings)},
+    )
 
 
-def _coded(value: NDArray[Any]) -> tuple[list[str], NDArray[np.int32]]:
-    numbers: dict[str, int] = {}
-    codes = [numbers.setdefault(str(word), len(numbers)) for word in value.flat]
-    return list(numbers), np.array(codes, dtype=np.int32).reshape(value.shape)
+def _coded(words: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
+    import pandas
+
+    codes, known = pandas.factorize(words.ravel())
+    return [str(word) for word in known], codes.reshape(words.shape)
 
 
 def _from_dataset(data: xarray.Dataset) -> Solved:
+    numbers, codes = data["numbers"].to_numpy(), data["codes"].to_numpy()
     values: dict[str, NDArray[Any]] = {}
-    for name in map(str, data.data_vars):
-        value = data[name].to_numpy()
-        if name in _WORDS:
-            value = np.array(json.loads(data[name].attrs["words"]), dtype=object)[value]
-        values[name] = value.astype(np.bool_) if name == "feasible" else value
-    users = values.pop("users")
+    first = 0
+    for name, width in json.loads(data["numbers"].attrs["columns"]):
+        last = first + (1 if width is None else width)
+        values[name] = numbers[..., first] if width is None else numbers[..., first:last]
+        first = last
+    words = json.loads(data["codes"].attrs["words"])
+    for column, name in enumerate(json.loads(data["codes"].attrs["columns"])):
+        value = codes[..., column]
+        values[name] = np.array(words[name], dtype=object)[value] if name in words else value
+    values["feasible"] = values["feasible"].astype(np.bool_)
     chunk = Chunk(points=range(*json.loads(data.attrs["points"])), drops=range(*json.loads(data.attrs["drops"])))
-    return Solved(chunk=chunk, users=users, values=values, warnings=tuple(json.loads(data.attrs["warnings"])))
+    warnings = tuple(json.loads(data.attrs["warnings"]))
+    return Solved(chunk=chunk, users=data["users"].to_numpy(), values=values, warnings=warnings)
 
 
 def _within(result: Solved, drops: int) -> Solved:

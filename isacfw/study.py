@@ -19,7 +19,7 @@ import attrs
 
 from .allocator import Allocator
 from .assembly import Extent, Layout, in_file, in_memory
-from .chunk import Chunk, Outline, Solved, Work, planned
+from .chunk import Chunk, Outline, Solved, Work, numbers_of, planned
 from .comparison import Comparison
 from .config import LoadedScenario, load_scenario, to_toml
 from .errors import InputError, PluginError, one_line, shown
@@ -165,7 +165,8 @@ def _work(scenario: Scenario, host: PluginHost) -> Work:
         for title, labelled_part in labelled(parts).items():
             if (reason := labelled_part.why_unavailable()) is not None:
                 unavailable[kind, title] = reason
-    return Work(scenario=scenario, metrics=_metrics(scenario, host), unavailable=unavailable)
+    metrics = _metrics(scenario, host)
+    return Work(scenario=scenario, metrics=metrics, unavailable=unavailable, numbers=numbers_of(scenario))
 
 
 def _metrics(scenario: Scenario, host: PluginHost) -> tuple[Metric, ...]:
@@ -197,7 +198,7 @@ class _Study:
     def run(self, executor: Executor | None, workers: int, folder: Path | None) -> Comparison:
         """Solve everything, or what is left of it when there is a folder that keeps what is finished."""
         if folder is None:
-            with closing(self._solved(planned(self.scenario, workers=workers), executor, workers)) as each:
+            with closing(self._solved(self._planned(workers), executor, workers)) as each:
                 solved = list(each)
             return self._comparison([result.outline for result in solved], lambda _: solved, None)
         key = study_key(self.work, self._toml(name="study", drops=1), self._versions())
@@ -205,12 +206,17 @@ class _Study:
         outlines = store.chosen()
         self._advance(sum(self._allocations(outline.chunk) for outline in outlines))
         # Again when another run into the same folder has cut the study in another way meanwhile.
-        while chunks := planned(self.scenario, [outline.chunk for outline in outlines], workers=workers):
+        while chunks := self._planned(workers, outlines):
             with closing(self._solved(chunks, executor, workers)) as results:
                 for result in results:
                     store.add(result)
             outlines = store.chosen()
         return self._comparison(outlines, store.results, folder / "results.nc")
+
+    def _planned(self, workers: int, done: Iterable[Outline] = ()) -> list[Chunk]:
+        """Return what is left to do."""
+        chunks = [outline.chunk for outline in done]
+        return planned(self.scenario, chunks, workers=workers, numbers=self.work.numbers)
 
     def _solved(
         self, chunks: list[Chunk], executor: Executor | None, workers: int

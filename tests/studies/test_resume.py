@@ -235,7 +235,7 @@ def flip(path, position=None):
 
 def flip_a_rate(path):
     """Change one byte in the middle of a number that the chunk holds."""
-    rate = xarray.load_dataset(path, engine="h5netcdf")["sum_rate"].to_numpy().ravel()[0]
+    rate = xarray.load_dataset(path, engine="h5netcdf")["numbers"].to_numpy().ravel()[0]
     at = path.read_bytes().index(rate.tobytes())
     flip(path, at + 3)
 
@@ -426,6 +426,7 @@ def _group(leader):
 @pytest.mark.parametrize("everyone", [True, False], ids=["as a terminal does", "the process alone"])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_stops_at_once_with_what_there_is(workers, everyone, bed, out, same, launched, until):
+    bed.told("sleep 0.01")
     path = bed.scenario({"drops": 400})
     process = launched(*COMMAND, path, "--out", out, "--workers", workers)
     until(lambda: chunks_of(out))
