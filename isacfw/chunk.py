@@ -23,7 +23,7 @@ from .scenario import Scenario, labelled
 POINTS_TOGETHER = 64
 PROBLEMS_TOGETHER = 16384
 NUMBERS_TOGETHER = 2**18
-PROBLEMS_IN_A_LOOP = 64
+PROBLEMS_IN_A_LOOP = 128
 
 
 @attrs.frozen(kw_only=True)
@@ -143,9 +143,7 @@ def numbers_of(scenario: Scenario) -> int:
     return max(one.users if one.collinear is None else one.users**2 for one in each)
 
 
-def planned(
-    scenario: Scenario, done: Iterable[Chunk] = (), *, workers: int = 1, numbers: int = 1
-) -> list[Chunk]:
+def planned(scenario: Scenario, done: Iterable[Chunk] = (), *, workers: int = 1, numbers: int = 1) -> list[Chunk]:
     """Return the chunks into which a study is cut, without what is done already.
 
     Parameters

@@ -102,7 +102,10 @@ class Comparison:
     @property
     def failed(self) -> bool:
         """Whether any allocation failed."""
-        return bool((self.dataset["status"] == Status.FAILED.value).any())
+        from .report import cells
+
+        # One after the other, since the words of a large study need not fit into the memory.
+        return any((cell["status"] == Status.FAILED.value).any() for _, cell in cells(self.dataset))
 
     def table(self) -> pandas.DataFrame:
         """Return a summary over the drops, a row per sweep point, precoder and allocator.

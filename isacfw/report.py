@@ -56,7 +56,7 @@ def sweep_of(dataset: xarray.Dataset) -> list[str]:
     return [str(name) for name in dataset["status"].dims if name not in ("precoder", "allocator", "drop")]
 
 
-def _cells(dataset: xarray.Dataset) -> Iterator[tuple[dict[str, Any], xarray.Dataset]]:
+def cells(dataset: xarray.Dataset) -> Iterator[tuple[dict[str, Any], xarray.Dataset]]:
     """Yield each sweep point and precoder with its data over allocators and drops."""
     names = [*sweep_of(dataset), "precoder"]
     for positions in itertools.product(*(range(dataset.sizes[name]) for name in names)):
@@ -96,7 +96,7 @@ def summary(dataset: xarray.Dataset) -> pandas.DataFrame:
     import pandas
 
     rows = []
-    for place, cell in _cells(dataset):
+    for place, cell in cells(dataset):
         rates, feasible = cell["sum_rate"].to_numpy(), cell["feasible"].to_numpy()
         distances, best = _standing(rates, feasible)
         for number, allocator in enumerate(cell["allocator"].to_numpy()):

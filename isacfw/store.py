@@ -111,19 +111,19 @@ class ChunkStore:
         return self.folder / f"points-{first}-{last}-drops-{start}-{stop}.nc"
 
     def _read(self, chunk: Chunk) -> Solved | None:
-        import xarray
+        import h5py
 
         path = self._path(chunk)
         try:
             # Bytes first: the readers of HDF5 are not made for damaged files.
             if not _undamaged(path):
                 return None
-            data = xarray.load_dataset(path, engine="h5netcdf")
+            with h5py.File(path, "r") as file:
+                if file.attrs.get("study") != self.key or file.attrs.get("format") != FORMAT:
+                    return None
+                result = _from_file(file)
         except OSError:
             return None
-        if data.attrs.get("study") != self.key or data.attrs.get("format") != FORMAT:
-            return None
-        result = _from_dataset(data)
         return result if result.chunk == chunk else None
 
 
@@ -226,22 +226,25 @@ def _coded(words: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
     return [str(word) for word in known], codes.reshape(words.shape)
 
 
-def _from_dataset(data: xarray.Dataset) -> Solved:
-    numbers, codes = data["numbers"].to_numpy(), data["codes"].to_numpy()
+def _from_file(file: Any) -> Solved:
+    """Return a chunk from its file, read as HDF5: xarray takes twenty times as long, and there are many."""
+    numbers, codes = file["numbers"][()], file["codes"][()]
     values: dict[str, NDArray[Any]] = {}
     first = 0
-    for name, width in json.loads(data["numbers"].attrs["columns"]):
+    for name, width in json.loads(file["numbers"].attrs["columns"]):
         last = first + (1 if width is None else width)
         values[name] = numbers[..., first] if width is None else numbers[..., first:last]
         first = last
-    words = json.loads(data["codes"].attrs["words"])
-    for column, name in enumerate(json.loads(data["codes"].attrs["columns"])):
+    words = json.loads(file["codes"].attrs["words"])
+    for column, name in enumerate(json.loads(file["codes"].attrs["columns"])):
         value = codes[..., column]
         values[name] = np.array(words[name], dtype=object)[value] if name in words else value
     values["feasible"] = values["feasible"].astype(np.bool_)
-    chunk = Chunk(points=range(*json.loads(data.attrs["points"])), drops=range(*json.loads(data.attrs["drops"])))
-    warnings = tuple(json.loads(data.attrs["warnings"]))
-    return Solved(chunk=chunk, users=data["users"].to_numpy(), values=values, warnings=warnings)
+    points, drops = (range(*json.loads(file.attrs[name])) for name in ("points", "drops"))
+    warnings = tuple(json.loads(file.attrs["warnings"]))
+    return Solved(
+        chunk=Chunk(points=points, drops=drops), users=file["users"][()], values=values, warnings=warnings
+    )
 
 
 def _within(result: Solved, drops: int) -> Solved:

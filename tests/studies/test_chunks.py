@@ -88,7 +88,7 @@ def test_results_are_the_same_bits_whatever_the_chunks(case, size, in_one, varia
 
 
 def test_results_of_many_drops_are_the_same_bits_at_the_size_that_is_usual(variant, chunk_size, same):
-    scenario = structure(variant({"drops": 70, "allocators": ["exact", "sca"], "precoders": ["mrt"]}), HOST)
+    scenario = structure(variant({"drops": 140, "allocators": ["exact", "sca"], "precoders": ["mrt"]}), HOST)
     assert len(planned(scenario)) == 2
     usual = compare(scenario, host=HOST).dataset
     chunk_size(10**6, 64)

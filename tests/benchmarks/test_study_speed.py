@@ -1,0 +1,113 @@
+"""What a study costs beside its allocators, on two processes instead of one, and in memory.
+
+Run it with ``OPENBLAS_NUM_THREADS=1 python -m pytest tests/benchmarks/test_study_speed.py``, on two idle cores.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from stopwatch import timed
+
+import isacfw
+from isacfw import Allocator
+from isacfw_plugins.allocators.exact import Exact
+from isacfw_plugins.allocators.sca import SCA
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+SCAS = pytest.mark.parametrize("surrogate", ["reciprocal", "logarithmic"])
+
+
+def share_beside(cls: type[Allocator], monkeypatch: Any, study: Callable[[], Any]) -> float:
+    """Return which share of a study's time is not spent in the solutions of an allocator."""
+    solve, spent = cls.solve, []
+
+    def timing(self: Allocator, problem: isacfw.PowerAllocationProblem) -> isacfw.Shares:
+        start = perf_counter()
+        found = solve(self, problem)
+        spent.append(perf_counter() - start)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cls, "solve", timing)
+        seconds = timed(study)
+    assert spent
+    return 1 - sum(spent) / seconds
+
+
+@SCAS
+def test_study_of_sca_beside_its_allocations(
+    benchmark: BenchmarkFixture, record: Callable[..., None], monkeypatch: Any, tmp_path: Path, surrogate: str
+) -> None:
+    allocator, drops = SCA(surrogate=surrogate), {"reciprocal": 200, "logarithmic": 1000}[surrogate]
+
+    def study(**options: Any) -> isacfw.Comparison:
+        return isacfw.compare("nguyen2025", allocators=[allocator], drops=drops, **options)
+
+    found = benchmark.pedantic(study, rounds=1, warmup_rounds=1)
+    assert (found.dataset["status"] == "locally_optimal").all()
+    shares = [share_beside(SCA, monkeypatch, study) for _ in range(5)]
+    record("share of all but the allocator", np.median(shares), at_most=0.2)
+    folders = iter(range(5))
+    shares = [share_beside(SCA, monkeypatch, lambda: study(out=tmp_path / str(next(folders)))) for _ in range(5)]
+    record("the same with a folder that keeps everything", np.median(shares))
+
+
+def test_study_of_exact_beside_its_allocations(
+    benchmark: BenchmarkFixture, record: Callable[..., None], monkeypatch: Any, tmp_path: Path
+) -> None:
+    scenario = isacfw.load_scenario("nguyen2025", overrides=["sweep.snr_db=[0, 5, 10, 15, 20]"])
+
+    def study(**options: Any) -> isacfw.Comparison:
+        return isacfw.compare(scenario, allocators=["exact"], drops=20_000, **options)
+
+    benchmark.pedantic(study, rounds=3, warmup_rounds=1)
+    record("time, in those of the allocations", 1 / (1 - share_beside(Exact, monkeypatch, study)))
+    kept = share_beside(Exact, monkeypatch, lambda: study(out=tmp_path))
+    record("the same with a folder that keeps everything", 1 / (1 - kept))
+
+
+def test_study_of_sca_on_two_processes(benchmark: BenchmarkFixture, record: Callable[..., None]) -> None:
+    def study(workers: int) -> isacfw.Comparison:
+        return isacfw.compare("nguyen2025", allocators=["sca"], drops=2000, workers=workers)
+
+    one = timed(study, 1)
+    found = benchmark.pedantic(study, (2,), rounds=1)
+    assert found.dataset["feasible"].all()
+    if benchmark.stats is not None:
+        record("times faster than one", one / benchmark.stats.stats.min, at_least=1.7)
+
+
+STUDY = """
+import json, resource, sys
+import isacfw
+found = isacfw.compare("nguyen2025", allocators=["exact"], drops=int(sys.argv[1]), out=sys.argv[2])
+table = found.table()
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+print(json.dumps([peak, int(table["within_limits"].sum())]))
+"""
+
+
+def test_study_of_a_million_drops(
+    benchmark: BenchmarkFixture, record: Callable[..., None], tmp_path: Path
+) -> None:
+    def study() -> list[int]:
+        command = [sys.executable, "-c", STUDY, "1000000", str(tmp_path)]
+        printed = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+        found: list[int] = json.loads(printed)
+        return found
+
+    peak, within = benchmark.pedantic(study, rounds=1)
+    assert within == 2_000_000
+    record("peak memory, in GiB", peak / 2**30, at_most=1)
+    assert peak < 2**30
