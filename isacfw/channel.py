@@ -35,6 +35,11 @@ class ChannelStatistics:
         Where small-scale fading of these drops is drawn from; a scenario adds it.
     prelog : float
         Share :math:`\bar\tau = (\tau_c - \tau_p) / \tau_c` of the coherence block that carries data.
+    gaussian : bool
+        Whether estimates and their errors are independent of each other, and each circularly symmetric complex
+        Gaussian, independent and of equal variance at all antennas, and estimates independent between users that
+        are not `collinear`. Closed forms of precoders hold there only. Where a channel does not say so, moments
+        are sampled, which is right for any channel.
     """
 
     beta: FloatArray
@@ -43,6 +48,7 @@ class ChannelStatistics:
     prelog: float
     collinear: NDArray[np.bool_] | None = None
     fading: Fading | None = None
+    gaussian: bool = False
 
     @property
     def users(self) -> int:
@@ -120,6 +126,8 @@ def checked(statistics: object, channel: Channel, drops: int) -> ChannelStatisti
             raise PluginError(f"{who} must return {name} of finite numbers not less than 0, got others")
     if not 0 < statistics.prelog <= 1:
         raise PluginError(f"{who} must return a prelog within (0, 1], got {shown(statistics.prelog)}")
+    if not isinstance(statistics.gaussian, (bool, np.bool_)):
+        raise PluginError(f"{who} must return gaussian as True or False, got {shown(statistics.gaussian)}")
     return attrs.evolve(statistics, beta=values["beta"], xi=values["xi"], epsilon=values["epsilon"])
 
 

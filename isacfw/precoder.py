@@ -84,7 +84,8 @@ class LinkStatistics:
 class Precoder(LabelledPart):
     """Contract of a linear precoder: it gives its weights, and link statistics follow.
 
-    A subclass that knows its moments in closed form overrides :meth:`link_statistics`.
+    A subclass that knows its moments in closed form overrides :meth:`link_statistics`, and leaves to it the
+    channels for which the closed form does not hold: as a rule those that are not `gaussian`.
     """
 
     @abstractmethod

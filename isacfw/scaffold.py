@@ -100,7 +100,12 @@ _BODIES = {
         beta = self.strongest * (self.weakest / self.strongest) ** place
         heard = self.pilot_energy * beta + 1
         return isacfw.ChannelStatistics(
-            beta=beta, xi=self.pilot_energy * beta**2 / heard, epsilon=beta / heard, prelog=0.9
+            beta=beta,
+            xi=self.pilot_energy * beta**2 / heard,
+            epsilon=beta / heard,
+            prelog=0.9,
+            # What draw gives is; leave this out if yours is not, and moments of precoders are sampled.
+            gaussian=True,
         )
 
     def draw(self, statistics, antennas, draws, generator):

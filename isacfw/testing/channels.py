@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import attrs
 import numpy as np
 
 from ..array import ComplexArray
 from ..channel import Channel, ChannelStatistics, checked, drop_generators
+from ..moments import sampled_link_statistics
+from ..precoder import Precoder
+from . import samples
 from .kit import CheckSkipped, check, require
+from .precoders import departure
 
 DRAWS, ELEMENTS = 400, 8
+MANY_ELEMENTS = 64
 DEVIATIONS = 5.0
 """Half-width of confidence intervals in standard errors: a right channel leaves one by chance once in 10^6."""
 
@@ -118,6 +125,22 @@ def collinear_estimates_are_declared(part: Channel) -> None:
     claimed = np.zeros((users, users), np.bool_) if statistics.collinear is None else statistics.collinear
     require(
         np.array_equal(found, claimed), "the collinear pairs of users differ from those that the statistics name"
+    )
+
+
+@check("channel")
+def gaussian_claim_against_sampled_moments(part: Channel) -> None:
+    """Where draws are said to be Gaussian, maximum-ratio transmission has the moments that follow from it."""
+    statistics = samples.channel_statistics(part, accuracy=0.01)
+    if not statistics.gaussian:
+        raise CheckSkipped("it does not say that its draws are Gaussian, so that moments are sampled")
+    mrt = cast(Precoder, samples.built_in("precoder", "mrt"))
+    claimed = mrt.link_statistics(MANY_ELEMENTS, statistics)
+    off = departure(claimed, sampled_link_statistics(mrt, MANY_ELEMENTS, statistics))
+    require(
+        not off,
+        "the statistics say gaussian, but with maximum-ratio transmission"
+        f" {off} standard errors from what follows",
     )
 
 

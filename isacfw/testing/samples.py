@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import attrs
 import numpy as np
@@ -42,6 +43,29 @@ def fading_channel(fading: tuple[float, ...] = (2.0, 0.7, 0.3), **options: Any) 
     """Return a Rayleigh channel with given large-scale fading."""
     options = {"pilot_length": 4, "pilot_snr_db": 5.0, **options}
     return cast(Channel, built_in("channel", "rayleigh", large_scale_fading=fading, **options))
+
+
+@attrs.frozen(kw_only=True)
+class LineOfSight(Channel):
+    """Half of a user's power from a line of sight of random phase: fading that is not Gaussian."""
+
+    name: ClassVar[str] = "line_of_sight"
+
+    def statistics(self, generators: Sequence[Generator]) -> ChannelStatistics:
+        """Return the statistics of three users, the same in all drops; (1, K)."""
+        beta = np.array([[2.0, 0.7, 0.3]])
+        return ChannelStatistics(beta=beta, xi=0.9 * beta, epsilon=0.1 * beta, prelog=0.9)
+
+    def draw(
+        self, statistics: ChannelStatistics, antennas: int, draws: int, generator: Generator
+    ) -> tuple[ComplexArray, ComplexArray]:
+        """Draw waves from neighbouring directions with scattering, and independent errors; (M, ..., N, K)."""
+        shape = (draws, *statistics.beta.shape[:-1], antennas, statistics.users)
+        phase = np.exp(2j * np.pi * generator.random((*shape[:-2], 1, shape[-1])))
+        wave = np.exp(1j * np.pi * np.outer(np.arange(antennas), [-0.1, 0.0, 0.05]))
+        estimates = np.sqrt(statistics.xi / 2)[..., None, :] * (wave * phase + complex_normal(shape, generator))
+        errors = np.sqrt(statistics.epsilon)[..., None, :] * complex_normal(shape, generator)
+        return estimates + errors, estimates
 
 
 def channel_statistics(channel: Channel, accuracy: float = 0.02) -> ChannelStatistics:

@@ -39,7 +39,7 @@ class RightChannel(isacfw.Channel):
 
     def statistics(self, generators):
         beta = np.array([generator.uniform(0.1, 1, 3) for generator in generators])
-        return ChannelStatistics(beta=beta, xi=0.8 * beta, epsilon=0.2 * beta, prelog=0.9)
+        return ChannelStatistics(beta=beta, xi=0.8 * beta, epsilon=0.2 * beta, prelog=0.9, gaussian=True)
 
     def draw(self, statistics, antennas, draws, generator):
         shape = (draws, *statistics.beta.shape[:-1], antennas, statistics.users)
@@ -60,6 +60,8 @@ class RightPrecoder(isacfw.Precoder):
     def link_statistics(self, antennas, channel):
         if channel.collinear is not None:
             raise IncompatibleError("no collinear estimates")
+        if not channel.gaussian:
+            return super().link_statistics(antennas, channel)
         return LinkStatistics(
             signal_gain=(antennas * channel.xi) ** 2, interference_gain=channel.beta, weight_power=channel.xi
         )
@@ -464,6 +466,45 @@ def of_first_drop(self, statistics, antennas, draws, generator):
     return RightChannel.draw(self, statistics, antennas, draws, generator)
 
 
+def wave(statistics, h, e):
+    """Half of the estimates' power from a line of sight that is the same at all antennas."""
+    seen = np.sqrt(0.5) * (e + e[..., :1, :] / np.abs(e[..., :1, :]) * np.sqrt(statistics.xi)[..., None, :])
+    return seen + h - e, seen
+
+
+def alike(statistics, h, e):
+    """Antennas in pairs with the same estimates."""
+    seen = np.repeat(e[..., ::2, :], 2, axis=-2)
+    return seen + h - e, seen
+
+
+def unequal(statistics, h, e):
+    """Half of the antennas with three times the power of the others."""
+    seen = e * np.sqrt(np.where(np.arange(e.shape[-2]) % 2, 0.5, 1.5))[:, None]
+    return seen + h - e, seen
+
+
+def common(statistics, h, e):
+    """Estimates of the first two users with a common part."""
+    scale = np.sqrt(statistics.xi)[..., None, :]
+    seen = e / scale
+    seen[..., 1] = 0.8 * seen[..., 1] + 0.6 * seen[..., 0]
+    return scale * seen + h - e, scale * seen
+
+
+def of_estimates(statistics, h, e):
+    """Errors that are uncorrelated with the estimates, and a function of them all the same."""
+    return e + np.sqrt(statistics.epsilon / statistics.xi)[..., None, :] * np.abs(e) * np.sign((h - e).real), e
+
+
+for change in (wave, alike, unequal, common, of_estimates):
+    wrong(
+        "gaussian_claim_against_sampled_moments",
+        "channel",
+        change.__name__,
+        "the statistics say gaussian, but with maximum-ratio transmission",
+        **channel(change),
+    )
 wrong("batch_of_drops", "channel", "first drop", "a batch of drops is not that of each", draw=of_first_drop)
 
 
@@ -543,6 +584,18 @@ def refuse(*given):
     raise IncompatibleError("not today")
 
 
+def regardless(self, antennas, channel):
+    """Return a closed form that is one for Gaussian fading, whatever the fading is."""
+    return RightPrecoder.link_statistics(self, antennas, attrs.evolve(channel, gaussian=True))
+
+
+wrong(
+    "statistics_against_sampled_moments",
+    "precoder",
+    "line of sight",
+    "with a line of sight, where channel.gaussian is False, ",
+    link_statistics=regardless,
+)
 wrong("statistics_against_sampled_moments", "precoder", "none", "it exists for no channel", **link(refuse))
 wrong("degenerate_inputs", "precoder", "none", "it does not exist for one user", **link(refuse))
 wrong(

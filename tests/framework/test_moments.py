@@ -26,6 +26,7 @@ from isacfw import (
 from isacfw.channel import Fading
 from isacfw.config import structure
 from isacfw.moments import sampled_link_statistics
+from isacfw.testing.samples import LineOfSight
 from isacfw_plugins.channels.rayleigh import Rayleigh
 from isacfw_plugins.precoders.mrt import MRT
 from isacfw_plugins.precoders.rzf import RZF
@@ -331,6 +332,32 @@ def test_memory_does_not_grow_with_the_accuracy():
     assert 2 * 16 * 64 * 8 * counts[1] > 64 * 2**20
 
 
+@pytest.mark.parametrize("precoder", [MRT(), ZF()], ids=["mrt", "zf"])
+def test_moments_are_sampled_where_a_channel_does_not_say_that_it_is_gaussian(precoder):
+    given = with_fading(LineOfSight(), accuracy=0.02)
+    found = precoder.link_statistics(ANTENNAS, given)
+    assert_same_bits(found, sampled_link_statistics(Stripped(of=precoder), ANTENNAS, given))
+    # The closed form is far off, or all of this says nothing.
+    claim = precoder.link_statistics(ANTENNAS, attrs.evolve(given, gaussian=True))
+    assert claim.standard_error is None
+    assert max(np.abs(error).max() for error in errors(found, claim)) > 20
+
+
+def test_the_rates_over_a_line_of_sight_are_those_of_sampled_moments(scenario):
+    one = attrs.evolve(scenario({"drops": 1, "sampling_accuracy": 0.02}), channel=LineOfSight())
+    found = isacfw.compare(one, precoders=[MRT(), watched()], allocators=["ipopt"])
+    rate, expected = (row["sum_rate"] for row in found.records())
+    assert rate == expected > 0
+
+
+def test_zero_forcing_says_that_it_does_not_exist_whatever_the_fading():
+    given = with_fading(LineOfSight())
+    with pytest.raises(IncompatibleError, match="more transmit antennas than users"):
+        ZF().link_statistics(given.users, given)
+    with pytest.raises(IncompatibleError, match="share a pilot"):
+        ZF().link_statistics(ANTENNAS, attrs.evolve(given, collinear=~np.eye(3, dtype=bool)))
+
+
 @pytest.fixture
 def compared(variant, host_with):
     """Return a function that compares parts of the tests in a variation of the small scenario."""
@@ -381,7 +408,7 @@ def statistics_with(**changes):
     def statistics(self, generators):
         shape = (len(generators), 3)
         values = {"beta": np.ones(shape), "xi": np.full(shape, 0.6), "epsilon": np.full(shape, 0.4)}
-        return ChannelStatistics(**({"prelog": 0.9} | values | changes))
+        return ChannelStatistics(**({"prelog": 0.9, "gaussian": True} | values | changes))
 
     return statistics
 
@@ -413,6 +440,7 @@ STATISTICS = {
     "a negative variance": (statistics_with(xi=np.full((2, 3), -1.0)), "xi of finite numbers"),
     "a prelog above 1": (statistics_with(prelog=1.5), "prelog within"),
     "a prelog of NaN": (statistics_with(prelog=float("nan")), "prelog within"),
+    "a word for gaussian": (statistics_with(gaussian="no"), "must return gaussian as True or False, got 'no'"),
     "words": (statistics_with(beta="much"), ""),
     "a prelog of words": (statistics_with(prelog="much"), ""),
     "an error": (raising, "raised RuntimeError: broken inside"),

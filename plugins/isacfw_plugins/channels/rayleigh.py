@@ -130,6 +130,7 @@ class Rayleigh(isacfw.Channel):
             epsilon=beta * disturbance / received,
             prelog=(self.coherence_length - self.pilot_length) / self.coherence_length,
             collinear=sharing if self.estimates == "physical" and sharing.any() else None,
+            gaussian=True,
         )
 
     @property

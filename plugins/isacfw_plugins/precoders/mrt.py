@@ -19,7 +19,8 @@ class MRT(isacfw.Precoder):
     -----
     :math:`W = \hat H`, (14); :math:`\lambda_k = N_t^2 \xi_k^2`, :math:`\zeta_{kj} = \beta_k \xi_j`,
     :math:`\xi_{bf,k} = \xi_k`, (17), (21), (22). For users j and k whose estimates are collinear, the coherent
-    term :math:`N_t \xi_j \xi_k` adds to :math:`\zeta_{kj}`.
+    term :math:`N_t \xi_j \xi_k` adds to :math:`\zeta_{kj}`. All this is for Gaussian fading; for a channel that
+    does not say that its own is, link statistics are sampled.
     """
 
     name: ClassVar[str] = "mrt"
@@ -29,7 +30,9 @@ class MRT(isacfw.Precoder):
         return estimates
 
     def link_statistics(self, antennas: int, channel: ChannelStatistics) -> LinkStatistics:
-        """Return the closed forms of Theorem 1 and Lemma 1."""
+        """Return the closed forms of Theorem 1 and Lemma 1, or sampled moments where they do not hold."""
+        if not channel.gaussian:
+            return super().link_statistics(antennas, channel)
         coupling = None
         if channel.collinear is not None:
             coupling = antennas * channel.collinear * channel.xi[..., :, None] * channel.xi[..., None, :]

@@ -20,7 +20,8 @@ class ZF(isacfw.Precoder):
     -----
     :math:`W = \hat H (\hat H^H \hat H)^{-1}`, (14); :math:`\lambda_k = 1`,
     :math:`\xi_{bf,k} = 1 / (N_t (N_t - K) \xi_k)`, :math:`\zeta_{kj} = \epsilon_k \xi_{bf,j}`,
-    (17), (21), (22). It exists for :math:`N_t > K` and estimates that are not collinear.
+    (17), (21), (22). It exists for :math:`N_t > K` and estimates that are not collinear. The moments are for
+    Gaussian fading; for a channel that does not say that its own is, they are sampled.
     """
 
     name: ClassVar[str] = "zf"
@@ -31,7 +32,7 @@ class ZF(isacfw.Precoder):
         return np.asarray(estimates @ np.linalg.inv(gram))
 
     def link_statistics(self, antennas: int, channel: ChannelStatistics) -> LinkStatistics:
-        """Return the closed forms of Theorem 1 and Lemma 1."""
+        """Return the closed forms of Theorem 1 and Lemma 1, or sampled moments where they do not hold."""
         if antennas <= channel.users:
             raise isacfw.IncompatibleError(
                 f"zero forcing needs more transmit antennas than users, got {antennas} antennas"
@@ -41,6 +42,8 @@ class ZF(isacfw.Precoder):
             raise isacfw.IncompatibleError(
                 "zero forcing does not exist where users share a pilot and so have collinear estimates"
             )
+        if not channel.gaussian:
+            return super().link_statistics(antennas, channel)
         return LinkStatistics(
             signal_gain=np.ones_like(channel.xi),
             interference_gain=channel.epsilon,
