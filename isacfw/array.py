@@ -9,7 +9,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .part import Part
+from .errors import PluginError, blamed
+from .part import Part, described
 from .validators import number, real
 
 FloatArray = NDArray[np.float64]
@@ -84,11 +85,11 @@ class Array(Part):
     @property
     def n_elements(self) -> int:
         """Number of antenna elements N."""
-        return len(self.positions())
+        return len(checked(self.positions(), self))
 
     def centred_positions(self) -> FloatArray:
         """Return the positions about their centroid, the phase reference of the steering vector; (N, 2)."""
-        positions = np.asarray(self.positions(), dtype=np.float64)
+        positions = checked(self.positions(), self, self.n_elements)
         return np.asarray(positions - positions.mean(axis=0))
 
     def steering_vector(self, direction: Direction) -> ComplexArray:
@@ -134,3 +135,23 @@ class Array(Part):
         phases = np.exp(1j * np.pi * (positions @ (beam.cosines - target.cosines)))
         slopes = -1j * np.pi * (phases @ positions)
         return complex(phases.sum()), np.asarray(slopes)
+
+
+def checked(positions: object, array: Array, elements: int | None = None) -> FloatArray:
+    """Return the positions that an array gave, of shape (N, 2).
+
+    Raises
+    ------
+    PluginError
+        If they are not what an array must give.
+    """
+    who = f"array {described(array)}"
+    with blamed(who):
+        found = float_array(positions)
+    rows = found.shape[:1] if elements is None else (elements,)
+    if not found.size or found.shape != (*rows, 2):
+        count = "N" if elements is None else elements
+        raise PluginError(f"{who} must return positions of shape ({count}, 2), got {found.shape}")
+    if not np.isfinite(found).all():
+        raise PluginError(f"{who} must return finite positions, got NaN or an infinite number")
+    return found

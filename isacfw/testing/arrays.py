@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..array import Array, Direction
+from ..array import Array, Direction, checked
 from ..fisher import fisher_information
 from . import samples
 from .kit import check, require
@@ -20,9 +20,9 @@ def array_shapes(part: Array) -> None:
     """Positions are (N, 2) with N = n_elements, and all that follows has its shape."""
     count, direction = part.n_elements, samples.DIRECTIONS[0]
     require(isinstance(count, int) and count >= 1, f"n_elements must be an integer of at least 1, got {count!r}")
+    checked(part.positions(), part, count)
     response, slopes = part.beam_response(direction, samples.DIRECTIONS[1])
     found: dict[str, tuple[Any, tuple[int, ...]]] = {
-        "positions": (part.positions(), (count, 2)),
         "steering_vector": (part.steering_vector(direction), (count,)),
         "steering_derivatives": (part.steering_derivatives(direction), (2, count)),
         "steering_basis": (part.steering_basis(direction), (count, 3)),

@@ -201,7 +201,7 @@ def _attempt(one: Check, part: Part) -> tuple[Outcome, str]:
         one(part)
     except CheckSkipped as error:
         return Outcome.SKIPPED, one_line(error)
-    except CheckFailed as error:
+    except (CheckFailed, PluginError) as error:
         return Outcome.FAILED, one_line(error)
     except (Exception, SystemExit) as error:
         log_traceback(f"check {one.name} of {described(part)}")

@@ -282,7 +282,21 @@ wrong(
     "second_moments must have shape (2, 2), got (3, 3)",
     second_moments=lambda self: np.eye(3),
 )
-wrong("array_shapes", "array", "count", "positions must have shape (4, 2), got (5, 2)", n_elements=4)
+wrong("array_shapes", "array", "count", "must return positions of shape (4, 2), got (5, 2)", n_elements=4)
+wrong(
+    "array_shapes",
+    "array",
+    "one coordinate",
+    "array array of test_checks must return positions of shape (N, 2), got (5,)",
+    positions=lambda self: np.arange(5.0),
+)
+wrong(
+    "array_shapes",
+    "array",
+    "nan",
+    "array array of test_checks must return finite positions, got NaN",
+    positions=lambda self: np.full((5, 2), np.nan),
+)
 wrong("array_shapes", "array", "fraction", "must be an integer of at least 1, got 5.0", n_elements=5.0)
 wrong(
     "array_shapes",

@@ -406,6 +406,38 @@ def test_any_other_part_that_raises_is_no_traceback(hook, base, members, changes
         assert {row["precoder"] for row in failed} == ({"odd"} if "precoders" in changes else {"mrt", "zf"})
 
 
+POSITIONS = {
+    "one coordinate": (lambda: np.arange(16.0), "must return positions of shape (N, 2), got (16,)"),
+    "three coordinates": (lambda: np.ones((16, 3)), "must return positions of shape (N, 2), got (16, 3)"),
+    "transposed": (lambda: np.ones((2, 16)), "must return positions of shape (N, 2), got (2, 16)"),
+    "an axis more": (lambda: np.ones((1, 16, 2)), "must return positions of shape (N, 2), got (1, 16, 2)"),
+    "no elements": (lambda: np.ones((0, 2)), "must return positions of shape (N, 2), got (0, 2)"),
+    "nothing": (lambda: None, "must return positions of shape (N, 2), got ()"),
+    "words": (lambda: [["left", "right"]], "raised ValueError: could not convert string to float: 'left'"),
+    "NaN": (lambda: np.full((16, 2), np.nan), "must return finite positions, got NaN or an infinite number"),
+    "an infinity": (lambda: [[np.inf, 0.0]], "must return finite positions, got NaN or an infinite number"),
+}
+
+
+@pytest.mark.parametrize("side", ["transmit_array", "receive_array"])
+@pytest.mark.parametrize("case", POSITIONS)
+def test_positions_that_break_the_contract_are_one_sentence_that_names_the_array(case, side, run, host_with):
+    positions, sentence = POSITIONS[case]
+    body = {"__module__": __name__, "name": "odd", "positions": lambda self: positions()}
+    part = attrs.frozen(kw_only=True)(type("Odd", (isacfw.Array,), body))
+    comparison = run({side: "odd"}, host_with(register_arrays=lambda: [part]))
+    told = {(row["status"], row["message"]) for row in comparison.records()}
+    assert told == {("failed", f"array odd of {part.provider()} {sentence}")}
+
+
+def test_as_many_positions_as_elements_are_asked_for(run, host_with):
+    body = {"__module__": __name__, "name": "odd", "positions": lambda self: np.ones((5, 2)), "n_elements": 4}
+    part = attrs.frozen(kw_only=True)(type("Odd", (isacfw.Array,), body))
+    comparison = run({"receive_array": "odd"}, host_with(register_arrays=lambda: [part]))
+    (message,) = {row["message"] for row in comparison.records()}
+    assert message.endswith("must return positions of shape (4, 2), got (5, 2)")
+
+
 def test_a_number_without_memory_is_no_traceback(run):
     with pytest.raises(InputError, match=r"channel\.users"):
         run({"channel.users": 10**30})
