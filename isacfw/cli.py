@@ -125,6 +125,13 @@ def parser() -> argparse.ArgumentParser:
     )
     check.add_argument("names", nargs="+", metavar="NAME|FILE", help="name of a part, or a .py file of a plugin")
     check.add_argument("--verbose", action="store_true", help="show the checks that passed, too")
+    check.add_argument(
+        "--time-limit",
+        type=_seconds,
+        default=60.0,
+        metavar="S",
+        help="longest time of an allocation, in seconds (default: 60)",
+    )
     _add_plugin_option(check)
     _add_debug_option(check)
     new = commands.add_parser(
@@ -320,7 +327,8 @@ def _check(options: argparse.Namespace) -> int:
     files = [name for name in options.names if name.endswith(".py")]
     host = PluginHost([*options.plugin, *files])
     _report_problems(host)
-    return 0 if check_parts(host, options.names, verbose=options.verbose) else 1
+    well = check_parts(host, options.names, verbose=options.verbose, time_limit_s=options.time_limit)
+    return 0 if well else 1
 
 
 def _new(options: argparse.Namespace) -> int:

@@ -12,7 +12,8 @@ from ..array import FloatArray
 from ..errors import IncompatibleError
 from ..problem import PowerAllocationProblem
 from . import samples
-from .kit import CheckSkipped, check, require
+from .kit import CheckSkipped, check, longest_s, require
+from .trials import allocated, solved
 
 TOLERANCE = 1e-6
 GRACE_S = 5.0
@@ -30,22 +31,12 @@ def _feasible_problems() -> dict[str, PowerAllocationProblem]:
     }
 
 
-def _solved(part: Allocator, problem: PowerAllocationProblem, title: str) -> Allocation:
-    """Return the verified answer; a breakdown fails the check, a problem that it does not take skips it."""
-    found = part.allocate(problem)
-    broken = found.status == Status.FAILED
-    require(not broken.any(), f"with {title}, {next(iter(found.message[broken]), '')}")
-    if (found.status == Status.SKIPPED).any():
-        raise CheckSkipped(str(found.message.flat[0]))
-    return found
-
-
 def _claims(part: Allocator, problem: PowerAllocationProblem) -> set[str]:
     """Return what the allocator itself says of its answers, without the framework's judgement."""
     claims: set[str] = set()
     for index in np.ndindex(problem.batch_shape):
         try:
-            shares = part.solve(problem[index])
+            shares = solved(part, problem[index])
         except IncompatibleError:
             continue
         claims |= {str(claim) for claim in np.ravel(np.asarray(shares.status, dtype=object)) if claim}
@@ -56,7 +47,7 @@ def _claims(part: Allocator, problem: PowerAllocationProblem) -> set[str]:
 def answers_ordinary_problems(part: Allocator) -> None:
     """Feasible problems of all kinds get shares, are not called infeasible, and nothing breaks down."""
     for title, problem in _feasible_problems().items():
-        found = _solved(part, problem, title)
+        found = allocated(part, problem, title)
         require(np.isfinite(found.communication).all(), f"with {title}, it has no answer: {found.message[0]}")
         require(
             Status.INFEASIBLE not in _claims(part, problem),
@@ -68,7 +59,7 @@ def answers_ordinary_problems(part: Allocator) -> None:
 def shares_are_powers(part: Allocator) -> None:
     """Shares are not negative and add up to at most the power, whether or not the limits hold."""
     for title, problem in _feasible_problems().items():
-        found = _solved(part, problem, title)
+        found = allocated(part, problem, title)
         least = min(found.communication.min(), found.sensing.min())
         total = (found.communication.sum(axis=-1) + found.sensing).max()
         require(least >= -TOLERANCE, f"with {title}, a share is {least:.3g}")
@@ -79,7 +70,7 @@ def shares_are_powers(part: Allocator) -> None:
 def claimed_answers_are_feasible(part: Allocator) -> None:
     """An answer that the allocator calls optimal or feasible meets all limits, when they are recomputed."""
     for title, problem in _feasible_problems().items():
-        found = _solved(part, problem, title)
+        found = allocated(part, problem, title)
         false = np.isin(found.status, _CLAIMS) & ~found.feasible
         require(
             not false.any(),
@@ -91,7 +82,7 @@ def claimed_answers_are_feasible(part: Allocator) -> None:
 def objective_agrees(part: Allocator) -> None:
     """The last sum rate of a history is that of the answer, when it is recomputed."""
     for title, problem in _feasible_problems().items():
-        found = _solved(part, problem, title)
+        found = allocated(part, problem, title)
         history = found.history[0][np.isfinite(found.history[0])]
         if len(history):
             require(
@@ -105,7 +96,7 @@ def optimum_is_not_below_a_uniform_split(part: Allocator) -> None:
     """What is called an optimum, if only a local one, is no worse than equal power factors within the limits."""
     compared = 0
     for title, problem in _feasible_problems().items():
-        found = _solved(part, problem, title)
+        found = allocated(part, problem, title)
         if found.status[0] not in _OPTIMA:
             continue
         compared += 1
@@ -128,7 +119,7 @@ def claimed_optimum_against_exact(part: Allocator) -> None:
         f"{users} users": samples.problem(users, seed=users, batch=(1,)) for users in (1, 2, 12)
     }
     for title, problem in problems.items():
-        found = _solved(part, problem, title)
+        found = allocated(part, problem, title)
         if found.status[0] != Status.OPTIMAL:
             continue
         compared += 1
@@ -146,7 +137,7 @@ def infeasible_is_reported(part: Allocator) -> None:
     """A problem without solution gets no answer that claims to meet the limits, and breaks nothing."""
     for aligned in (True, False):
         problem = samples.problem(3, batch=(2,), share=-1.0, aligned=aligned)
-        found = _solved(part, problem, "limits that cannot be met")
+        found = allocated(part, problem, "limits that cannot be met")
         require(not found.feasible.any(), "limits that cannot be met are met")
         require(
             (found.status == Status.INFEASIBLE).all(),
@@ -157,7 +148,7 @@ def infeasible_is_reported(part: Allocator) -> None:
 @check("allocator")
 def one_user(part: Allocator) -> None:
     """A single user is a problem like any other."""
-    found = _solved(part, samples.problem(1, batch=(1,)), "one user")
+    found = allocated(part, samples.problem(1, batch=(1,)), "one user")
     require(np.isfinite(found.sum_rate).all(), "with one user, it has no answer")
 
 
@@ -165,7 +156,7 @@ def one_user(part: Allocator) -> None:
 def many_users(part: Allocator) -> None:
     """So are a hundred users with gains over five decades."""
     problem = samples.problem(100, seed=5, batch=(1,))
-    found = _solved(part, problem, "100 users")
+    found = allocated(part, problem, "100 users")
     require(np.isfinite(found.sum_rate).all(), f"with 100 users, it has no answer: {found.message[0]}")
     require(found.feasible.all() or found.status[0] not in _CLAIMS, "with 100 users, its answer breaks a limit")
 
@@ -175,9 +166,9 @@ def batch_is_its_members(part: Allocator) -> None:
     """Answers to a batch are those to its members, for any leading axes."""
     for batch in ((), (1,), (2, 3)):
         problem = samples.problem(3, seed=6, batch=batch)
-        together = _solved(part, problem, f"batch axes {batch}")
+        together = allocated(part, problem, f"batch axes {batch}")
         for index in np.ndindex(batch):
-            alone = _solved(part, problem[index], "no batch axes")
+            alone = allocated(part, problem[index], "no batch axes")
             gap = np.abs(together.communication[index] - alone.communication).max()
             require(gap <= TOLERANCE, f"in a batch of shape {batch}, shares differ by {gap:.3g} from those alone")
 
@@ -186,9 +177,9 @@ def batch_is_its_members(part: Allocator) -> None:
 def other_problems_do_not_matter(part: Allocator) -> None:
     """A problem has the same answer, bit by bit, whatever was solved before."""
     first, other = samples.problem(3, seed=7, batch=(1,)), samples.problem(3, seed=8, batch=(1,), share=0.3)
-    before = _solved(part, first, "a first problem").communication
-    _solved(part, other, "another problem")
-    require(np.array_equal(before, _solved(part, first, "a first problem").communication), "its answers change")
+    before = allocated(part, first, "a first problem").communication
+    allocated(part, other, "another problem")
+    require(np.array_equal(before, allocated(part, first, "a first problem").communication), "its answers change")
 
 
 @check("allocator")
@@ -197,7 +188,7 @@ def coupling_is_solved_or_refused(part: Allocator) -> None:
     for seed in range(9, 15):
         problem = samples.problem(3, seed=seed, batch=(1,), coupled=True)
         try:
-            found = _solved(part, problem, "coupling")
+            found = allocated(part, problem, "coupling")
         except CheckSkipped:
             return
         false = np.isin(found.status, _CLAIMS) & ~found.feasible
@@ -224,7 +215,7 @@ def _steps(start: FloatArray, ends: FloatArray) -> list[FloatArray]:
 def time_limit_is_honoured(part: Allocator) -> None:
     """An allocator stops within seconds of its time limit, with an answer or without."""
     problem = samples.problem(30, seed=10, batch=(1,))
-    part.allocate(problem)
+    part.allocate(problem, time_limit_s=longest_s())
     start = time.perf_counter()
     found = part.allocate(problem, time_limit_s=0.01)
     elapsed = time.perf_counter() - start
@@ -238,7 +229,7 @@ def returns_shares(part: Allocator) -> None:
     batch = (2,) if part.vectorized else ()
     problem = samples.problem(3, batch=batch)
     try:
-        shares = part.solve(problem)
+        shares = solved(part, problem)
     except IncompatibleError as error:
         raise CheckSkipped(str(error)) from None
     require(isinstance(shares, Shares), f"solve must return Shares, got {type(shares).__name__}")

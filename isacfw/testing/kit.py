@@ -6,6 +6,8 @@ import enum
 import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import attrs
@@ -21,8 +23,35 @@ class CheckFailed(AssertionError):  # noqa: N818 - named like the others
     """A part does not do what a check demands."""
 
 
+class CheckTimedOut(CheckFailed):
+    """A part was stopped at its time limit."""
+
+
 class CheckSkipped(Exception):  # noqa: N818 - it is no error
     """A check says nothing of a part, and why."""
+
+
+LONGEST_S = 1e8
+TIME_LIMIT_S = 60.0
+"""How long an allocator may take for a problem of a check, unless whoever runs the check says otherwise."""
+
+_time_limit_s: ContextVar[float | None] = ContextVar("time_limit_s", default=TIME_LIMIT_S)
+
+
+def longest_s() -> float | None:
+    """Return how long an allocator may take for a problem of the check that is being run; None for any time."""
+    return _time_limit_s.get()
+
+
+@contextmanager
+def _limited_to(seconds: float | None) -> Iterator[None]:
+    if seconds is not None and not (isinstance(seconds, (int, float)) and 0 < seconds <= LONGEST_S):
+        raise InputError("time_limit_s", f"must be a number greater than 0, at most 1e8, got {shown(seconds)}")
+    token = _time_limit_s.set(seconds)
+    try:
+        yield
+    finally:
+        _time_limit_s.reset(token)
 
 
 def require(condition: object, sentence: str) -> None:
@@ -179,37 +208,51 @@ def declared(part: Part, expected_failures: Mapping[str, str] | None = None) -> 
     return found
 
 
-def attempts(part: Part, expected_failures: Mapping[str, str] | None = None) -> Iterator[CheckResult]:
-    """Run every check on a part and yield the results as they come."""
+def attempts(
+    part: Part,
+    expected_failures: Mapping[str, str] | None = None,
+    time_limit_s: float | None = TIME_LIMIT_S,
+) -> Iterator[CheckResult]:
+    """Run every check on a part and yield the results as they come; none after one that was stopped."""
     expected = declared(part, expected_failures)
-    reason = part.why_unavailable()
+    reason, stopped = part.why_unavailable(), ""
     for one in checks_of(part):
-        if reason is not None and one.function.__module__ != f"{__package__}.common":
-            yield CheckResult(check=one.name, outcome=Outcome.SKIPPED, message=reason)
+        missing = reason is not None and one.function.__module__ != f"{__package__}.common"
+        if missing or stopped:
+            yield CheckResult(check=one.name, outcome=Outcome.SKIPPED, message=stopped or str(reason))
             continue
-        outcome, message = _attempt(one, part)
+        with _limited_to(time_limit_s):
+            outcome, message, late = _attempt(one, part)
         if one.name in expected and outcome is not Outcome.SKIPPED:
             if outcome is Outcome.FAILED:
                 outcome, message = Outcome.EXPECTED, expected[one.name]
             else:
                 outcome, message = Outcome.FAILED, "it was declared to fail, and passes"
+        if late and outcome is Outcome.FAILED:
+            stopped = f"not run, since {one.name} was stopped at its time limit"
         yield CheckResult(check=one.name, outcome=outcome, message=message)
 
 
-def _attempt(one: Check, part: Part) -> tuple[Outcome, str]:
+def _attempt(one: Check, part: Part) -> tuple[Outcome, str, bool]:
+    """Run a check; return what came of it, why, and whether the part was stopped at its time limit."""
     try:
         one(part)
     except CheckSkipped as error:
-        return Outcome.SKIPPED, one_line(error)
+        return Outcome.SKIPPED, one_line(error), False
     except (CheckFailed, PluginError) as error:
-        return Outcome.FAILED, one_line(error)
+        return Outcome.FAILED, one_line(error), isinstance(error, CheckTimedOut)
     except (Exception, SystemExit) as error:
         log_traceback(f"check {one.name} of {described(part)}")
-        return Outcome.FAILED, one_line(f"{type(error).__name__}: {error}")
-    return Outcome.PASSED, ""
+        return Outcome.FAILED, one_line(f"{type(error).__name__}: {error}"), False
+    return Outcome.PASSED, "", False
 
 
-def check_part(part: Part, *, expected_failures: Mapping[str, str] | None = None) -> CheckReport:
+def check_part(
+    part: Part,
+    *,
+    expected_failures: Mapping[str, str] | None = None,
+    time_limit_s: float | None = TIME_LIMIT_S,
+) -> CheckReport:
     """Run every check on a part.
 
     Parameters
@@ -219,6 +262,9 @@ def check_part(part: Part, *, expected_failures: Mapping[str, str] | None = None
     expected_failures : mapping of str to str, optional
         Checks that it is known to fail, each with the reason, beside those that its class declares. One that
         passes all the same is a failure.
+    time_limit_s : float, optional
+        Longest time in seconds that an allocator may take for a problem. When it is stopped there, the check has
+        failed, and those after it are skipped.
 
     Returns
     -------
@@ -226,7 +272,7 @@ def check_part(part: Part, *, expected_failures: Mapping[str, str] | None = None
         ``report.ok`` tells whether all is well, ``print(report)`` what is not, ``report.assert_ok()`` does for
         a test.
     """
-    return CheckReport(part=part, results=tuple(attempts(part, expected_failures)))
+    return CheckReport(part=part, results=tuple(attempts(part, expected_failures, time_limit_s)))
 
 
 def examples_of(cls: type[Part]) -> tuple[Part, ...]:
@@ -249,7 +295,12 @@ def examples_of(cls: type[Part]) -> tuple[Part, ...]:
     return found
 
 
-def parametrize_with_checks(parts: Any, *, expected_failures: Mapping[str, str] | None = None) -> Any:
+def parametrize_with_checks(
+    parts: Any,
+    *,
+    expected_failures: Mapping[str, str] | None = None,
+    time_limit_s: float | None = TIME_LIMIT_S,
+) -> Any:
     """Return a pytest decorator that runs a test for each check of each part.
 
     Parameters
@@ -258,6 +309,8 @@ def parametrize_with_checks(parts: Any, *, expected_failures: Mapping[str, str] 
         A class stands for its examples.
     expected_failures : mapping of str to str, optional
         As in :func:`check_part`; such a test is a strict xfail.
+    time_limit_s : float, optional
+        As in :func:`check_part`, but each check is run.
 
     Examples
     --------
@@ -279,11 +332,11 @@ def parametrize_with_checks(parts: Any, *, expected_failures: Mapping[str, str] 
             reason = expected.get(one.name)
             marks = [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True)]
             title = f"{part.name}{number if len(members) > 1 else ''}-{one.name}"
-            cases.append(pytest.param(part, _for_pytest(one), id=title, marks=marks))
+            cases.append(pytest.param(part, _for_pytest(one, time_limit_s), id=title, marks=marks))
     return pytest.mark.parametrize(("part", "check"), cases)
 
 
-def _for_pytest(one: Check) -> Callable[[Part], None]:
+def _for_pytest(one: Check, time_limit_s: float | None) -> Callable[[Part], None]:
     def run(part: Part) -> None:
         import pytest
 
@@ -291,7 +344,8 @@ def _for_pytest(one: Check) -> Callable[[Part], None]:
         if reason is not None and one.function.__module__ != f"{__package__}.common":
             pytest.skip(reason)
         try:
-            one(part)
+            with _limited_to(time_limit_s):
+                one(part)
         except CheckSkipped as error:
             pytest.skip(str(error))
 

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from ..errors import InputError, PluginError, suggestion
 from ..plugins import PartInfo, PluginHost
-from .kit import CheckReport, Outcome, check_part, checks_of, examples_of
+from .kit import TIME_LIMIT_S, CheckReport, Outcome, check_part, checks_of, examples_of
 
 
-def check_parts(host: PluginHost, names: Sequence[str], *, verbose: bool = False) -> bool:
+def check_parts(
+    host: PluginHost, names: Sequence[str], *, verbose: bool = False, time_limit_s: float | None = TIME_LIMIT_S
+) -> bool:
     """Check parts, print a report of each as it is done, and return whether all is well.
 
     Parameters
@@ -21,6 +23,8 @@ def check_parts(host: PluginHost, names: Sequence[str], *, verbose: bool = False
         Names of parts, qualified or not, and paths of plugin files, which stand for all their parts.
     verbose : bool
         Whether to print what passed, with what it demands.
+    time_limit_s : float, optional
+        Longest time in seconds that an allocator may take for a problem.
 
     Raises
     ------
@@ -36,7 +40,7 @@ def check_parts(host: PluginHost, names: Sequence[str], *, verbose: bool = False
             well = False
             continue
         for number, part in enumerate(parts):
-            report = check_part(part)
+            report = check_part(part, time_limit_s=time_limit_s)
             title = f"example {number + 1}: " if len(parts) > 1 else ""
             print(f"{info.kind} {title}{_told(report, verbose)}", flush=True)
             well &= report.ok

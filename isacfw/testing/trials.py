@@ -8,16 +8,19 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..allocator import Allocator
+from ..allocator import Allocation, Allocator, Shares, Status
 from ..array import Array
 from ..channel import Channel, drop_generators
 from ..metric import Metric
-from ..part import Part
+from ..part import Part, described
 from ..precoder import Precoder
+from ..problem import PowerAllocationProblem
+from ..time_limit import TimeUp, time_limit
 from . import samples
-from .kit import CheckSkipped, kind_of, require
+from .kit import CheckFailed, CheckSkipped, CheckTimedOut, kind_of, longest_s
 
 Numbers = dict[str, Any]
+STOPPED = "was stopped at its time limit"
 
 
 @attrs.frozen(kw_only=True)
@@ -108,14 +111,45 @@ def _of_metric(part: Metric, seed: int) -> Trial:
     return Trial(inputs={name: getattr(allocation, name) for name in names}, run=run)
 
 
+def allocated(part: Allocator, problem: PowerAllocationProblem, title: str = "") -> Allocation:
+    """Return the verified answer of an allocator to an ordinary problem.
+
+    Raises
+    ------
+    CheckFailed
+        If it breaks down, or is stopped at its time limit.
+    CheckSkipped
+        If it does not take the problem.
+    """
+    found = part.allocate(problem, time_limit_s=longest_s())
+    for message in found.message[found.status == Status.FAILED].flat:
+        sentence = f"with {title}, {message}" if title else str(message)
+        raise CheckTimedOut(sentence) if STOPPED in message else CheckFailed(sentence)
+    for message in found.message[found.status == Status.SKIPPED].flat:
+        raise CheckSkipped(str(message))
+    return found
+
+
+def solved(part: Allocator, problem: PowerAllocationProblem) -> Shares:
+    """Return what an allocator itself says of a problem, without the framework's judgement.
+
+    Raises
+    ------
+    CheckTimedOut
+        If it is stopped at its time limit.
+    """
+    try:
+        with time_limit(longest_s()):
+            return part.solve(problem)
+    except TimeUp:
+        raise CheckTimedOut(f"{described(part)} {STOPPED} of {longest_s():g} s") from None
+
+
 def _of_allocator(part: Allocator, seed: int) -> Trial:
     problem = samples.problem(3, seed=seed, batch=(2,))
 
     def run() -> Numbers:
-        found = part.allocate(problem)
-        require("failed" not in found.status, next(filter(None, found.message), ""))
-        if "skipped" in found.status:
-            raise CheckSkipped(str(found.message[0]))
+        found = allocated(part, problem)
         return {"communication": found.communication, "sensing": found.sensing}
 
     names = ("gain", "sensing_interference", "common_interference", "weight_power")

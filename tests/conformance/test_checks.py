@@ -903,6 +903,76 @@ def touchy(self, problem):
     return solution(problem)
 
 
+def endless(*given):
+    while True:
+        time.sleep(0.01)
+
+
+@part_of
+class Endless(RightAllocator):
+    """Never returns."""
+
+    solve = endless
+
+
+@part_of
+class EndlessForMany(RightAllocator):
+    """Never returns with as many users as a check has."""
+
+    def solve(self, problem):
+        return when(crowded, endless)(problem, solution(problem))
+
+
+RUN = {"same_seed_same_bits", "global_generators_untouched", "finite_output", "inputs_not_written_to"}
+RUNNING = [one.name for one in kit.checks_of(Endless()) if one.kind or one.name in RUN]
+
+
+@pytest.mark.parametrize("vectorized", [False, True])
+@pytest.mark.parametrize("check", sorted({*RUNNING} - {"time_limit_is_honoured"}))
+def test_an_allocator_that_never_returns_fails_every_check_that_runs_it(check, vectorized, monkeypatch):
+    part = made("allocator", solve=endless, vectorized=vectorized)
+    only(check, "allocator", monkeypatch)
+    (result,) = check_part(part, time_limit_s=0.05).results
+    assert (result.check, result.outcome) == (check, Outcome.FAILED)
+    assert result.message.endswith("allocator of test_checks was stopped at its time limit of 0.05 s")
+
+
+def test_an_allocator_that_was_stopped_is_not_run_again():
+    report = check_part(Endless(), time_limit_s=0.05)
+    (failure,) = report.failures
+    assert failure.check == RUNNING[0]
+    skipped = {result.check: result.message for result in report.results if result.outcome is Outcome.SKIPPED}
+    reason = f"not run, since {failure.check} was stopped at its time limit"
+    assert skipped == dict.fromkeys(RUNNING[1:], reason)
+
+
+def test_checks_go_on_after_an_expected_stop():
+    report = check_part(EndlessForMany(), expected_failures={"many_users": "it is slow"}, time_limit_s=0.5)
+    outcomes = {result.check: result.outcome for result in report.results}
+    assert outcomes.pop("many_users") is Outcome.EXPECTED
+    assert set(outcomes.values()) == {Outcome.PASSED}
+
+
+def test_there_is_a_time_limit_without_being_asked(monkeypatch):
+    seen = []
+    allocate = isacfw.Allocator.allocate
+
+    def watched(self, problem, progress=None, time_limit_s=None):
+        if isinstance(self, RightAllocator):
+            seen.append(time_limit_s)
+        return allocate(self, problem, progress, time_limit_s)
+
+    monkeypatch.setattr(isacfw.Allocator, "allocate", watched)
+    assert check_part(RightAllocator()).ok
+    assert set(seen) == {60.0, 0.01}
+
+
+@pytest.mark.parametrize("value", [0, -1.0, float("nan"), float("inf"), "long"])
+def test_a_time_limit_of_checks_is_a_number_greater_than_0(value):
+    with pytest.raises(isacfw.InputError, match="time_limit_s must be a number greater than 0"):
+        check_part(RightAllocator(), time_limit_s=value)
+
+
 wrong("time_limit_is_honoured", "allocator", "deaf", "with a limit of 0.01 s it took 0.", solve=deaf)
 wrong("time_limit_is_honoured", "allocator", "touchy", "RuntimeError: do not disturb", solve=touchy)
 
