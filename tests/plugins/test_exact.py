@@ -21,6 +21,7 @@ from numerics import (
 from numpy.random import Generator
 
 from isacfw import Allocation, FloatArray, PowerAllocationProblem
+from isacfw.testing import samples
 from isacfw_plugins.allocators.equal_com import EqualCom
 from isacfw_plugins.allocators.exact import Exact, water_filling
 from isacfw_plugins.allocators.ipopt import Ipopt
@@ -257,11 +258,21 @@ def test_infeasible_limits_have_no_answer_but_a_certificate(aligned: bool) -> No
 
 def test_interference_between_pairs_is_skipped() -> None:
     problem = random_problem(np.random.default_rng(70), 2)
-    coupled = Exact().allocate(attrs.evolve(problem, coupling=np.array([[0.0, 0.1], [0.0, 0.0]])))
-    assert coupled.status == "skipped"
-    assert "common to all users" in str(coupled.message)
+    coupled = attrs.evolve(problem, coupling=np.array([[0.0, 0.1], [0.0, 0.0]]))
+    found = Exact().allocate(coupled)
+    assert found.status == "skipped"
+    assert "common to all users" in str(found.message)
+    assert str(found.message).endswith("; sca and ipopt solve that too")
     uncoupled = Exact().allocate(attrs.evolve(problem, coupling=np.zeros((2, 2))))
     np.testing.assert_array_equal(uncoupled.communication, solved(problem).communication)
+
+
+@pytest.mark.parametrize("name", ["sca", "ipopt"])
+def test_what_is_named_in_its_place_solves_interference_between_pairs(name: str) -> None:
+    problem = samples.problem(3, coupled=True)
+    assert Exact().allocate(problem).status == "skipped"
+    answer = samples.built_in("allocator", name).allocate(problem)
+    assert (answer.status, answer.feasible) == ("locally_optimal", True)
 
 
 @pytest.mark.parametrize("louder", [1.0, 3.0, 20.0])

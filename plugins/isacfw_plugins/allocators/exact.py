@@ -132,7 +132,8 @@ class Exact(isacfw.Allocator):
         """Return the optimal shares of a batch."""
         if problem.coupling is not None and problem.coupling.any():
             raise isacfw.IncompatibleError(
-                "the exact solution needs interference that is common to all users, and these couple in pairs"
+                "the exact solution needs interference that is common to all users, and these couple in pairs;"
+                " sca and ipopt solve that too"
             )
         f = problem.largest_communication_share
         infeasible = np.isnan(f)
