@@ -12,9 +12,9 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
-from .errors import IsacError
+from .errors import IsacError, one_line, suggestion
 
 DEFAULT_SCENARIO = "nguyen2025"
 
@@ -39,9 +39,46 @@ def _seconds(text: str) -> float:
         raise argparse.ArgumentTypeError(f"must be a number of seconds, got {text!r}") from None
 
 
+_SENTENCES = (
+    (r"argument (\S+): (must .*)", r"\1 \2"),
+    (r"argument (\S+): expected one argument", r"\1 must have a value, got none"),
+    (r"argument (\S+): ignored explicit argument (.*)", r"\1 must have no value, got \2"),
+    (r"ambiguous option: (\S+) could match (.*)", r"option must be one, got \1, the beginning of \2"),
+    (r"the following arguments are required: (.*)", r"\1 must be given"),
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the process with an error in one line and exit status 2."""
+        choice = re.match(r"argument COMMAND: invalid choice: ('.*?'|\".*?\")", message)
+        if choice:
+            hint = suggestion(choice[1][1:-1], _COMMANDS)
+            message = f"command must be one of {self.prog}, got {choice[1]}{hint}"
+        for pattern, sentence in _SENTENCES:
+            message = re.sub(f"^{pattern}$", sentence, message)
+        self.exit(2, f"isacfw: {one_line(message)}\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse the arguments of a command; what it does not know is an error."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(self._not_known(unknown))
+        return found, unknown
+
+    def _not_known(self, words: Sequence[str]) -> str:
+        options = [word.partition("=")[0] for word in words if word.startswith("-")]
+        if not options:
+            return f"{self.prog} must have no further argument, got {words[0]!r}"
+        known = {"--help", *re.findall(r"(?<![\w-])--\w[\w-]*", self.format_usage())}
+        return f"option must be one of {self.prog}, got {options[0]!r}{suggestion(options[0], known)}"
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    main = argparse.ArgumentParser(
+    main = _Parser(
         prog="isacfw",
         description="Power allocation for massive-MIMO integrated sensing and communications.",
     )
@@ -332,7 +369,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _new(options: argparse.Namespace) -> int:
-    from .errors import InputError, suggestion
+    from .errors import InputError
     from .scaffold import NEW_KINDS, new_part
 
     if options.kind not in NEW_KINDS:

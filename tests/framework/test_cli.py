@@ -364,15 +364,30 @@ def test_an_output_folder_that_cannot_be_written_is_noticed_before_the_work(
     assert "must be writable" in line
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [("compare", "--bogus"), ("compare", "--drops", "many"), ("compare", "a", "b"), ("bogus",), ("plugins", "x")],
-)
-def test_an_option_that_does_not_exist(arguments, cli):
-    status, out, err = cli(*arguments)
-    assert (status, out) == (2, "")
-    assert "error: " in err.splitlines()[-1]
-    assert "Traceback" not in err
+COMMANDS = "; known: check, compare, figure, new, plugins, show"
+COMMAND_LINES = {
+    "compare nguyen2025 --drops x": "--drops must be an integer, got 'x'",
+    "compare --time-limit soon": "--time-limit must be a number of seconds, got 'soon'",
+    "compare --drops": "--drops must have a value, got none",
+    "compare --json=3": "--json must have no value, got '3'",
+    "compare --se 3": "option must be one, got --se, the beginning of --seed, --set",
+    "compare --dropz 3": "option must be one of isacfw compare, got '--dropz'; did you mean '--drops'?",
+    "compare --dropz=3": "option must be one of isacfw compare, got '--dropz'; did you mean '--drops'?",
+    "plugins --bogus": "option must be one of isacfw plugins, got '--bogus'; known: --debug, --help, --plugin",
+    "--verson": "option must be one of isacfw, got '--verson'; did you mean '--version'?",
+    "compare a b": "isacfw compare must have no further argument, got 'b'",
+    "plugins x": "isacfw plugins must have no further argument, got 'x'",
+    "compar": "command must be one of isacfw, got 'compar'; did you mean 'compare'?",
+    "bogus": f"command must be one of isacfw, got 'bogus'{COMMANDS}",
+    "check": "NAME|FILE must be given",
+    "new array": "NAME must be given",
+    "new": "KIND, NAME must be given",
+}
+
+
+@pytest.mark.parametrize("line", COMMAND_LINES)
+def test_a_mistake_in_the_command_line_is_a_sentence(line, cli):
+    assert cli(*line.split()) == (2, "", f"isacfw: {COMMAND_LINES[line]}\n")
 
 
 def test_plugins_lists_every_part(cli):
