@@ -397,8 +397,7 @@ def _noted(error: BaseException) -> str:
 def _unstructured(value: Any, host: PluginHost) -> Any:
     if isinstance(value, Part):
         table = part_to_table(value, host)
-        plain = isinstance(value, LabelledPart) and value == type(value)()
-        return table["kind"] if plain else table
+        return table["kind"] if isinstance(value, LabelledPart) and _has_defaults_only(value) else table
     if attrs.has(type(value)):
         return _fields(value, host)
     if isinstance(value, (tuple, list)):
@@ -406,6 +405,13 @@ def _unstructured(value: Any, host: PluginHost) -> Any:
     if isinstance(value, dict):
         return {key: _unstructured(member, host) for key, member in value.items()}
     return _plain(value)
+
+
+def _has_defaults_only(part: Part) -> bool:
+    try:
+        return part == type(part)()
+    except Exception:  # It has an option that must be given.
+        return False
 
 
 def _fields(value: Any, host: PluginHost) -> Document:

@@ -736,3 +736,22 @@ def test_fading_that_only_the_sweep_gives_stands_for_the_users(variant, host):
     scenario = structure(variant(changes), host)
     assert [point.channel.large_scale_fading for _, point in scenario.points()] == [(1.0, 0.1), (0.5, 0.2)]
     assert structure(tomllib.loads(to_toml(scenario, host)), host) == scenario
+
+
+@attrs.frozen(kw_only=True)
+class Scaled(isacfw.Precoder):
+    """Maximum-ratio transmission, scaled by a factor that must be given."""
+
+    name = "scaled"
+    factor: float
+
+    def weights(self, estimates):
+        return self.factor * estimates
+
+
+def test_a_precoder_with_an_option_that_must_be_given_survives_the_way_to_toml_and_back(variant, host_with):
+    host = host_with(register_precoders=lambda: [Scaled])
+    scenario = structure(variant({"precoders": ["mrt", {"kind": "scaled", "factor": 2.0}]}), host)
+    document = tomllib.loads(to_toml(scenario, host))
+    assert document["precoders"] == ["mrt", {"kind": "scaled", "factor": 2.0}]
+    assert structure(document, host) == scenario
