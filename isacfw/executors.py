@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 
 from .chunk import Chunk, Solved, Work, solved
-from .errors import InputError, IsacError
+from .errors import InputError, IsacError, one_line, raised
 from .plugins import PluginHost, Sources
 
 ATTEMPTS = 3
@@ -133,35 +133,47 @@ def _by_executor(
 
     What has been submitted and is not there yet stands in `waiting`.
     """
-    attempts = dict.fromkeys(chunks, 0)
     ahead = list(reversed(chunks))
     scenario = work.scenario
     row = len(scenario.precoders) * len(scenario.allocators) * work.numbers
+    origins: dict[Future[Solved], Executor] = {}
+    dead: list[Executor] = []
     while ahead or waiting:
         outstanding = sum(len(chunk.points) * len(chunk.drops) * row for chunk in waiting.values())
         # Not all at once, so that results do not pile up faster than they are put away.
         while ahead and (outstanding < NUMBERS_OUTSTANDING or not waiting):
-            chunk = ahead.pop()
-            attempts[chunk] += 1
-            if attempts[chunk] > ATTEMPTS:
-                raise _given_up(chunk)
-            waiting[current().submit(_in_worker, work, sources, chunk)] = chunk
+            executor, chunk = current(), ahead.pop()
+            if executor in dead or len(dead) == ATTEMPTS:
+                raise _given_up(chunk, len(dead))
+            future = executor.submit(_in_worker, work, sources, chunk)
+            waiting[future], origins[future] = chunk, executor
             outstanding += len(chunk.points) * len(chunk.drops) * row
         for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-            chunk = waiting.pop(future)
+            chunk, executor = waiting.pop(future), origins.pop(future)
             try:
                 result = future.result()
             except BrokenExecutor:
+                # All that a pool has been asked breaks with it, whichever chunk was to blame.
+                dead += [] if executor in dead else [executor]
                 ahead.append(chunk)
                 continue
+            except IsacError:
+                raise
+            except Exception as error:
+                raise IsacError(one_line(f"the executor gave up {_drops(chunk)}: {raised(error)}")) from error
+            dead.clear()
             advance(result.values["status"].size)
             yield result
 
 
-def _given_up(chunk: Chunk) -> IsacError:
+def _drops(chunk: Chunk) -> str:
+    return f"drops {chunk.drops.start} to {chunk.drops.stop - 1}"
+
+
+def _given_up(chunk: Chunk, times: int) -> IsacError:
     return IsacError(
-        f"the worker processes died {ATTEMPTS} times over drops {chunk.drops.start} to {chunk.drops.stop - 1}; a"
-        ' script that asks for workers must do so under if __name__ == "__main__"'
+        f"the worker processes died {times} times over {_drops(chunk)}, and nothing was finished between; a script"
+        ' that asks for workers must do so under if __name__ == "__main__"'
     )
 
 

@@ -1,0 +1,110 @@
+"""A folder that cannot be written, and a disk that is full: one sentence, and nothing that is finished is lost."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+import xarray
+
+from isacfw import InputError, compare
+
+
+def chunks_of(out):
+    return sorted(out.glob("chunks/*/points-*.nc"))
+
+
+def hidden(out):
+    return [path for path in out.rglob(".*") if path.is_file()]
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """Return a function that makes the disk full from the n-th file on, or for some files."""
+
+    def of(number=0, ending=""):
+        left, replace = [number], Path.replace
+
+        def replacing(self, target):
+            if str(target).endswith(ending):
+                left[0] -= 1
+                if left[0] < 0:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return replace(self, target)
+
+        monkeypatch.setattr(Path, "replace", replacing)
+
+    return of
+
+
+@pytest.mark.parametrize("below", ["file", "file/deeper", "/proc/nowhere", "nul\0l"])
+def test_a_folder_that_cannot_be_is_one_sentence_before_anything_is_computed(below, bed, cli, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    status, printed, error = cli("compare", bed.scenario(), "--out", tmp_path / below)
+    assert (status, printed) == (2, "")
+    assert error.startswith("isacfw: the output folder must be writable, got ")
+    assert error.count("\n") == 1
+    assert bed.count() == 0
+    with pytest.raises(InputError, match="the output folder must be writable"):
+        compare(bed.document(), out=tmp_path / below)
+    assert bed.count() == 0
+
+
+@pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_one_sentence(bed, cli, tmp_path):
+    folder = tmp_path / "closed"
+    folder.mkdir(0o500)
+    status, _, error = cli("compare", bed.scenario(), "--out", folder / "out")
+    assert status == 2
+    assert error.endswith("Permission denied\n")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_a_disk_that_fills_up_amid_a_study_keeps_what_is_finished(
+    number, workers, bed, cli, out, full, same, chunk_size, monkeypatch
+):
+    chunk_size(2)
+    path = bed.scenario({"drops": 12})
+    with monkeypatch.context():
+        full(number)
+        status, printed, error = cli("compare", path, "--out", out, "--workers", workers)
+        monkeypatch.undo()
+    chunk_size(2)
+    assert (status, printed) == (2, "")
+    assert error.startswith("isacfw: the output folder must be writable, got ")
+    assert error.endswith(": No space left on device\n")
+    assert error.count("\n") == 1
+    assert len(chunks_of(out)) == number
+    assert hidden(out) == []
+    calls = bed.count()
+    found = compare(path, out=out).dataset
+    assert bed.count() - calls == 12 - 2 * number
+    same(found, compare(path).dataset)
+
+
+@pytest.mark.parametrize("ending", ["results.nc", "results.csv", "scenario.toml", "sum_rate.png", "crlb.pdf"])
+def test_a_disk_that_fills_up_at_the_end_keeps_the_former_results(ending, bed, cli, out, full, monkeypatch, same):
+    first = compare(bed.scenario({"drops": 3}), out=out).dataset.load()
+    path = bed.scenario({"drops": 5})
+    full(0, ending)
+    status, _, error = cli("compare", path, "--out", out)
+    monkeypatch.undo()
+    assert status == 2
+    assert error.splitlines()[-1].endswith(": No space left on device")
+    assert "Traceback" not in error
+    assert hidden(out) == []
+    with xarray.open_dataset(out / "results.nc", engine="h5netcdf") as kept:
+        assert kept.sizes["drop"] == (3 if ending == "results.nc" else 5)
+        if ending == "results.nc":
+            same(kept, first)
+    calls = bed.count()
+    assert cli("compare", path, "--out", out)[0] == 0
+    assert bed.count() == calls

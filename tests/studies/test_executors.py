@@ -1,0 +1,275 @@
+"""Whoever solves the chunks of a study, the results are the same bits; what breaks costs no more than itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+import isacfw
+from isacfw import InputError, IsacError, compare, executors
+from isacfw.comparison import Comparison
+
+# Dask's, whose sockets are closed when they are collected.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+CHANGES = {
+    "allocators": ["probe", "exact", "sca"],
+    "precoders": ["mrt", "zf", "rzf"],
+    "metrics": ["least"],
+    "sampling_accuracy": 0.1,
+    "sweep": {"snr_db": [0, 10], "channel.users": [2, 3]},
+    "drops": 7,
+}
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Return a Dask cluster of two processes on this machine, as a client of it."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as found,
+        distributed.Client(found) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(params=["two processes", "three processes", "spawned pool", "threads", "client", "its executor"])
+def by(request):
+    """Return, one after the other, all that a study may be given to."""
+    if request.param == "two processes":
+        yield {"workers": 2}
+    elif request.param == "three processes":
+        yield {"workers": 3}
+    elif request.param == "spawned pool":
+        with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+            yield {"executor": pool}
+    elif request.param == "threads":
+        with ThreadPoolExecutor(2) as pool:
+            yield {"executor": pool}
+    else:
+        client = request.getfixturevalue("cluster")
+        yield {"executor": client if request.param == "client" else client.get_executor()}
+
+
+# Results.
+
+
+def test_results_are_the_same_bits_whoever_solves_the_chunks(by, bed, same, tmp_path, chunk_size):
+    chunk_size(2, 3)
+    path = bed.scenario(CHANGES)
+    told = []
+    found = compare(path, **by, progress=lambda done, total: told.append((done, total))).dataset
+    expected = compare(path).dataset
+    same(found, expected)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1] == (7 * 4 * 9, 7 * 4 * 9)
+    same(compare(path, **by, out=tmp_path / "out").dataset, expected)
+
+
+def test_what_was_loaded_is_what_workers_use_though_its_file_has_changed(by, bed, same):
+    loaded = isacfw.load_scenario(bed.scenario())
+    expected = compare(loaded).dataset
+    bed.plugin.write_text("raise RuntimeError('another file')", encoding="utf-8")
+    same(compare(loaded, **by).dataset, expected)
+    bed.plugin.unlink()
+    same(compare(loaded, **by).dataset, expected)
+
+
+def test_a_part_that_only_its_maker_has_loaded_travels(by, bed, variant, same):
+    host = isacfw.PluginHost([bed.plugin])
+    part = host.find("allocator", "probe").cls(share=0.05)
+    found = compare(variant(), allocators=[part], **by).dataset
+    same(found, compare(variant(), allocators=[part]).dataset)
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_the_command_line_gives_the_same_with_workers_and_on_a_cluster(
+    workers, bed, cluster, cli, same, tmp_path
+):
+    path = bed.scenario(CHANGES)
+    for number, option in enumerate((["--workers", workers], ["--scheduler", cluster.scheduler.address])):
+        out = tmp_path / f"out{number}"
+        status, _, _ = cli("compare", path, *option, "--out", out)
+        assert status == 0
+        with Comparison.load(out / "results.nc").dataset as found:
+            same(found, compare(path).dataset)
+
+
+class Late(Executor):
+    """Solves in this process, and gives the results of what it has been asked for last first."""
+
+    def __init__(self):
+        self.asked, self.most, self.lock = [], 0, threading.Lock()
+
+    def submit(self, function, /, *arguments, **options):
+        future = Future()
+        self.asked.append((future, function, arguments))
+        self.most = max(self.most, len(self.asked))
+        threading.Timer(0.02, self.answer).start()
+        return future
+
+    def answer(self):
+        with self.lock:
+            future, function, arguments = self.asked.pop()
+            future.set_result(function(*arguments))
+
+
+@pytest.mark.parametrize("outstanding", [1, 40, 10**9])
+def test_the_order_of_results_and_how_many_are_asked_for_change_nothing(
+    outstanding, bed, chunk_size, same, monkeypatch
+):
+    chunk_size(1)
+    monkeypatch.setattr(executors, "NUMBERS_OUTSTANDING", outstanding)
+    executor = Late()
+    same(
+        compare(bed.document({"drops": 20}), executor=executor).dataset,
+        compare(bed.document({"drops": 20})).dataset,
+    )
+    # Chunks of one drop and three users, asked for while fewer numbers than the limit are outstanding.
+    assert executor.most <= -(-outstanding // 3)
+    assert executor.most > 1 or outstanding == 1
+
+
+# Workers.
+
+
+def told_by_workers(dataset):
+    return {
+        tuple(json.loads(word.translate(str.maketrans("()'", '[]"')))) for word in dataset["message"].values.flat
+    }
+
+
+def test_processes_share_the_work_each_on_one_thread_and_leave_the_environment_as_it_was(bed, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    before = dict(os.environ)
+    bed.told("tell")
+    told = told_by_workers(compare(bed.document({"drops": 40}), workers=2).dataset)
+    assert {threads for threads, _ in told} == {"1"}
+    assert len({process for _, process in told} - {os.getpid()}) == 2
+    assert dict(os.environ) == before
+    bed.told("die")
+    with pytest.raises(IsacError):
+        compare(bed.document({"drops": 40}), workers=2)
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize("fault", ["die once", "die here and there"])
+def test_a_chunk_whose_worker_died_is_done_again(fault, bed, same, chunk_size):
+    chunk_size(5)
+    expected = compare(bed.document({"drops": 40})).dataset
+    bed.told(fault)
+    found = compare(bed.document({"drops": 40}), workers=2).dataset
+    assert list(bed.folder.glob("died*"))
+    same(found, expected)
+
+
+def test_workers_that_always_die_are_one_sentence_and_cost_no_finished_chunk(bed, cli, tmp_path, chunk_size):
+    chunk_size(1)
+    path, out = bed.scenario({"drops": 30}), tmp_path / "out"
+    bed.told("die")
+    status, printed, error = cli("compare", path, "--workers", 2, "--out", out)
+    assert (status, printed) == (2, "")
+    assert error.startswith("isacfw: the worker processes died 3 times over drops ")
+    assert error.count("\n") == 1
+    kept = len(list(out.glob("chunks/*/points-*.nc")))
+    bed.told("")
+    calls = bed.count()
+    assert cli("compare", path, "--out", out)[0] == 0
+    assert bed.count() - calls == 30 - kept
+
+
+def test_an_allocator_that_misbehaves_costs_its_own_rows_only(by, bed, same):
+    # Hangs are stopped by a signal, which a thread other than the first cannot have.
+    changes = {"drops": 24, "time_limit_s": 0.3, "allocators": ["probe", "exact"]}
+    good = compare(bed.document(changes)).dataset
+    bed.told("misbehave")
+    alone = compare(bed.document(changes)).dataset
+    found = compare(bed.document(changes), **by).dataset
+    same(found, alone)
+    failed = (found["status"] == "failed").to_numpy()
+    messages = set(found["message"].to_numpy()[failed])
+    assert messages == {
+        "probe of probe raised RuntimeError: out of order",
+        "probe of probe returned shares that are not finite numbers",
+        "probe of probe was stopped at its time limit of 0.3 s",
+    }
+    assert not failed[:, 1].any()
+    for name in ("sum_rate", "rates", "gamma", "crlb_azimuth_db"):
+        np.testing.assert_array_equal(found[name].to_numpy()[~failed], good[name].to_numpy()[~failed])
+
+
+@pytest.mark.parametrize("everyone", [False, True], ids=["one of two", "both"])
+def test_a_dask_worker_that_is_killed_changes_nothing(everyone, bed, same, until, chunk_size):
+    distributed = pytest.importorskip("distributed")
+    chunk_size(5)
+    document = bed.document({"drops": 100})
+    expected = compare(document).dataset
+    calls = bed.count()
+    bed.told("sleep 0.03")
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        processes = list(client.run(os.getpid).values())
+
+        def kill():
+            until(lambda: bed.count() > calls + 20)
+            for process in processes[: 2 if everyone else 1]:
+                os.kill(process, signal.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        found = compare(document, executor=client).dataset
+        killer.join()
+        assert set(client.run(os.getpid).values()) != set(processes)
+    same(found, expected)
+
+
+# Mistakes.
+
+
+def test_dask_that_is_not_there_is_one_sentence(cli, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    status, printed, error = cli("compare", "--scheduler", "tcp://127.0.0.1:8786")
+    assert (status, printed) == (2, "")
+    assert "python -m pip install 'isacfw[dask]'" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "x://", "nowhere"])
+def test_a_wrong_address_is_one_sentence(address, launched, monkeypatch):
+    pytest.importorskip("distributed")
+    process = launched(
+        "-c",
+        "import distributed, isacfw.cli as cli, sys; cli.run()",
+        "compare",
+        "--drops",
+        1,
+        "--scheduler",
+        address,
+    )
+    start = time.monotonic()
+    printed, error = process.communicate(timeout=60)
+    assert time.monotonic() - start < 40
+    assert (process.returncode, printed) == (2, "")
+    assert error.startswith(f"isacfw: --scheduler must be the address of a Dask scheduler, got {address!r}")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("workers", [0, -1, True, "two", 1.0, None])
+def test_a_wrong_number_of_workers_is_one_sentence(workers, variant):
+    with pytest.raises(InputError, match="workers must be an integer of at least 1, got"):
+        compare(variant(), workers=workers)
