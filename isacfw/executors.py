@@ -172,8 +172,8 @@ def _drops(chunk: Chunk) -> str:
 
 def _given_up(chunk: Chunk, times: int) -> IsacError:
     return IsacError(
-        f"the worker processes died {times} times over {_drops(chunk)}, and nothing was finished between; a script"
-        ' that asks for workers must do so under if __name__ == "__main__"'
+        f"the worker processes died {times} times over {_drops(chunk)}, and nothing was finished between; a"
+        ' script that asks for workers must do so under if __name__ == "__main__"'
     )
 
 

@@ -1,4 +1,4 @@
-"""A folder that cannot be written, and a disk that is full: one sentence, and nothing that is finished is lost."""
+"""A folder that cannot be written, or a full disk: one sentence, and nothing that is finished is lost."""
 
 from __future__ import annotations
 
