@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .chunk import Outline, Solved, Work
-from .files import replacing
+from .files import HDF5File, for_hdf5, replacing, write_netcdf
 from .metric import Quantity
 from .scenario import Scenario, labelled
 
@@ -130,20 +130,19 @@ def in_file(layout: Layout, results: Iterable[Solved], path: Path) -> xarray.Dat
     import h5py
     import xarray
 
-    with replacing(path) as new:
-        xarray.Dataset(layout.fixed, layout.coordinates, dict(layout.attributes)).to_netcdf(
-            new, engine="h5netcdf"
-        )
+    with replacing(path) as new, for_hdf5(new) as raw:
+        write_netcdf(xarray.Dataset(layout.fixed, layout.coordinates, dict(layout.attributes)), raw)
         each = iter(results)
         first = next(each)
-        _declare(new, layout, first)
+        _declare(raw, layout, first)
         # Below the names and attributes of NetCDF, which would be gone through again for every piece.
-        with h5py.File(new, "r+") as file:
+        with h5py.File(raw, "r+") as file:
             for result in itertools.chain([first], each):
                 for name in result.values:
                     for place, slab in layout.slabs(result, name):
                         if slab.size:
                             file[name][place] = _stored(slab, layout.extent.widths.get(name))
+                raw.check()
     return xarray.open_dataset(path, engine="h5netcdf", cache=False)
 
 
@@ -158,11 +157,11 @@ def _stored(values: NDArray[Any], width: int | None) -> NDArray[Any]:
     return rows.view("S1").reshape(*values.shape, width)
 
 
-def _declare(path: Path, layout: Layout, result: Solved) -> None:
+def _declare(raw: HDF5File, layout: Layout, result: Solved) -> None:
     """Add the variables of results to a file, filled with what stands for no result."""
     import h5netcdf
 
-    with h5netcdf.File(path, "a") as file:
+    with h5netcdf.File(raw, "a") as file:
         for name, value in result.values.items():
             _declare_one(file, layout, name, value)
 

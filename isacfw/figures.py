@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .errors import blamed
-from .files import replacing
+from .files import for_hdf5, replacing, write_netcdf
 from .recipe import FigureRecipe, Progress
 from .report import asked_for, mean_and_interval, save_figures, sweep_of
 
@@ -69,8 +69,8 @@ def make(
 def save_figure(name: str, data: xarray.Dataset, figures: dict[str, Figure], folder: Path) -> list[Path]:
     """Write data and figures; return the files, the data first."""
     path = folder / f"{name}.nc"
-    with replacing(path) as new:
-        data.to_netcdf(new, engine="h5netcdf")
+    with replacing(path) as new, for_hdf5(new) as raw:
+        write_netcdf(data, raw)
     titled = {"-".join(filter(None, (name, title))): figure for title, figure in figures.items()}
     return [path, *save_figures(titled, folder)]
 

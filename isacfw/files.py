@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    import xarray
+
+_PAGE = 2**16
 
 
 def unwritable(folder: Path, error: Exception) -> InputError:
@@ -54,7 +61,137 @@ def replacing(path: Path) -> Iterator[Path]:
         with new.open("rb+") as file:
             os.fsync(file.fileno())
         new.replace(path)
-    except (OSError, RuntimeError) as error:  # HDF5 says RuntimeError when a disk is full.
+    except OSError as error:
         raise unwritable(path.parent, error) from None
     finally:
         new.unlink(missing_ok=True)
+
+
+@contextmanager
+def for_hdf5(path: Path) -> Iterator[HDF5File]:
+    """Give a new file that HDF5 may write to, whatever the disk does.
+
+    Parameters
+    ----------
+    path : Path
+        Of the file.
+
+    Raises
+    ------
+    OSError
+        When all is closed, if a write failed.
+    """
+    file = HDF5File(path)
+    try:
+        yield file
+    finally:
+        file.close()
+        file.check()
+
+
+class HDF5File(io.RawIOBase):
+    """A file whose writes never fail, since HDF5 ends the process when it closes a file that it could not write.
+
+    What does not fit on the disk is kept in memory, where HDF5 finds it again; :meth:`check` tells.
+
+    Parameters
+    ----------
+    path : Path
+        Of a file that is made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w+b", buffering=0)
+        self._error: OSError | None = None
+        self._pages: dict[int, bytearray] = {}
+        self._at = self._size = 0
+
+    def check(self) -> None:
+        """Raise what the first write that failed has raised."""
+        if self._error is not None:
+            raise self._error
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a position."""
+        self._at = offset + (0, self._at, self._size)[whence]
+        return self._at
+
+    def write(self, data: Any) -> int:
+        """Write all of some bytes: to the file, or to memory when that fails or has failed."""
+        view = memoryview(data).cast("B")
+        if self._error is None:
+            try:
+                self._file.seek(self._at)
+                done = 0
+                while done < len(view):
+                    done += self._file.write(view[done:]) or 0
+            except OSError as error:
+                self._error = error
+        if self._error is not None:
+            self._keep(view)
+        self._at += len(view)
+        self._size = max(self._size, self._at)
+        return len(view)
+
+    def readinto(self, buffer: Any) -> int:
+        """Read bytes into a buffer."""
+        view = memoryview(buffer).cast("B")
+        if self._error is None:
+            self._file.seek(self._at)
+            count = self._file.readinto(view) or 0
+            self._at += count
+            return count
+        count = max(0, min(len(view), self._size - self._at))
+        done = 0
+        while done < count:
+            number, start = divmod(self._at + done, _PAGE)
+            stop = min(_PAGE, start + count - done)
+            view[done : done + stop - start] = self._page(number)[start:stop]
+            done += stop - start
+        self._at += count
+        return count
+
+    def truncate(self, size: int | None = None) -> int:
+        """Cut the file, or make it longer."""
+        self._size = self._at if size is None else size
+        if self._error is None:
+            try:
+                self._file.truncate(self._size)
+            except OSError as error:
+                self._error = error
+        return self._size
+
+    def close(self) -> None:
+        """Close the file."""
+        try:
+            self._file.close()
+        except OSError as error:
+            self._error = self._error or error
+        super().close()
+
+    def _keep(self, view: memoryview) -> None:
+        done = 0
+        while done < len(view):
+            number, start = divmod(self._at + done, _PAGE)
+            stop = min(_PAGE, start + len(view) - done)
+            self._pages.setdefault(number, self._page(number))[start:stop] = view[done : done + stop - start]
+            done += stop - start
+
+    def _page(self, number: int) -> bytearray:
+        if number in self._pages:
+            return self._pages[number]
+        self._file.seek(number * _PAGE)
+        return bytearray((self._file.read(_PAGE) or b"").ljust(_PAGE, b"\0"))
+
+
+def write_netcdf(data: xarray.Dataset, file: HDF5File) -> None:
+    """Write a data set."""
+    import h5netcdf
+    from xarray.backends import H5NetCDFStore
+
+    with h5netcdf.File(file, "w") as content:
+        data.dump_to_store(H5NetCDFStore(content))

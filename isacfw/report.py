@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .array import FloatArray
-from .files import replacing, writable
+from .files import for_hdf5, replacing, writable, write_netcdf
 
 if TYPE_CHECKING:
     import pandas
@@ -273,8 +273,8 @@ def save(comparison: Comparison, folder: Path) -> list[Path]:
     writable(folder)
     files = [folder / name for name in ("results.nc", "results.csv", "scenario.toml")]
     if comparison.dataset.encoding.get("source") != str(files[0]):
-        with replacing(files[0]) as new:
-            comparison.dataset.to_netcdf(new, engine="h5netcdf")
+        with replacing(files[0]) as new, for_hdf5(new) as raw:
+            write_netcdf(comparison.dataset, raw)
     if comparison.dataset["status"].size <= MOST_ROWS:
         with replacing(files[1]) as new:
             _write_csv(comparison, new)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from .chunk import Chunk, Outline, Solved, Work, shortened
 from .errors import InputError
-from .files import replacing, writable
+from .files import for_hdf5, replacing, writable, write_netcdf
 from .part import Part
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ class ChunkStore:
         data = _to_dataset(result)
         data.attrs |= {"format": FORMAT, "study": self.key}
         with replacing(self._path(result.chunk)) as new:
-            data.to_netcdf(new, engine="h5netcdf")
+            with for_hdf5(new) as raw:
+                write_netcdf(data, raw)
             with new.open("rb+") as file:
                 digest = hashlib.file_digest(file, "sha256").digest()
                 file.write(digest)
