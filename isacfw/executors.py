@@ -5,20 +5,27 @@ from __future__ import annotations
 import multiprocessing
 import multiprocessing.connection
 import os
+import pickle
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import Any
 
 from .chunk import Chunk, Solved, Work, solved
 from .errors import InputError, IsacError, one_line, raised
 from .plugins import PluginHost, Sources
+from .time_limit import TimeUp, time_limit
 
 ATTEMPTS = 3
+ANSWER_S = 10
+"""Seconds in which the scheduler of a Dask cluster must answer."""
 NUMBERS_OUTSTANDING = 2**23
 """Numbers, in one field of all results, that are asked for before the first of them have been put away."""
+_Task = tuple[Callable[..., Solved], tuple[Any, ...]]
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 """Environment variables that keep the libraries of a worker to one thread: the workers share the cores."""
 
@@ -51,13 +58,15 @@ def each_solved(
     if executor is not None:
         waiting: dict[Future[Solved], Chunk] = {}
         try:
-            yield from _by_executor(lambda: executor, work, host.sources, chunks, advance, waiting)
+            task: _Task = (_in_worker, (work, host.sources))
+            yield from _by_executor(lambda: executor, task, work, _Queue(chunks, len(chunks)), advance, waiting)
         finally:
             for future in waiting:
                 future.cancel()
     elif workers > 1 and len(chunks) > 1:
+        task = (_in_process, (_packed(work, host.sources),))
         with _pool(min(workers, len(chunks))) as renewed:
-            yield from _by_executor(renewed, work, host.sources, chunks, advance, {})
+            yield from _by_executor(renewed, task, work, _Queue(chunks, workers), advance, {})
     else:
         for chunk in chunks:
             yield solved(work, host, chunk, advance)
@@ -123,58 +132,102 @@ def _prepare_worker() -> None:
 
 def _by_executor(
     current: Callable[[], Executor],
+    task: _Task,
     work: Work,
-    sources: Sources,
-    chunks: Sequence[Chunk],
+    queue: _Queue,
     advance: Callable[[int], None],
     waiting: dict[Future[Solved], Chunk],
 ) -> Generator[Solved, None, None]:
-    """Yield results from an executor; a chunk whose worker died is given to another, a few times.
+    """Yield results from an executor; a chunk that was lost with a worker is done again.
 
     What has been submitted and is not there yet stands in `waiting`.
     """
-    ahead = list(reversed(chunks))
-    scenario = work.scenario
-    row = len(scenario.precoders) * len(scenario.allocators) * work.numbers
-    origins: dict[Future[Solved], Executor] = {}
-    dead: list[Executor] = []
-    while ahead or waiting:
+    row = len(work.scenario.precoders) * len(work.scenario.allocators) * work.numbers
+    while queue or waiting:
         outstanding = sum(len(chunk.points) * len(chunk.drops) * row for chunk in waiting.values())
         # Not all at once, so that results do not pile up faster than they are put away.
-        while ahead and (outstanding < NUMBERS_OUTSTANDING or not waiting):
-            executor, chunk = current(), ahead.pop()
-            if executor in dead or len(dead) == ATTEMPTS:
-                raise _given_up(chunk, len(dead))
-            future = executor.submit(_in_worker, work, sources, chunk)
-            waiting[future], origins[future] = chunk, executor
+        while outstanding < NUMBERS_OUTSTANDING or not waiting:
+            if (chunk := queue.take(idle=not waiting)) is None:
+                break
+            try:
+                waiting[current().submit(task[0], *task[1], chunk)] = chunk
+            except BrokenExecutor:
+                queue.lose(chunk)
+                break
             outstanding += len(chunk.points) * len(chunk.drops) * row
         for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-            chunk, executor = waiting.pop(future), origins.pop(future)
-            try:
-                result = future.result()
-            except BrokenExecutor:
-                # All that a pool has been asked breaks with it, whichever chunk was to blame.
-                dead += [] if executor in dead else [executor]
-                ahead.append(chunk)
+            chunk = waiting.pop(future)
+            if (result := _result(future, chunk)) is None:
+                queue.lose(chunk)
                 continue
-            except IsacError:
-                raise
-            except Exception as error:
-                raise IsacError(one_line(f"the executor gave up {_drops(chunk)}: {raised(error)}")) from error
-            dead.clear()
             advance(result.values["status"].size)
             yield result
 
 
-def _drops(chunk: Chunk) -> str:
+def _result(future: Future[Solved], chunk: Chunk) -> Solved | None:
+    """Return the result of a chunk, or None when its worker has died."""
+    try:
+        return future.result()
+    except BrokenExecutor:
+        return None
+    except IsacError:
+        raise
+    except Exception as error:
+        raise IsacError(one_line(f"the executor gave up {_named(chunk)}: {raised(error).rstrip(': ')}")) from error
+
+
+class _Queue:
+    """Chunks to be done; those that may have ended a worker are done again one at a time.
+
+    Parameters
+    ----------
+    chunks : sequence of Chunk
+        What is to be done.
+    running : int
+        How many are solved at a time. When a worker dies, all that has been submitted is lost, but only this many
+        of it, the first, can be the cause; none of the others pays for it.
+    """
+
+    def __init__(self, chunks: Sequence[Chunk], running: int) -> None:
+        self._ahead, self._running = deque(chunks), running
+        self._position = {chunk: number for number, chunk in enumerate(chunks)}
+        self._deaths = dict.fromkeys(chunks, 0)
+        self._suspects: deque[Chunk] = deque()
+        self._lost: list[Chunk] = []
+        self._alone = False
+
+    def __bool__(self) -> bool:
+        return bool(self._ahead or self._suspects or self._lost)
+
+    def take(self, *, idle: bool) -> Chunk | None:
+        """Return what is to be submitted next; None for nothing, as long as others are being solved."""
+        if idle:
+            self._judge()
+            self._alone = bool(self._suspects)
+            return (self._suspects or self._ahead).popleft()
+        return None if self._alone or self._lost or not self._ahead else self._ahead.popleft()
+
+    def lose(self, chunk: Chunk) -> None:
+        """Take back a chunk whose worker has died."""
+        self._lost.append(chunk)
+
+    def _judge(self) -> None:
+        lost = sorted(self._lost, key=self._position.__getitem__)
+        self._lost.clear()
+        suspects = lost[: self._running]
+        if len(suspects) == 1:
+            self._deaths[suspects[0]] += 1
+            if self._deaths[suspects[0]] == ATTEMPTS:
+                raise IsacError(
+                    f"the worker processes died {ATTEMPTS} times over {_named(suspects[0])}; a script that asks"
+                    ' for workers must do so under if __name__ == "__main__"'
+                )
+        self._suspects.extend(suspects)
+        self._ahead.extendleft(reversed(lost[self._running :]))
+
+
+def _named(chunk: Chunk) -> str:
     return f"drops {chunk.drops.start} to {chunk.drops.stop - 1}"
-
-
-def _given_up(chunk: Chunk, times: int) -> IsacError:
-    return IsacError(
-        f"the worker processes died {times} times over {_drops(chunk)}, and nothing was finished between; a"
-        ' script that asks for workers must do so under if __name__ == "__main__"'
-    )
 
 
 @contextmanager
@@ -196,10 +249,13 @@ def dask_executor(address: str) -> Iterator[Executor]:
     except ImportError as error:
         raise InputError("--scheduler", f"needs Dask ({error}): python -m pip install 'isacfw[dask]'") from None
     try:
-        client = Client(address, timeout=10)
-    except (OSError, ValueError, TimeoutError) as error:
+        # Who answers, but is no scheduler, can make Dask wait for ever or raise whatever it likes.
+        with time_limit(ANSWER_S + 5):
+            client = Client(address, timeout=ANSWER_S)
+    except (Exception, TimeUp) as error:
+        reason = str(error) or f"no answer within {ANSWER_S + 5} s"
         raise InputError(
-            "--scheduler", f"must be the address of a Dask scheduler, got {address!r}: {error}"
+            "--scheduler", f"must be the address of a Dask scheduler, got {address!r}: {reason}"
         ) from None
     with client:
         yield client.get_executor()
@@ -207,6 +263,27 @@ def dask_executor(address: str) -> Iterator[Executor]:
 
 def _in_worker(work: Work, sources: Sources, chunk: Chunk) -> Solved:
     return solved(work, _host(sources), chunk)
+
+
+def _packed(work: Work, sources: Sources) -> bytes:
+    """Return a study as it travels to processes of this machine.
+
+    Were it left to the pool, a process that cannot unpack it would die without a word.
+    """
+    try:
+        return pickle.dumps((work, sources))
+    except Exception as error:
+        raise InputError("workers", f"must be 1 for parts that cannot be pickled: {error}") from error
+
+
+def _in_process(packed: bytes, chunk: Chunk) -> Solved:
+    return _in_worker(*_unpacked(packed), chunk)
+
+
+@lru_cache(maxsize=1)
+def _unpacked(packed: bytes) -> tuple[Work, Sources]:
+    work, sources = pickle.loads(packed)
+    return work, sources
 
 
 @lru_cache(maxsize=4)
