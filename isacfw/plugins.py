@@ -8,6 +8,7 @@ import importlib.metadata
 import inspect
 import operator
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from os import PathLike
@@ -29,6 +30,8 @@ from .precoder import Precoder
 from .recipe import FigureRecipe
 
 ENTRY_POINT_GROUP = "isacfw"
+_LOADING = threading.RLock()
+"""Held while the file of a plugin is run, so that no other thread of a worker meets half a module."""
 
 KINDS: dict[str, type[Part]] = {
     "array": Array,
@@ -365,19 +368,20 @@ def _from_source(path: Path, content: bytes) -> ModuleType:
     # Named after path and content, so that two files never mix and a changed file is read again.
     digest = hashlib.sha256(str(path).encode() + content).hexdigest()[:8]
     name = f"isacfw_plugin_{path.stem}_{digest}"
-    if name in sys.modules:
-        return sys.modules[name]
-    module = ModuleType(name)
-    module.__file__ = str(path)
-    module.__dict__["__isacfw_provider__"] = path.stem
-    module.__dict__["__isacfw_source__"] = (str(path), content)
-    sys.modules[name] = module
-    try:
-        _imported(str(path), lambda: exec(compile(content, path, "exec"), module.__dict__))
-    except PluginError:
-        del sys.modules[name]
-        raise
-    return module
+    with _LOADING:
+        if name in sys.modules:
+            return sys.modules[name]
+        module = ModuleType(name)
+        module.__file__ = str(path)
+        module.__dict__["__isacfw_provider__"] = path.stem
+        module.__dict__["__isacfw_source__"] = (str(path), content)
+        sys.modules[name] = module
+        try:
+            _imported(str(path), lambda: exec(compile(content, path, "exec"), module.__dict__))
+        except PluginError:
+            del sys.modules[name]
+            raise
+        return module
 
 
 def revived(path: str, content: bytes, name: str, options: Mapping[str, Any]) -> Part:
