@@ -124,6 +124,8 @@ def compare(
         raise InputError("workers", f"must be an integer of at least 1, got {shown(workers)}")
     if hasattr(executor, "get_executor"):
         executor = executor.get_executor()
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise InputError("executor", f"must be an executor or a client of Dask, got {shown(executor)}")
     return _Study(attrs.evolve(scenario, **changes), host, progress).run(
         executor, workers, None if out is None else Path(out)
     )
