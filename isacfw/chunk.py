@@ -24,6 +24,8 @@ POINTS_TOGETHER = 64
 PROBLEMS_TOGETHER = 16384
 NUMBERS_TOGETHER = 2**18
 PROBLEMS_IN_A_LOOP = 128
+CHUNKS_PER_WORKER = 16
+"""At least so many, as far as there are drops, so that none waits long for the last chunk of another."""
 
 
 @attrs.frozen(kw_only=True)
@@ -170,7 +172,7 @@ def planned(scenario: Scenario, done: Iterable[Chunk] = (), *, workers: int = 1,
         together = min(PROBLEMS_TOGETHER, NUMBERS_TOGETHER // numbers) if fast else PROBLEMS_IN_A_LOOP
         size = max(1, together // len(group))
         if workers > 1:
-            size = min(size, math.ceil(scenario.drops / (4 * workers)))
+            size = min(size, math.ceil(scenario.drops / (CHUNKS_PER_WORKER * workers)))
         for gap in _gaps(scenario.drops, finished.get(group, [])):
             starts = range(gap.start, gap.stop, size)
             chunks += [Chunk(drops=range(start, min(start + size, gap.stop)), points=group) for start in starts]

@@ -64,6 +64,9 @@ def each_solved(
             for future in waiting:
                 future.cancel()
     elif workers > 1 and len(chunks) > 1:
+        if getattr(multiprocessing.current_process(), "_inheriting", False):
+            # In a worker that imports a script which asks for workers: their parent says what is wrong.
+            raise SystemExit(1)
         task = (_in_process, (_packed(work, host.sources),))
         with _pool(min(workers, len(chunks))) as renewed:
             yield from _by_executor(renewed, task, work, _Queue(chunks, workers), advance, {})
@@ -111,7 +114,8 @@ def _started(workers: int) -> ProcessPoolExecutor:
         return pool
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        pool.submit(os.getpid)
+        for _ in range(workers):
+            pool.submit(os.getpid)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pool
@@ -173,7 +177,9 @@ def _result(future: Future[Solved], chunk: Chunk) -> Solved | None:
     except IsacError:
         raise
     except Exception as error:
-        raise IsacError(one_line(f"the executor gave up {_named(chunk)}: {raised(error).rstrip(': ')}")) from error
+        raise IsacError(
+            one_line(f"the executor gave up {_named(chunk)}: {raised(error).rstrip(': ')}")
+        ) from error
 
 
 class _Queue:

@@ -86,7 +86,8 @@ def test_a_disk_that_fills_up_amid_a_study_keeps_what_is_finished(
     assert hidden(out) == []
     calls = bed.count()
     found = compare(path, out=out).dataset
-    assert bed.count() - calls == 12 - 2 * number
+    # Workers are given smaller chunks, so that each of them has some.
+    assert bed.count() - calls == 12 - (2 if workers == 1 else 1) * number
     same(found, compare(path).dataset)
 
 
@@ -108,3 +109,37 @@ def test_a_disk_that_fills_up_at_the_end_keeps_the_former_results(ending, bed, c
     calls = bed.count()
     assert cli("compare", path, "--out", out)[0] == 0
     assert bed.count() == calls
+
+
+LIMITED = """
+import resource, sys
+limit = int(sys.argv.pop(1))
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+import isacfw.cli
+isacfw.cli.run()
+"""
+
+
+@pytest.mark.parametrize("of", ["chunks", "results"])
+def test_a_write_that_fails_within_hdf5_is_one_sentence_and_keeps_what_is_finished(
+    of, bed, cli, out, tmp_path, launched, same
+):
+    pytest.importorskip("resource")
+    path = bed.scenario({"drops": 300})
+    expected = compare(path, out=tmp_path / "whole").dataset
+    sizes = [one.stat().st_size for one in chunks_of(tmp_path / "whole")]
+    limit = max(sizes) - (of == "chunks")
+    assert (tmp_path / "whole" / "results.nc").stat().st_size > limit
+    process = launched("-c", LIMITED, limit, "compare", path, "--out", out)
+    printed, error = process.communicate(timeout=120)
+    assert (process.returncode, printed) == (2, "")
+    assert error.startswith("isacfw: the output folder must be writable, got ")
+    assert error.endswith(": File too large\n")
+    assert error.count("\n") == 1
+    assert len(chunks_of(out)) == (0 if of == "chunks" else len(sizes))
+    assert hidden(out) == []
+    calls = bed.count()
+    assert cli("compare", path, "--out", out)[0] == 0
+    assert bed.count() - calls == (300 if of == "chunks" else 0)
+    with xarray.open_dataset(out / "results.nc", engine="h5netcdf") as found:
+        same(found, expected)

@@ -241,6 +241,16 @@ def test_a_dask_worker_that_is_killed_changes_nothing(everyone, bed, same, until
 # Mistakes.
 
 
+def test_a_script_that_asks_for_workers_where_it_must_not_is_told_so(bed, launched, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(f"import isacfw\nisacfw.compare({str(bed.scenario())!r}, workers=2)\n", encoding="utf-8")
+    process = launched(script)
+    _, error = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert error.count("Traceback") == 1
+    assert error.splitlines()[-1].endswith('must do so under if __name__ == "__main__"')
+
+
 def test_dask_that_is_not_there_is_one_sentence(cli, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     status, printed, error = cli("compare", "--scheduler", "tcp://127.0.0.1:8786")
