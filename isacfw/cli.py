@@ -289,6 +289,7 @@ def _warnings_in_a_line() -> Iterator[None]:
 def _compare(options: argparse.Namespace) -> int:
     from .config import load_scenario
     from .files import writable
+    from .progress import Bars
     from .study import compare
 
     loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=options.set)
@@ -299,7 +300,7 @@ def _compare(options: argparse.Namespace) -> int:
     with (
         redirect_stdout(sys.stderr),
         _executor(options.scheduler) as executor,
-        _progress(quiet=options.json) as progress,
+        Bars(quiet=options.json) as bars,
     ):
         comparison = compare(
             loaded,
@@ -311,11 +312,14 @@ def _compare(options: argparse.Namespace) -> int:
             workers=options.workers,
             executor=executor,
             out=options.out,
-            progress=progress,
+            progress=bars.of("allocations"),
+            saving=bars.of("chunks saved"),
         )
     print(comparison.to_json() if options.json else _table(comparison.dataset))
     if options.out is not None:
-        for path in comparison.save(options.out):
+        with Bars(quiet=options.json) as bars:
+            files = comparison.save(options.out, progress=bars.of("files"))
+        for path in files:
             print(f"wrote {path}", file=sys.stderr)
     return 1 if comparison.failed else 0
 
@@ -329,13 +333,16 @@ def _executor(address: str | None) -> AbstractContextManager[Any]:
 def _show(options: argparse.Namespace) -> int:
     from .comparison import Comparison
     from .files import writable
+    from .progress import Bars
     from .report import save_figures
 
     comparison = Comparison.load(options.results)
     print(comparison.to_json() if options.json else _table(comparison.dataset))
     if options.out is not None:
         writable(options.out)
-        for path in save_figures(comparison.plot(), options.out):
+        with Bars(quiet=options.json) as bars:
+            files = save_figures(comparison.plot(), options.out, bars.of("files"))
+        for path in files:
             print(f"wrote {path}", file=sys.stderr)
     return 0
 
@@ -344,14 +351,15 @@ def _figure(options: argparse.Namespace) -> int:
     from .config import load_scenario
     from .figures import make, save_figure
     from .files import writable
+    from .progress import Bars
 
     keys = (("drops", options.drops), ("seed", options.seed))
     overrides = [f"{key} = {value}" for key, value in keys if value is not None]
     loaded = load_scenario(options.name, plugins=options.plugin, overrides=overrides)
     _report_problems(loaded.host)
     writable(options.out)
-    with _progress(quiet=False) as progress:
-        data, figures = make(loaded, options.trials, progress or (lambda _done, _total: None))
+    with Bars() as bars:
+        data, figures = make(loaded, options.trials, bars.of("steps"))
     for path in save_figure(loaded.scenario.name, data, figures, options.out):
         print(f"wrote {path}", file=sys.stderr)
     return 0
@@ -359,12 +367,16 @@ def _figure(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from .plugins import PluginHost
+    from .progress import Bars
     from .testing.terminal import check_parts
 
     files = [name for name in options.names if name.endswith(".py")]
     host = PluginHost([*options.plugin, *files])
     _report_problems(host)
-    well = check_parts(host, options.names, verbose=options.verbose, time_limit_s=options.time_limit)
+    with Bars() as bars:
+        well = check_parts(
+            host, options.names, verbose=options.verbose, time_limit_s=options.time_limit, bars=bars
+        )
     return 0 if well else 1
 
 
@@ -384,39 +396,15 @@ def _table(dataset: Any) -> str:
     """Return the table, as wide as the terminal and in colour where there is one."""
     from shutil import get_terminal_size
 
+    from .progress import Bars
     from .report import rendered
 
-    if not sys.stdout.isatty():
-        return rendered(dataset)
-    colour = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-    return rendered(dataset, colour=colour, width=get_terminal_size().columns)
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Any]:
-    """Show a progress bar on standard error, where that is a terminal."""
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-    from rich.text import Text
-
-    class Rate(ProgressColumn):
-        def render(self, task: Any) -> Text:
-            return Text(f"{task.speed:.3g}/s" if task.speed else "")
-
-    columns = (TextColumn("allocations"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    options: dict[str, Any] = {}
+    if sys.stdout.isatty():
+        colour = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        options = {"colour": colour, "width": get_terminal_size().columns}
+    with Bars() as bars:
+        return rendered(dataset, progress=bars.of("rows of the table"), **options)
 
 
 def _report_problems(host: Any) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from .allocator import Status
 from .errors import InputError
+from .recipe import Progress
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -124,8 +125,15 @@ class Comparison:
 
         return comparison_figures(self.dataset)
 
-    def save(self, folder: str | PathLike[str]) -> list[Path]:
+    def save(self, folder: str | PathLike[str], *, progress: Progress | None = None) -> list[Path]:
         """Write data set (NetCDF), records (CSV), scenario (TOML) and figures (PNG, PDF) into a folder.
+
+        Parameters
+        ----------
+        folder : str or path
+            Where to write; made if need be.
+        progress : callable, optional
+            Called with the number of files of figures that are written and of all.
 
         Returns
         -------
@@ -139,7 +147,7 @@ class Comparison:
         """
         from .report import save
 
-        return save(self, Path(folder))
+        return save(self, Path(folder), progress)
 
     def __str__(self) -> str:
         from .report import rendered

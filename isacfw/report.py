@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from .array import FloatArray
 from .files import for_hdf5, replacing, writable, write_netcdf
+from .recipe import Progress
 
 if TYPE_CHECKING:
     import pandas
@@ -91,11 +93,12 @@ def _standing(rates: FloatArray, feasible: Any) -> tuple[FloatArray, Any]:
     return distances, complete & (means >= top * (1 - TIE))
 
 
-def summary(dataset: xarray.Dataset) -> pandas.DataFrame:
+def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas.DataFrame:
     """Return the table of :meth:`isacfw.Comparison.table`."""
     import pandas
 
-    rows = []
+    rows: list[dict[str, Any]] = []
+    total = math.prod(dataset.sizes[name] for name in [*sweep_of(dataset), "precoder", "allocator"])
     for place, cell in cells(dataset):
         rates, feasible = cell["sum_rate"].to_numpy(), cell["feasible"].to_numpy()
         distances, best = _standing(rates, feasible)
@@ -127,6 +130,8 @@ def summary(dataset: xarray.Dataset) -> pandas.DataFrame:
                     "message": messages[0] if messages else "",
                 }
             )
+            if progress is not None:
+                progress(len(rows), total)
     frame = pandas.DataFrame(rows)
     return frame.set_index([*sweep_of(dataset), "precoder", "allocator"])
 
@@ -233,10 +238,10 @@ def _notes(frame: Any) -> Iterator[str]:
         yield f"{who} on {precoder}: {message}"
 
 
-def _renderables(dataset: xarray.Dataset, width: int) -> Iterator[RenderableType]:
+def _renderables(dataset: xarray.Dataset, width: int, progress: Progress | None) -> Iterator[RenderableType]:
     from rich.text import Text
 
-    frame = summary(dataset)
+    frame = summary(dataset, progress)
     drops = dataset.sizes["drop"]
     yield Text(f"{dataset.attrs['title']}: {drops} drop{'s' * (drops > 1)}, seed {dataset.attrs['seed']}", "bold")
     sweep = sweep_of(dataset)
@@ -249,7 +254,14 @@ def _renderables(dataset: xarray.Dataset, width: int) -> Iterator[RenderableType
         yield Text(note)
 
 
-def rendered(dataset: xarray.Dataset, *, html: bool = False, colour: bool = False, width: int = 100) -> str:
+def rendered(
+    dataset: xarray.Dataset,
+    *,
+    html: bool = False,
+    colour: bool = False,
+    width: int = 100,
+    progress: Progress | None = None,
+) -> str:
     """Return the tables as text, with colours for a terminal or as HTML on request."""
     from rich.console import Console
 
@@ -260,7 +272,7 @@ def rendered(dataset: xarray.Dataset, *, html: bool = False, colour: bool = Fals
         force_terminal=colour,
         color_system="standard" if colour else None,
     )
-    for item in _renderables(dataset, width):
+    for item in _renderables(dataset, width, progress):
         console.print(item, highlight=False)
     if html:
         return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
@@ -268,7 +280,7 @@ def rendered(dataset: xarray.Dataset, *, html: bool = False, colour: bool = Fals
     return "\n".join(line.rstrip() for line in text.splitlines())
 
 
-def save(comparison: Comparison, folder: Path) -> list[Path]:
+def save(comparison: Comparison, folder: Path, progress: Progress | None = None) -> list[Path]:
     """Write the files of :meth:`isacfw.Comparison.save`."""
     writable(folder)
     files = [folder / name for name in ("results.nc", "results.csv", "scenario.toml")]
@@ -282,17 +294,19 @@ def save(comparison: Comparison, folder: Path) -> list[Path]:
         files.pop(1).unlink(missing_ok=True)
     with replacing(files[-1]) as new:
         new.write_text(comparison.dataset.attrs["scenario"], encoding="utf-8")
-    return files + save_figures(comparison.plot(), folder)
+    return files + save_figures(comparison.plot(), folder, progress)
 
 
-def save_figures(figures: Mapping[str, Figure], folder: Path) -> list[Path]:
+def save_figures(figures: Mapping[str, Figure], folder: Path, progress: Progress | None = None) -> list[Path]:
     """Write figures, named by their titles, as PNG and PDF into a folder; return the files."""
-    files = []
+    files: list[Path] = []
     for name, figure in figures.items():
         for suffix in ("png", "pdf"):
             files.append(folder / f"{name}.{suffix}")
             with replacing(files[-1]) as new:
                 figure.savefig(new, dpi=200)
+            if progress is not None:
+                progress(len(files), 2 * len(figures))
     return files
 
 

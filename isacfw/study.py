@@ -6,7 +6,7 @@ import json
 import math
 import platform
 import warnings
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from functools import cache
@@ -67,6 +67,7 @@ def compare(
     workers: int = 1,
     executor: Any = None,
     out: str | PathLike[str] | None = None,
+    saving: Progress | None = None,
 ) -> Comparison:
     """Run every allocator on every precoder, sweep point and drop of a scenario.
 
@@ -94,6 +95,8 @@ def compare(
     out : str or path, optional
         Folder that keeps what is finished, and the results in ``results.nc``, from where they are read on
         demand. The same study with the same folder goes on from there, with more drops too.
+    saving : callable, optional
+        Called with the number of chunks that are put into ``results.nc`` and of all, at the end.
 
     Returns
     -------
@@ -126,7 +129,7 @@ def compare(
         executor = executor.get_executor()
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise InputError("executor", f"must be an executor or a client of Dask, got {shown(executor)}")
-    return _Study(attrs.evolve(scenario, **changes), host, progress).run(
+    return _Study(attrs.evolve(scenario, **changes), host, progress, saving).run(
         executor, workers, None if out is None else Path(out)
     )
 
@@ -188,8 +191,10 @@ def _metrics(scenario: Scenario, host: PluginHost) -> tuple[Metric, ...]:
 class _Study:
     """One run of a scenario: it has its chunks solved and puts their results together."""
 
-    def __init__(self, scenario: Scenario, host: PluginHost, progress: Progress | None) -> None:
-        self.work, self.host, self.progress = _work(scenario, host), host, progress
+    def __init__(
+        self, scenario: Scenario, host: PluginHost, progress: Progress | None, saving: Progress | None
+    ) -> None:
+        self.work, self.host, self.progress, self.saving = _work(scenario, host), host, progress, saving
         self.scenario = scenario
         self.points = [point for _, point in scenario.points()]
         self.precoders = labelled(scenario.precoders)
@@ -241,7 +246,15 @@ class _Study:
             _warn(sentence)
         layout = Layout(self.work, Extent.of(len(self.points), outlines), self._provenance())
         found = results(outlines)
-        return Comparison(dataset=in_memory(layout, found) if path is None else in_file(layout, found, path))
+        if path is None:
+            return Comparison(dataset=in_memory(layout, found))
+        return Comparison(dataset=in_file(layout, self._saved(found, len(outlines)), path))
+
+    def _saved(self, results: Iterable[Solved], total: int) -> Iterator[Solved]:
+        for number, result in enumerate(results, 1):
+            yield result
+            if self.saving is not None:
+                self.saving(number, total)
 
     def _toml(self, **changes: Any) -> str:
         """Return the scenario with its plugins where they are, whatever folder it is read in."""

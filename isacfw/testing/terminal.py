@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import InputError, PluginError, suggestion
+from ..part import Part
 from ..plugins import PartInfo, PluginHost
-from .kit import TIME_LIMIT_S, CheckReport, Outcome, check_part, checks_of, examples_of
+from ..progress import Bars
+from .kit import TIME_LIMIT_S, CheckReport, Outcome, attempts, checks_of, examples_of
 
 
 def check_parts(
-    host: PluginHost, names: Sequence[str], *, verbose: bool = False, time_limit_s: float | None = TIME_LIMIT_S
+    host: PluginHost,
+    names: Sequence[str],
+    *,
+    verbose: bool = False,
+    time_limit_s: float | None = TIME_LIMIT_S,
+    bars: Bars | None = None,
 ) -> bool:
     """Check parts, print a report of each as it is done, and return whether all is well.
 
@@ -25,26 +33,48 @@ def check_parts(
         Whether to print what passed, with what it demands.
     time_limit_s : float, optional
         Longest time in seconds that an allocator may take for a problem.
+    bars : Bars, optional
+        Where to show how many checks are done.
 
     Raises
     ------
     InputError
         If there is no part of a name, or no part in a file.
     """
+    bars = Bars(quiet=True) if bars is None else bars
+    found = [
+        (info, _examples(info.cls))
+        for info in {info.cls: info for name in names for info in _meant(host, name)}.values()
+    ]
+    total = sum(
+        len(checks_of(part)) for _, parts in found if not isinstance(parts, PluginError) for part in parts
+    )
+    done, progress = itertools.count(1), bars.of("checks")
     well = True
-    for info in {info.cls: info for name in names for info in _meant(host, name)}.values():
-        try:
-            parts = examples_of(info.cls)
-        except PluginError as error:
-            print(f"{info.kind} {error}")
+    for info, parts in found:
+        if isinstance(parts, PluginError):
+            with bars.hidden():
+                print(f"{info.kind} {parts}", flush=True)
             well = False
             continue
         for number, part in enumerate(parts):
-            report = check_part(part, time_limit_s=time_limit_s)
+            results = []
+            for result in attempts(part, None, time_limit_s):
+                results.append(result)
+                progress(next(done), total)
+            report = CheckReport(part=part, results=tuple(results))
             title = f"example {number + 1}: " if len(parts) > 1 else ""
-            print(f"{info.kind} {title}{_told(report, verbose)}", flush=True)
+            with bars.hidden():
+                print(f"{info.kind} {title}{_told(report, verbose)}", flush=True)
             well &= report.ok
     return well
+
+
+def _examples(cls: type[Part]) -> tuple[Part, ...] | PluginError:
+    try:
+        return examples_of(cls)
+    except PluginError as error:
+        return error
 
 
 def _meant(host: PluginHost, name: str) -> list[PartInfo]:

@@ -1,0 +1,77 @@
+"""How far a command is: bars on standard error, where that is a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from .recipe import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Display
+
+
+class Bars:
+    """Bars with rate and time left, one below the other; a context manager, after which they are gone.
+
+    Parameters
+    ----------
+    quiet : bool
+        Whether to show nothing, as is done where standard error is no terminal.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._display = None if quiet or not sys.stderr.isatty() else _display()
+
+    def __enter__(self) -> Bars:
+        """Begin."""
+        if self._display is not None:
+            self._display.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Take the bars away."""
+        if self._display is not None:
+            self._display.stop()
+
+    def of(self, what: str) -> Progress:
+        """Return what is to be called with the numbers of what is done and of all; only then is there a bar."""
+        display = self._display
+        if display is None:
+            return lambda _done, _total: None
+        bar = display.add_task(what, total=None, visible=False)
+        return lambda done, total: display.update(bar, completed=done, total=total, visible=True)
+
+    @contextmanager
+    def hidden(self) -> Iterator[None]:
+        """Take the bars away for a while, in which something is printed."""
+        if self._display is None:
+            yield
+            return
+        self._display.stop()
+        try:
+            yield
+        finally:
+            self._display.start()
+
+
+def _display() -> Display:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Display
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Any) -> Text:
+            return Text(f"{task.speed:.3g}/s" if task.speed else "")
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+    )
+    return Display(*columns, console=Console(stderr=True), transient=True)
