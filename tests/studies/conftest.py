@@ -157,6 +157,12 @@ def _same(found: xarray.Dataset, expected: xarray.Dataset) -> None:
             np.testing.assert_array_equal(*bits, err_msg=name)
 
 
+@pytest.fixture
+def out(tmp_path):
+    """Return a folder for results that is not there yet."""
+    return tmp_path / "out"
+
+
 @pytest.fixture(scope="session")
 def same():
     """Return a function that demands equal data sets, bit by bit, but for the time that things took."""

@@ -21,11 +21,6 @@ def hidden(out):
 
 
 @pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
-
-
-@pytest.fixture
 def full(monkeypatch):
     """Return a function that makes the disk full from the n-th file on, or for some files."""
 

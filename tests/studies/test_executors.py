@@ -16,6 +16,7 @@ import pytest
 
 import isacfw
 from isacfw import InputError, IsacError, compare, executors
+from isacfw.chunk import Chunk
 from isacfw.comparison import Comparison
 
 # Dask's, whose sockets are closed when they are collected.
@@ -174,6 +175,21 @@ def test_a_chunk_whose_worker_died_is_done_again(fault, bed, same, chunk_size):
     found = compare(bed.document({"drops": 40}), workers=2).dataset
     assert list(bed.folder.glob("died*"))
     same(found, expected)
+
+
+def test_only_chunks_that_can_have_ended_a_worker_are_done_one_at_a_time():
+    chunks = [Chunk(drops=range(number, number + 1), points=range(1)) for number in range(12)]
+    queue = executors._Queue(chunks, running=2)
+    rounds = []
+    while queue:
+        taken = [queue.take(idle=True)]
+        while (chunk := queue.take(idle=False)) is not None:
+            taken.append(chunk)
+        rounds.append(taken)
+        if len(rounds) == 1:
+            for chunk in reversed(taken):
+                queue.lose(chunk)
+    assert rounds == [chunks, chunks[:1], chunks[1:2], chunks[2:]]
 
 
 def test_workers_that_always_die_are_one_sentence_and_cost_no_finished_chunk(bed, cli, tmp_path, chunk_size):

@@ -33,11 +33,6 @@ def hidden(out):
 
 
 @pytest.fixture
-def out(tmp_path):
-    return tmp_path / "out"
-
-
-@pytest.fixture
 def run(bed, out):
     """Return a function that runs the probe's study into a folder: the data set, and the number of new calls."""
 
