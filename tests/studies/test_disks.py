@@ -8,16 +8,9 @@ from pathlib import Path
 
 import pytest
 import xarray
+from folders import chunks_of, hidden
 
 from isacfw import InputError, compare
-
-
-def chunks_of(out):
-    return sorted(out.glob("chunks/*/points-*.nc"))
-
-
-def hidden(out):
-    return [path for path in out.rglob(".*") if path.is_file()]
 
 
 @pytest.fixture

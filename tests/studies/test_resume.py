@@ -16,20 +16,12 @@ import numpy as np
 import pytest
 import tomli_w
 import xarray
+from folders import chunks_of, hidden
 
 import isacfw
 from isacfw import compare
 from isacfw.comparison import Comparison
 from isacfw.store import ChunkStore
-
-
-def chunks_of(out):
-    return sorted(out.glob("chunks/*/points-*.nc"))
-
-
-def hidden(out):
-    """Return the temporary files of a folder."""
-    return [path for path in out.rglob(".*") if path.is_file()]
 
 
 @pytest.fixture
