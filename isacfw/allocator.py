@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .array import FloatArray, float_array
+from .array import FloatArray, float_array, read_only
 from .errors import IncompatibleError, log_traceback, one_line, raised, shown
 from .part import LabelledPart, described
 from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
@@ -48,8 +48,8 @@ class Shares:
     ----------
     communication : ndarray, shape (..., K)
         Shares :math:`x_k` of the power; NaN where there is no answer.
-    sensing : ndarray, shape (...)
-        Share `q`.
+    sensing : ndarray, shape (..., S) or (...)
+        Shares :math:`q_s` of the sensing streams, or their sum `q`, which is divided evenly among them.
     status : Status or ndarray of str, shape (...), optional
         The allocator's own claim. Left out, the framework says feasible or infeasible, as it finds.
     message : str or ndarray of str, shape (...)
@@ -83,15 +83,17 @@ class Shares:
 class Allocation:
     """Shares of power as verified by the framework; arrays over the batch of a problem.
 
-    Objective, CRLBs and constraint violation are recomputed from the shares; `status` is the allocator's own
-    word.
+    Objective, CRLBs and constraint violation are recomputed from the shares; `status` is as reported by the
+    allocator. The arrays are read-only.
 
     Attributes
     ----------
     communication : ndarray, shape (..., K)
         Shares of the power to each user; NaN without an answer.
     sensing : ndarray, shape (...)
-        Share of the power to sensing.
+        Share of the power to sensing, all streams together.
+    streams : ndarray, shape (..., S)
+        Share of the power to each sensing stream.
     status, message : ndarray of str, shape (...)
         See :class:`Status`.
     iterations : ndarray of int, shape (...)
@@ -102,8 +104,8 @@ class Allocation:
         In bit/s/Hz.
     sum_rate : ndarray, shape (...)
         In bit/s/Hz.
-    crlb : ndarray, shape (..., 2)
-        Of azimuth and elevation in rad².
+    crlb : ndarray, shape (..., 2T)
+        Of azimuth and elevation of each target in rad².
     violation : ndarray, shape (...)
         Largest relative constraint violation, see :meth:`PowerAllocationProblem.violation`.
     feasible : ndarray of bool, shape (...)
@@ -114,6 +116,7 @@ class Allocation:
 
     communication: FloatArray
     sensing: FloatArray
+    streams: FloatArray
     status: NDArray[Any]
     message: NDArray[Any]
     iterations: NDArray[np.int64]
@@ -205,6 +208,10 @@ class Allocator(LabelledPart):
             with time_limit(time_limit_s):
                 shares = self.solve(problem)
                 _check(shares, problem)
+                # An allocator may fill the same buffers again for the next problem.
+                shares = attrs.evolve(
+                    shares, **{name: np.array(getattr(shares, name)) for name in ("communication", "sensing")}
+                )
         except IncompatibleError as error:
             shares = Shares.none(problem, Status.SKIPPED, str(error))
         except TimeUp:
@@ -224,10 +231,12 @@ def _check(shares: Any, problem: PowerAllocationProblem) -> None:
     if not isinstance(shares, Shares):
         raise TypeError(f"it must return Shares, got {shown(shares)}")
     shape = (*problem.batch_shape, problem.users)
-    if shares.communication.shape != shape or shares.sensing.shape != shape[:-1]:
+    streams = (*shape[:-1], problem.streams)
+    if shares.communication.shape != shape or shares.sensing.shape not in (shape[:-1], streams):
+        wanted = shape[:-1] if problem.streams == 1 else f"{streams} or {shape[:-1]}"
         raise ValueError(
             f"its shares have shapes {shares.communication.shape} and {shares.sensing.shape},"
-            f" not {shape} and {shape[:-1]}"
+            f" not {shape} and {wanted}"
         )
     for name in ("status", "message", "iterations"):
         value = np.asarray(getattr(shares, name), dtype=object)
@@ -246,7 +255,9 @@ def _merged(problem: PowerAllocationProblem, answers: list[Shares]) -> Shares:
     shape = problem.batch_shape
     return Shares(
         communication=np.array([answer.communication for answer in answers]).reshape(*shape, problem.users),
-        sensing=np.array([answer.sensing for answer in answers]).reshape(shape),
+        sensing=np.array(
+            [problem.stream_shares(answer.communication, answer.sensing) for answer in answers]
+        ).reshape(*shape, problem.streams),
         status=np.array(
             ["" if answer.status is None else str(answer.status) for answer in answers], dtype=object
         ).reshape(shape),
@@ -288,31 +299,33 @@ def verified(
         Who answered, for messages.
     """
     shape = problem.batch_shape
-    x, q = shares.communication, shares.sensing
-    answered = np.isfinite(x).all(axis=-1) & np.isfinite(q)
+    x, q = shares.communication, problem.stream_shares(shares.communication, shares.sensing)
+    answered = np.isfinite(x).all(axis=-1) & np.isfinite(q).all(axis=-1)
     with np.errstate(invalid="ignore"):
         if not answered.all():
-            x, q = np.where(answered[..., None], x, np.nan), np.where(answered, q, np.nan)
+            x, q = np.where(answered[..., None], x, np.nan), np.where(answered[..., None], q, np.nan)
         rates = problem.rates(x, q)
-        crlb = problem.crlb(x.sum(axis=-1), q)
+        crlb = np.array(np.broadcast_to(problem.crlb(x, q), (*shape, 2 * problem.targets)))
         crlb[~answered] = np.nan
         violation = problem.violation(x, q, crlb)
         feasible = violation <= FEASIBILITY_TOLERANCE
     status, message = _judged(problem, shares, answered, feasible, by)
-    return Allocation(
-        communication=x,
-        sensing=q,
-        status=status,
-        message=message,
-        iterations=np.broadcast_to(np.asarray(shares.iterations, dtype=np.int64), shape),
-        seconds=np.broadcast_to(np.asarray(seconds, dtype=np.float64), shape),
-        rates=rates,
-        sum_rate=rates.sum(axis=-1),
-        crlb=crlb,
-        violation=violation,
-        feasible=feasible,
-        history=_padded(histories or [], shape),
-    )
+    values = {
+        "communication": x,
+        "sensing": q[..., 0] if problem.streams == 1 else q.sum(axis=-1),
+        "streams": q,
+        "status": status,
+        "message": message,
+        "iterations": np.broadcast_to(np.asarray(shares.iterations, dtype=np.int64), shape),
+        "seconds": np.broadcast_to(np.asarray(seconds, dtype=np.float64), shape),
+        "rates": rates,
+        "sum_rate": rates.sum(axis=-1),
+        "crlb": crlb,
+        "violation": violation,
+        "feasible": feasible,
+        "history": _padded(histories or [], shape),
+    }
+    return Allocation(**{name: read_only(value) for name, value in values.items()})
 
 
 _ANSWERS = (Status.OPTIMAL, Status.LOCALLY_OPTIMAL, Status.FEASIBLE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from typing import Any
 
 import attrs
 import numpy as np
@@ -22,6 +23,27 @@ def float_array(value: object) -> FloatArray:
     return np.asarray(value, dtype=np.float64)
 
 
+def frozen_copy(value: Any) -> Any:
+    """Return a copy of an array that nobody can write to, whatever flags they set."""
+    copied = np.array(value)
+    if copied.dtype == object or not copied.size:
+        copied.flags.writeable = False
+        return copied
+    return read_only(copied)
+
+
+def read_only(value: Any) -> Any:
+    """Return a view of an array that cannot be made writable again."""
+    array = np.asarray(value)
+    if not array.flags.writeable and array.base is not None and isinstance(array.base, memoryview):
+        return array
+    if array.dtype == object or not array.size:
+        view = array.view()
+        view.flags.writeable = False
+        return view
+    return np.asarray(memoryview(array).toreadonly())
+
+
 def _sin_cos(angle_deg: float) -> tuple[float, float]:
     """Return sine and cosine, exact where they are zero, so that a blind direction is seen as one."""
     angle = math.radians(angle_deg)
@@ -32,7 +54,7 @@ def _sin_cos(angle_deg: float) -> tuple[float, float]:
 
 @attrs.frozen(kw_only=True)
 class Direction:
-    r"""A direction seen from an array in the plane of the horizontal and the vertical axis.
+    r"""A direction seen from an array whose axes are horizontal, vertical and normal.
 
     Parameters
     ----------
@@ -43,8 +65,8 @@ class Direction:
 
     Notes
     -----
-    The direction cosines along the two axes are :math:`u = \sin\theta \sin\phi` and :math:`w = \cos\phi`,
-    as in (11) and (12) of Nguyen et al.
+    The direction cosines are :math:`u = \sin\theta \sin\phi` along the horizontal and :math:`w = \cos\phi` along
+    the vertical axis, as in (11) and (12) of Nguyen et al., and :math:`n = \cos\theta \sin\phi` along the normal.
     """
 
     azimuth_deg: float = attrs.field(converter=real, validator=number(at_least=-180, at_most=180))
@@ -53,18 +75,37 @@ class Direction:
     @property
     def cosines(self) -> FloatArray:
         """Direction cosines (u, w) along the horizontal and the vertical axis; shape (2,)."""
-        sin_azimuth, _ = _sin_cos(self.azimuth_deg)
-        sin_elevation, cos_elevation = _sin_cos(self.elevation_deg)
-        return np.array([sin_azimuth * sin_elevation, cos_elevation])
+        return self.vector[:2]
 
     @property
-    def jacobian(self) -> FloatArray:
-        """Derivatives of (u, w), in rows, by (azimuth, elevation) in radians, in columns; shape (2, 2)."""
+    def vector(self) -> FloatArray:
+        """Direction cosines (u, w, n) along the horizontal, the vertical and the normal axis; shape (3,)."""
+        sin_azimuth, cos_azimuth = _sin_cos(self.azimuth_deg)
+        sin_elevation, cos_elevation = _sin_cos(self.elevation_deg)
+        return np.array([sin_azimuth * sin_elevation, cos_elevation, cos_azimuth * sin_elevation])
+
+    @property
+    def tangents(self) -> FloatArray:
+        """Unit vectors, in columns, along which :attr:`vector` moves with azimuth and elevation; shape (3, 2)."""
         sin_azimuth, cos_azimuth = _sin_cos(self.azimuth_deg)
         sin_elevation, cos_elevation = _sin_cos(self.elevation_deg)
         return np.array(
-            [[cos_azimuth * sin_elevation, sin_azimuth * cos_elevation], [0.0, -sin_elevation]],
+            [
+                [cos_azimuth, sin_azimuth * cos_elevation],
+                [0.0, -sin_elevation],
+                [-sin_azimuth, cos_azimuth * cos_elevation],
+            ]
         )
+
+    @property
+    def jacobian(self) -> FloatArray:
+        """Derivatives of (u, w), in rows, with respect to azimuth and elevation, in columns; shape (2, 2)."""
+        return (self.tangents * [self.tangent_speeds])[:2]
+
+    @property
+    def tangent_speeds(self) -> FloatArray:
+        """How far :attr:`vector` moves along each tangent per radian of azimuth and of elevation; shape (2,)."""
+        return np.array([_sin_cos(self.elevation_deg)[0], 1.0])
 
 
 @attrs.frozen(kw_only=True)
@@ -73,46 +114,80 @@ class Array(Part):
 
     Notes
     -----
-    With positions :math:`p_n = (m, n)` in half wavelengths about their centroid, the steering vector is
-    :math:`a_n = \exp(j\pi\, p_n \cdot (u, w))`, (10)-(12). A subclass with structure overrides
-    :meth:`n_elements`, :meth:`second_moments` and :meth:`beam_response` by closed forms.
+    With positions :math:`p_n` in half wavelengths about their centroid and the direction cosines
+    :math:`d = (u, w, n)` of :attr:`Direction.vector`, the steering vector is
+    :math:`a_n = \exp(j\pi\, p_n \cdot d)`, (10)-(12). The local coordinates in which it is differentiated are
+    :math:`(u, w)` for a planar array, and arc lengths along :attr:`Direction.tangents` for an array in three
+    dimensions. A subclass with structure overrides :meth:`n_elements`, :meth:`second_moments` and
+    :meth:`inner_products` by closed forms, and says that it is planar by :attr:`planar`.
     """
 
     @abstractmethod
     def positions(self) -> FloatArray:
-        """Return the element positions along the horizontal and vertical axis in half wavelengths; (N, 2)."""
+        """Return the element positions in half wavelengths; (N, 2) or (N, 3).
+
+        The columns are along the horizontal, the vertical and, where there are three, the normal axis.
+        """
 
     @property
     def n_elements(self) -> int:
         """Number of antenna elements N."""
         return len(checked(self.positions(), self))
 
+    @property
+    def planar(self) -> bool:
+        """Whether all elements lie in the plane of the horizontal and the vertical axis."""
+        return self.centred_positions().shape[1] == 2
+
     def centred_positions(self) -> FloatArray:
-        """Return the positions about their centroid, the phase reference of the steering vector; (N, 2)."""
+        """Return the positions about their centroid, the phase reference of the steering vector.
+
+        Of shape (N, 2), or (N, 3) unless all elements lie in the plane of the first two axes.
+        """
         positions = checked(self.positions(), self, self.n_elements)
+        if positions.shape[1] == 3 and np.ptp(positions[:, 2]) == 0:
+            positions = positions[:, :2]
         return np.asarray(positions - positions.mean(axis=0))
 
     def steering_vector(self, direction: Direction) -> ComplexArray:
         """Return the steering vector (10), with entries of modulus one; shape (N,)."""
-        return np.asarray(np.exp(1j * np.pi * (self.centred_positions() @ direction.cosines)))
+        positions = self.centred_positions()
+        return np.asarray(np.exp(1j * np.pi * (positions @ direction.vector[: positions.shape[1]])))
 
     def steering_derivatives(self, direction: Direction) -> ComplexArray:
-        """Return the derivatives (88)-(93) by azimuth and elevation, per radian; shape (2, N)."""
-        return np.asarray(direction.jacobian.T @ self.steering_basis(direction)[:, 1:].T)
+        """Return the derivatives (88)-(93) with respect to azimuth and elevation, per radian; shape (2, N)."""
+        positions = self.centred_positions()
+        slopes = positions @ (direction.tangents * direction.tangent_speeds)[: positions.shape[1]]
+        return np.asarray((1j * np.pi * slopes * self.steering_vector(direction)[:, None]).T)
 
     def steering_basis(self, direction: Direction) -> ComplexArray:
-        """Return steering vector and its derivatives by the direction cosines (u, w); shape (N, 3)."""
-        steering = self.steering_vector(direction)[:, None]
-        return np.concatenate([steering, 1j * np.pi * self.centred_positions() * steering], axis=-1)
+        r"""Return :math:`P = [a, \dot a_1, \dot a_2]`: steering vector and derivatives; shape (N, 3).
+
+        The derivatives are with respect to the direction cosines (u, w) for a planar array, and along
+        :attr:`Direction.tangents` otherwise.
+        """
+        steering, positions = self.steering_vector(direction)[:, None], self.centred_positions()
+        along = positions if positions.shape[1] == 2 else positions @ direction.tangents
+        return np.concatenate([steering, 1j * np.pi * along * steering], axis=-1)
 
     def second_moments(self) -> FloatArray:
-        r"""Return the inner products of the steering vector's derivatives by (u, w); shape (2, 2).
+        r"""Return :math:`\pi^2 \sum_n p_n p_n^T` of the centred positions; shape (2, 2), or (3, 3) if not planar.
 
-        Entry (i, j) is :math:`\dot a_i^H \dot a_j = \pi^2 \sum_n p_{ni} p_{nj}`: the same for every
-        direction. With :attr:`Direction.jacobian` it gives (48)-(53), erratum 1 corrected.
+        For a planar array these are the inner products :math:`\dot a_i^H \dot a_j` of the derivatives by (u, w),
+        the same for every direction. With :attr:`Direction.jacobian` they give (48)-(53), erratum 1 corrected.
         """
         positions = np.pi * self.centred_positions()
         return np.asarray(positions.T @ positions)
+
+    def inner_products(self, first: Direction, second: Direction) -> ComplexArray:
+        r"""Return :math:`P(\Omega_1)^H P(\Omega_2)` of two directions; shape (3, 3).
+
+        Parameters
+        ----------
+        first, second : Direction
+            Where :meth:`steering_basis` is taken.
+        """
+        return np.asarray(self.steering_basis(first).conj().T @ self.steering_basis(second))
 
     def beam_response(self, target: Direction, beam: Direction) -> tuple[complex, ComplexArray]:
         r"""Return :math:`a^H v` and :math:`\dot a_i^H v` for a target direction and a beam `v`.
@@ -120,7 +195,7 @@ class Array(Part):
         Parameters
         ----------
         target : Direction
-            Where `a` and its derivatives by the direction cosines (u, w) are taken.
+            Where `a` and its derivatives are taken, see :meth:`steering_basis`.
         beam : Direction
             Where the sensing beam `v`, a steering vector, points.
 
@@ -129,16 +204,14 @@ class Array(Part):
         amplitude : complex
             :math:`a^H v`; the number of elements when the beam is aligned.
         slopes : ndarray of complex, shape (2,)
-            :math:`\dot a_u^H v` and :math:`\dot a_w^H v`; zero when the beam is aligned.
+            :math:`\dot a_1^H v` and :math:`\dot a_2^H v`; zero when the beam is aligned.
         """
-        positions = self.centred_positions()
-        phases = np.exp(1j * np.pi * (positions @ (beam.cosines - target.cosines)))
-        slopes = -1j * np.pi * (phases @ positions)
-        return complex(phases.sum()), np.asarray(slopes)
+        column = self.inner_products(target, beam)[:, 0]
+        return complex(column[0]), column[1:]
 
 
 def checked(positions: object, array: Array, elements: int | None = None) -> FloatArray:
-    """Return the positions that an array gave, of shape (N, 2).
+    """Return the positions that an array gave, of shape (N, 2) or (N, 3).
 
     Raises
     ------
@@ -149,9 +222,9 @@ def checked(positions: object, array: Array, elements: int | None = None) -> Flo
     with blamed(who):
         found = float_array(positions)
     rows = found.shape[:1] if elements is None else (elements,)
-    if not found.size or found.shape != (*rows, 2):
+    if not found.size or found.shape not in ((*rows, 2), (*rows, 3)):
         count = "N" if elements is None else elements
-        raise PluginError(f"{who} must return positions of shape ({count}, 2), got {found.shape}")
+        raise PluginError(f"{who} must return positions of shape ({count}, 2) or ({count}, 3), got {found.shape}")
     if not np.isfinite(found).all():
         raise PluginError(f"{who} must return finite positions, got NaN or an infinite number")
     return found

@@ -1,20 +1,151 @@
-r"""Fisher information of a target's angles, and what it leaves of the power for communication.
+r"""Fisher information of the targets' angles, and what it leaves of the power for communication.
 
-All matrices here are for the parameters (azimuth, elevation, Re α, Im α), in radians and linear units, and
-are linear in the shares of power: :math:`J = f J_c + q J_s` with `f` for communication and `q` for sensing.
+Matrices are real and symmetric, of order 4T for T targets, with four parameters per target: two local coordinates
+of its direction, and Re α, Im α. The coordinates are direction cosines, or arc lengths on the sphere, in which the
+information is as well conditioned as the arrays allow; a Jacobian leads from the angles to them. Without one, the
+coordinates are the angles themselves. Everything is linear in the shares of power.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from .array import Array, ComplexArray, Direction, FloatArray
 
-_SINGULAR = 1e-12
 _ROUNDING = 1e-14
+_LOST = 16 * np.finfo(np.float64).eps
+"""Differences of numbers below this part of them are rounding."""
+
+ANGLES = ("azimuth", "elevation")
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class EchoModel:
+    r"""Echoes of point targets: from the covariance of the transmit signal to the Fisher information.
+
+    Parameters
+    ----------
+    transmit, receive : Array
+        The two arrays of the base station.
+    directions : tuple of Direction
+        Where the T targets are.
+    amplitudes : ndarray of complex, shape (T,)
+        Their reflection coefficients :math:`\alpha_t`.
+    frame_length : int
+        Number L of symbols in a frame.
+
+    Notes
+    -----
+    The echo is :math:`G X` with :math:`G = \sum_t \alpha_t b_t a_t^H`, and
+    :math:`J_{mn} = 2L\, \mathrm{Re}\, \mathrm{tr}(D_m R_x D_n^H)` with the derivatives :math:`D_m` of G, (28)-(36).
+    Each is :math:`Q X_m P^H` with :math:`P = [a, \dot a_1, \dot a_2]` and :math:`Q = [b, \dot b_1, \dot b_2]` of all
+    targets and a sparse :math:`X_m`, so :math:`J_{mn} = 2L\, \mathrm{Re}\, \mathrm{tr}(X_m P^H R_x P X_n^H Q^H Q)`.
+    """
+
+    transmit: Array
+    receive: Array
+    directions: tuple[Direction, ...]
+    amplitudes: ComplexArray
+    frame_length: int
+
+    @property
+    def targets(self) -> int:
+        """Number of targets T."""
+        return len(self.directions)
+
+    @cached_property
+    def _planar(self) -> bool:
+        return self.transmit.planar and self.receive.planar
+
+    @cached_property
+    def jacobians(self) -> FloatArray:
+        """Derivatives of each target's coordinates, in rows, by azimuth and elevation, in columns; (T, 2, 2)."""
+        if self._planar:
+            return np.array([direction.jacobian for direction in self.directions])
+        return np.array([np.diag(direction.tangent_speeds) for direction in self.directions])
+
+    @cached_property
+    def _transmit_change(self) -> FloatArray:
+        return _change(self.transmit, self.directions, planar=self._planar)
+
+    @cached_property
+    def isotropic_forms(self) -> ComplexArray:
+        """:math:`P^H P / N_t`, of a signal that is the same in every direction on average; (3T, 3T)."""
+        return gram(self.transmit, self.directions) / self.transmit.n_elements
+
+    @cached_property
+    def _weights(self) -> ComplexArray:
+        """Return W with J_mn = Re sum_bc W[mn, bc] (P^H R P)[b, c]; (16 T², 9 T²)."""
+        parameters, columns = 4 * self.targets, 3 * self.targets
+        change = _change(self.receive, self.directions, planar=self._planar)
+        receive = change.T @ gram(self.receive, self.directions) @ change
+        derivatives = np.zeros((parameters, columns, columns), dtype=np.complex128)
+        for target, amplitude in enumerate(self.amplitudes):
+            first, row = 3 * target, 4 * target
+            for coordinate in (0, 1):
+                derivatives[row + coordinate, first + 1 + coordinate, first] = amplitude
+                derivatives[row + coordinate, first, first + 1 + coordinate] = amplitude
+            derivatives[row + 2, first, first], derivatives[row + 3, first, first] = 1, 1j
+        # In the transmit array's own basis.
+        derivatives = derivatives @ self._transmit_change.T
+        received = np.einsum("mab,da->mdb", derivatives, receive)
+        weights = np.einsum("mdb,ndc->mnbc", received, derivatives.conj())
+        return 2 * self.frame_length * weights.reshape(parameters**2, columns**2)
+
+    def fisher(self, forms: FloatArray | ComplexArray) -> FloatArray:
+        """Return the Fisher information for covariances of the transmit signal.
+
+        Parameters
+        ----------
+        forms : ndarray, shape (..., 3T, 3T)
+            :math:`P^H R_x P`, all that the echoes tell of :math:`R_x`, with :math:`P` of all targets side by side.
+            See :meth:`~isacfw.array.Array.steering_basis`.
+
+        Returns
+        -------
+        ndarray, shape (..., 4T, 4T)
+            In the coordinates of :attr:`jacobians`.
+        """
+        parameters = 4 * self.targets
+        flat = forms.reshape(*forms.shape[:-2], -1, 1)
+        found = (self._weights @ flat).real.reshape(*forms.shape[:-2], parameters, parameters)
+        return np.asarray((found + np.swapaxes(found, -1, -2)) / 2)
+
+
+def gram(array: Array, directions: Sequence[Direction]) -> ComplexArray:
+    """Return :math:`P^H P` of the bases of several directions side by side; (3T, 3T)."""
+    count = len(directions)
+    found = np.zeros((3 * count, 3 * count), dtype=np.complex128)
+    for row, first in enumerate(directions):
+        own = slice(3 * row, 3 * row + 3)
+        found[3 * row, 3 * row] = array.n_elements
+        found[own, own][1:, 1:] = _second_moments(array, first)
+        for column in range(row):
+            products = array.inner_products(first, directions[column])
+            found[own, 3 * column : 3 * column + 3] = products
+            found[3 * column : 3 * column + 3, own] = products.conj().T
+    return found
+
+
+def _second_moments(array: Array, direction: Direction) -> FloatArray:
+    moments = array.second_moments()
+    if moments.shape == (2, 2):
+        return moments
+    return np.asarray(direction.tangents.T @ moments @ direction.tangents)
+
+
+def _change(array: Array, directions: Sequence[Direction], *, planar: bool) -> FloatArray:
+    """Return C with P C the basis in common coordinates: (u, w) or along the tangents; (3T, 3T)."""
+    change = np.eye(3 * len(directions))
+    if not planar and array.planar:
+        for number, direction in enumerate(directions):
+            change[3 * number + 1 : 3 * number + 3, 3 * number + 1 : 3 * number + 3] = direction.tangents[:2]
+    return change
 
 
 def fisher_information(
@@ -26,7 +157,7 @@ def fisher_information(
     amplitude: float,
     frame_length: int,
 ) -> tuple[FloatArray, FloatArray]:
-    r"""Return the Fisher information per unit of communication and of sensing power, at unit noise.
+    r"""Return the Fisher information of one target per unit of communication and of sensing power, at unit noise.
 
     Parameters
     ----------
@@ -42,27 +173,21 @@ def fisher_information(
     Returns
     -------
     communication, sensing : ndarray, shape (4, 4)
-        :math:`J_c` for :math:`R_x = I / N_t` and :math:`J_s` for :math:`R_x = v v^H / N_t`.
-
-    Notes
-    -----
-    :math:`J_{mn} = 2L\, \mathrm{Re}\, \mathrm{tr}(D_m R_x D_n^H)` with
-    :math:`D = [\alpha \dot G_\theta, \alpha \dot G_\phi, G, jG]` and :math:`G = b a^H`, (28)-(36), with the
-    block between angles and α that (37) drops. It is formed in the direction cosines, where the arrays'
-    moments do not depend on the direction, and turned to angles by the Jacobian.
+        :math:`J_c` for :math:`R_x = I / N_t` and :math:`J_s` for :math:`R_x = v v^H / N_t`, of (azimuth, elevation,
+        Re α, Im α): (28)-(36), with the block between angles and α that (37) drops.
     """
-    antennas = transmit.n_elements
-    isotropic = np.zeros((3, 3))
-    isotropic[0, 0] = antennas
-    isotropic[1:, 1:] = transmit.second_moments()
+    model = EchoModel(
+        transmit=transmit,
+        receive=receive,
+        directions=(target,),
+        amplitudes=np.array([amplitude], dtype=np.complex128),
+        frame_length=frame_length,
+    )
     response, slopes = transmit.beam_response(target, beam)
     projections = np.array([response, *slopes])
-    beamformed = np.outer(projections, projections.conj())
+    beamformed = np.outer(projections, projections.conj()) / transmit.n_elements
     communication, sensing = (
-        fisher_of_covariance(
-            forms / antennas, receive=receive, target=target, amplitude=amplitude, frame_length=frame_length
-        )
-        for forms in (isotropic, beamformed)
+        in_angles(model.fisher(forms), model.jacobians) for forms in (model.isotropic_forms, beamformed)
     )
     return communication, sensing
 
@@ -74,177 +199,408 @@ def fisher_of_covariance(
     target: Direction,
     amplitude: float,
     frame_length: int,
+    transmit: Array | None = None,
 ) -> FloatArray:
-    r"""Return the Fisher information for any covariance :math:`R_x` of the transmit signal.
+    r"""Return the Fisher information of one target for any covariance :math:`R_x` of the transmit signal.
 
     Parameters
     ----------
     forms : ndarray, shape (..., 3, 3)
-        :math:`P^H R_x P` with :math:`P = [a, \dot a_u, \dot a_w]` at the target: all that the echo tells of
-        :math:`R_x`. See :meth:`~isacfw.array.Array.steering_basis`.
+        :math:`P^H R_x P` with :math:`P` of :meth:`~isacfw.array.Array.steering_basis` at the target.
     receive, target, amplitude, frame_length
         As in :func:`fisher_information`.
+    transmit : Array, optional
+        The array of the forms; a planar one by default.
 
     Returns
     -------
     ndarray, shape (..., 4, 4)
-
-    Notes
-    -----
-    The traces in (29)-(34) split, since :math:`b^H \dot b_i = 0` for a receive array about its centroid. That
-    of :math:`\dot G_i R_x G^H` is :math:`N_r\, \dot a_i^H R_x a`, and that of
-    :math:`\dot G_i R_x \dot G_j^H` is :math:`\dot b_j^H \dot b_i\, a^H R_x a + N_r\, \dot a_i^H R_x \dot a_j`.
+        Of (azimuth, elevation, Re α, Im α).
     """
-    n_r = receive.n_elements
-    strength = forms[..., 0, 0].real[..., None, None]
-    fisher = np.zeros((*forms.shape[:-2], 4, 4))
-    fisher[..., :2, :2] = amplitude**2 * (strength * receive.second_moments() + n_r * forms[..., 1:, 1:].real)
-    cross = amplitude * n_r * forms[..., 1:, 0]
-    fisher[..., :2, 2:] = np.stack([cross.real, cross.imag], axis=-1)
-    fisher[..., 2:, :2] = np.swapaxes(fisher[..., :2, 2:], -1, -2)
-    fisher[..., 2:, 2:] = n_r * strength * np.eye(2)
-    to_angles = np.eye(4)
-    to_angles[:2, :2] = target.jacobian
-    return np.asarray(2 * frame_length * (to_angles.T @ fisher @ to_angles))
+    model = EchoModel(
+        transmit=receive if transmit is None else transmit,
+        receive=receive,
+        directions=(target,),
+        amplitudes=np.array([amplitude], dtype=np.complex128),
+        frame_length=frame_length,
+    )
+    return in_angles(model.fisher(forms), model.jacobians)
 
 
-def angle_information(fisher: FloatArray) -> tuple[FloatArray, FloatArray]:
-    r"""Return how much is known of each angle when everything else is unknown.
+def in_angles(fisher: FloatArray, jacobians: FloatArray) -> FloatArray:
+    """Return Fisher information in the angles: (azimuth, elevation, Re α, Im α) of each target; (..., 4T, 4T).
 
     Parameters
     ----------
-    fisher : ndarray, shape (..., 4, 4)
-        Fisher information with a multiple of the identity as its block of α.
+    fisher : ndarray, shape (..., 4T, 4T)
+        In coordinates.
+    jacobians : ndarray, shape (..., T, 2, 2)
+        Derivatives of the coordinates by the angles.
+    """
+    order, targets = fisher.shape[-1], fisher.shape[-1] // 4
+    change = np.zeros((*jacobians.shape[:-3], order, order))
+    change[..., range(order), range(order)] = 1.0
+    for target in range(targets):
+        change[..., 4 * target : 4 * target + 2, 4 * target : 4 * target + 2] = jacobians[..., target, :, :]
+    return np.asarray(np.swapaxes(change, -1, -2) @ fisher @ change)
+
+
+def angle_information(
+    fisher: FloatArray, jacobians: FloatArray | None = None, known: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    r"""Return the information on each angle when everything that is not known is unknown.
+
+    Parameters
+    ----------
+    fisher : ndarray, shape (..., 4T, 4T)
+        Fisher information; for one target with a multiple of the identity as its block of α.
+    jacobians : ndarray, shape (..., T, 2, 2), optional
+        Derivatives of the coordinates by the angles; the identity by default.
+    known : ndarray, shape (..., 2T), optional
+        1 where an angle (azimuth and elevation of the first target, then of the second, ...) is known, 0 elsewhere.
 
     Returns
     -------
-    information : ndarray, shape (..., 2)
-        :math:`E_i = 1 / [J^{-1}]_{ii}` of azimuth and elevation in 1/rad²; 0 where an angle cannot be
-        estimated.
-    minimiser : ndarray, shape (..., 2, 4)
-        The vectors `w` with :math:`w_i = 1` for which :math:`E_i = w^T J w` is smallest. So :math:`E_i` is
+    information : ndarray, shape (..., 2T)
+        :math:`E_i = 1 / [J^{-1}]_{ii}` in 1/rad², the Schur complement of the other unknowns; 0 where an angle
+        cannot be estimated. For a known angle, what it would be if it were the only unknown angle of its target.
+    minimiser : ndarray, shape (..., 2T, 4T)
+        The vectors `w` that change an angle by 1 for which :math:`E_i = w^T J w` is smallest. So :math:`E_i` is
         concave in J, and :math:`w^T \dot J w` is its derivative along :math:`\dot J`.
     """
-    angles, cross, alpha = fisher[..., :2, :2], fisher[..., :2, 2:], fisher[..., 2, 2]
-    inverse_alpha = np.divide(1.0, alpha, out=np.zeros_like(alpha), where=alpha > 0)[..., None, None]
-    reduced = angles - cross @ np.swapaxes(cross, -1, -2) * inverse_alpha
-    own = np.stack([reduced[..., 0, 0], reduced[..., 1, 1]], axis=-1)
-    other = own[..., ::-1]
-    coupling = reduced[..., 0, 1, None]
-    slope = np.divide(-coupling, other, out=np.zeros(other.shape), where=other > 0)
-    information = own + coupling * slope
-    information = np.where(information > _SINGULAR * own, information, 0.0)
-    minimiser = np.zeros((*slope.shape, 4))
-    minimiser[..., 0, 0] = minimiser[..., 1, 1] = 1.0
-    minimiser[..., 0, 1], minimiser[..., 1, 0] = slope[..., 0], slope[..., 1]
-    minimiser[..., 2:] = -(minimiser[..., :2] @ cross) * inverse_alpha
+    targets = fisher.shape[-1] // 4
+    jacobians = np.broadcast_to(np.eye(2), (targets, 2, 2)) if jacobians is None else jacobians
+    known = np.zeros(2 * targets) if known is None else known
+    if targets == 1:
+        return _of_one_target(fisher, jacobians, known)
+    shape = np.broadcast_shapes(fisher.shape[:-2], jacobians.shape[:-3], known.shape[:-1])
+    information, minimiser = np.zeros((*shape, 2 * targets)), np.zeros((*shape, 2 * targets, 4 * targets))
+    outer = np.broadcast_shapes(jacobians.shape[:-3], known.shape[:-1])
+    outer = (1,) * (len(shape) - len(outer)) + outer
+    jacobians = np.broadcast_to(jacobians, (*outer, targets, 2, 2))
+    known = np.broadcast_to(known, (*outer, 2 * targets))
+    fisher = np.broadcast_to(fisher, (*shape, 4 * targets, 4 * targets))
+    for index in np.ndindex(outer):
+        place = tuple(slice(None) if outer[axis] == 1 else one for axis, one in enumerate(index))
+        for angle in range(2 * targets):
+            basis, row = reduction(jacobians[index], known[index], angle)
+            if basis is not None:
+                own = _of_parameter(fisher[place], basis, row)
+                information[(*place, angle)], minimiser[(*place, angle, slice(None))] = own
     return information, minimiser
 
 
-def crlb(fisher: FloatArray) -> FloatArray:
-    """Return the CRLBs of azimuth and elevation in rad²; infinite where an angle cannot be estimated.
+def reduction(
+    jacobians: FloatArray, known: FloatArray, angle: int
+) -> tuple[FloatArray, FloatArray] | tuple[None, None]:
+    """Return what is unknown beside an angle as a basis, and the angle as a linear function of its coefficients.
 
     Parameters
     ----------
-    fisher : ndarray, shape (..., 4, 4)
+    jacobians, known : ndarray, shapes (T, 2, 2) and (2T,)
+        As in :func:`angle_information`, without batch axes.
+    angle : int
+        Number of the angle; it counts as unknown.
 
     Returns
     -------
-    ndarray, shape (..., 2)
-        The first two diagonal entries of the inverse Fisher information, (39)-(40) with errata 1 and 2
-        corrected.
+    basis : ndarray, shape (4T, D), or None
+        Columns span the unknowns; None where nothing changes with the angle.
+    row : ndarray, shape (D,), or None
+        By which the angle changes with each coefficient.
     """
-    return _bounds(lambda row, column: fisher[..., row, column])
+    targets = len(jacobians)
+    columns: list[FloatArray] = []
+    row: list[float] = []
+    for target, jacobian in enumerate(jacobians):
+        own = angle - 2 * target if angle // 2 == target else None
+        angles = [one for one in (0, 1) if one == own or not known[2 * target + one]]
+        determinant = jacobian[0, 0] * jacobian[1, 1] - jacobian[0, 1] * jacobian[1, 0]
+        moves = [jacobian[:, one] for one in angles]
+        if own is not None and not moves[angles.index(own)].any():
+            return None, None
+        if len(angles) == 2 and determinant != 0:
+            moves = [np.array([1.0, 0.0]), np.array([0.0, 1.0])]
+            inverse = np.array([[jacobian[1, 1], -jacobian[0, 1]], [-jacobian[1, 0], jacobian[0, 0]]]) / determinant
+            row += [0.0, 0.0] if own is None else inverse[own].tolist()
+        else:
+            lengths = [float(np.hypot(*move)) for move in moves]
+            seen = [number for number, length in enumerate(lengths) if length > 0]
+            moves = [moves[number] / lengths[number] for number in seen]
+            row += [1 / lengths[number] if angles[number] == own else 0.0 for number in seen]
+        for move in moves:
+            column = np.zeros(4 * targets)
+            column[4 * target : 4 * target + 2] = move
+            columns.append(column)
+        for alpha in (2, 3):
+            columns.append(np.eye(4 * targets)[4 * target + alpha])
+            row.append(0.0)
+    return np.array(columns).T, np.array(row)
 
 
-def crlb_of_split(communication: FloatArray, sensing: FloatArray, f: FloatArray, q: FloatArray) -> FloatArray:
+def _of_parameter(fisher: FloatArray, basis: FloatArray, row: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the information on a linear function of unknowns, and its minimiser; (...) and (..., 4T)."""
+    reduced = basis.T @ fisher @ basis
+    diagonal = np.diagonal(reduced, axis1=-2, axis2=-1)
+    scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    values, vectors = np.linalg.eigh(reduced * scale[..., :, None] * scale[..., None, :])
+    wanted = ((scale * row)[..., None, :] @ vectors)[..., 0, :]
+    lost = values <= len(row) * _LOST * values[..., -1:]
+    inside = np.divide(wanted**2, values, out=np.zeros(values.shape), where=~lost).sum(axis=-1)
+    outside = np.where(lost, wanted**2, 0.0).sum(axis=-1)
+    blind = outside > len(row) * _LOST * (wanted**2).sum(axis=-1)
+    information = np.where(blind, 0.0, np.divide(1.0, inside, out=np.zeros(inside.shape), where=inside > 0))
+    solved = np.divide(wanted, values, out=np.zeros(values.shape), where=~lost) * information[..., None]
+    unseen = np.divide(
+        np.where(lost, wanted, 0.0), outside[..., None], out=np.zeros(values.shape), where=outside[..., None] > 0
+    )
+    coefficients = np.where(blind[..., None], unseen, solved)
+    return information, ((vectors @ coefficients[..., None])[..., 0] * scale) @ basis.T
+
+
+def _of_one_target(
+    fisher: FloatArray, jacobians: FloatArray, known: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    angles = _Reduced(lambda row, column: fisher[..., row, column], jacobians[..., 0, :, :], known)
+    information = np.stack([angles.information(0), angles.information(1)], axis=-1)
+    moves = [angles.minimiser(angle) for angle in (0, 1)]
+    shape = np.broadcast_shapes(information.shape[:-1], *(part.shape for move in moves for part in move))
+    minimiser = np.empty((*shape, 2, 4))
+    alpha = fisher[..., 2, 2]
+    inverse_alpha = np.divide(1.0, alpha, out=np.zeros_like(alpha), where=alpha > 0)
+    for angle, (first, second) in enumerate(moves):
+        minimiser[..., angle, 0], minimiser[..., angle, 1] = first, second
+        for part in (2, 3):
+            minimiser[..., angle, part] = (
+                -(first * fisher[..., 0, part] + second * fisher[..., 1, part]) * inverse_alpha
+            )
+    return np.broadcast_to(information, (*shape, 2)), minimiser
+
+
+class _Reduced:
+    """Information on the two coordinates of one target with α eliminated, entry by entry.
+
+    With R the reduced matrix and g the derivatives of the coordinates by the angles, the information on an angle is
+    det R (det g)² over that on the other angle, or :math:`g_i^T R g_i` where the other one is known or not seen.
+    """
+
+    def __init__(
+        self, entry: Callable[[int, int], FloatArray], jacobian: FloatArray, known: FloatArray
+    ) -> None:
+        alpha = entry(2, 2)
+        inverse_alpha = np.divide(1.0, alpha, out=np.zeros_like(alpha), where=alpha > 0)
+        real, imaginary = [entry(0, 2), entry(1, 2)], [entry(0, 3), entry(1, 3)]
+
+        def reduced(row: int, column: int) -> FloatArray:
+            eliminated = real[row] * real[column] + imaginary[row] * imaginary[column]
+            return np.asarray(entry(row, column) - eliminated * inverse_alpha)
+
+        own = entry(0, 0), entry(1, 1)
+        first, second = reduced(0, 0), reduced(1, 1)
+        self.first = np.where(first > _LOST * own[0], first, 0.0)
+        self.second = np.where(second > _LOST * own[1], second, 0.0)
+        self.cross = reduced(0, 1)
+        determinant = self.first * self.second - self.cross**2
+        lost = _LOST * (own[0] * self.second + own[1] * self.first)
+        self.determinant = np.where(determinant > lost, determinant, 0.0)
+        self.jacobian, self.known = jacobian, known
+        self.turn = jacobian[..., 0, 0] * jacobian[..., 1, 1] - jacobian[..., 0, 1] * jacobian[..., 1, 0]
+        self.alone = self._alone(0), self._alone(1)
+
+    def _alone(self, angle: int) -> FloatArray:
+        """Return the information on an angle if it were the only unknown one."""
+        along, across = self.jacobian[..., 0, angle], self.jacobian[..., 1, angle]
+        parts = along**2 * self.first, across**2 * self.second
+        value = parts[0] + 2 * along * across * self.cross + parts[1]
+        return np.where(value > _LOST * (parts[0] + parts[1]), value, 0.0)
+
+    def _single(self, angle: int, other: FloatArray) -> NDArray[np.bool_]:
+        return np.asarray((self.known[..., 1 - angle] > 0) | (other == 0))
+
+    def information(self, angle: int) -> FloatArray:
+        """Return the information on an angle."""
+        other = self.alone[1 - angle]
+        single = self._single(angle, other)
+        volume = self.determinant * self.turn**2
+        both = np.divide(volume, other, out=np.zeros(volume.shape), where=other > 0)
+        return np.where(single, self.alone[angle], both) if single.any() else both
+
+    def minimiser(self, angle: int) -> tuple[FloatArray, FloatArray]:
+        """Return the change of both coordinates with an angle, the other one following as is worst for it."""
+        other = self.alone[1 - angle]
+        # The derivatives of the coordinates by the other angle, turned by a right angle.
+        sign = 1 - 2 * angle
+        across = sign * self.jacobian[..., 1, 1 - angle]
+        along = sign * self.jacobian[..., 0, 1 - angle]
+        shape = np.broadcast_shapes(other.shape, self.turn.shape)
+        factor = np.divide(self.turn, other, out=np.zeros(shape), where=other > 0)
+        first = factor * (self.second * across + self.cross * along)
+        second = -factor * (self.cross * across + self.first * along)
+        single = self._single(angle, other)
+        if single.any():
+            first = np.where(single, self.jacobian[..., 0, angle], first)
+            second = np.where(single, self.jacobian[..., 1, angle], second)
+        return first, second
+
+
+def crlb(fisher: FloatArray, jacobians: FloatArray | None = None, known: FloatArray | None = None) -> FloatArray:
+    """Return the CRLBs of all angles in rad²; infinite where one cannot be estimated, NaN where it is known.
+
+    Parameters
+    ----------
+    fisher, jacobians, known
+        As in :func:`angle_information`.
+
+    Returns
+    -------
+    ndarray, shape (..., 2T)
+        Diagonal entries of the inverse Fisher information, (39)-(40) with errata 1 and 2 corrected.
+    """
+    return bounds_of(angle_information(fisher, jacobians, known)[0], known)
+
+
+def bounds_of(information: FloatArray, known: FloatArray | None = None) -> FloatArray:
+    """Return the CRLBs for the information on each angle; infinite for none, NaN for a known angle."""
+    bounds = np.divide(1.0, information, out=np.full(information.shape, np.inf), where=information > 0)
+    return bounds if known is None or not known.any() else np.where(known > 0, np.nan, bounds)
+
+
+def crlb_of_split(
+    communication: FloatArray,
+    sensing: FloatArray,
+    f: FloatArray,
+    q: FloatArray,
+    jacobians: FloatArray | None = None,
+    known: FloatArray | None = None,
+) -> FloatArray:
     """Return the CRLBs (39)-(40) for a communication share f and a sensing share q, in rad².
 
     Parameters
     ----------
-    communication, sensing : ndarray, shape (..., 4, 4)
+    communication, sensing : ndarray, shape (..., 4T, 4T)
         Fisher information when all power goes to either.
     f, q : ndarray, shape (...)
         Shares of the power.
+    jacobians, known
+        As in :func:`angle_information`.
 
     Returns
     -------
-    ndarray, shape (..., 2)
+    ndarray, shape (..., 2T)
         As :func:`crlb` of the Fisher information of the split, without matrices for every member of a batch.
     """
-    return _bounds(lambda row, column: f * communication[..., row, column] + q * sensing[..., row, column])
+    if communication.shape[-1] > 4:
+        return crlb(f[..., None, None] * communication + q[..., None, None] * sensing, jacobians, known)
+    angles = _Reduced(
+        lambda row, column: f * communication[..., row, column] + q * sensing[..., row, column],
+        np.eye(2) if jacobians is None else jacobians[..., 0, :, :],
+        np.zeros(2) if known is None else known,
+    )
+    information = [angles.information(angle) for angle in (0, 1)]
+    return bounds_of(np.stack(np.broadcast_arrays(*information), axis=-1), known)
 
 
-def _bounds(entry: Callable[[int, int], FloatArray]) -> FloatArray:
-    """Return the CRLBs from the entries of the Fisher information; (..., 2)."""
-    alpha = entry(2, 2)
-    inverse_alpha = np.divide(1.0, alpha, out=np.zeros_like(alpha), where=alpha > 0)
-    real, imaginary = [entry(angle, 2) for angle in (0, 1)], [entry(angle, 3) for angle in (0, 1)]
-
-    def reduced(row: int, column: int) -> FloatArray:
-        eliminated = real[row] * real[column] + imaginary[row] * imaginary[column]
-        return np.asarray(entry(row, column) - eliminated * inverse_alpha)
-
-    own, coupling = (reduced(0, 0), reduced(1, 1)), reduced(0, 1)
-    bounds = np.full((*coupling.shape, 2), np.inf)
-    for angle in (0, 1):
-        other = own[1 - angle]
-        slope = np.divide(-coupling, other, out=np.zeros(other.shape), where=other > 0)
-        information = own[angle] + coupling * slope
-        known = information > _SINGULAR * own[angle]
-        np.divide(1.0, information, out=bounds[..., angle], where=known & (information > 0))
-    return bounds
-
-
-def _at_full_power(
-    communication: FloatArray, sensing: FloatArray, share: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return information on each angle, and its derivative by the communication share, at q = 1 - f."""
-    weight = share[..., None, None]
-    information, w = angle_information(weight * communication + (1 - weight) * sensing)
-    difference = (communication - sensing)[..., None, :, :]
-    slope = (w[..., None, :] @ difference @ w[..., :, None])[..., 0, 0]
-    return information, slope
-
-
-def largest_communication_share(communication: FloatArray, sensing: FloatArray, limit: FloatArray) -> FloatArray:
-    r"""Return the largest share f of power for communication that meets the CRLB limits with q = 1 - f.
+@attrs.frozen(kw_only=True, eq=False)
+class Line:
+    """Full power, split between two signals: f for the first and 1 - f for the second.
 
     Parameters
     ----------
-    communication, sensing : ndarray, shape (..., 4, 4)
-        Fisher information with all power given to communication, and with all of it given to sensing.
-    limit : ndarray, shape (..., 2)
-        Largest CRLB of azimuth and elevation in rad²; infinite for no limit.
-
-    Returns
-    -------
-    ndarray, shape (...)
-        The share, in [0, 1]; NaN where no share meets the limits.
-
-    Notes
-    -----
-    The information on an angle is concave in f, so Newton's method from f = 1 approaches the largest feasible
-    share from above and never passes it: a tangent that does not cross the limit proves that no share below
-    is feasible. Where the information is linear or quadratic over linear (an aligned beam) it takes a few
-    steps; it needs no case distinction for a misaligned one.
+    communication, sensing : ndarray, shape (..., 4T, 4T)
+        Fisher information with all power given to either.
+    limit : ndarray, shape (..., 2T)
+        Largest CRLBs in rad²; infinite for no limit.
+    jacobians, known
+        As in :func:`angle_information`.
     """
-    shape = np.broadcast_shapes(communication.shape[:-2], sensing.shape[:-2], limit.shape[:-1])
-    required = np.broadcast_to(1 / limit, (*shape, 2))
-    share = np.ones(shape)
-    infeasible = np.zeros(shape, dtype=np.bool_)
-    for _ in range(200):
-        information, slope = _at_full_power(communication, sensing, share)
-        gap = information - required
-        violated = gap < -_ROUNDING * required
-        infeasible |= (violated & ((slope >= 0) | (share[..., None] == 0))).any(axis=-1)
-        if not (violated.any(axis=-1) & ~infeasible).any():
-            break
-        step = np.divide(gap, slope, out=np.zeros(gap.shape), where=violated & (slope < 0))
-        share = np.maximum(share - step.max(axis=-1), 0.0)
-    else:
-        infeasible |= (gap < -1e-9 * required).any(axis=-1)
-    return np.where(infeasible, np.nan, share)
+
+    communication: FloatArray
+    sensing: FloatArray
+    limit: FloatArray
+    jacobians: FloatArray | None = None
+    known: FloatArray | None = None
+
+    @cached_property
+    def shape(self) -> tuple[int, ...]:
+        """Batch axes of all fields together."""
+        shapes = [self.communication.shape[:-2], self.sensing.shape[:-2], self.limit.shape[:-1]]
+        if self.jacobians is not None:
+            shapes.append(self.jacobians.shape[:-3])
+        if self.known is not None:
+            shapes.append(self.known.shape[:-1])
+        return np.broadcast_shapes(*shapes)
+
+    @cached_property
+    def required(self) -> FloatArray:
+        """Information that the limits ask for; (..., 2T)."""
+        return np.broadcast_to(1 / self.limit, (*self.shape, self.limit.shape[-1]))
+
+    def at(self, share: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the information on each angle, and its derivative by f; (..., 2T) each."""
+        weight = share[..., None, None]
+        fisher = weight * self.communication + (1 - weight) * self.sensing
+        information, w = angle_information(fisher, self.jacobians, self.known)
+        difference = (self.communication - self.sensing)[..., None, :, :]
+        slope = (w[..., None, :] @ difference @ w[..., :, None])[..., 0, 0]
+        return information, slope
+
+    def largest_share(self) -> FloatArray:
+        r"""Return the largest f that meets the limits, in [0, 1]; NaN where none does; (...).
+
+        Notes
+        -----
+        The information on an angle is concave in f, so Newton's method from f = 1 approaches the largest feasible
+        share from above and never passes it: a tangent that does not cross the limit proves that no share below
+        is feasible. Where the information is linear or quadratic over linear (an aligned beam) it takes a few
+        steps; it needs no case distinction for a misaligned one.
+        """
+        share = np.ones(self.shape)
+        infeasible = np.zeros(self.shape, dtype=np.bool_)
+        for _ in range(200):
+            information, slope = self.at(share)
+            gap = information - self.required
+            violated = gap < -_ROUNDING * self.required
+            infeasible |= (violated & ((slope >= 0) | (share[..., None] == 0))).any(axis=-1)
+            if not (violated.any(axis=-1) & ~infeasible).any():
+                break
+            step = np.divide(gap, slope, out=np.zeros(gap.shape), where=violated & (slope < 0))
+            share = np.maximum(share - step.max(axis=-1), 0.0)
+        else:
+            infeasible |= (gap < -1e-9 * self.required).any(axis=-1)
+        return np.where(infeasible, np.nan, share)
+
+    def smallest_crlb(self) -> FloatArray:
+        """Return the smallest CRLB of each angle that any f reaches, each on its own, in rad²; (..., 2T)."""
+
+        def of_angle(angle: int) -> FloatArray:
+            def value_and_slope(share: FloatArray) -> tuple[FloatArray, FloatArray]:
+                information, slope = self.at(share)
+                return information[..., angle], slope[..., angle]
+
+            return _concave_maximum(value_and_slope, self.shape)
+
+        best = np.stack([of_angle(angle) for angle in range(self.limit.shape[-1])], axis=-1)
+        return np.asarray(np.divide(1.0, best, out=np.full(best.shape, np.inf), where=best > 0))
+
+    def smallest_excess(self) -> FloatArray:
+        """Return the smallest ratio of CRLB to limit, the worst angle counting, that any f reaches; (...).
+
+        Above 1 exactly where no f meets all limits.
+        """
+
+        def value_and_slope(share: FloatArray) -> tuple[FloatArray, FloatArray]:
+            information, slope = self.at(share)
+            ratio = np.divide(
+                information, self.required, out=np.full(self.required.shape, np.inf), where=self.required > 0
+            )
+            worst = np.argmin(ratio, axis=-1)[..., None]
+            return (
+                np.take_along_axis(ratio, worst, axis=-1)[..., 0],
+                np.take_along_axis(np.broadcast_to(slope, ratio.shape), worst, axis=-1)[..., 0],
+            )
+
+        best = _concave_maximum(value_and_slope, self.shape)
+        return np.asarray(np.divide(1.0, best, out=np.full(best.shape, np.inf), where=best > 0))
 
 
 def _concave_maximum(
@@ -262,56 +618,24 @@ def _concave_maximum(
     return best
 
 
+def largest_communication_share(communication: FloatArray, sensing: FloatArray, limit: FloatArray) -> FloatArray:
+    """Return :meth:`Line.largest_share` for Fisher information in the angles; (...)."""
+    return Line(communication=communication, sensing=sensing, limit=limit).largest_share()
+
+
 def smallest_crlb(communication: FloatArray, sensing: FloatArray) -> FloatArray:
-    """Return the smallest CRLB of each angle that full power can reach, each on its own.
-
-    Parameters
-    ----------
-    communication, sensing : ndarray, shape (..., 4, 4)
-        As in :func:`largest_communication_share`.
-
-    Returns
-    -------
-    ndarray, shape (..., 2)
-        In rad²; with a limit below it, it certifies that a problem is infeasible.
-    """
-    shape = np.broadcast_shapes(communication.shape[:-2], sensing.shape[:-2])
-
-    def of_angle(angle: int) -> FloatArray:
-        def value_and_slope(share: FloatArray) -> tuple[FloatArray, FloatArray]:
-            information, slope = _at_full_power(communication, sensing, share)
-            return information[..., angle], slope[..., angle]
-
-        return _concave_maximum(value_and_slope, shape)
-
-    best = np.stack([of_angle(0), of_angle(1)], axis=-1)
-    return np.asarray(np.divide(1.0, best, out=np.full(best.shape, np.inf), where=best > 0))
+    """Return :meth:`Line.smallest_crlb` for Fisher information in the angles; (..., 2)."""
+    limit = np.full(communication.shape[-1] // 2, np.inf)
+    return Line(communication=communication, sensing=sensing, limit=limit).smallest_crlb()
 
 
 def smallest_excess(communication: FloatArray, sensing: FloatArray, limit: FloatArray) -> FloatArray:
-    """Return the smallest ratio of CRLB to limit, the worse angle counting, that full power can reach.
+    """Return :meth:`Line.smallest_excess` for Fisher information in the angles; (...)."""
+    return Line(communication=communication, sensing=sensing, limit=limit).smallest_excess()
 
-    Parameters
-    ----------
-    communication, sensing, limit : ndarray
-        As in :func:`largest_communication_share`.
 
-    Returns
-    -------
-    ndarray, shape (...)
-        Above 1 exactly where no split of the power meets both limits.
-    """
-    shape = np.broadcast_shapes(communication.shape[:-2], sensing.shape[:-2], limit.shape[:-1])
-    required = np.broadcast_to(1 / limit, (*shape, 2))
-
-    def value_and_slope(share: FloatArray) -> tuple[FloatArray, FloatArray]:
-        information, slope = _at_full_power(communication, sensing, share)
-        ratio = np.divide(information, required, out=np.full((*shape, 2), np.inf), where=required > 0)
-        worst = np.argmin(ratio, axis=-1)[..., None]
-        return (
-            np.take_along_axis(ratio, worst, axis=-1)[..., 0],
-            np.take_along_axis(np.broadcast_to(slope, (*shape, 2)), worst, axis=-1)[..., 0],
-        )
-
-    best = _concave_maximum(value_and_slope, shape)
-    return np.asarray(np.divide(1.0, best, out=np.full(best.shape, np.inf), where=best > 0))
+def angle_names(targets: int) -> Iterator[str]:
+    """Yield the name of each angle: ``"azimuth"``, or ``"azimuth of target 1"`` where there are several targets."""
+    for target in range(targets):
+        for angle in ANGLES:
+            yield angle if targets == 1 else f"{angle} of target {target + 1}"

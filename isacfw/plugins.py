@@ -45,6 +45,7 @@ KINDS: dict[str, type[Part]] = {
 BUILT_INS = (
     "isacfw_plugins.arrays.upa",
     "isacfw_plugins.arrays.ula",
+    "isacfw_plugins.arrays.circular",
     "isacfw_plugins.channels.rayleigh",
     "isacfw_plugins.precoders.mrt",
     "isacfw_plugins.precoders.zf",

@@ -10,59 +10,83 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from . import fisher
-from .array import FloatArray, float_array
+from .array import FloatArray, float_array, read_only
 from .errors import InputError
+from .fisher import Line, angle_names, crlb, crlb_of_split, in_angles
+from .frontier import MatrixInequalities
 
 FEASIBILITY_TOLERANCE = 1e-6
 """Largest relative constraint violation at which the framework calls an allocation feasible."""
 
 
 def _certificate(reachable: FloatArray, limit: FloatArray, excess: float) -> str:
-    with np.errstate(divide="ignore"):
-        azimuth, elevation = 10 * np.log10(reachable)
-        azimuth_limit, elevation_limit = 10 * np.log10(limit)
-    sentence = (
-        "no split of the power meets the CRLB limits: the smallest that full power reaches are"
-        f" {azimuth:.3f} dB in azimuth (limit {azimuth_limit:.3f}) and {elevation:.3f} dB in elevation"
-        f" (limit {elevation_limit:.3f})"
+    """Return why no split of the power meets the limits of one problem."""
+    names = list(angle_names(len(limit) // 2))
+    limited = np.flatnonzero(np.isfinite(limit))
+    blind = [names[angle] for angle in limited if np.isinf(reachable[angle])]
+    if blind:
+        return f"the CRLB limits are infeasible: {_unseen(blind, names)}"
+    reachable_db, limit_db = 10 * np.log10(reachable[limited]), 10 * np.log10(limit[limited])
+    bounds = " and ".join(
+        f"{bound:.3f} dB in {names[angle]} (limit {own:.3f})"
+        for angle, bound, own in zip(limited, reachable_db, limit_db, strict=True)
     )
+    sentence = f"the CRLB limits are infeasible: at full power the CRLBs can be no smaller than {bounds}"
     if (reachable <= limit).all():
         sentence += f", but not at one split, where the worse exceeds its limit by {10 * np.log10(excess):.3f} dB"
     return sentence
 
 
-def _read_only(value: object) -> FloatArray:
-    """Return numbers as an array that no allocator can change for those after it."""
-    numbers = float_array(value).view()
-    numbers.flags.writeable = False
-    return numbers
+def _unseen(blind: list[str], names: list[str]) -> str:
+    """Return that angles cannot be estimated, and what can be done where the two of a target blur."""
+    for angle, other in zip(names[::2], names[1::2], strict=True):
+        if angle in blind and other in blind:
+            return (
+                f"{angle} and {other} cannot both be estimated, since the arrays do not tell them apart there;"
+                " limit one of them, or call one known"
+            )
+    listed = " and ".join(blind)
+    return f"{listed} cannot be estimated in this direction by these arrays"
 
 
-def _numbers(core: int) -> Any:
+def _numbers(core: int, default: Any = attrs.NOTHING) -> Any:
     """Declare a field of numbers with `core` trailing axes after the batch axes."""
-    return attrs.field(converter=_read_only, metadata={"core": core})
+    converter: Any = _read_only
+    if default is None:
+        converter = attrs.converters.optional(_read_only)
+    return attrs.field(default=default, converter=converter, metadata={"core": core})
+
+
+def _read_only(value: object) -> FloatArray:
+    return np.asarray(read_only(float_array(value)))
+
+
+_IDENTITY = np.eye(2)[None]
+_UNKNOWN = np.zeros(2)
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class PowerAllocationProblem:
     r"""Numbers only: maximise the sum rate over shares of power, subject to CRLB limits, (54).
 
-    The unknowns are :math:`x_k`, the share of the power that goes to user k, and `q`, the share that goes to
-    sensing. Every field may have leading batch axes, which broadcast against those of the others.
+    The unknowns are :math:`x_k`, the share of the power that goes to user k, and :math:`q_s`, the share that goes to
+    sensing stream s; :math:`f = \sum_k x_k` and :math:`q = \sum_s q_s`. Every field may have leading batch axes,
+    which broadcast against those of the others. Where all users, or all streams, are alike, the fields that tell
+    them apart are None.
 
     Parameters
     ----------
     gain, sensing_interference, common_interference : ndarray, shape (..., K)
         :math:`g_k`, :math:`b_k`, :math:`c_k` of
-        :math:`SINR_k = g_k x_k / (b_k q + c_k f + 1)` with :math:`f = \sum_k x_k`, without coupling.
+        :math:`SINR_k = g_k x_k / (b_k q + c_k f + 1)`, without coupling.
     prelog : ndarray, shape (...)
         Share of the coherence block that carries data; rates are ``prelog * log2(1 + SINR)`` in bit/s/Hz.
-    fisher_communication, fisher_sensing : ndarray, shape (..., 4, 4)
-        Fisher information of (azimuth, elevation, Re α, Im α) when all power goes to communication, and when
-        all of it goes to sensing: :math:`J = f J_c + q J_s`.
-    crlb_limit : ndarray, shape (..., 2)
-        Largest CRLB of azimuth and elevation in rad²; infinite for no limit.
+    fisher_communication, fisher_sensing : ndarray, shape (..., 4T, 4T)
+        Fisher information of the T targets when all power goes to communication, and when all of it goes to
+        sensing, in equal parts where users or streams differ. Four parameters per target: two coordinates of its
+        direction, Re α, Im α.
+    crlb_limit : ndarray, shape (..., 2T)
+        Largest CRLB of azimuth and elevation of each target in rad²; infinite for no limit.
     power : ndarray, shape (...)
         Transmit power :math:`P_t` in units of the noise.
     weight_power : ndarray, shape (..., K)
@@ -71,7 +95,17 @@ class PowerAllocationProblem:
         Number of transmit antennas :math:`N_t`.
     coupling : ndarray, shape (..., K, K), optional
         Interference that is not common to all users: :math:`C_{kj} x_j`, summed over j, adds to the denominator
-        of user k. None where there is none.
+        of user k.
+    stream_coupling : ndarray, shape (..., K, S), optional
+        Interference that is not common to all streams: :math:`B_{ks} q_s`, summed over s, adds to it too.
+    fisher_users : ndarray, shape (..., K, 4T, 4T), optional
+        Fisher information of each user's signal, where they differ: :math:`J = \sum_k x_k J_k + \ldots`
+    fisher_streams : ndarray, shape (..., S, 4T, 4T), optional
+        Fisher information of each of S > 1 sensing streams.
+    jacobians : ndarray, shape (..., T, 2, 2)
+        Derivatives of each target's coordinates by azimuth and elevation; the identity by default.
+    known : ndarray, shape (..., 2T)
+        1 where azimuth or elevation of a target is known, 0 where it is estimated, as all are by default.
     """
 
     gain: FloatArray = _numbers(1)
@@ -84,16 +118,29 @@ class PowerAllocationProblem:
     power: FloatArray = _numbers(0)
     weight_power: FloatArray = _numbers(1)
     antennas: FloatArray = _numbers(0)
-    coupling: FloatArray | None = attrs.field(
-        default=None, converter=attrs.converters.optional(_read_only), metadata={"core": 2}
-    )
+    coupling: FloatArray | None = _numbers(2, None)
+    stream_coupling: FloatArray | None = _numbers(2, None)
+    fisher_users: FloatArray | None = _numbers(3, None)
+    fisher_streams: FloatArray | None = _numbers(3, None)
+    jacobians: FloatArray = _numbers(3, attrs.Factory(lambda self: np.tile(_IDENTITY, (self.targets, 1, 1)), True))
+    known: FloatArray = _numbers(1, attrs.Factory(lambda self: np.tile(_UNKNOWN, self.targets), True))
 
     def __attrs_post_init__(self) -> None:
-        users = self.gain.shape[-1:]
-        expected = {0: (), 1: users, 2: (4, 4)}
-        special = {"crlb_limit": (2,), "coupling": users * 2}
+        users, streams, targets = self.users, self.streams, self.targets
+        order = (4 * targets, 4 * targets)
+        special = {
+            "crlb_limit": (2 * targets,),
+            "known": (2 * targets,),
+            "jacobians": (targets, 2, 2),
+            "coupling": (users, users),
+            "stream_coupling": (users, streams),
+            "fisher_communication": order,
+            "fisher_sensing": order,
+            "fisher_users": (users, *order),
+            "fisher_streams": (streams, *order),
+        }
         for name, value, core in self._numbers():
-            shape = special.get(name, expected[core])
+            shape = special.get(name, (users,) if core else ())
             if value.ndim < core or value.shape[value.ndim - core :] != shape:
                 wanted = ", ".join(map(str, ("...", *shape)))
                 raise InputError(name, f"must have shape ({wanted}), got {value.shape}")
@@ -123,6 +170,23 @@ class PowerAllocationProblem:
         """Number of users K."""
         return int(self.gain.shape[-1])
 
+    @property
+    def streams(self) -> int:
+        """Number of sensing streams S."""
+        if self.fisher_streams is not None:
+            return int(self.fisher_streams.shape[-3])
+        return 1 if self.stream_coupling is None else int(self.stream_coupling.shape[-1])
+
+    @property
+    def targets(self) -> int:
+        """Number of targets T."""
+        return int(self.fisher_communication.shape[-1]) // 4
+
+    @property
+    def coupled(self) -> bool:
+        """Whether some interference is not common to all users, or to all streams, in any problem of the batch."""
+        return any(matrix is not None and bool(matrix.any()) for matrix in (self.coupling, self.stream_coupling))
+
     def __getitem__(self, index: Any) -> PowerAllocationProblem:
         """Return the problems at an index of the batch."""
         shape = self.batch_shape
@@ -142,60 +206,124 @@ class PowerAllocationProblem:
         shape = (*self.batch_shape[:-1], drops)
         return attrs.evolve(self, gain=np.broadcast_to(self.gain, (*shape, self.users)))
 
+    @property
+    def layout(self) -> tuple[Any, ...]:
+        """What problems must have in common to be put into one batch."""
+        optional = (self.coupling, self.stream_coupling, self.fisher_users, self.fisher_streams)
+        return self.users, self.streams, self.targets, tuple(value is None for value in optional)
+
     @staticmethod
     def stack(problems: Sequence[PowerAllocationProblem]) -> PowerAllocationProblem:
-        """Return problems with the same number of users as one, along a new first batch axis."""
+        """Return problems of the same :attr:`layout` as one, along a new first batch axis."""
+        if len({problem.layout for problem in problems}) > 1:
+            raise ValueError("problems of different layouts cannot be put into one batch")
+        axes = max(len(problem.batch_shape) for problem in problems)
         fields: dict[str, FloatArray] = {}
-        for field in attrs.fields(PowerAllocationProblem):
-            given = [getattr(problem, field.name) for problem in problems]
-            if any(value is not None for value in given):
-                values = [np.zeros(1) if value is None else value for value in given]
-                shape = np.broadcast_shapes(*(value.shape for value in values))
-                fields[field.name] = np.stack([np.broadcast_to(value, shape) for value in values])
+        for name, core in _cores().items():
+            given = [getattr(problem, name) for problem in problems]
+            if given[0] is not None:
+                padded = [value.reshape((1,) * (axes + core - value.ndim) + value.shape) for value in given]
+                shape = np.broadcast_shapes(*(value.shape for value in padded))
+                fields[name] = np.stack([np.broadcast_to(value, shape) for value in padded])
         return PowerAllocationProblem(**fields)
 
-    def sinr(self, x: FloatArray, q: FloatArray) -> FloatArray:
-        """Return the SINR of every user for shares `x` (..., K) and `q` (...); shape (..., K)."""
+    def stream_shares(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
+        """Return the shares of the streams: `q` as it is, or a total in equal parts; (..., S).
+
+        Parameters
+        ----------
+        x : ndarray, shape (..., K)
+            Shares of the users; they tell which of the two `q` is.
+        q : ndarray, shape (..., S) or (...), or float
+            Shares of the streams, or their sum.
+
+        Raises
+        ------
+        InputError
+            If `q` has as many axes as `x`, but not one entry per stream on the last.
+        """
+        q = np.asarray(q, dtype=np.float64)
+        if q.ndim < np.ndim(x) or (q.ndim == 0):
+            return np.asarray(np.broadcast_to(q[..., None] / self.streams, (*q.shape, self.streams)))
+        if q.shape[-1] != self.streams:
+            raise InputError("q", f"must have shape (..., {self.streams}), a share per stream, got {q.shape}")
+        return q
+
+    def sinr(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
+        """Return the SINR of every user for shares `x` (..., K) and `q` (..., S), or their sum (...); (..., K)."""
         return np.asarray(self.gain * x / self.disturbance(x, q))
 
-    def disturbance(self, x: FloatArray, q: FloatArray) -> FloatArray:
+    def disturbance(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
         """Return interference and noise of every user, the denominator of the SINR; shape (..., K)."""
         total = x.sum(axis=-1, keepdims=True)
-        common = self.sensing_interference * q[..., None] + self.common_interference * total + 1
-        if self.coupling is None:
-            return np.asarray(common)
-        return np.asarray(common + (self.coupling @ x[..., None])[..., 0])
+        streams = self.stream_shares(x, q)
+        sensing = streams if self.streams == 1 else streams.sum(axis=-1, keepdims=True)
+        common = self.sensing_interference * sensing + self.common_interference * total + 1
+        if self.coupling is not None:
+            common = common + (self.coupling @ x[..., None])[..., 0]
+        if self.stream_coupling is not None:
+            common = common + (self.stream_coupling @ streams[..., None])[..., 0]
+        return np.asarray(common)
 
-    def rates(self, x: FloatArray, q: FloatArray) -> FloatArray:
+    def rates(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
         """Return the rate (20) of every user in bit/s/Hz; shape (..., K)."""
         return np.asarray(self.prelog[..., None] * np.log1p(self.sinr(x, q)) / np.log(2))
 
-    def sum_rate(self, x: FloatArray, q: FloatArray) -> FloatArray:
+    def sum_rate(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
         """Return the sum rate (54a) in bit/s/Hz; shape (...)."""
         return np.asarray(self.rates(x, q).sum(axis=-1))
 
-    def fisher(self, f: FloatArray, q: FloatArray) -> FloatArray:
-        """Return the Fisher information for communication share `f` and sensing share `q`; (..., 4, 4)."""
-        return np.asarray(
-            f[..., None, None] * self.fisher_communication + q[..., None, None] * self.fisher_sensing
+    def information(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
+        """Return the Fisher information for shares of the users and streams, in coordinates; (..., 4T, 4T)."""
+        streams = self.stream_shares(x, q)
+        return _mixed(x, self.fisher_communication, self.fisher_users) + _mixed(
+            streams, self.fisher_sensing, self.fisher_streams
         )
 
-    def crlb(self, f: FloatArray, q: FloatArray) -> FloatArray:
-        """Return the CRLBs of azimuth and elevation in rad²; shape (..., 2)."""
-        return fisher.crlb_of_split(self.fisher_communication, self.fisher_sensing, f, q)
+    def fisher(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
+        """Return the Fisher information of (azimuth, elevation, Re α, Im α) of each target; (..., 4T, 4T).
 
-    def violation(self, x: FloatArray, q: FloatArray, crlb: FloatArray | None = None) -> FloatArray:
+        Parameters
+        ----------
+        x : ndarray, shape (..., K)
+            Shares of the users.
+        q : ndarray, shape (..., S) or (...), or float
+            Shares of the streams, or their sum in equal parts.
+        """
+        return in_angles(self.information(x, q), self.jacobians)
+
+    def crlb(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
+        """Return the CRLBs of azimuth and elevation of each target in rad²; shape (..., 2T).
+
+        Parameters
+        ----------
+        x, q
+            As in :meth:`fisher`.
+
+        Returns
+        -------
+        ndarray
+            Infinite where an angle cannot be estimated, NaN where it is known.
+        """
+        if self.fisher_users is not None or self.fisher_streams is not None:
+            return crlb(self.information(x, q), self.jacobians, self.known)
+        sensing = self.stream_shares(x, q).sum(axis=-1)
+        return crlb_of_split(
+            self.fisher_communication, self.fisher_sensing, x.sum(axis=-1), sensing, self.jacobians, self.known
+        )
+
+    def violation(self, x: FloatArray, q: FloatArray | float, crlb: FloatArray | None = None) -> FloatArray:
         """Return the largest relative violation of any constraint; 0 when all hold; shape (...).
 
         That of a CRLB is relative to its limit, that of the power and of a negative share relative to the power
-        budget. The CRLBs (..., 2) may be given, when they are known already.
+        budget. The CRLBs (..., 2T) may be given, when they are known already.
         """
-        f = x.sum(axis=-1)
+        streams = self.stream_shares(x, q)
         with np.errstate(invalid="ignore"):
-            excess = (self.crlb(f, q) if crlb is None else crlb) / self.crlb_limit - 1
+            excess = (self.crlb(x, q) if crlb is None else crlb) / self.crlb_limit - 1
         excess = np.where(np.isinf(self.crlb_limit), 0.0, excess)
-        worst = np.maximum(f + q - 1, 0.0)
-        for other in (-q, -x.min(axis=-1), excess[..., 0], excess[..., 1]):
+        worst = np.maximum(x.sum(axis=-1) + streams.sum(axis=-1) - 1, 0.0)
+        for other in (-streams.min(axis=-1), -x.min(axis=-1), *np.moveaxis(excess, -1, 0)):
             worst = np.maximum(worst, other)
         return np.asarray(worst)
 
@@ -205,34 +333,119 @@ class PowerAllocationProblem:
         return np.asarray(self.weight_power / self.weight_power.sum(axis=-1, keepdims=True))
 
     @cached_property
+    def _line(self) -> Line:
+        """Full power, split between users with equal factors and streams in equal parts."""
+        communication = self.fisher_communication
+        if self.fisher_users is not None:
+            communication = _mixed(self.equal_split, communication, self.fisher_users)
+        return Line(
+            communication=communication,
+            sensing=self.fisher_sensing,
+            limit=self.crlb_limit,
+            jacobians=self.jacobians,
+            known=self.known,
+        )
+
+    @cached_property
     def largest_communication_share(self) -> FloatArray:
-        """Largest share for communication at full power that meets the CRLB limits; NaN if none; (...)."""
-        return fisher.largest_communication_share(self.fisher_communication, self.fisher_sensing, self.crlb_limit)
+        """Largest share for communication at full power that meets the CRLB limits; NaN if none; (...).
+
+        Where users or streams differ in what they tell of the targets: with :attr:`equal_split` among the users and
+        equal parts for the streams.
+        """
+        return self._line.largest_share()
 
     @cached_property
     def smallest_crlb(self) -> FloatArray:
-        """Smallest CRLB of each angle at full power, in rad²: a certificate of infeasibility; (..., 2)."""
-        return fisher.smallest_crlb(self.fisher_communication, self.fisher_sensing)
+        """Smallest CRLB of each angle at full power, in rad²: a certificate of infeasibility; (..., 2T)."""
+        if self._on_a_line:
+            return self._line.smallest_crlb()
+        found = np.full((*self.batch_shape, 2 * self.targets), np.inf)
+        guess = np.broadcast_to(self._line.smallest_crlb(), found.shape)
+        for index in np.ndindex(self.batch_shape):
+            for angle, bound in enumerate(guess[index]):
+                limit = np.full(2 * self.targets, np.inf)
+                limit[angle] = bound if np.isfinite(bound) else 1.0
+                limits = attrs.evolve(self[index], crlb_limit=limit).matrix_inequalities()
+                if limits is not None:
+                    found[(*index, angle)] = limit[angle] * limits.smallest_excess()[1]
+        return found
+
+    @property
+    def _on_a_line(self) -> bool:
+        return self.fisher_users is None and self.fisher_streams is None
+
+    def matrix_inequalities(self) -> MatrixInequalities | None:
+        r"""Return the CRLB limits of a problem without batch axes as linear matrix inequalities.
+
+        The signals are those of the users (one for all, or K) and of the streams (one, or S).
+
+        Returns
+        -------
+        MatrixInequalities or None
+            None where a limited angle cannot be estimated at all.
+        """
+        users = self.fisher_communication[None] if self.fisher_users is None else self.fisher_users
+        streams = self.fisher_sensing[None] if self.fisher_streams is None else self.fisher_streams
+        signals = np.concatenate([users, streams])
+        return MatrixInequalities.of(signals, self.crlb_limit, self.jacobians, self.known)
+
+    def feasible_shares(self) -> tuple[FloatArray, FloatArray, float]:
+        """Return shares, at full power, whose worst ratio of CRLB to limit is smallest, and that ratio.
+
+        For a problem without batch axes. The ratio is above 1 exactly where the problem is infeasible.
+
+        Returns
+        -------
+        x, q : ndarray, shapes (K,) and (S,)
+            Shares; equal among users, or streams, that the limits do not tell apart.
+        ratio : float
+            Infinite where a limited angle cannot be estimated.
+        """
+        limits = self.matrix_inequalities()
+        if limits is None:
+            return np.full(self.users, np.nan), np.full(self.streams, np.nan), np.inf
+        shares, ratio = limits.smallest_excess()
+        users = 1 if self.fisher_users is None else self.users
+        x = self.equal_split * shares[0] if users == 1 else shares[:users]
+        rest = shares[users:]
+        return x, (rest if len(rest) == self.streams else np.full(self.streams, rest[0] / self.streams)), ratio
 
     @cached_property
     def infeasibility(self) -> NDArray[Any]:
-        """One sentence, with the certificate, where no allocation meets the limits, else empty; (...)."""
+        """One message, with the certificate, where no allocation meets the limits, else empty; (...)."""
+        line = self._line
         none = np.isnan(self.largest_communication_share)
-        sentences = np.full(none.shape, "", dtype=object)
-        if none.any():
-            fields = ("fisher_communication", "fisher_sensing", "crlb_limit")
-            communication, sensing, limit = (
-                np.broadcast_to(value, none.shape + value.shape[value.ndim - core :])[none]
-                for value, core in zip((getattr(self, name) for name in fields), (2, 2, 1), strict=True)
-            )
-            reachable = fisher.smallest_crlb(communication, sensing)
-            excess = fisher.smallest_excess(communication, sensing, limit)
-            sentences[none] = [_certificate(*case) for case in zip(reachable, limit, excess, strict=True)]
-        return np.broadcast_to(sentences, self.batch_shape)
+        messages = np.full(none.shape, "", dtype=object)
+        for index in map(tuple, np.argwhere(none)):
+            if self._on_a_line:
+                own = Line(
+                    communication=_at(line.communication, 2, none.shape, index),
+                    sensing=_at(line.sensing, 2, none.shape, index),
+                    limit=_at(line.limit, 1, none.shape, index),
+                    jacobians=_at(self.jacobians, 3, none.shape, index),
+                    known=_at(self.known, 1, none.shape, index),
+                )
+                messages[index] = _certificate(own.smallest_crlb(), own.limit, float(own.smallest_excess()))
+                continue
+            single = self[index] if none.shape == self.batch_shape else self._at_line(index, none.shape)
+            ratio = single.feasible_shares()[2]
+            if ratio > 1 + FEASIBILITY_TOLERANCE:
+                messages[index] = _certificate(single.smallest_crlb, single.crlb_limit, ratio)
+        return np.broadcast_to(messages, self.batch_shape)
+
+    def _at_line(self, index: tuple[Any, ...], shape: tuple[int, ...]) -> PowerAllocationProblem:
+        """Return a problem that stands for all those of an index of the line's batch axes."""
+        whole = self.batch_shape
+        padded = (1,) * (len(whole) - len(shape)) + shape
+        place = (0,) * (len(whole) - len(shape)) + tuple(int(one) for one in index)
+        return self[tuple(one if length > 1 else 0 for one, length in zip(place, padded, strict=True))]
 
     @property
     def aligned(self) -> bool:
-        """Whether the angles do not couple with α in any problem of the batch: the beam hits the target."""
+        """Whether the angles do not couple with α in any problem of the batch: the beam hits the one target."""
+        if self.targets > 1 or not self._on_a_line:
+            return False
         coupling = self.fisher_sensing[..., :2, 2:]
         diagonal = np.diagonal(self.fisher_communication + self.fisher_sensing, axis1=-2, axis2=-1)
         scale = np.sqrt(diagonal[..., :2, None] * diagonal[..., None, 2:])
@@ -248,6 +461,19 @@ class PowerAllocationProblem:
         return np.asarray(q * self.power / self.antennas)
 
 
+def _mixed(shares: FloatArray, common: FloatArray, each: FloatArray | None) -> FloatArray:
+    """Return the Fisher information of shares (..., B) of signals that are alike, or each its own; (..., D, D)."""
+    if each is None:
+        return np.asarray(shares.sum(axis=-1)[..., None, None] * common)
+    order = each.shape[-1]
+    flat = (shares[..., None, :] @ each.reshape(*each.shape[:-2], order**2))[..., 0, :]
+    return np.asarray(flat.reshape(*flat.shape[:-1], order, order))
+
+
+def _at(value: FloatArray, core: int, shape: tuple[int, ...], index: tuple[Any, ...]) -> FloatArray:
+    return np.broadcast_to(value, shape + value.shape[value.ndim - core :])[index]
+
+
 @cache
 def _cores() -> dict[str, int]:
     """Return the number of trailing axes of each field."""
@@ -260,7 +486,6 @@ def _unchecked(numbers: dict[str, FloatArray]) -> PowerAllocationProblem:
     for name in _cores():
         value = numbers.get(name)
         if value is not None:
-            value = np.asarray(value)
-            value.flags.writeable = False
+            value = read_only(value)
         object.__setattr__(problem, name, value)
     return problem

@@ -171,7 +171,7 @@ def line(elevation_deg: float, limit: FloatArray, beam_azimuth_deg: float) -> Po
 @pytest.mark.parametrize("beam_azimuth_deg", [25.0, 22.0], ids=["aligned", "misaligned"])
 def test_an_angle_that_cannot_be_seen_and_has_no_limit(beam_azimuth_deg: float) -> None:
     free = line(90.0, np.full(2, np.inf), beam_azimuth_deg)
-    azimuth = free.crlb(np.asarray(0.4), np.asarray(0.6))[0]
+    azimuth = free.crlb(0.4 * free.equal_split, 0.6)[0]
     problem = attrs.evolve(free, crlb_limit=np.array([azimuth, np.inf]))
     assert_optimal(answered(Ipopt(), problem), problem)
 

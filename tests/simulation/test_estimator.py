@@ -260,7 +260,7 @@ def errors(precoder: str, level_db: float) -> Errors:
     return Errors(
         mse=found.mean(axis=0),
         standard_error=found.std(axis=0, ddof=1) / np.sqrt(trials),
-        closed=problem.crlb(np.asarray(0.5), np.asarray(0.5)),
+        closed=problem.crlb(problem.equal_split / 2, 0.5),
         conditional=conditional_bound(scenario, transmission, trials),
     )
 

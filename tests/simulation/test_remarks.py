@@ -155,7 +155,7 @@ def limit_of_remark_5(scenario: Scenario) -> FloatArray:
 
 @BOTH
 def test_remark_5_crlb_falls_to_zero_as_one_over_the_antennas(name: str) -> None:
-    bounds = np.array([problem.crlb(HALF, HALF) for problem in growing(name)])
+    bounds = np.array([problem.crlb(problem.equal_split / 2, 0.5) for problem in growing(name)])
     assert (np.diff(bounds, axis=0) < 0).all()
     antennas = np.array(SIDES) ** 2
     rate = np.log(bounds[-1] / bounds[-3]) / np.log(antennas[-1] / antennas[-3])

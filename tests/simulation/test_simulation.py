@@ -180,7 +180,7 @@ def bounds(name: str, beam: tuple[float, float], sensing: float) -> tuple[Simula
     transmission = Transmission.of(scenario, PRECODERS[name], 0, communication, float(share))
     found = simulated_crlb(transmission, scenario, CRLB_DRAWS, np.random.default_rng(303))
     problem = scenario.problem(PRECODERS[name])[0]
-    return found, problem.crlb(np.asarray(communication.sum()), share)
+    return found, problem.crlb(communication, share)
 
 
 BEAMS = pytest.mark.parametrize("beam", [(0.0, 0.0), (3.0, 0.0), (4.0, -6.0), (30.0, 20.0)], ids=str)

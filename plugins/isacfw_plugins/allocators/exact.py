@@ -130,10 +130,19 @@ class Exact(isacfw.Allocator):
 
     def solve(self, problem: PowerAllocationProblem) -> Shares:
         """Return the optimal shares of a batch."""
-        if problem.coupling is not None and problem.coupling.any():
+        if problem.coupled:
             raise isacfw.IncompatibleError(
                 "the exact solution needs interference that is common to all users, and these couple in pairs;"
                 " sca and ipopt solve that too"
+            )
+        if problem.fisher_users is not None:
+            raise isacfw.IncompatibleError(
+                "the exact solution needs users whose signals tell the same of the targets; sca and ipopt solve"
+                " the problem where they differ"
+            )
+        if problem.fisher_streams is not None:
+            raise isacfw.IncompatibleError(
+                "the exact solution is for one sensing stream; sca and ipopt solve the problem for several"
             )
         f = problem.largest_communication_share
         infeasible = np.isnan(f)

@@ -9,13 +9,13 @@ import numpy as np
 
 import isacfw
 from isacfw import FloatArray
-from isacfw.validators import choice, integer
+from isacfw.validators import choice, integer, number, real
 
 
 @final
 @attrs.frozen(kw_only=True)
 class ULA(isacfw.Array):
-    r"""Uniform linear array with half-wavelength spacing.
+    r"""Uniform linear array.
 
     Parameters
     ----------
@@ -23,13 +23,14 @@ class ULA(isacfw.Array):
         Number of antennas N.
     axis : {"horizontal", "vertical"}
         The axis along which they stand.
+    spacing : float
+        Distance between neighbours in half wavelengths.
 
     Notes
     -----
-    :math:`a_n = \exp(j\pi n u)` along the horizontal axis, :math:`\exp(j\pi n w)` along the vertical one,
+    :math:`a_n = \exp(j\pi d n u)` along the horizontal axis, :math:`\exp(j\pi d n w)` along the vertical one,
     (11)-(12). A line of antennas sees one direction cosine only: with linear arrays on both sides along the
-    same axis, azimuth and elevation cannot both be estimated, and their CRLBs are infinite unless the other
-    angle has no influence (elevation 90° for a horizontal line).
+    same axis, azimuth and elevation cannot both be estimated. The one without a limit counts as known.
     """
 
     name: ClassVar[str] = "ula"
@@ -38,16 +39,27 @@ class ULA(isacfw.Array):
     axis: Literal["horizontal", "vertical"] = attrs.field(
         default="horizontal", validator=choice("horizontal", "vertical")
     )
+    spacing: float = attrs.field(default=1.0, converter=real, validator=number(above=0))
 
     @classmethod
     def examples(cls) -> tuple[Self, ...]:
         """Return an array along either axis."""
-        return cls(elements=5), cls(elements=4, axis="vertical")
+        return cls(elements=5), cls(elements=4, axis="vertical", spacing=1.5)
+
+    @property
+    def n_elements(self) -> int:
+        """Number of antenna elements."""
+        return self.elements
+
+    @property
+    def planar(self) -> bool:
+        """True."""
+        return True
 
     def positions(self) -> FloatArray:
         """Return the element positions in half wavelengths; (N, 2)."""
         positions = np.zeros((self.elements, 2))
-        positions[:, 0 if self.axis == "horizontal" else 1] = np.arange(self.elements)
+        positions[:, 0 if self.axis == "horizontal" else 1] = self.spacing * np.arange(self.elements)
         return positions
 
 

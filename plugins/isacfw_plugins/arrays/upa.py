@@ -9,28 +9,36 @@ import numpy as np
 
 import isacfw
 from isacfw import ComplexArray, Direction, FloatArray
-from isacfw.validators import integer
+from isacfw.validators import integer, number, real
 
 
 def _indices(count: int) -> FloatArray:
     return np.arange(count, dtype=np.float64) - (count - 1) / 2
 
 
-def _kernel(count: int, offset: float) -> tuple[float, float]:
-    """Return the sum of exp(jπmx) over centred indices m, and its derivative by x divided by -π: both real."""
-    phase = np.pi * _indices(count)
-    return float(np.cos(phase * offset).sum()), float(_indices(count) @ np.sin(phase * offset))
+def _kernel(count: int, spacing: float, offset: float) -> ComplexArray:
+    r"""Return the sums of :math:`p^i \exp(j\pi p\, offset)` over centred positions p, for i = 0, 1, 2; shape (3,)."""
+    positions = spacing * _indices(count)
+    phase = np.pi * positions * offset
+    cosine, sine = np.cos(phase), np.sin(phase)
+    return np.array([cosine.sum(), 1j * (positions @ sine), positions**2 @ cosine])
+
+
+# How often the basis vectors a, da/du and da/dw are differentiated with respect to u and to w.
+_ORDERS_U, _ORDERS_W = np.array([0, 1, 0]), np.array([0, 0, 1])
 
 
 @final
 @attrs.frozen(kw_only=True)
 class UPA(isacfw.Array):
-    r"""Uniform planar array with half-wavelength spacing.
+    r"""Uniform planar array.
 
     Parameters
     ----------
     horizontal, vertical : int
         Number of antennas :math:`N_h` and :math:`N_v` along the horizontal and the vertical axis.
+    horizontal_spacing, vertical_spacing : float
+        Distance between neighbours in half wavelengths.
 
     Notes
     -----
@@ -42,16 +50,28 @@ class UPA(isacfw.Array):
 
     horizontal: int = attrs.field(validator=integer(at_least=1, at_most=1_000_000))
     vertical: int = attrs.field(validator=integer(at_least=1, at_most=1_000_000))
+    horizontal_spacing: float = attrs.field(default=1.0, converter=real, validator=number(above=0))
+    vertical_spacing: float = attrs.field(default=1.0, converter=real, validator=number(above=0))
 
     @classmethod
     def examples(cls) -> tuple[Self, ...]:
-        """Return arrays of different shapes."""
-        return cls(horizontal=4, vertical=3), cls(horizontal=1, vertical=5)
+        """Return arrays of different shapes and spacings."""
+        return (
+            cls(horizontal=4, vertical=3),
+            cls(horizontal=1, vertical=5),
+            cls(horizontal=3, vertical=4, horizontal_spacing=1.6, vertical_spacing=0.8),
+        )
+
+    @property
+    def planar(self) -> bool:
+        """True."""
+        return True
 
     def positions(self) -> FloatArray:
         """Return the element positions in half wavelengths, the vertical index running fastest; (N, 2)."""
         along, up = np.meshgrid(_indices(self.horizontal), _indices(self.vertical), indexing="ij")
-        return np.stack([along.ravel(), up.ravel()], axis=-1)
+        spacing = [self.horizontal_spacing, self.vertical_spacing]
+        return np.stack([along.ravel(), up.ravel()], axis=-1) * spacing
 
     @property
     def n_elements(self) -> int:
@@ -59,17 +79,21 @@ class UPA(isacfw.Array):
         return self.horizontal * self.vertical
 
     def second_moments(self) -> FloatArray:
-        r"""Return :math:`\pi^2 N / 12 \cdot \mathrm{diag}(N_h^2 - 1, N_v^2 - 1)`; shape (2, 2)."""
+        r"""Return :math:`\pi^2 N / 12 \cdot \mathrm{diag}(d_h^2 (N_h^2 - 1), d_v^2 (N_v^2 - 1))`; shape (2, 2)."""
         squares = np.array([self.horizontal, self.vertical], dtype=np.float64) ** 2
-        return np.diag(np.pi**2 * self.n_elements / 12 * (squares - 1))
+        spacing = np.array([self.horizontal_spacing, self.vertical_spacing])
+        return np.diag(np.pi**2 * self.n_elements / 12 * (squares - 1) * spacing**2)
 
-    def beam_response(self, target: Direction, beam: Direction) -> tuple[complex, ComplexArray]:
-        r"""Return :math:`a^H v` and :math:`\dot a_i^H v` as products over the two axes."""
-        offset = beam.cosines - target.cosines
-        sum_h, slope_h = _kernel(self.horizontal, offset[0])
-        sum_v, slope_v = _kernel(self.vertical, offset[1])
-        slopes = np.pi * np.array([slope_h * sum_v, sum_h * slope_v])
-        return complex(sum_h * sum_v), slopes.astype(np.complex128)
+    def inner_products(self, first: Direction, second: Direction) -> ComplexArray:
+        r"""Return :math:`P(\Omega_1)^H P(\Omega_2)` as products over the two axes; shape (3, 3)."""
+        offset = second.cosines - first.cosines
+        along = _kernel(self.horizontal, self.horizontal_spacing, offset[0])
+        up = _kernel(self.vertical, self.vertical_spacing, offset[1])
+        orders_u, orders_w = np.add.outer(_ORDERS_U, _ORDERS_U), np.add.outer(_ORDERS_W, _ORDERS_W)
+        # A derivative brings down jπp, and its conjugate where it is of the first vector.
+        order = _ORDERS_U + _ORDERS_W
+        scale = np.multiply.outer((-1j * np.pi) ** order, (1j * np.pi) ** order)
+        return np.asarray(scale * along[orders_u] * up[orders_w])
 
 
 @isacfw.hookimpl

@@ -59,7 +59,7 @@ class Figure2(isacfw.FigureRecipe):
             point = _misaligned(scenario, float(offset))
             for j, precoder in enumerate(scenario.precoders):
                 problem = point.problem(precoder, point.statistics([0]))[0]
-                closed[i] = problem.crlb(half, half)
+                closed[i] = problem.crlb(problem.equal_split / 2, 0.5)
                 transmission = Transmission.of(point, precoder, 0, problem.equal_split / 2, 0.5)
                 generator = np.random.default_rng(np.random.SeedSequence(scenario.seed, spawn_key=(i, j)))
                 result = simulated_crlb(transmission, point, self.trials or 1000, generator)

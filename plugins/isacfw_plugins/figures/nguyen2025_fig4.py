@@ -85,7 +85,7 @@ class Figure4(isacfw.FigureRecipe):
         generator = np.random.default_rng(seed)
         errors = squared_errors(transmission, point, estimator, trials, generator)
         return {
-            "crlb": problem.crlb(half, half),
+            "crlb": problem.crlb(problem.equal_split / 2, 0.5),
             "simulated_crlb": simulated_crlb(transmission, point, trials, generator).value,
             "mse_grid": errors.grid.mean(axis=0),
             "mse_refined": errors.refined.mean(axis=0),
