@@ -128,6 +128,12 @@ class Allocation:
     feasible: NDArray[np.bool_]
     history: FloatArray
 
+    def copied(self) -> Allocation:
+        """Return a copy that may be written to."""
+        return Allocation(
+            **{field.name: np.array(getattr(self, field.name)) for field in attrs.fields(type(self))}
+        )
+
 
 Progress = Callable[[int], None]
 

@@ -116,6 +116,29 @@ class EchoModel:
         found = (self._weights @ flat).real.reshape(*forms.shape[:-2], parameters, parameters)
         return np.asarray((found + np.swapaxes(found, -1, -2)) / 2)
 
+    def blurred(self, target: int, unlimited: NDArray[np.bool_]) -> int | None:
+        """Return the angle of a target that counts as known where the arrays cannot tell its two angles apart.
+
+        Parameters
+        ----------
+        target : int
+            Number of the target.
+        unlimited : ndarray of bool, shape (2,)
+            Which of azimuth and elevation have no limit.
+
+        Returns
+        -------
+        int or None
+            0 for the azimuth, 1 for the elevation; None where both can be estimated, or one of them changes
+            nothing, or both are limited.
+        """
+        fisher = self.fisher(self.isotropic_forms)[4 * target : 4 * target + 4, 4 * target : 4 * target + 4]
+        angles = _Reduced(lambda row, column: fisher[row, column], self.jacobians[target], np.zeros(2))
+        seen = [float(one) > 0 for one in angles.alone]
+        if not all(seen) or not unlimited.any() or (angles.determinant > 0 and angles.turn != 0):
+            return None
+        return 1 if unlimited[1] else 0
+
 
 def gram(array: Array, directions: Sequence[Direction]) -> ComplexArray:
     """Return :math:`P^H P` of the bases of several directions side by side; (3T, 3T)."""
@@ -321,7 +344,9 @@ def reduction(
             return None, None
         if len(angles) == 2 and determinant != 0:
             moves = [np.array([1.0, 0.0]), np.array([0.0, 1.0])]
-            inverse = np.array([[jacobian[1, 1], -jacobian[0, 1]], [-jacobian[1, 0], jacobian[0, 0]]]) / determinant
+            inverse = (
+                np.array([[jacobian[1, 1], -jacobian[0, 1]], [-jacobian[1, 0], jacobian[0, 0]]]) / determinant
+            )
             row += [0.0, 0.0] if own is None else inverse[own].tolist()
         else:
             lengths = [float(np.hypot(*move)) for move in moves]
@@ -340,6 +365,10 @@ def reduction(
 
 def _of_parameter(fisher: FloatArray, basis: FloatArray, row: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the information on a linear function of unknowns, and its minimiser; (...) and (..., 4T)."""
+    answered = np.isfinite(fisher).all(axis=(-2, -1))
+    if not answered.all():
+        information, minimiser = _of_parameter(np.where(answered[..., None, None], fisher, 0.0), basis, row)
+        return np.where(answered, information, np.nan), np.where(answered[..., None], minimiser, np.nan)
     reduced = basis.T @ fisher @ basis
     diagonal = np.diagonal(reduced, axis1=-2, axis2=-1)
     scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
@@ -358,9 +387,7 @@ def _of_parameter(fisher: FloatArray, basis: FloatArray, row: FloatArray) -> tup
     return information, ((vectors @ coefficients[..., None])[..., 0] * scale) @ basis.T
 
 
-def _of_one_target(
-    fisher: FloatArray, jacobians: FloatArray, known: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _of_one_target(fisher: FloatArray, jacobians: FloatArray, known: FloatArray) -> tuple[FloatArray, FloatArray]:
     angles = _Reduced(lambda row, column: fisher[..., row, column], jacobians[..., 0, :, :], known)
     information = np.stack([angles.information(0), angles.information(1)], axis=-1)
     moves = [angles.minimiser(angle) for angle in (0, 1)]
@@ -384,9 +411,7 @@ class _Reduced:
     det R (det g)² over that on the other angle, or :math:`g_i^T R g_i` where the other one is known or not seen.
     """
 
-    def __init__(
-        self, entry: Callable[[int, int], FloatArray], jacobian: FloatArray, known: FloatArray
-    ) -> None:
+    def __init__(self, entry: Callable[[int, int], FloatArray], jacobian: FloatArray, known: FloatArray) -> None:
         alpha = entry(2, 2)
         inverse_alpha = np.divide(1.0, alpha, out=np.zeros_like(alpha), where=alpha > 0)
         real, imaginary = [entry(0, 2), entry(1, 2)], [entry(0, 3), entry(1, 3)]
