@@ -216,7 +216,8 @@ def _table(
     )
     blocks = [name for name in ("precoder", "beam") if name in frame.index.names]
     titles = [_block_name(names) for names, _ in frame.groupby(level=blocks, sort=False)]
-    titles += [f"  {name} ★" for name in frame.index.get_level_values("allocator")]
+    names = frame.index.get_level_values("allocator")
+    titles += [f"  {name}{' ★' * best}" for name, best in zip(names, frame["best"], strict=True)]
     table.add_column("\n\nallocator", overflow="fold", min_width=min(MOST_NAMED, max(map(len, titles))))
     for heading in (
         "\nsum rate\nbit/s/Hz",
