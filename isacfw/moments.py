@@ -89,6 +89,15 @@ def sampled_forms(precoder: Precoder, scene: Scene) -> ComplexArray:
     return found.forms
 
 
+def sampled_in_full(precoder: Precoder, scene: Scene) -> LinkStatistics:
+    """Return all moments of a precoder sampled, with the forms of its signals, whatever it claims of them."""
+
+    def sums(own: Scene) -> _Sums:
+        return _LinkSums(own.antennas, own.users, own.basis)
+
+    return LinkStatistics.stacked(_each_drop(precoder, scene, scene.users, sums))
+
+
 def sampled_beam_statistics(beam: Beam, scene: Scene) -> BeamStatistics:
     """Return the moments of a beam, each drop sampled until they are known to a stated accuracy.
 

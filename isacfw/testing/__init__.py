@@ -1,12 +1,12 @@
 """The conformance kit, which tells whether a part keeps its contract.
 
 :func:`check_part` runs every check on a part; :func:`parametrize_with_checks` makes a pytest test of each;
-``isacfw check`` does it in the terminal.
+``isacfw check`` does it in the terminal. :class:`LineOfSight` is a channel to try precoders and beams on.
 """
 
 from __future__ import annotations
 
-from . import allocators, arrays, channels, common, metrics, precoders
+from . import allocators, arrays, beams, channels, common, metrics, precoders
 from .kit import (
     Check,
     CheckFailed,
@@ -20,6 +20,7 @@ from .kit import (
     examples_of,
     parametrize_with_checks,
 )
+from .line_of_sight import LineOfSight
 
 __all__ = [
     "Check",
@@ -28,6 +29,7 @@ __all__ = [
     "CheckResult",
     "CheckSkipped",
     "CheckTimedOut",
+    "LineOfSight",
     "Outcome",
     "check_part",
     "checks_of",
@@ -35,4 +37,4 @@ __all__ = [
     "parametrize_with_checks",
 ]
 
-_ROOMS = (common, arrays, channels, precoders, metrics, allocators)
+_ROOMS = (common, arrays, channels, precoders, beams, metrics, allocators)

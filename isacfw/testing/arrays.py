@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..array import Array, Direction, checked
+from ..array import Array, ComplexArray, Direction, FloatArray, checked
 from ..fisher import fisher_information
 from . import samples
 from .kit import check, require
@@ -17,16 +17,18 @@ _STEP = 1e-4
 
 @check("array")
 def array_shapes(part: Array) -> None:
-    """Positions are (N, 2) with N = n_elements, and all that follows has its shape."""
+    """Positions are (N, 2) or (N, 3) with N = n_elements, and all that follows has its shape."""
     count, direction = part.n_elements, samples.DIRECTIONS[0]
     require(isinstance(count, int) and count >= 1, f"n_elements must be an integer of at least 1, got {count!r}")
     checked(part.positions(), part, count)
     response, slopes = part.beam_response(direction, samples.DIRECTIONS[1])
+    axes = 2 if part.planar else 3
     found: dict[str, tuple[Any, tuple[int, ...]]] = {
         "steering_vector": (part.steering_vector(direction), (count,)),
         "steering_derivatives": (part.steering_derivatives(direction), (2, count)),
         "steering_basis": (part.steering_basis(direction), (count, 3)),
-        "second_moments": (part.second_moments(), (2, 2)),
+        "second_moments": (part.second_moments(), (axes, axes)),
+        "inner_products": (part.inner_products(direction, samples.DIRECTIONS[1]), (3, 3)),
         "the amplitude of beam_response": (response, ()),
         "the slopes of beam_response": (slopes, (2,)),
     }
@@ -43,12 +45,24 @@ def unit_modulus(part: Array) -> None:
 
 
 @check("array")
+def planar_is_true(part: Array) -> None:
+    """An array says that it is planar exactly where all its positions lie in the plane of the first two axes."""
+    positions = np.asarray(part.positions(), dtype=np.float64)
+    flat = positions.shape[-1] == 2 or bool(np.ptp(positions[:, 2]) == 0)
+    require(part.planar == flat, f"planar is {part.planar}, but its positions say {flat}")
+
+
+def _wave(part: Array, direction: Direction) -> ComplexArray:
+    """Return the plane wave at the positions about their centroid."""
+    positions = np.asarray(part.positions()) - np.mean(part.positions(), axis=0)
+    return np.asarray(np.exp(1j * np.pi * (positions @ direction.vector[: positions.shape[-1]])))
+
+
+@check("array")
 def steering_follows_positions(part: Array) -> None:
     """The steering vector is the plane wave at the positions about their centroid."""
-    positions = np.asarray(part.positions()) - np.mean(part.positions(), axis=0)
     for direction in samples.DIRECTIONS:
-        wave = np.exp(1j * np.pi * (positions @ direction.cosines))
-        error = np.abs(part.steering_vector(direction) - wave).max()
+        error = np.abs(part.steering_vector(direction) - _wave(part, direction)).max()
         require(error < 1e-8, f"steering vector and positions differ by up to {error:.2g}")
 
 
@@ -73,23 +87,33 @@ def derivatives_against_differences(part: Array) -> None:
             error, scale = np.abs(found[row] - slope).max(), 1 + np.abs(slope).max()
             require(
                 error < 1e-5 * scale,
-                f"the derivative by {('azimuth', 'elevation')[row]} is off by up to {error:.2g} of {scale:.2g}",
+                f"the derivative with respect to {('azimuth', 'elevation')[row]} is off by up to {error:.2g}",
             )
 
 
 @check("array")
 def closed_forms_against_positions(part: Array) -> None:
-    """Second moments and beam response are those of the steering vectors, however they are computed."""
-    for direction in samples.DIRECTIONS:
-        basis = part.steering_basis(direction)
-        moments = (basis[:, 1:].conj().T @ basis[:, 1:]).real
-        scale = 1 + np.abs(moments).max()
-        require(np.abs(part.second_moments() - moments).max() < 1e-9 * scale, "second_moments differ")
-        for beam in samples.DIRECTIONS:
-            amplitude, slopes = part.beam_response(direction, beam)
-            expected = basis.conj().T @ part.steering_vector(beam)
-            error = np.abs(np.array([amplitude, *slopes]) - expected).max()
+    """Second moments and inner products are those of the positions, however they are computed."""
+    positions = np.pi * (np.asarray(part.positions()) - np.mean(part.positions(), axis=0))
+    positions = positions[:, :2] if part.planar else positions
+    moments = positions.T @ positions
+    scale = 1 + np.abs(moments).max()
+    require(np.abs(part.second_moments() - moments).max() < 1e-9 * scale, "second_moments differ")
+    for first in samples.DIRECTIONS:
+        for second in samples.DIRECTIONS:
+            expected = _basis(part, positions, first).conj().T @ _basis(part, positions, second)
+            error = np.abs(part.inner_products(first, second) - expected).max()
+            require(error < 1e-8 * (part.n_elements + scale), f"inner_products differ by up to {error:.2g}")
+            response, slopes = part.beam_response(first, second)
+            error = np.abs(np.array([response, *slopes]) - expected[:, 0]).max()
             require(error < 1e-8 * (part.n_elements + scale), f"beam_response differs by up to {error:.2g}")
+
+
+def _basis(part: Array, positions: FloatArray, direction: Direction) -> ComplexArray:
+    """Return steering vector and derivatives from the positions, times pi; (N, 3)."""
+    along = positions if positions.shape[-1] == 2 else positions @ direction.tangents
+    wave = _wave(part, direction)[:, None]
+    return np.concatenate([wave, 1j * along * wave], axis=-1)
 
 
 @check("array")

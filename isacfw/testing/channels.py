@@ -2,45 +2,71 @@
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
 
 import attrs
 import numpy as np
 
-from ..array import ComplexArray
-from ..channel import Channel, ChannelStatistics, checked, drop_generators
-from ..moments import sampled_link_statistics
+from ..array import Array, ComplexArray, FloatArray
+from ..beam import Steered
+from ..channel import Channel, ChannelStatistics, FadingSource, checked, drops_of
+from ..errors import IncompatibleError
+from ..moments import sampled_beam_statistics, sampled_in_full
 from ..precoder import Precoder
-from . import samples
+from ..scene import Scene
+from . import agreement, samples
 from .kit import CheckSkipped, check, require
 from .precoders import departure
 
 DRAWS, ELEMENTS = 400, 8
-MANY_ELEMENTS = 64
+MANY_DRAWS = 4000
 DEVIATIONS = 5.0
 """Half-width of confidence intervals in standard errors: a right channel leaves one by chance once in 10^6."""
 
-
-def _statistics(part: Channel, drops: int = 3, seed: int = 0) -> ChannelStatistics:
-    return checked(part.statistics(drop_generators(seed, range(drops))), part, drops)
+_FIELDS = ("beta", "xi", "epsilon", "positions", "means", "covariances")
 
 
-def _draws(part: Channel, seed: int) -> tuple[ComplexArray, ComplexArray, ChannelStatistics]:
+def _array(horizontal: int = 4, vertical: int = 2) -> Array:
+    return cast(Array, samples.built_in("array", "upa", horizontal=horizontal, vertical=vertical))
+
+
+def _statistics(part: Channel, drops: Sequence[int] = (0, 1, 2), array: Array | None = None) -> ChannelStatistics:
+    array = _array() if array is None else array
+    return checked(part.statistics(drops_of(0, drops), array), part, len(drops), array)
+
+
+def _draw(
+    part: Channel, statistics: ChannelStatistics, seed: int, draws: int = DRAWS
+) -> tuple[ComplexArray, ComplexArray]:
+    """Return copies of drawn channels and estimates, since a channel may fill the same arrays again."""
+    drawn = part.draw(statistics, _array(), draws, np.random.default_rng(seed))
+    channels, estimates = (np.array(value, dtype=np.complex128) for value in drawn)
+    return channels, estimates
+
+
+def _draws(part: Channel, seed: int, draws: int = DRAWS) -> tuple[ComplexArray, ComplexArray, ChannelStatistics]:
     """Return channels, estimates and statistics of one drop; (M, N, K) and (K,)."""
     statistics = _statistics(part).of_drop(0)
-    channels, estimates = part.draw(statistics, ELEMENTS, DRAWS, np.random.default_rng(seed))
-    return channels, estimates, statistics
+    return *_draw(part, statistics, seed, draws), statistics
+
+
+def _centred(values: ComplexArray, statistics: ChannelStatistics) -> ComplexArray:
+    """Return channels or estimates without the means that the statistics give."""
+    return values if statistics.means is None else values - np.swapaxes(statistics.means, -1, -2)
 
 
 @check("channel")
 def channel_shapes(part: Channel) -> None:
     """Statistics have shape (D, K) or (1, K), draws (M, ..., N, K) for statistics with and without batch axes."""
+    array = _array(2, 2)
     for drops in (2, 3):
-        statistics = _statistics(part, drops)
+        statistics = _statistics(part, range(drops), array)
         for one in (statistics, statistics.of_drop(0)):
             shape = (5, *one.beta.shape[:-1], 4, statistics.users)
             for name, value in zip(
-                ("channels", "estimates"), part.draw(one, 4, 5, np.random.default_rng(0)), strict=True
+                ("channels", "estimates"), part.draw(one, array, 5, np.random.default_rng(0)), strict=True
             ):
                 require(
                     np.shape(value) == shape, f"draw must give {name} of shape {shape}, got {np.shape(value)}"
@@ -49,7 +75,7 @@ def channel_shapes(part: Channel) -> None:
 
 @check("channel")
 def variances_add_up(part: Channel) -> None:
-    """Estimate and error share the variance of the channel: beta = xi + epsilon, none of them negative."""
+    """Estimate and error share the variance of the channel: beta = xi + epsilon."""
     statistics = _statistics(part)
     gap = np.abs(statistics.beta - statistics.xi - statistics.epsilon)
     require((gap <= 1e-9 * statistics.beta).all(), "beta differs from xi + epsilon")
@@ -57,14 +83,26 @@ def variances_add_up(part: Channel) -> None:
 
 @check("channel")
 def drops_do_not_depend_on_each_other(part: Channel) -> None:
-    """A drop is the same whichever others are drawn beside it."""
-    generators = drop_generators(0, range(3))
-    together = _statistics(part).beta
-    if len(together) == 1:
-        return
-    alone = part.statistics([generators[1]]).beta
-    require(np.array_equal(alone[0], together[1]), "a drop on its own differs from the same drop among others")
-    require(not np.array_equal(together[0], together[1]), "drops with different generators are the same")
+    """A drop is the same whichever other drops are asked for, and in whatever order."""
+    together = _per_drop(_statistics(part))
+    same = len(together["beta"]) == 1
+    for drops in ((1,), (2, 1), (0, 1, 7)):
+        found = _per_drop(_statistics(part, drops))
+        place = 0 if len(found["beta"]) == 1 else drops.index(1)
+        for name, value in together.items():
+            require(
+                name in found and np.array_equal(value[0 if same else 1], found[name][place]),
+                f"{name} of a drop depends on the other drops that are asked for",
+            )
+    require(
+        same or not np.array_equal(together["beta"][0], together["beta"][1]),
+        "drops with different generators are the same",
+    )
+
+
+def _per_drop(statistics: ChannelStatistics) -> dict[str, Any]:
+    values = {name: getattr(statistics, name) for name in _FIELDS if getattr(statistics, name) is not None}
+    return values | {f"extra[{name!r}]": value for name, value in statistics.extra.items()}
 
 
 @check("channel")
@@ -100,11 +138,11 @@ def errors_uncorrelated_with_estimates(part: Channel) -> None:
 @check("channel")
 def independence_over_seeds(part: Channel) -> None:
     """Draws from different generators are different and uncorrelated, those from equal ones the same."""
-    first, _, _ = _draws(part, 3)
+    first, _, statistics = _draws(part, 3)
     second, _, _ = _draws(part, 4)
     require(np.array_equal(first, _draws(part, 3)[0]), "equal generators give different draws")
     require(not np.array_equal(first, second), "different generators give the same draws")
-    product = (first.conj() * second).mean(axis=-2)
+    product = (_centred(first, statistics).conj() * _centred(second, statistics)).mean(axis=-2)
     error = np.sqrt((np.abs(product) ** 2).mean(axis=0) / len(product))
     require(
         (np.abs(product.mean(axis=0)) <= DEVIATIONS * error).all(),
@@ -129,33 +167,146 @@ def collinear_estimates_are_declared(part: Channel) -> None:
 
 
 @check("channel")
-def gaussian_claim_against_sampled_moments(part: Channel) -> None:
-    """Where draws are said to be Gaussian, maximum-ratio transmission has the moments that follow from it."""
-    statistics = samples.channel_statistics(part, accuracy=0.01)
-    if not statistics.gaussian:
-        raise CheckSkipped("it does not say that its draws are Gaussian, so that moments are sampled")
-    mrt = cast(Precoder, samples.built_in("precoder", "mrt"))
-    claimed = mrt.link_statistics(MANY_ELEMENTS, statistics)
-    off = departure(claimed, sampled_link_statistics(mrt, MANY_ELEMENTS, statistics))
+def means_and_covariances_against_draws(part: Channel) -> None:
+    """Draws have the means and covariances of the statistics, and estimates those that follow from them."""
+    channels, estimates, statistics = _draws(part, 7, MANY_DRAWS)
+    if statistics.means is None and statistics.covariances is None:
+        raise CheckSkipped("its statistics have neither means nor covariances")
+    means = np.zeros((statistics.users, channels.shape[-2])) if statistics.means is None else statistics.means
+    for user in range(statistics.users):
+        drawn, known = channels[..., user], estimates[..., user]
+        for name, sample in (("channels", drawn), ("estimates", known)):
+            _require_mean(sample, means[user], f"the mean of the {name} of user {user}")
+        if statistics.covariances is None:
+            continue
+        _require_covariance(drawn - means[user], statistics.covariances[user], f"the covariance of user {user}")
+        if statistics.correlated:
+            expected = statistics.second_order.estimate_covariances[user]
+            _require_covariance(known - means[user], expected, f"the covariance of the estimates of user {user}")
+    if statistics.correlated:
+        _require_coherent_means(channels, estimates, statistics)
+
+
+def _require_coherent_means(
+    channels: ComplexArray, estimates: ComplexArray, statistics: ChannelStatistics
+) -> None:
+    """Check what users receive of each other's estimates, which is where shared pilots show."""
+    received = np.swapaxes(channels.conj(), -1, -2) @ estimates
+    for k, j in np.ndindex(received.shape[1:]):
+        expected = statistics.second_order.coherent_means[k, j]
+        _require_mean(received[:, k, j, None], expected, f"the mean of user {k}'s channel on user {j}'s estimate")
+
+
+def _require_mean(sample: ComplexArray, expected: Any, what: str) -> None:
+    mean = sample.mean(axis=0)
+    error = np.sqrt((np.abs(sample - mean) ** 2).mean(axis=0) / len(sample))
+    scale = np.sqrt((np.abs(sample) ** 2).mean())
+    far = np.abs(mean - expected) > DEVIATIONS * error + 1e-9 * scale
+    require(not far.any(), f"{what} differs from what the statistics say by {_worst(mean - expected, error)}")
+
+
+def _require_covariance(sample: ComplexArray, expected: ComplexArray, what: str) -> None:
+    products = sample[:, :, None] * sample.conj()[:, None, :]
+    mean = products.mean(axis=0)
+    error = np.sqrt((np.abs(products - mean) ** 2).mean(axis=0) / len(sample))
+    far = np.abs(mean - expected) > DEVIATIONS * error + 1e-9 * np.abs(expected).max()
+    require(not far.any(), f"{what} differs from what the statistics say by {_worst(mean - expected, error)}")
+
+
+def _worst(gap: ComplexArray, error: FloatArray) -> str:
+    return f"up to {(np.abs(gap) / (error + 1e-300)).max():.3g} standard errors"
+
+
+@check("channel")
+def variances_against_covariances(part: Channel) -> None:
+    """beta, xi and epsilon are the powers per antenna that follow from means and covariances."""
+    statistics = _statistics(part)
+    if statistics.covariances is None:
+        raise CheckSkipped("its statistics have no covariances")
+    size = statistics.covariances.shape[-1]
+    beta = np.einsum("dknn->dk", statistics.covariances).real / size
+    if statistics.means is not None:
+        beta = beta + (np.abs(statistics.means) ** 2).mean(axis=-1)
+    require((np.abs(statistics.beta - beta) <= 1e-9 * beta).all(), "beta differs from what the covariances say")
+    if statistics.correlated:
+        errors = [
+            np.einsum("knn->k", statistics.of_drop(drop).second_order.error_covariances).real / size
+            for drop in range(len(beta))
+        ]
+        require(
+            (np.abs(statistics.epsilon - errors) <= 1e-9 * beta).all(),
+            "epsilon differs from what the covariances say",
+        )
+
+
+@check("channel")
+def isotropic_claim_against_sampled_moments(part: Channel) -> None:
+    """Where fading is said to be isotropic, precoders and beams have the moments that follow from it."""
+    array = _array(8, 8)
+    statistics = _statistics(part, (0, 1), array)
+    if not statistics.isotropic:
+        raise CheckSkipped("it does not say that its fading is isotropic, so moments are sampled")
+    fading = FadingSource(channel=part, seed=0, drops=(0,), accuracy=0.01)
+    scene = Scene(
+        array=array,
+        statistics=attrs.evolve(statistics.first(1), fading=fading),
+        targets=samples.DIRECTIONS,
+        beams=samples.DIRECTIONS,
+        power=1.0,
+    )
+    mrt, beam = cast(Precoder, samples.built_in("precoder", "mrt")), Steered()
+    off = departure(mrt.link_statistics(scene), sampled_in_full(mrt, scene), scene)
     require(
         not off,
-        "the statistics say gaussian, but with maximum-ratio transmission"
+        "the statistics say isotropic, but with maximum-ratio transmission"
         f" {off} standard errors from what follows",
     )
+    claimed, found = beam.beam_statistics(scene), sampled_beam_statistics(beam, scene)
+    assert found.standard_error is not None
+    distance = np.abs(claimed.stream_interference - found.stream_interference)
+    error = found.standard_error.stream_interference
+    require(
+        (distance <= DEVIATIONS * error).all(),
+        "the statistics say isotropic, but the interference of a steered beam is up to"
+        f" {(distance / (error + 1e-300)).max():.3g} standard errors from what follows",
+    )
+
+
+@check("channel")
+def model_agrees_with_simulation(part: Channel) -> None:
+    """Rates and Fisher information of a problem are those of drawn signals, for a target near a user too."""
+    compared = 0
+    for title, scenario in agreement.scenes(samples.scenario(part, accuracy=agreement.ACCURACY)):
+        for name in ("mrt", "zf"):
+            try:
+                model = agreement.Model.of(scenario, cast(Precoder, samples.built_in("precoder", name)))
+            except IncompatibleError:
+                continue
+            found = agreement.disagreement(model)
+            require(not found, f"of {name}{title} {found}")
+            compared += 1
+    require(compared, "no built-in precoder exists for it")
 
 
 @check("channel")
 def batch_of_drops(part: Channel) -> None:
     """Draws for several drops at once have the variances of each."""
     statistics = _statistics(part)
-    single = attrs.evolve(
-        statistics, beta=statistics.beta[:1], xi=statistics.xi[:1], epsilon=statistics.epsilon[:1]
-    )
-    for one in (statistics, single):
-        channels, _ = part.draw(one, ELEMENTS, DRAWS, np.random.default_rng(6))
+    for one in (statistics, statistics.first(1)):
+        channels, _ = _draw(part, one, 6)
         power = (np.abs(channels) ** 2).mean(axis=-2)
         error = power.std(axis=0, ddof=1) / np.sqrt(len(power))
         require(
             (np.abs(power.mean(axis=0) - one.beta) <= DEVIATIONS * error + 1e-9 * one.beta).all(),
             "the power of draws for a batch of drops is not that of each drop",
         )
+
+
+@check("channel")
+def inputs_are_files(part: Channel) -> None:
+    """The files that the channel names as its inputs exist."""
+    found = part.inputs()
+    require(isinstance(found, tuple), f"inputs must return a tuple of paths, got {type(found).__name__}")
+    for path in found:
+        require(isinstance(path, Path), f"inputs must return paths, got {path!r}")
+        require(path.is_file(), f"inputs names a file that does not exist: {path}")

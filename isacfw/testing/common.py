@@ -7,17 +7,19 @@ import random
 import re
 import tomllib
 import types
+from typing import Any
 
 import attrs
 import numpy as np
 import tomli_w
 
 from ..config import part_from_table, part_to_table
+from ..errors import PluginError
 from ..hookspecs import hookimpl
 from ..part import LabelledPart, Part
 from ..plugins import PluginHost, default_host
 from .kit import CheckFailed, check, kind_of, require
-from .trials import trial
+from .trials import Numbers, Trial, arrays_in, copies, trial, unlocked
 
 
 @check()
@@ -123,9 +125,47 @@ def finite_output(part: Part) -> None:
 
 @check()
 def inputs_not_written_to(part: Part) -> None:
-    """What a part is given is as it was afterwards."""
+    """A part writes to none of its inputs: estimates, statistics, scene, problem or allocation."""
     case = trial(part)
-    before = {name: np.array(value) for name, value in case.inputs.items()}
-    case.run()
-    for name, value in case.inputs.items():
-        require(np.array_equal(value, before[name], equal_nan=True), f"it writes to {name}")
+    given = {name: unlocked(value) for name, value in case.inputs.items()}
+    before = {path: np.array(value) for path, value in arrays_in(given, "")}
+    _call(case, given)
+    after = dict(arrays_in(given, ""))
+    for path in sorted(before.keys() | after.keys()):
+        same = path in before and path in after and _same(before[path], after[path])
+        require(same, f"it writes to its input {path}")
+    # What is written as it was shows where the inputs cannot be written to.
+    _call(case, case.inputs)
+
+
+def _call(case: Trial, inputs: Numbers) -> None:
+    """Call a part, and fail the check if it is stopped by an array that cannot be written to."""
+    try:
+        case.call(inputs)
+    except (ValueError, PluginError, TypeError, AttributeError) as error:
+        if any(sign in str(error) for sign in _REFUSALS) or isinstance(error, attrs.exceptions.FrozenError):
+            raise CheckFailed(f"it writes to its input ({type(error).__name__}: {error})") from None
+        raise
+
+
+_REFUSALS = ("read-only", "WRITEABLE")
+
+
+def _same(first: Any, second: Any) -> bool:
+    if first.shape != second.shape or first.dtype != second.dtype:
+        return False
+    return bool((first == second).all()) if first.dtype == object else first.tobytes() == second.tobytes()
+
+
+@check()
+def returned_arrays_are_not_kept(part: Part) -> None:
+    """Results do not depend on what becomes of arrays that the part returned before."""
+    case = trial(part)
+    returned = case.call(case.inputs)
+    first = copies(returned)
+    for value in returned.values():
+        if isinstance(value, np.ndarray) and value.flags.writeable:
+            value[...] = 0
+    second = copies(case.call(case.inputs))
+    for name, value in first.items():
+        require(_same(value, second[name]), f"writing to {name} after it was returned changes the next {name}")

@@ -28,18 +28,18 @@ class CheckTimedOut(CheckFailed):
 
 
 class CheckSkipped(Exception):  # noqa: N818 - it is no error
-    """A check says nothing of a part, and why."""
+    """Raised to skip a check, with the reason."""
 
 
 LONGEST_S = 1e8
 TIME_LIMIT_S = 60.0
-"""How long an allocator may take for a problem of a check, unless whoever runs the check says otherwise."""
+"""Default time limit in seconds of an allocator, for each problem of a check."""
 
 _time_limit_s: ContextVar[float | None] = ContextVar("time_limit_s", default=TIME_LIMIT_S)
 
 
 def longest_s() -> float | None:
-    """Return how long an allocator may take for a problem of the check that is being run; None for any time."""
+    """Return the time limit of an allocator for each problem of the running check; None for none."""
     return _time_limit_s.get()
 
 
@@ -54,14 +54,14 @@ def _limited_to(seconds: float | None) -> Iterator[None]:
         _time_limit_s.reset(token)
 
 
-def require(condition: object, sentence: str) -> None:
-    """Fail the check with a sentence, unless a condition holds."""
+def require(condition: object, message: str) -> None:
+    """Fail the check with a message unless a condition holds."""
     if not condition:
-        raise CheckFailed(sentence)
+        raise CheckFailed(message)
 
 
 class Outcome(enum.StrEnum):
-    """What came of a check."""
+    """Outcome of a check."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -99,7 +99,7 @@ class Check:
 
 @attrs.frozen(kw_only=True)
 class CheckResult:
-    """What came of a check on a part.
+    """Result of a check on a part.
 
     Parameters
     ----------
@@ -227,14 +227,14 @@ def attempts(
             if outcome is Outcome.FAILED:
                 outcome, message = Outcome.EXPECTED, expected[one.name]
             else:
-                outcome, message = Outcome.FAILED, "it was declared to fail, and passes"
+                outcome, message = Outcome.FAILED, "expected to fail, but passed"
         if late and outcome is Outcome.FAILED:
-            stopped = f"not run, since {one.name} was stopped at its time limit"
+            stopped = f"not run: {one.name} exceeded its time limit"
         yield CheckResult(check=one.name, outcome=outcome, message=message)
 
 
 def _attempt(one: Check, part: Part) -> tuple[Outcome, str, bool]:
-    """Run a check; return what came of it, why, and whether the part was stopped at its time limit."""
+    """Run a check; return its outcome, the reason, and whether the part was stopped at its time limit."""
     try:
         one(part)
     except CheckSkipped as error:
@@ -260,8 +260,8 @@ def check_part(
     part : Part
         What to check.
     expected_failures : mapping of str to str, optional
-        Checks that it is known to fail, each with the reason, beside those that its class declares. One that
-        passes all the same is a failure.
+        Checks that it is known to fail, each with the reason, in addition to those that its class declares. One
+        that passes all the same is a failure.
     time_limit_s : float, optional
         Longest time in seconds that an allocator may take for a problem. When it is stopped there, the check has
         failed, and those after it are skipped.

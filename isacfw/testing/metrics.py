@@ -7,15 +7,30 @@ from typing import get_args, get_type_hints
 import numpy as np
 
 from ..metric import Metric, Quantity
+from ..problem import PowerAllocationProblem
 from . import samples
 from .kit import check, require
+
+_SIZES = ((1, 1), (1, 2), (2, 1), (3, 3))
+"""Numbers of targets and of sensing streams that metrics are tried on."""
+
+
+def _problem(targets: int, streams: int, batch: tuple[int, ...]) -> PowerAllocationProblem:
+    if (targets, streams) == (1, 1):
+        return samples.problem(4, batch=batch)
+    return samples.general_problem(4, targets=targets, streams=streams, batch=batch)
 
 
 @check("metric")
 def quantities_are_declared(part: Metric) -> None:
     """Every quantity has a name, a unit and a direction; the names are different."""
-    quantities = part.quantities
-    require(isinstance(quantities, tuple) and quantities, "quantities must be a tuple that is not empty")
+    for targets, streams in _SIZES:
+        _require_declared(part.quantities_of(targets, streams))
+
+
+def _require_declared(quantities: object) -> None:
+    require(isinstance(quantities, tuple) and quantities, "quantities must be a nonempty tuple")
+    assert isinstance(quantities, tuple)
     directions = get_args(get_type_hints(Quantity)["better"])
     for quantity in quantities:
         require(isinstance(quantity, Quantity), f"quantities must hold Quantity objects, got {quantity!r}")
@@ -31,25 +46,30 @@ def quantities_are_declared(part: Metric) -> None:
 
 @check("metric")
 def metric_shapes(part: Metric) -> None:
-    """Each quantity has the batch axes of the problem, and one over the users where it is per user."""
-    for batch in ((), (1,), (3,), (2, 3)):
-        problem = samples.problem(4, batch=batch)
-        values = part.evaluate(problem, samples.allocation(problem))
-        for quantity in part.quantities:
-            quantity.checked(values, problem)
+    """Each quantity has the batch axes of the problem, and one over users or streams where it is per one."""
+    for targets, streams in _SIZES:
+        for batch in ((), (1,), (3,), (2, 3)):
+            problem = _problem(targets, streams, batch)
+            values = part.evaluate(problem, samples.allocation(problem))
+            for quantity in part.quantities_of(targets, streams):
+                quantity.checked(values, problem)
 
 
 @check("metric")
 def batch_is_its_members(part: Metric) -> None:
     """The numbers of a batch are those of its members."""
-    problem = samples.problem(3, batch=(2, 2))
-    allocation = samples.allocation(problem)
-    together = part.evaluate(problem, allocation)
-    for index in np.ndindex(2, 2):
-        alone = part.evaluate(problem[index], samples.sliced(allocation, index))
-        for quantity in part.quantities:
-            first, second = np.asarray(together[quantity.name])[index], np.asarray(alone[quantity.name])
-            require(np.allclose(first, second, rtol=1e-9, equal_nan=True), f"{quantity.name} differs in a batch")
+    for targets, streams in _SIZES:
+        problem = _problem(targets, streams, (2, 2))
+        allocation = samples.allocation(problem)
+        quantities = part.quantities_of(targets, streams)
+        found = part.evaluate(problem, allocation)
+        together = {quantity.name: np.array(found[quantity.name]) for quantity in quantities}
+        for index in np.ndindex(2, 2):
+            alone = part.evaluate(problem[index], samples.sliced(allocation, index))
+            for quantity in quantities:
+                first, second = together[quantity.name][index], np.asarray(alone[quantity.name])
+                same = np.allclose(first, second, rtol=1e-9, equal_nan=True)
+                require(same, f"{quantity.name} differs in a batch")
 
 
 @check("metric")
@@ -69,7 +89,7 @@ def a_direction_means_a_difference(part: Metric) -> None:
     problem = samples.problem(3)
     found = [part.evaluate(problem, samples.allocation(problem, seed)) for seed in range(4)]
     for quantity in part.quantities:
-        values = np.array([each[quantity.name] for each in found])
+        values = np.array([np.array(each[quantity.name]) for each in found])
         require(
             quantity.better == "neither" or np.ptp(values, axis=0).max() > 0,
             f"{quantity.name} is better {quantity.better}, but the same for all allocations",

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ..channel import Channel
+from ..array import ComplexArray, FloatArray
+from ..channel import Channel, complex_normal
 from ..errors import IncompatibleError
-from ..moments import sampled_link_statistics
+from ..moments import sampled_in_full
 from ..precoder import LinkStatistics, Precoder
-from . import samples
+from ..scene import Scene
+from . import agreement, samples
 from .kit import CheckSkipped, check, require
 
 DEVIATIONS = 5.0
 """Allowed distance from a sampled moment in standard errors: a right one is farther off once in 10^6."""
 
-_ACCURACY = 0.01
+_FADING = (2.0, 0.7, 0.3)
 
 
-def _link(part: Precoder, channel: Channel, antennas: int = samples.ANTENNAS) -> LinkStatistics:
-    statistics = samples.channel_statistics(channel, _ACCURACY)
-    link = part.link_statistics(antennas, statistics)
-    link.check(part, statistics.users)
-    return link
+def _weights(part: Precoder, estimates: ComplexArray, scene: Scene | None = None) -> ComplexArray:
+    """Return a copy of the weights, since a precoder may fill the same array again."""
+    own = samples.scene(samples.fading_channel((1.0,) * estimates.shape[-1])) if scene is None else scene
+    return np.array(part.weights_in(own.of_drop(0), estimates))
+
+
+def _link(part: Precoder, channel: Channel) -> LinkStatistics:
+    scene = samples.scene(channel)
+    link = part.link_statistics(scene)
+    return link.check(part, scene.users, len(scene.targets))
 
 
 @check("precoder")
@@ -29,7 +38,7 @@ def weights_shape(part: Precoder) -> None:
     """Weights have the shape of the estimates, (..., N, K), for any leading axes."""
     for batch in ((), (1,), (4,), (2, 3)):
         shape = (*batch, samples.ANTENNAS, 3)
-        found = np.shape(part.weights(samples.estimates(shape)))
+        found = np.shape(_weights(part, samples.estimates(shape)))
         require(found == shape, f"weights for estimates of shape {shape} must have it too, got {found}")
 
 
@@ -37,24 +46,28 @@ def weights_shape(part: Precoder) -> None:
 def leading_axes_are_independent(part: Precoder) -> None:
     """Weights of a batch are those of its members."""
     estimates = samples.estimates((2, 3, samples.ANTENNAS, 3))
-    together = part.weights(estimates)
+    together = _weights(part, estimates)
     for index in np.ndindex(2, 3):
         require(
-            _close(together[index], part.weights(estimates[index])), "a batch's weights differ from its members'"
+            close(together[index], _weights(part, estimates[index])), "a batch's weights differ from its members'"
         )
 
 
-def _close(first: object, second: object) -> bool:
+def close(first: object, second: object) -> bool:
+    """Return whether arrays agree up to rounding."""
     a, b = np.asarray(first), np.asarray(second)
-    return bool(np.abs(a - b).max() <= 1e-8 * (np.abs(b).max() + 1e-300))
+    return a.shape == b.shape and bool(np.abs(a - b).max() <= 1e-8 * (np.abs(b).max() + 1e-300))
 
 
 @check("precoder")
 def permuting_users_permutes_weights(part: Precoder) -> None:
     """Users in another order get the same weights."""
-    estimates, order = samples.estimates((5, samples.ANTENNAS, 4)), [2, 0, 3, 1]
+    estimates, order, fading = samples.estimates((5, samples.ANTENNAS, 4)), [2, 0, 3, 1], (*_FADING, 1.1)
+    first, second = (
+        samples.scene(samples.fading_channel(tuple(one))) for one in (fading, [fading[user] for user in order])
+    )
     require(
-        _close(part.weights(estimates[..., order]), part.weights(estimates)[..., order]),
+        close(_weights(part, estimates[..., order], second), _weights(part, estimates, first)[..., order]),
         "the weights of a user depend on its number",
     )
 
@@ -62,26 +75,41 @@ def permuting_users_permutes_weights(part: Precoder) -> None:
 @check("precoder")
 def permuting_users_permutes_statistics(part: Precoder) -> None:
     """Users in another order have the same link statistics, sampled ones within their standard errors."""
-    order, fading = [2, 0, 1], (2.0, 0.7, 0.3)
-    first = _link(part, samples.fading_channel(fading))
-    second = _link(part, samples.fading_channel(tuple(fading[user] for user in order)))
-    for name in ("signal_gain", "weight_power", "interference"):
-        expected = getattr(first, name)[..., order]
-        expected = expected[..., order, :] if name == "interference" else expected
-        error = (
-            _error(first, name)[..., order] if name != "interference" else _error(first, name)[0][order][:, order]
-        )
-        allowed = 2 * DEVIATIONS * error + 1e-9 * np.abs(expected)
+    order = [2, 0, 1]
+    first = _link(part, samples.fading_channel(_FADING))
+    second = _link(part, samples.fading_channel(tuple(_FADING[user] for user in order)))
+    for name in ("signal_gain", "weight_power", "interference", "forms"):
+        expected, error = getattr(first, name), _error(first, name)
+        if expected is None:
+            continue
+        place: Any = np.ix_(order, order) if name == "interference" else order
+        expected, error = np.asarray(expected)[0][place], error[0][place]
+        allowed = 2 * DEVIATIONS * error + 1e-9 * np.abs(expected).max()
         require(
-            (np.abs(getattr(second, name) - expected) <= allowed).all(),
+            (np.abs(getattr(second, name)[0] - expected) <= allowed).all(),
             f"the {name} of a user depends on its number",
         )
 
 
-def _error(link: LinkStatistics, name: str) -> np.ndarray:
-    if link.standard_error is None:
-        return np.zeros(np.shape(getattr(link, name)))
-    return np.asarray(getattr(link.standard_error, "coupling" if name == "interference" else name))
+def _error(link: LinkStatistics, name: str) -> FloatArray:
+    value = None
+    if link.standard_error is not None:
+        value = getattr(link.standard_error, "coupling" if name == "interference" else name)
+    return np.zeros(np.shape(getattr(link, name))) if value is None else np.abs(value)
+
+
+@check("precoder")
+def turns_with_channel_is_true(part: Precoder) -> None:
+    """A precoder that says so turns with the channel: W(U H) = U W(H) for a unitary U."""
+    if not part.turns_with_channel:
+        raise CheckSkipped("it does not say that it turns with the channel")
+    estimates = samples.estimates((3, samples.ANTENNAS, 3), seed=1)
+    turn, _ = np.linalg.qr(complex_normal((samples.ANTENNAS, samples.ANTENNAS), np.random.default_rng(2)))
+    scene = samples.scene()
+    require(
+        close(_weights(part, turn @ estimates, scene), turn @ _weights(part, estimates, scene)),
+        "turns_with_channel is True, but W(U H) differs from U W(H) for a unitary U",
+    )
 
 
 @check("precoder")
@@ -90,36 +118,49 @@ def statistics_against_sampled_moments(part: Precoder) -> None:
     if type(part).link_statistics is Precoder.link_statistics:
         raise CheckSkipped("its link statistics are the sampled moments")
     compared = 0
-    for title, channel in _channels().items():
-        statistics = samples.channel_statistics(channel, _ACCURACY)
+    for title, channel in samples.channels().items():
+        scene = samples.scene(channel, targets=samples.DIRECTIONS[:2])
         try:
-            claimed = part.link_statistics(samples.ANTENNAS, statistics)
+            claimed = part.link_statistics(scene).check(part, scene.users, len(scene.targets))
         except IncompatibleError:
             continue
-        claimed.check(part, statistics.users)
-        off = departure(claimed, sampled_link_statistics(part, samples.ANTENNAS, statistics))
+        off = departure(claimed, sampled_in_full(part, scene), scene)
         require(not off, f"with {title}, {off} standard errors from the sampled moments")
         compared += 1
     require(compared, "it exists for no channel that it was tried on")
 
 
-def _channels() -> dict[str, Channel]:
-    return {
-        "Gaussian fading": samples.fading_channel(),
-        "shared pilots": samples.fading_channel(pilot_length=2),
-        "collinear estimates": samples.fading_channel(pilot_length=2, estimates="physical"),
-        "a line of sight, where channel.gaussian is False": samples.LineOfSight(),
-    }
-
-
-def departure(claimed: LinkStatistics, found: LinkStatistics) -> str:
+def departure(claimed: LinkStatistics, found: LinkStatistics, scene: Scene) -> str:
     """Return by how many standard errors a moment is off: "weight_power is up to 7"; empty where none is by 5."""
-    for name in ("signal_gain", "weight_power", "interference"):
-        error = _error(found, name)
-        distance = np.abs(getattr(claimed, name) - getattr(found, name))
-        if (distance > DEVIATIONS * error + 1e-9 * getattr(found, name)).any():
-            return f"{name} is up to {np.max(distance / (error + 1e-300)):.3g}"
+    for name in ("signal_gain", "weight_power", "interference", "forms"):
+        own, sampled = getattr(claimed, name), getattr(found, name)
+        if name == "forms" and own is None:
+            # Elsewhere the framework samples them.
+            own = scene.isotropic_forms if claimed.isotropic and scene.statistics.isotropic else None
+        if own is None or sampled is None:
+            continue
+        error = np.hypot(_error(found, name), _error(claimed, name) if name != "forms" else 0.0)
+        distance = np.abs(own - sampled)
+        if (distance > DEVIATIONS * error + 1e-9 * np.abs(sampled).max()).any():
+            what = "what the targets see of its signals" if name == "forms" else name
+            return f"{what} is up to {np.max(distance / (error + 1e-300)):.3g}"
     return ""
+
+
+@check("precoder")
+def model_agrees_with_simulation(part: Precoder) -> None:
+    """Rates and Fisher information of a problem are those of drawn signals, for a target near a user too."""
+    compared = 0
+    for title, channel in samples.channels().items():
+        for addition, scenario in agreement.scenes(samples.scenario(channel, accuracy=agreement.ACCURACY)):
+            try:
+                model = agreement.Model.of(scenario, part)
+            except IncompatibleError:
+                continue
+            found = agreement.disagreement(model)
+            require(not found, f"over {title}{addition} {found}")
+            compared += 1
+    require(compared, "it exists for no channel that it was tried on")
 
 
 @check("precoder")

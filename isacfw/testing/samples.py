@@ -1,4 +1,4 @@
-"""What parts are tried on: directions, channels, problems and allocations, the same at every call."""
+"""Sample inputs for the checks, the same at every call."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ import numpy as np
 from numpy.random import Generator
 
 from ..allocator import Allocation, Shares, verified
-from ..array import Array, ComplexArray, Direction, FloatArray
-from ..channel import Channel, ChannelStatistics, Fading, complex_normal
-from ..fisher import fisher_information
+from ..array import Array, ComplexArray, Direction, FloatArray, read_only
+from ..beam import Beam
+from ..channel import Channel, ChannelStatistics, Drop, complex_normal
+from ..fisher import EchoModel, fisher_information
 from ..part import Part
 from ..plugins import default_host
+from ..precoder import Precoder
 from ..problem import PowerAllocationProblem
+from ..scenario import Scenario
+from ..scene import Scene
+from ..target import Sensing, Target
+from .line_of_sight import LineOfSight
 
-ANTENNAS = 8
+ANTENNAS = 16
+SNR_DB = 10.0
 
 DIRECTIONS = (
     Direction(azimuth_deg=22.5, elevation_deg=45.0),
@@ -32,11 +39,19 @@ def built_in(kind: str, name: str, **options: Any) -> Part:
     return default_host().find(kind, f"isacfw:{name}").cls(**options)
 
 
+def transmit_array() -> Array:
+    """Return the transmit array of the sample scenarios, of `ANTENNAS` elements."""
+    return cast(Array, built_in("array", "upa", horizontal=4, vertical=4))
+
+
+def receive_array() -> Array:
+    """Return the receive array of the sample scenarios."""
+    return cast(Array, built_in("array", "upa", horizontal=3, vertical=3))
+
+
 def estimates(shape: tuple[int, ...], seed: int = 0) -> ComplexArray:
     """Return random channel estimates of the given shape, read-only."""
-    values = complex_normal(shape, np.random.default_rng(seed))
-    values.flags.writeable = False
-    return values
+    return cast(ComplexArray, read_only(complex_normal(shape, np.random.default_rng(seed))))
 
 
 def fading_channel(fading: tuple[float, ...] = (2.0, 0.7, 0.3), **options: Any) -> Channel:
@@ -46,40 +61,139 @@ def fading_channel(fading: tuple[float, ...] = (2.0, 0.7, 0.3), **options: Any) 
 
 
 @attrs.frozen(kw_only=True)
-class LineOfSight(Channel):
-    """Half of a user's power from a line of sight of random phase: fading that is not Gaussian."""
+class Correlated(Channel):
+    r"""Gaussian fading of exponential correlation, about plane waves of known phase.
 
-    name: ClassVar[str] = "line_of_sight"
+    Parameters
+    ----------
+    correlation : float
+        Correlation r of neighbours at half a wavelength; :math:`r^{|x| + |y|}` at the distance (x, y).
+    k_factor : float
+        Power of the line of sight relative to that of the scattering.
+    shared : bool
+        Whether the last two users share a pilot.
+    """
 
-    def statistics(self, generators: Sequence[Generator]) -> ChannelStatistics:
-        """Return the statistics of three users, the same in all drops; (1, K)."""
-        beta = np.array([[2.0, 0.7, 0.3]])
-        return ChannelStatistics(beta=beta, xi=0.9 * beta, epsilon=0.1 * beta, prelog=0.9)
+    name: ClassVar[str] = "correlated"
+
+    correlation: float = 0.9
+    k_factor: float = 0.0
+    shared: bool = False
+
+    def statistics(self, drops: Sequence[Drop], array: Array) -> ChannelStatistics:
+        """Return means and covariances of three users, the same in all drops."""
+        sight = LineOfSight(k_factor=self.k_factor, random_phase=False)
+        scattered = np.array(sight.large_scale_fading) / (self.k_factor + 1)
+        positions = array.centred_positions()
+        distance = np.abs(positions[:, None] - positions).sum(axis=-1)
+        means = sight.statistics(drops, array).means
+        return ChannelStatistics.of_covariances(
+            (scattered[:, None, None] * self.correlation**distance)[None].astype(np.complex128),
+            means=means if self.k_factor else None,
+            pilots=np.array([0, 1, 1 if self.shared else 2]),
+            pilot_energy=20.0,
+            prelog=0.9,
+        )
 
     def draw(
-        self, statistics: ChannelStatistics, antennas: int, draws: int, generator: Generator
+        self, statistics: ChannelStatistics, array: Array, draws: int, generator: Generator
     ) -> tuple[ComplexArray, ComplexArray]:
-        """Draw waves from neighbouring directions with scattering, and independent errors; (M, ..., N, K)."""
-        shape = (draws, *statistics.beta.shape[:-1], antennas, statistics.users)
-        phase = np.exp(2j * np.pi * generator.random((*shape[:-2], 1, shape[-1])))
-        wave = np.exp(1j * np.pi * np.outer(np.arange(antennas), [-0.1, 0.0, 0.05]))
-        estimates = np.sqrt(statistics.xi / 2)[..., None, :] * (wave * phase + complex_normal(shape, generator))
-        errors = np.sqrt(statistics.epsilon)[..., None, :] * complex_normal(shape, generator)
-        return estimates + errors, estimates
+        """Draw channels and their estimates from shared pilots; (M, ..., N, K)."""
+        if statistics.beta.ndim == 1:
+            return statistics.second_order.draw(draws, generator)
+        pairs = [
+            self.draw(statistics.of_drop(drop), array, draws, generator) for drop in range(len(statistics.beta))
+        ]
+        channels, found = (np.stack(values, axis=1) for values in zip(*pairs, strict=True))
+        return channels, found
 
 
-def channel_statistics(channel: Channel, accuracy: float = 0.02) -> ChannelStatistics:
-    """Return the statistics of the first drop of a channel, with its fading."""
-    found = channel.statistics([np.random.default_rng(0)])
-    return attrs.evolve(found, fading=Fading(channel=channel, seed=0, drops=(0,), accuracy=accuracy))
+def channels() -> dict[str, Channel]:
+    """Return channels of all kinds, by what is said of them in messages; three users each."""
+    return {
+        "Rayleigh fading": fading_channel(),
+        "shared pilots": fading_channel(pilot_length=2),
+        "collinear estimates": fading_channel(pilot_length=2, estimates="physical"),
+        "a line of sight": LineOfSight(),
+        "an exponential correlation of 0.9": Correlated(),
+        "a line of sight of known phase": Correlated(correlation=0.5, k_factor=1.0, shared=True),
+    }
+
+
+def scenario(
+    channel: Channel,
+    *,
+    accuracy: float = 0.01,
+    beam: Beam | None = None,
+    targets: tuple[Direction, ...] = DIRECTIONS[:1],
+    pointing: Direction | None = None,
+    seed: int = 0,
+) -> Scenario:
+    """Return a small scenario with a channel.
+
+    Parameters
+    ----------
+    channel : Channel
+        Its channel.
+    accuracy : float
+        To which moments are sampled.
+    beam : Beam, optional
+        Its sensing beam; a steered one by default.
+    targets : tuple of Direction
+        Where the targets are.
+    pointing : Direction, optional
+        Where the beam points; by default to the targets.
+    seed : int
+        Of its drops.
+    """
+    return Scenario(
+        seed=seed,
+        snr_db=SNR_DB,
+        transmit_array=transmit_array(),
+        receive_array=receive_array(),
+        targets=[
+            Target(
+                azimuth_deg=one.azimuth_deg,
+                elevation_deg=one.elevation_deg,
+                reflection_amplitude=0.1 / (1 + number),
+                reflection_phase_deg=40.0 * number,
+            )
+            for number, one in enumerate(targets)
+        ],
+        sensing=Sensing(
+            beam_azimuth_deg=None if pointing is None else pointing.azimuth_deg,
+            beam_elevation_deg=None if pointing is None else pointing.elevation_deg,
+        ),
+        channel=channel,
+        precoders=[cast(Precoder, built_in("precoder", "mrt"))],
+        beams=[] if beam is None else [beam],
+        allocators=[cast(Any, built_in("allocator", "exact"))],
+        sampling_accuracy=accuracy,
+    )
+
+
+def scene(channel: Channel | None = None, accuracy: float = 0.01, **options: Any) -> Scene:
+    """Return what precoders and beams know in the sample scenario with a channel, for its first drop; (1, K).
+
+    Parameters
+    ----------
+    channel : Channel, optional
+        Rayleigh fading of three users by default.
+    accuracy : float
+        To which moments are sampled.
+    **options
+        As of :func:`scenario`.
+    """
+    own = scenario(fading_channel() if channel is None else channel, accuracy=accuracy, **options)
+    return own.scene(own.statistics([0]))
 
 
 @cache
 def _fisher(aligned: bool) -> tuple[FloatArray, FloatArray]:
     target = DIRECTIONS[0]
     return fisher_information(
-        transmit=cast(Array, built_in("array", "upa", horizontal=4, vertical=4)),
-        receive=cast(Array, built_in("array", "upa", horizontal=3, vertical=3)),
+        transmit=transmit_array(),
+        receive=receive_array(),
         target=target,
         beam=target if aligned else Direction(azimuth_deg=27.0, elevation_deg=41.0),
         amplitude=0.1,
@@ -143,13 +257,54 @@ def _limit(communication: FloatArray, sensing: FloatArray, share: float) -> Floa
     return np.asarray(np.diagonal(inverse)[:2] * (1.0 if share >= 0 else 0.01))
 
 
+def general_problem(
+    users: int, *, targets: int = 2, streams: int = 2, seed: int = 0, batch: tuple[int, ...] = ()
+) -> PowerAllocationProblem:
+    """Return random problems with several targets and streams, and users whose Fisher information differs.
+
+    Parameters
+    ----------
+    users, targets, streams : int
+        Numbers of users K, targets T and sensing streams S.
+    seed : int
+        Determines all of them.
+    batch : tuple of int
+        Batch axes.
+    """
+    plain, generator = problem(users, seed=seed, batch=batch, share=1.0), np.random.default_rng(seed)
+    model = EchoModel(
+        transmit=transmit_array(),
+        receive=receive_array(),
+        directions=DIRECTIONS[:targets],
+        amplitudes=np.linspace(0.1, 0.06, targets) * np.exp(0.7j * np.arange(targets)),
+        frame_length=30,
+    )
+    basis = np.concatenate([model.transmit.steering_basis(one) for one in model.directions], axis=-1)
+    weights = complex_normal((*batch, users + streams, ANTENNAS), generator)
+    weights /= np.linalg.norm(weights, axis=-1, keepdims=True)
+    seen = weights @ basis.conj()
+    fisher = float(plain.power) * model.fisher(seen[..., :, None] * seen[..., None, :].conj())
+    return attrs.evolve(
+        plain,
+        fisher_communication=fisher[..., :users, :, :].mean(axis=-3),
+        fisher_sensing=fisher[..., users:, :, :].mean(axis=-3),
+        fisher_users=fisher[..., :users, :, :],
+        fisher_streams=fisher[..., users:, :, :] if streams > 1 else None,
+        stream_coupling=generator.uniform(0, 2, (*batch, users, streams)) if streams > 1 else None,
+        crlb_limit=np.full(2 * targets, np.inf),
+        jacobians=model.jacobians,
+        known=np.zeros(2 * targets),
+    )
+
+
 def allocation(given: PowerAllocationProblem, seed: int = 0, answered: bool = True) -> Allocation:
     """Return a random allocation of all the power, or one without answers."""
     generator = np.random.default_rng(seed)
-    parts = generator.dirichlet(np.ones(given.users + 1), given.batch_shape)
+    parts = generator.dirichlet(np.ones(given.users + given.streams), given.batch_shape)
     if not answered:
         parts = np.full_like(parts, np.nan)
-    return verified(given, Shares(communication=parts[..., :-1], sensing=parts[..., -1]))
+    communication, sensing = parts[..., : given.users], parts[..., given.users :]
+    return verified(given, Shares(communication=communication, sensing=sensing))
 
 
 def sliced(given: Allocation, index: tuple[int, ...]) -> Allocation:

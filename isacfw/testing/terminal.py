@@ -87,9 +87,7 @@ def _meant(host: PluginHost, name: str) -> list[PartInfo]:
         return found
     found = [info for info in parts if name in (info.name, info.qualified_name)]
     if not found:
-        raise InputError(
-            "name", f"must be that of a part, got {name!r}{suggestion(name, {p.name for p in parts})}"
-        )
+        raise InputError("", f"no part named {name!r}{suggestion(name, {p.name for p in parts})}")
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -10,17 +10,23 @@ import numpy as np
 
 from ..allocator import Allocation, Allocator, Shares, Status
 from ..array import Array
-from ..channel import Channel, drop_generators
+from ..beam import Beam
+from ..channel import Channel, ChannelStatistics, drops_of
+from ..errors import IncompatibleError
 from ..metric import Metric
 from ..part import Part, described
 from ..precoder import Precoder
 from ..problem import PowerAllocationProblem
+from ..scene import Scene
 from ..time_limit import TimeUp, time_limit
 from . import samples
 from .kit import CheckFailed, CheckSkipped, CheckTimedOut, kind_of, longest_s
 
 Numbers = dict[str, Any]
+Run = Callable[..., Numbers]
 STOPPED = "was stopped at its time limit"
+_HOLDERS = (Scene, ChannelStatistics, PowerAllocationProblem, Allocation)
+_ACCURACY = 0.1
 
 
 @attrs.frozen(kw_only=True)
@@ -29,14 +35,39 @@ class Trial:
 
     Parameters
     ----------
-    inputs : dict of str to ndarray
-        What the part is given.
-    run : callable
-        Runs the part on them and returns what it gives, by name.
+    inputs : dict of str to object
+        What the part is given, read-only: arrays, and what holds arrays.
+    direct : callable
+        Calls the methods of the part itself with these inputs, by name, and returns what they give, by name.
+    framework : callable, optional
+        The same as the framework does it; by default `direct`.
     """
 
     inputs: Numbers
-    run: Callable[[], Numbers]
+    direct: Run
+    framework: Run | None = None
+
+    def run(self) -> Numbers:
+        """Run the part as the framework does, and return copies of what it gives, by name."""
+        return copies(self.call(self.inputs, self.framework or self.direct))
+
+    def call(self, inputs: Numbers, run: Run | None = None) -> Numbers:
+        """Return what the part itself gives for inputs, as it is.
+
+        Raises
+        ------
+        CheckSkipped
+            If the part does not take them.
+        """
+        try:
+            return (run or self.direct)(**inputs)
+        except IncompatibleError as error:
+            raise CheckSkipped(str(error)) from None
+
+
+def copies(found: Numbers) -> Numbers:
+    """Return copies of what a part gave, which nothing that it does later can change."""
+    return {name: np.array(value) for name, value in found.items()}
 
 
 def trial(part: Part, seed: int = 0) -> Trial:
@@ -55,6 +86,33 @@ def trial(part: Part, seed: int = 0) -> Trial:
     return _TRIALS[kind](part, seed)
 
 
+def unlocked(value: Any) -> Any:
+    """Return a copy of an input all of whose arrays can be written to."""
+    if isinstance(value, np.ndarray):
+        return np.array(value)
+    if isinstance(value, dict):
+        return {name: unlocked(member) for name, member in value.items()}
+    if not isinstance(value, _HOLDERS):
+        return value
+    copied = object.__new__(type(value))
+    for field in attrs.fields(type(value)):
+        # Past the converters, which would make the arrays read-only again.
+        object.__setattr__(copied, field.name, unlocked(getattr(value, field.name)))
+    return copied
+
+
+def arrays_in(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield each array of an input with its path, such as ``scene.statistics.xi``."""
+    if isinstance(value, np.ndarray):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for name, member in value.items():
+            yield from arrays_in(member, f"{path}.{name}" if path else str(name))
+    elif isinstance(value, _HOLDERS):
+        for field in attrs.fields(type(value)):
+            yield from arrays_in(getattr(value, field.name), f"{path}.{field.name}")
+
+
 def _of_array(part: Array, seed: int) -> Trial:
     direction = samples.DIRECTIONS[seed]
 
@@ -64,51 +122,65 @@ def _of_array(part: Array, seed: int) -> Trial:
             "positions": part.positions(),
             "steering_vector": part.steering_vector(direction),
             "steering_derivatives": part.steering_derivatives(direction),
+            "steering_basis": part.steering_basis(direction),
             "second_moments": part.second_moments(),
+            "inner_products": part.inner_products(direction, samples.DIRECTIONS[2]),
             "beam_response": np.array([response, *slopes]),
         }
 
-    return Trial(inputs={}, run=run)
+    return Trial(inputs={}, direct=run)
+
+
+_PER_DROP = ("beta", "xi", "epsilon", "positions", "means", "covariances")
 
 
 def _of_channel(part: Channel, seed: int) -> Trial:
-    generators = drop_generators(seed, range(3))
-    statistics = part.statistics(drop_generators(seed, range(3)))
-    names = ("beta", "xi", "epsilon")
+    own = samples.scenario(part, accuracy=_ACCURACY, seed=seed)
+    whole = own.statistics(range(3))
 
-    def run() -> Numbers:
-        found = part.statistics(generators)
-        channels, estimates = part.draw(statistics, 2, 3, np.random.default_rng(seed))
-        return {name: getattr(found, name) for name in names} | {"channels": channels, "estimates": estimates}
+    def run(statistics: ChannelStatistics) -> Numbers:
+        found = part.statistics(drops_of(seed, range(3)), own.transmit_array)
+        channels, estimates = part.draw(statistics, own.transmit_array, 3, np.random.default_rng(seed))
+        given = {name: getattr(found, name) for name in _PER_DROP if getattr(found, name) is not None}
+        return given | {"channels": channels, "estimates": estimates}
 
-    return Trial(inputs={name: getattr(statistics, name) for name in names}, run=run)
+    return Trial(inputs={"statistics": whole.of_drop(0)}, direct=run)
 
 
 def _of_precoder(part: Precoder, seed: int) -> Trial:
-    estimates = np.array(samples.estimates((2, samples.ANTENNAS, 3), seed))
+    given = samples.scene(accuracy=_ACCURACY, seed=seed)
 
-    def run() -> Numbers:
-        link = part.link_statistics(
-            samples.ANTENNAS + seed, samples.channel_statistics(samples.fading_channel(), accuracy=0.1)
-        )
-        # A copy: weights may well be the estimates themselves.
-        weights = np.array(part.weights(estimates))
-        names = ("signal_gain", "interference", "weight_power")
+    def run(scene: Scene, estimates: Any) -> Numbers:
+        weights = part.weights_in(scene.of_drop(0), estimates)
+        link = part.link_statistics(scene)
+        names = ("signal_gain", "interference", "weight_power", *(["forms"] if link.forms is not None else []))
         return {"weights": weights} | {name: getattr(link, name) for name in names}
 
-    return Trial(inputs={"estimates": estimates}, run=run)
+    estimates = samples.estimates((2, samples.ANTENNAS, 3), seed)
+    return Trial(inputs={"scene": given, "estimates": estimates}, direct=run)
+
+
+def _of_beam(part: Beam, seed: int) -> Trial:
+    given = samples.scene(accuracy=_ACCURACY, seed=seed)
+
+    def run(scene: Scene, estimates: Any) -> Numbers:
+        weights = part.weights(scene.of_drop(0), estimates)
+        found = part.beam_statistics(scene)
+        names = ("stream_interference", "weight_power", "forms")
+        return {"weights": weights} | {name: getattr(found, name) for name in names}
+
+    estimates = samples.estimates((2, samples.ANTENNAS, 3), seed)
+    return Trial(inputs={"scene": given, "estimates": estimates}, direct=run)
 
 
 def _of_metric(part: Metric, seed: int) -> Trial:
     problem = samples.problem(3, seed=seed, batch=(2,))
-    allocation = samples.allocation(problem, seed)
-    names = ("communication", "sensing", "rates", "sum_rate", "crlb")
 
-    def run() -> Numbers:
+    def run(problem: PowerAllocationProblem, allocation: Allocation) -> Numbers:
         found = part.evaluate(problem, allocation)
-        return {quantity.name: np.array(found[quantity.name]) for quantity in part.quantities}
+        return {quantity.name: found[quantity.name] for quantity in part.quantities}
 
-    return Trial(inputs={name: getattr(allocation, name) for name in names}, run=run)
+    return Trial(inputs={"problem": problem, "allocation": samples.allocation(problem, seed)}, direct=run)
 
 
 def allocated(part: Allocator, problem: PowerAllocationProblem, title: str = "") -> Allocation:
@@ -117,7 +189,7 @@ def allocated(part: Allocator, problem: PowerAllocationProblem, title: str = "")
     Raises
     ------
     CheckFailed
-        If it breaks down, or is stopped at its time limit.
+        If it fails, or is stopped at its time limit.
     CheckSkipped
         If it does not take the problem.
     """
@@ -146,20 +218,26 @@ def solved(part: Allocator, problem: PowerAllocationProblem) -> Shares:
 
 
 def _of_allocator(part: Allocator, seed: int) -> Trial:
-    problem = samples.problem(3, seed=seed, batch=(2,))
+    batch = (2,) if part.vectorized else ()
 
-    def run() -> Numbers:
+    def by_framework(problem: PowerAllocationProblem) -> Numbers:
         found = allocated(part, problem)
         return {"communication": found.communication, "sensing": found.sensing}
 
-    names = ("gain", "sensing_interference", "common_interference", "weight_power")
-    return Trial(inputs={name: getattr(problem, name) for name in names}, run=run)
+    def alone(problem: PowerAllocationProblem) -> Numbers:
+        shares = solved(part, problem)
+        return {"communication": shares.communication, "sensing": shares.sensing}
+
+    return Trial(
+        inputs={"problem": samples.problem(3, seed=seed, batch=batch)}, direct=alone, framework=by_framework
+    )
 
 
 _TRIALS: dict[str, Callable[[Any, int], Trial]] = {
     "array": _of_array,
     "channel": _of_channel,
     "precoder": _of_precoder,
+    "beam": _of_beam,
     "metric": _of_metric,
     "allocator": _of_allocator,
 }

@@ -1,0 +1,152 @@
+"""Checks of sensing beams. Seeds are fixed, so an outcome does not change from run to run."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from ..array import ComplexArray
+from ..beam import Beam, BeamStatistics
+from ..channel import Channel
+from ..errors import IncompatibleError
+from ..moments import drawn_weights, sampled_beam_statistics
+from ..precoder import Precoder
+from ..scene import Scene
+from . import agreement, samples
+from .kit import CheckSkipped, check, require
+from .precoders import close
+
+DEVIATIONS = 5.0
+"""Allowed distance from a sampled moment in standard errors: a right one is farther off once in 10^6."""
+
+_ACCURACY = 0.015
+
+
+def _weights(part: Beam, estimates: ComplexArray, scene: Scene | None = None) -> ComplexArray:
+    """Return a copy of the weights for estimates (M, N, K), with all axes: (M, N, S, R)."""
+    own = samples.scene(samples.fading_channel((1.0,) * estimates.shape[-1])) if scene is None else scene
+    return np.array(drawn_weights(part, own.of_drop(0), estimates))
+
+
+def _statistics(part: Beam, scene: Scene) -> BeamStatistics:
+    return part.beam_statistics(scene).check(part, scene.users, len(scene.targets))
+
+
+@check("beam")
+def beam_shapes(part: Beam) -> None:
+    """Weights have shape (..., N, S) or (..., N, S, R), with the leading axes of the estimates or with none."""
+    scene = samples.scene()
+    streams = _statistics(part, scene).streams
+    for batch in ((), (1,), (4,), (2, 3)):
+        estimates = samples.estimates((*batch, samples.ANTENNAS, 3))
+        found = np.shape(part.weights(scene.of_drop(0), estimates))
+        allowed = [(*leading, samples.ANTENNAS, streams) for leading in {batch, ()}]
+        require(
+            any(found in (shape, (*shape, found[-1])) for shape in allowed),
+            f"weights for estimates of shape {estimates.shape} must have shape {max(allowed, key=len)},"
+            f" or one more axis, got {found}",
+        )
+
+
+@check("beam")
+def leading_axes_are_independent(part: Beam) -> None:
+    """Weights for a batch of estimates are those for its members."""
+    estimates = samples.estimates((4, samples.ANTENNAS, 3))
+    together = _weights(part, estimates)
+    for position in range(4):
+        alone = _weights(part, estimates[position : position + 1])
+        require(close(together[position], alone[0]), "a batch's weights differ from its members'")
+
+
+@check("beam")
+def the_order_of_users_does_not_matter(part: Beam) -> None:
+    """Users in another order get the same beam."""
+    estimates, order, fading = samples.estimates((5, samples.ANTENNAS, 3)), [2, 0, 1], (2.0, 0.7, 0.3)
+    first, second = (
+        samples.scene(samples.fading_channel(tuple(one))) for one in (fading, [fading[user] for user in order])
+    )
+    require(
+        close(_weights(part, estimates[..., order], second), _weights(part, estimates, first)),
+        "the weights depend on the numbers of the users",
+    )
+
+
+@check("beam")
+def statistics_against_sampled_moments(part: Beam) -> None:
+    """A closed form of the beam statistics lies within 5 standard errors of the sampled moments."""
+    if type(part).beam_statistics is Beam.beam_statistics:
+        raise CheckSkipped("its beam statistics are the sampled moments")
+    compared = 0
+    for title, channel in samples.channels().items():
+        for aim, scene in _scenes(channel):
+            try:
+                claimed = _statistics(part, scene)
+            except IncompatibleError:
+                continue
+            off = _departure(claimed, sampled_beam_statistics(part, scene))
+            require(not off, f"with {title} and {aim}, {off} standard errors from the sampled moments")
+            compared += 1
+    require(compared, "it exists for no channel that it was tried on")
+
+
+def _scenes(channel: Channel) -> list[tuple[str, Scene]]:
+    return [
+        ("two targets", samples.scene(channel, _ACCURACY, targets=samples.DIRECTIONS[:2])),
+        ("a beam beside the target", samples.scene(channel, _ACCURACY, pointing=samples.DIRECTIONS[1])),
+    ]
+
+
+def _departure(claimed: BeamStatistics, found: BeamStatistics) -> str:
+    """Return by how many standard errors a moment is off; empty where none is by 5."""
+    for name, what in (
+        ("weight_power", "weight_power"),
+        ("stream_interference", "the interference to a user"),
+        ("forms", "what the targets see"),
+    ):
+        own, sampled = getattr(claimed, name), getattr(found, name)
+        errors = [
+            0.0 if one.standard_error is None else np.abs(getattr(one.standard_error, name))
+            for one in (claimed, found)
+        ]
+        error, distance = np.hypot(errors[0], errors[1]), np.abs(own - sampled)
+        # Relative to the largest number, since what is 0 has no digits.
+        if (distance > DEVIATIONS * error + 1e-9 * np.abs(sampled).max()).any():
+            return f"{what} is up to {np.max(distance / (error + 1e-300)):.3g}"
+    return ""
+
+
+@check("beam")
+def model_agrees_with_simulation(part: Beam) -> None:
+    """Rates and Fisher information of a problem are those of drawn signals, for a target near a user too."""
+    compared = 0
+    for title, channel in samples.channels().items():
+        for addition, scenario in agreement.scenes(
+            samples.scenario(channel, accuracy=agreement.ACCURACY, beam=part)
+        ):
+            try:
+                model = agreement.Model.of(scenario, cast(Precoder, samples.built_in("precoder", "mrt")))
+            except IncompatibleError:
+                continue
+            found = agreement.disagreement(model)
+            require(not found, f"over {title}{addition} {found}")
+            compared += 1
+    require(compared, "it exists for no channel that it was tried on")
+
+
+@check("beam")
+def degenerate_inputs(part: Beam) -> None:
+    """One user, as many as antennas, and a very weak one give finite statistics or an IncompatibleError."""
+    cases = {
+        "one user": (0.7,),
+        "as many users as antennas": (1.0,) * samples.ANTENNAS,
+        "a very weak user": (1.0, 0.5, 1e-9),
+    }
+    for title, fading in cases.items():
+        scene = samples.scene(samples.fading_channel(fading, pilot_length=len(fading)))
+        try:
+            found = _statistics(part, scene)
+        except IncompatibleError:
+            require(title != "one user", "it does not exist for one user")
+            continue
+        require((found.weight_power > 0).all(), f"with {title}, a stream has no power")
