@@ -66,7 +66,7 @@ _BODIES = {
     radius: float = attrs.field(default=10.0, converter=real, validator=number(above=0))
 
     def positions(self):
-        """Return the positions along the horizontal and vertical axis in half wavelengths; (N, 2)."""
+        """Return the positions in half wavelengths; (N, 2), or (N, 3) with the normal axis."""
         angle = 2 * np.pi * np.arange(self.elements) / self.elements
         return self.radius * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 ''',
@@ -94,9 +94,9 @@ _BODIES = {
     weakest: float = attrs.field(default=0.01, converter=real, validator=number(above=0))
     pilot_energy: float = attrs.field(default=1000.0, converter=real, validator=number(above=0))
 
-    def statistics(self, generators):
+    def statistics(self, drops, array):
         """Return fading, quality of MMSE estimates and error of each drop; (D, K)."""
-        place = np.array([generator.random(self.users) for generator in generators])
+        place = np.array([drop.generator.random(self.users) for drop in drops])
         beta = self.strongest * (self.weakest / self.strongest) ** place
         heard = self.pilot_energy * beta + 1
         return isacfw.ChannelStatistics(
@@ -104,13 +104,13 @@ _BODIES = {
             xi=self.pilot_energy * beta**2 / heard,
             epsilon=beta / heard,
             prelog=0.9,
-            # What draw gives is; leave this out if yours is not, and moments of precoders are sampled.
-            gaussian=True,
+            # True of what draw gives; leave this out if it is not true of yours, and moments are sampled.
+            isotropic=True,
         )
 
-    def draw(self, statistics, antennas, draws, generator):
+    def draw(self, statistics, array, draws, generator):
         """Draw channels and their estimates; (M, ..., N, K) each."""
-        shape = (draws, *statistics.beta.shape[:-1], antennas, statistics.users)
+        shape = (draws, *statistics.beta.shape[:-1], array.n_elements, statistics.users)
         estimates = np.sqrt(statistics.xi)[..., None, :] * complex_normal(shape, generator)
         errors = np.sqrt(statistics.epsilon)[..., None, :] * complex_normal(shape, generator)
         return estimates + errors, estimates
@@ -129,9 +129,35 @@ _BODIES = {
 
     name = "{name}"
 
+    # W(U H) = U W(H) for every unitary U; leave this out if it is not true of yours.
+    turns_with_channel = True
+
     def weights(self, estimates):
         """Return the weights for estimates; both (..., N, K)."""
         return estimates / np.linalg.norm(estimates, axis=-2, keepdims=True)
+''',
+    ),
+    "beam": (
+        "a sensing beam, given by the weights of its streams",
+        _COMPARE + " --set 'beams=[\"steered\", \"{name}\"]' --allocators exact --drops 1",
+        "",
+        '''    """The steered beam, less the part of it that goes to the strongest user as the base station knows it.
+
+    Notes
+    -----
+    v = a - h (h^H a) / (h^H h), with the steering vector a of the beam's direction and the estimate h of largest
+    norm; a stream for each direction. Beam statistics are sampled.
+    """
+
+    name = "{name}"
+
+    def weights(self, scene, estimates):
+        """Return the weights for estimates (..., N, K); (..., N, S)."""
+        steering = np.stack([scene.array.steering_vector(one) for one in scene.beams], axis=-1)
+        strongest = np.linalg.norm(estimates, axis=-2, keepdims=True).argmax(axis=-1, keepdims=True)
+        known = np.take_along_axis(estimates, strongest, axis=-1)
+        known = known / np.linalg.norm(known, axis=-2, keepdims=True)
+        return steering - known @ (np.swapaxes(known.conj(), -1, -2) @ steering)
 ''',
     ),
     "metric": (
@@ -166,7 +192,7 @@ _BODIES = {
     name = "{name}"
 
     def solve(self, problem):
-        """Return the shares of one problem; NaN, where no split meets the limits, is no answer."""
+        """Return the shares of one problem; NaN where no split meets the limits."""
         share = problem.largest_communication_share
         weight = 1 / problem.sensing_interference
         return isacfw.Shares(communication=share * weight / weight.sum(), sensing=1 - share)
@@ -182,17 +208,17 @@ def new_part(kind: str, name: str, folder: Path) -> Path:
 
     Parameters
     ----------
-    kind : {"array", "channel", "precoder", "metric", "allocator"}
-        What the part is.
+    kind : {"array", "channel", "precoder", "beam", "metric", "allocator"}
+        Kind of the part.
     name : str
-        Its name, and that of the file.
+        Name of the part, and of the file.
     folder : Path
         Where the file goes.
 
     Raises
     ------
     InputError
-        If the name is none, or the file exists or cannot be written.
+        If the name is invalid, or the file exists or cannot be written.
     """
     if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
         raise InputError("name", f"must be a word of letters, digits and underscores, got {shown(name)}")

@@ -1,8 +1,8 @@
 r"""The model against simulation: rates and Fisher information of a problem against those of drawn signals.
 
-A problem gives rates and Fisher information at any split of the power. Drawn channels and waveforms give them too,
-without the moments of which the problem is made. The two must agree within their standard errors: those of the
-simulation, by a jackknife, and those of the problem, where its moments are sampled.
+A problem gives rates and Fisher information at any split of the power. Drawn channels and waveforms give them
+too, without the moments of which the problem is made. The two must agree within their standard errors: those of
+the simulation, by a jackknife, and those of the problem, where its moments are sampled.
 """
 
 from __future__ import annotations
