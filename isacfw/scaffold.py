@@ -139,9 +139,9 @@ _BODIES = {
     ),
     "beam": (
         "a sensing beam, given by the weights of its streams",
-        _COMPARE + " --set 'beams=[\"steered\", \"{name}\"]' --allocators exact --drops 1",
+        _COMPARE + ' --set \'beams=["steered", "{name}"]\' --set snr_db=0 --drops 1',
         "",
-        '''    """The steered beam, less the part of it that goes to the strongest user as the base station knows it.
+        '''    """The steered beam, less its part along the channel estimate of the strongest user.
 
     Notes
     -----
