@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 import isacfw
-from isacfw import ChannelStatistics, IncompatibleError, LinkStatistics, Quantity, Shares, Status
+from isacfw import BeamStatistics, ChannelStatistics, IncompatibleError, LinkStatistics, Quantity, Shares, Status
 from isacfw.channel import complex_normal
-from isacfw.testing import Outcome, allocators, check_part, kit, samples
+from isacfw.testing import LineOfSight, Outcome, agreement, allocators, check_part, kit, samples
 
 EXACT = samples.built_in("allocator", "exact")
 option = attrs.field(default=0.0, type=float)
@@ -37,12 +37,12 @@ class RightChannel(isacfw.Channel):
 
     name = "channel"
 
-    def statistics(self, generators):
-        beta = np.array([generator.uniform(0.1, 1, 3) for generator in generators])
-        return ChannelStatistics(beta=beta, xi=0.8 * beta, epsilon=0.2 * beta, prelog=0.9, gaussian=True)
+    def statistics(self, drops, array):
+        beta = np.array([drop.generator.uniform(0.1, 1, 3) for drop in drops])
+        return ChannelStatistics(beta=beta, xi=0.8 * beta, epsilon=0.2 * beta, prelog=0.9, isotropic=True)
 
-    def draw(self, statistics, antennas, draws, generator):
-        shape = (draws, *statistics.beta.shape[:-1], antennas, statistics.users)
+    def draw(self, statistics, array, draws, generator):
+        shape = (draws, *statistics.beta.shape[:-1], array.n_elements, statistics.users)
         estimates = np.sqrt(statistics.xi)[..., None, :] * complex_normal(shape, generator)
         errors = np.sqrt(statistics.epsilon)[..., None, :] * complex_normal(shape, generator)
         return estimates + errors, estimates
@@ -53,18 +53,58 @@ class RightPrecoder(isacfw.Precoder):
     """Maximum-ratio transmission, for users with a pilot of their own."""
 
     name = "precoder"
+    turns_with_channel = True
 
     def weights(self, estimates):
         return estimates
 
-    def link_statistics(self, antennas, channel):
-        if channel.collinear is not None:
+    def link_statistics(self, scene):
+        if scene.statistics.collinear is not None:
             raise IncompatibleError("no collinear estimates")
-        if not channel.gaussian:
-            return super().link_statistics(antennas, channel)
-        return LinkStatistics(
-            signal_gain=(antennas * channel.xi) ** 2, interference_gain=channel.beta, weight_power=channel.xi
-        )
+        if not scene.statistics.isotropic:
+            return super().link_statistics(scene)
+        return isotropic_link(scene)
+
+
+def isotropic_link(scene):
+    """Return the moments of maximum-ratio transmission on isotropic fading."""
+    channel = scene.statistics
+    return LinkStatistics(
+        signal_gain=(scene.antennas * channel.xi) ** 2,
+        interference_gain=channel.beta,
+        weight_power=channel.xi,
+        isotropic=True,
+    )
+
+
+@part_of
+class RightBeam(isacfw.Beam):
+    """A steering vector to each target, and a second waveform a little beside it."""
+
+    name = "beam"
+
+    def weights(self, scene, estimates):
+        targets = [scene.array.steering_vector(one) for one in scene.targets]
+        beside = [scene.array.steering_vector(moved(one)) for one in scene.targets]
+        return np.stack([np.stack(targets, axis=-1), 0.5 * np.stack(beside, axis=-1)], axis=-1)
+
+    def beam_statistics(self, scene):
+        if not scene.statistics.isotropic:
+            return super().beam_statistics(scene)
+        return isotropic_beam(self, scene)
+
+
+def moved(direction):
+    return attrs.evolve(direction, azimuth_deg=direction.azimuth_deg + 5)
+
+
+def isotropic_beam(part, scene):
+    """Return the moments of a beam that does not depend on the channel, on isotropic fading."""
+    weights = RightBeam.weights(part, scene, None)
+    power = (np.abs(weights) ** 2).sum(axis=(0, 2))
+    seen = np.einsum("ni,nsr->sir", scene.basis.conj(), weights)
+    forms = seen @ np.swapaxes(seen.conj(), -1, -2) / power[:, None, None]
+    return BeamStatistics(interference=scene.statistics.beta, weight_power=power[None], forms=forms[None])
 
 
 @part_of
@@ -95,6 +135,7 @@ RIGHT = {
     "array": RightArray,
     "channel": RightChannel,
     "precoder": RightPrecoder,
+    "beam": RightBeam,
     "metric": RightMetric,
     "allocator": RightAllocator,
 }
@@ -203,8 +244,8 @@ wrong(
     "channel",
     "entropy",
     "a second run gives another channels",
-    draw=lambda self, statistics, antennas, draws, generator: RightChannel.draw(
-        self, statistics, antennas, draws, np.random.default_rng()
+    draw=lambda self, statistics, array, draws, generator: RightChannel.draw(
+        self, statistics, array, draws, np.random.default_rng()
     ),
 )
 for title, draw in (("numpy", np.random.random), ("random", random.random)):
@@ -244,33 +285,140 @@ wrong(
 
 
 def scribble(values):
-    values.flags.writeable = True
+    """Write to an array, and fail where that is impossible."""
     values *= 2
     return values
 
 
-def scribbling_metric(self, problem, allocation):
-    scribble(allocation.rates)
-    return RightMetric.evaluate(self, problem, allocation)
+def scribbled(read, method, base):
+    """Return a method that writes to an array of its inputs before it does what it should."""
+
+    def scribbling(self, *given):
+        scribble(read(*given))
+        return getattr(base, method)(self, *given)
+
+    return {method: scribbling}
 
 
-def scribbling_allocator(self, problem):
-    scribble(problem.gain)
-    return solution(problem)
-
-
-def scribbling_channel(self, statistics, antennas, draws, generator):
-    scribble(statistics.beta)
-    return RightChannel.draw(self, statistics, antennas, draws, generator)
+def scene_scribbler(self, scene, estimates):
+    scribble(scene.statistics.xi)
+    return estimates
 
 
 for kind, victim, members in (
     ("precoder", "estimates", {"weights": lambda self, estimates: scribble(estimates)}),
-    ("metric", "rates", {"evaluate": scribbling_metric}),
-    ("allocator", "gain", {"solve": scribbling_allocator}),
-    ("channel", "beta", {"draw": scribbling_channel}),
+    ("precoder", "scene.statistics.xi", {"weights": scene_scribbler}),
+    (
+        "precoder",
+        "scene.statistics.beta",
+        scribbled(lambda scene: scene.statistics.beta, "link_statistics", RightPrecoder),
+    ),
+    ("beam", "estimates", scribbled(lambda scene, estimates: estimates, "weights", RightBeam)),
+    (
+        "beam",
+        "scene.statistics.epsilon",
+        scribbled(lambda scene: scene.statistics.epsilon, "beam_statistics", RightBeam),
+    ),
+    (
+        "metric",
+        "allocation.rates",
+        scribbled(lambda problem, allocation: allocation.rates, "evaluate", RightMetric),
+    ),
+    (
+        "metric",
+        "problem.crlb_limit",
+        scribbled(lambda problem, allocation: problem.crlb_limit, "evaluate", RightMetric),
+    ),
+    ("allocator", "problem.gain", scribbled(lambda problem: problem.gain, "solve", RightAllocator)),
+    ("channel", "statistics.beta", scribbled(lambda statistics, *_: statistics.beta, "draw", RightChannel)),
 ):
-    wrong("inputs_not_written_to", kind, victim, f"it writes to {victim}", **members)
+    wrong("inputs_not_written_to", kind, victim, f"it writes to its input {victim}", **members)
+
+
+def adding(self, statistics, array, draws, generator):
+    statistics.extra["mine"] = np.zeros(3)
+    return RightChannel.draw(self, statistics, array, draws, generator)
+
+
+def same_again(self, estimates):
+    estimates *= 1
+    return estimates
+
+
+def on_the_basis(self, scene, estimates):
+    scene.basis[:] = 0
+    return RightBeam.weights(self, scene, estimates)
+
+
+def unlocking(self, problem):
+    problem.gain.flags.writeable = True
+    return solution(problem)
+
+
+for kind, title, reason, members in (
+    ("channel", "new entry", "it writes to its input statistics.extra.mine", {"draw": adding}),
+    (
+        "precoder",
+        "same values",
+        "it writes to its input (ValueError: output array is read-only)",
+        {"weights": same_again},
+    ),
+    (
+        "beam",
+        "basis of the scene",
+        "it writes to its input (ValueError: assignment destination is read-only)",
+        {"weights": on_the_basis},
+    ),
+    (
+        "allocator",
+        "flag",
+        "it writes to its input (ValueError: cannot set WRITEABLE flag to True of this array)",
+        {"solve": unlocking},
+    ),
+    (
+        "metric",
+        "field",
+        "it writes to its input (FrozenInstanceError: ",
+        {"evaluate": lambda self, problem, allocation: setattr(problem, "power", 0)},
+    ),
+):
+    wrong("inputs_not_written_to", kind, title, reason, **members)
+
+BUFFERS = {"positions": RightArray.positions(None), "answers": {}}
+
+
+def remembered(self, problem):
+    """Solve each problem once, and return the arrays of the first time from then on."""
+    key = problem.gain.tobytes()
+    if key not in BUFFERS["answers"]:
+        BUFFERS["answers"][key] = solution(problem)
+    return BUFFERS["answers"][key]
+
+
+wrong(
+    "returned_arrays_are_not_kept",
+    "array",
+    "one array",
+    "writing to positions after it was returned changes the next positions",
+    positions=lambda self: BUFFERS["positions"],
+)
+wrong(
+    "returned_arrays_are_not_kept",
+    "allocator",
+    "cache",
+    "writing to communication after it was returned changes the next communication",
+    solve=remembered,
+)
+
+
+def adding_up(self, problem):
+    """Fill one buffer without clearing it."""
+    total = BUFFERS.setdefault(problem.users, np.zeros(problem.users))
+    total += 1e-9 * solution(problem).communication
+    return attrs.evolve(solution(problem), communication=solution(problem).communication - total)
+
+
+wrong("same_seed_same_bits", "allocator", "one buffer", "a second run gives another communication", solve=adding_up)
 
 
 # Of arrays.
@@ -282,12 +430,12 @@ wrong(
     "second_moments must have shape (2, 2), got (3, 3)",
     second_moments=lambda self: np.eye(3),
 )
-wrong("array_shapes", "array", "count", "must return positions of shape (4, 2), got (5, 2)", n_elements=4)
+wrong("array_shapes", "array", "count", "must return positions of shape (4, 2) or (4, 3), got (5, 2)", n_elements=4)
 wrong(
     "array_shapes",
     "array",
     "one coordinate",
-    "array array of test_checks must return positions of shape (N, 2), got (5,)",
+    "array array of test_checks must return positions of shape (N, 2) or (N, 3), got (5,)",
     positions=lambda self: np.arange(5.0),
 )
 wrong(
@@ -324,7 +472,7 @@ for row, angle in enumerate(("azimuth", "elevation")):
         "derivatives_against_differences",
         "array",
         f"sign of {angle}",
-        f"the derivative by {angle} is off",
+        f"the derivative with respect to {angle} is off",
         steering_derivatives=lambda self, direction, row=row: (
             RightArray.steering_derivatives(self, direction) * (1 - 2 * np.eye(2)[row, :, None])
         ),
@@ -338,14 +486,47 @@ wrong(
 )
 
 
-def mirrored(self, target, beam):
+def mirrored(self, first, second):
+    return RightArray.inner_products(self, first, second).conj()
+
+
+def aside(self, target, beam):
     amplitude, slopes = RightArray.beam_response(self, target, beam)
     return amplitude, slopes.conj()
 
 
+def in_space(self):
+    """Five antennas in three dimensions."""
+    return np.array([[0, 0, 0], [1, 0, 1], [0, 1.5, -1], [-1, 1, 0.5], [2, -1, 0]])
+
+
+def flattened(self, first, second):
+    """Return the inner products as if all antennas were in the plane of the first two axes."""
+    bases = [RightArray.steering_basis(RightArray(), one) for one in (first, second)]
+    return bases[0].conj().T @ bases[1]
+
+
 wrong(
-    "closed_forms_against_positions", "array", "conjugate slopes", "beam_response differs", beam_response=mirrored
+    "closed_forms_against_positions", "array", "conjugate", "inner_products differ by", inner_products=mirrored
 )
+wrong("closed_forms_against_positions", "array", "conjugate slopes", "beam_response differs", beam_response=aside)
+wrong(
+    "closed_forms_against_positions",
+    "array",
+    "two dimensions of three",
+    "inner_products differ by",
+    positions=in_space,
+    inner_products=flattened,
+)
+wrong(
+    "planar_is_true",
+    "array",
+    "in three dimensions",
+    "planar is True, but its positions say False",
+    positions=in_space,
+    planar=True,
+)
+wrong("planar_is_true", "array", "flat", "planar is False, but its positions say True", planar=False)
 wrong(
     "fisher_information_is_valid",
     "array",
@@ -368,15 +549,15 @@ wrong(
 def channel(change):
     """Return a method that changes channels and estimates after they were drawn."""
     return {
-        "draw": lambda self, statistics, antennas, draws, generator: change(
-            statistics, *RightChannel.draw(self, statistics, antennas, draws, generator)
+        "draw": lambda self, statistics, array, draws, generator: change(
+            statistics, *RightChannel.draw(self, statistics, array, draws, generator)
         )
     }
 
 
 def fading(change):
     """Return a method that changes statistics."""
-    return {"statistics": lambda self, generators: change(RightChannel.statistics(self, generators))}
+    return {"statistics": lambda self, drops, array: change(RightChannel.statistics(self, drops, array))}
 
 
 wrong(
@@ -431,18 +612,18 @@ wrong(
 )
 
 
-def stubborn(self, statistics, antennas, draws, generator):
-    return RightChannel.draw(self, statistics, antennas, draws, np.random.default_rng(0))
+def stubborn(self, statistics, array, draws, generator):
+    return RightChannel.draw(self, statistics, array, draws, np.random.default_rng(0))
 
 
-def restless(self, statistics, antennas, draws, generator):
-    return RightChannel.draw(self, statistics, antennas, draws, np.random.default_rng())
+def restless(self, statistics, array, draws, generator):
+    return RightChannel.draw(self, statistics, array, draws, np.random.default_rng())
 
 
-def shared(self, statistics, antennas, draws, generator):
+def shared(self, statistics, array, draws, generator):
     pairs = zip(
-        stubborn(self, statistics, antennas, draws, generator),
-        RightChannel.draw(self, statistics, antennas, draws, generator),
+        stubborn(self, statistics, array, draws, generator),
+        RightChannel.draw(self, statistics, array, draws, generator),
         strict=True,
     )
     return tuple((first + second) / np.sqrt(2) for first, second in pairs)
@@ -470,14 +651,14 @@ wrong(
 )
 
 
-def of_first_drop(self, statistics, antennas, draws, generator):
+def of_first_drop(self, statistics, array, draws, generator):
     if statistics.beta.ndim > 1:
         first = {
             name: np.broadcast_to(getattr(statistics, name)[:1], statistics.beta.shape)
             for name in ("xi", "epsilon")
         }
         statistics = attrs.evolve(statistics, **first)
-    return RightChannel.draw(self, statistics, antennas, draws, generator)
+    return RightChannel.draw(self, statistics, array, draws, generator)
 
 
 def wave(statistics, h, e):
