@@ -17,6 +17,7 @@ from .array import FloatArray, float_array, read_only
 from .errors import IncompatibleError, log_traceback, one_line, raised, shown
 from .part import LabelledPart, described
 from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
+from .stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from .time_limit import TimeUp, time_limit
 
 
@@ -26,9 +27,9 @@ class Status(enum.StrEnum):
     sentence: str
 
     OPTIMAL = "optimal", "A globally optimal allocation."
-    LOCALLY_OPTIMAL = "locally_optimal", "An allocation that no feasible direction improves."
+    LOCALLY_OPTIMAL = "locally_optimal", "An allocation that no feasible direction improves, as the framework verified."
     FEASIBLE = "feasible", "An allocation that meets the limits; nothing is claimed beyond."
-    INFEASIBLE = "infeasible", "No allocation that meets the limits."
+    INFEASIBLE = "infeasible", "No allocation that meets the limits: none was found, or the one given violates one."
     SKIPPED = "skipped", "The allocator, the precoder and the problem do not fit each other."
     FAILED = "failed", "The allocator broke down."
 
@@ -83,8 +84,10 @@ class Shares:
 class Allocation:
     """Shares of power as verified by the framework; arrays over the batch of a problem.
 
-    Objective, CRLBs and constraint violation are recomputed from the shares; `status` is as reported by the
-    allocator. The arrays are read-only.
+    Objective, CRLBs and constraint violation are recomputed from the shares. `status` is what the allocator
+    reported, `claim`, as far as it holds: an answer that violates a constraint is ``infeasible``, and one reported as
+    locally optimal is ``feasible`` where a feasible direction raises the sum rate by more than
+    :data:`~isacfw.stationarity.STATIONARITY_TOLERANCE`. The arrays are read-only.
 
     Attributes
     ----------
@@ -112,6 +115,8 @@ class Allocation:
         Whether the violation is at most 1e-6.
     history : ndarray, shape (..., I)
         Sum rate after every iteration, NaN after the last; I is 0 without iterative answers.
+    claim : ndarray of str, shape (...)
+        Status as reported by the allocator; empty where it reported none.
     """
 
     communication: FloatArray
@@ -127,6 +132,7 @@ class Allocation:
     violation: FloatArray
     feasible: NDArray[np.bool_]
     history: FloatArray
+    claim: NDArray[Any]
 
 
 Progress = Callable[[int], None]
@@ -310,6 +316,7 @@ def verified(
         violation = problem.violation(x, q, crlb)
         feasible = violation <= FEASIBILITY_TOLERANCE
     status, message = _judged(problem, shares, answered, feasible, by)
+    status, message = _upheld(problem, x, q, status, message, violation)
     values = {
         "communication": x,
         "sensing": q[..., 0] if problem.streams == 1 else q.sum(axis=-1),
@@ -324,6 +331,7 @@ def verified(
         "violation": violation,
         "feasible": feasible,
         "history": _padded(histories or [], shape),
+        "claim": _claim(shares, shape),
     }
     return Allocation(**{name: read_only(value) for name, value in values.items()})
 
@@ -363,6 +371,54 @@ def _judged(
     mute = silent & answered & ~feasible & (message == "")
     message[mute] = "the allocation breaks a limit"
     return _each(str, status), _each(one_line, message)
+
+
+def _claim(shares: Shares, shape: tuple[int, ...]) -> NDArray[Any]:
+    claim = np.asarray("" if shares.status is None else shares.status, dtype=object)
+    return np.broadcast_to(_each(str, claim), shape)
+
+
+def _upheld(
+    problem: PowerAllocationProblem,
+    x: FloatArray,
+    q: FloatArray,
+    status: NDArray[Any],
+    message: NDArray[Any],
+    violation: FloatArray,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return status and message with every claim that does not hold replaced by what does."""
+    violated = ~(violation <= FEASIBILITY_TOLERANCE)
+    if violated.any():
+        violated &= np.logical_or.reduce([_equal(status, answer) for answer in _ANSWERS])
+    local = _equal(status, Status.LOCALLY_OPTIMAL) & ~violated
+    if not violated.any() and not local.any():
+        return status, message
+    rise = first_order_rise(problem, x, q, where=local)
+    improvable = local & ~(rise <= STATIONARITY_TOLERANCE)
+    if not violated.any() and not improvable.any():
+        return status, message
+    status, message = np.array(status, dtype=object), np.array(message, dtype=object)
+    for index in map(tuple, np.argwhere(violated | improvable)):
+        reported = f"reported as {str(status[index]).replace('_', ' ')}, but"
+        if violated[index]:
+            status[index] = Status.INFEASIBLE.value
+            sentence = f"{reported} the allocation violates a constraint by {violation[index]:.2g} of its limit"
+        elif np.isnan(rise[index]):
+            status[index] = Status.FEASIBLE.value
+            sentence = f"{reported} this could not be verified"
+        else:
+            status[index] = Status.FEASIBLE.value
+            sentence = (
+                f"{reported} a feasible direction raises the sum rate by {100 * rise[index]:.2g} % to first order"
+            )
+        message[index] = f"{message[index]}; {sentence}" if message[index] else sentence
+    return status, message
+
+
+def _equal(status: NDArray[Any], wanted: Status) -> NDArray[np.bool_]:
+    if status.size and not any(status.strides):  # The same for a whole batch, however large.
+        return np.broadcast_to(status.flat[0] == wanted.value, status.shape)
+    return np.asarray(status == wanted.value)
 
 
 def _each(function: Callable[[Any], str], values: NDArray[Any]) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .array import Array, ComplexArray, Direction, FloatArray
 
 _ROUNDING = 1e-14
-_LOST = 16 * np.finfo(np.float64).eps
+LOST = 16 * np.finfo(np.float64).eps
 """Differences of numbers below this part of them are rounding."""
 
 ANGLES = ("azimuth", "elevation")
@@ -345,10 +345,10 @@ def _of_parameter(fisher: FloatArray, basis: FloatArray, row: FloatArray) -> tup
     scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     values, vectors = np.linalg.eigh(reduced * scale[..., :, None] * scale[..., None, :])
     wanted = ((scale * row)[..., None, :] @ vectors)[..., 0, :]
-    lost = values <= len(row) * _LOST * values[..., -1:]
+    lost = values <= len(row) * LOST * values[..., -1:]
     inside = np.divide(wanted**2, values, out=np.zeros(values.shape), where=~lost).sum(axis=-1)
     outside = np.where(lost, wanted**2, 0.0).sum(axis=-1)
-    blind = outside > len(row) * _LOST * (wanted**2).sum(axis=-1)
+    blind = outside > len(row) * LOST * (wanted**2).sum(axis=-1)
     information = np.where(blind, 0.0, np.divide(1.0, inside, out=np.zeros(inside.shape), where=inside > 0))
     solved = np.divide(wanted, values, out=np.zeros(values.shape), where=~lost) * information[..., None]
     unseen = np.divide(
@@ -397,11 +397,11 @@ class _Reduced:
 
         own = entry(0, 0), entry(1, 1)
         first, second = reduced(0, 0), reduced(1, 1)
-        self.first = np.where(first > _LOST * own[0], first, 0.0)
-        self.second = np.where(second > _LOST * own[1], second, 0.0)
+        self.first = np.where(first > LOST * own[0], first, 0.0)
+        self.second = np.where(second > LOST * own[1], second, 0.0)
         self.cross = reduced(0, 1)
         determinant = self.first * self.second - self.cross**2
-        lost = _LOST * (own[0] * self.second + own[1] * self.first)
+        lost = LOST * (own[0] * self.second + own[1] * self.first)
         self.determinant = np.where(determinant > lost, determinant, 0.0)
         self.jacobian, self.known = jacobian, known
         self.turn = jacobian[..., 0, 0] * jacobian[..., 1, 1] - jacobian[..., 0, 1] * jacobian[..., 1, 0]
@@ -412,7 +412,7 @@ class _Reduced:
         along, across = self.jacobian[..., 0, angle], self.jacobian[..., 1, angle]
         parts = along**2 * self.first, across**2 * self.second
         value = parts[0] + 2 * along * across * self.cross + parts[1]
-        return np.where(value > _LOST * (parts[0] + parts[1]), value, 0.0)
+        return np.where(value > LOST * (parts[0] + parts[1]), value, 0.0)
 
     def _single(self, angle: int, other: FloatArray) -> NDArray[np.bool_]:
         return np.asarray((self.known[..., 1 - angle] > 0) | (other == 0))

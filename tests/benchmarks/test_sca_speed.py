@@ -17,7 +17,7 @@ from numerics import random_problem
 
 from isacfw import FloatArray, PowerAllocationProblem
 from isacfw_plugins.allocators import sca
-from isacfw_plugins.allocators._sca_model import Approximation, Limits, Model, Surrogate
+from isacfw_plugins.allocators._sca_model import Approximation, Kind, Limits, Model, Surrogate
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.allocators.sca import SCA
 
@@ -56,11 +56,19 @@ class Clarabel:
         monkeypatch.setattr(clarabel, "DefaultSolver", Listening)
 
 
+def started(allocator: SCA, problem: PowerAllocationProblem) -> tuple[Any, tuple[FloatArray, FloatArray]]:
+    """Return the convex problem and the starting point of an allocation."""
+    limits, start = Limits.of(problem), allocator._start(problem)
+    assert limits is not None
+    assert start is not None
+    with allocator._convex(problem, limits) as convex:
+        return convex, start
+
+
 def visited(allocator: SCA, problem: PowerAllocationProblem) -> list[tuple[FloatArray, FloatArray]]:
     """Return the points around which an allocation approximates the sum rate."""
-    convex = allocator._convex(problem)
-    q = allocator._initial_sensing_share(problem)
-    points = [((1 - q) * problem.equal_split, q)]
+    convex, start = started(allocator, problem)
+    points = [start]
     for _ in range(int(allocator.allocate(problem).iterations) - 1):
         step = allocator._step(problem, convex, *points[-1])
         assert not isinstance(step, str)
@@ -77,7 +85,7 @@ def test_sca_beside_clarabel(
     problem = random_problem(np.random.default_rng(3), 12, aligned=aligned)
     allocator = SCA(surrogate=surrogate)
     points = visited(allocator, problem)
-    convex = allocator._convex(problem)
+    convex, _ = started(allocator, problem)
 
     def iterations() -> None:
         for point in points:
@@ -105,16 +113,16 @@ def test_sca_beside_clarabel(
 
 def usual_way(allocator: SCA, problem: PowerAllocationProblem) -> float:
     """Return the sum rate of the same algorithm with a new CVXPY problem in every iteration."""
-    aligned = problem.aligned
-    q = allocator._initial_sensing_share(problem)
-    x = (1 - q) * problem.equal_split
+    limits = Limits.of(problem)
+    assert limits is not None
+    _, (x, q) = started(allocator, problem)
     rates = [float(problem.sum_rate(x, q))]
     while len(rates) == 1 or rates[-1] - rates[-2] > allocator.tolerance * rates[-1]:
         around = Approximation.around(problem, x, q, allocator.surrogate)
-        model = Model(problem.users, allocator.surrogate, aligned, problem.coupling is not None, "CLARABEL")
-        outcome = model.limited(Limits.of(problem, aligned)).solve(around)
+        model = Model(Kind.of(problem, limits, allocator.surrogate), "CLARABEL")
+        outcome = model.limited(limits).solve(around)
         assert not isinstance(outcome, str)
-        x, q = np.maximum(around.scale * outcome[0], 0), np.asarray(max(outcome[1], 0.0))
+        x, q = np.maximum(around.scale * outcome[0], 0), np.maximum(outcome[1], 0)
         rates.append(float(problem.sum_rate(x, q)))
     return max(rates)
 
@@ -139,7 +147,7 @@ def test_sca_for_a_thousand_users(benchmark: Any, record: Any, surrogate: Surrog
     allocator = SCA(surrogate=surrogate)
     few = random_problem(np.random.default_rng(5), 12, aligned=aligned)
     allocator.solve(few)
-    sca._compiled.cache_clear()
+    sca._layout.cache_clear()
     tracemalloc.start()
     found = allocator.solve(problem)
     peak = tracemalloc.get_traced_memory()[1]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, ClassVar, final
 
@@ -12,10 +14,12 @@ import isacfw
 from isacfw import FloatArray, InputError, PowerAllocationProblem, Shares, Status
 from isacfw.errors import shown
 from isacfw.problem import FEASIBILITY_TOLERANCE
+from isacfw.stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from isacfw.validators import choice, integer, number, text
 
+from ._lender import Lender
 from ._sca_cones import ConeProgram, Layout
-from ._sca_model import Approximation, Limits, Model, Surrogate
+from ._sca_model import Approximation, Kind, Limits, Model, Surrogate
 
 
 def _initial_share(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -23,6 +27,9 @@ def _initial_share(_instance: Any, attribute: attrs.Attribute[Any], value: Any) 
     numeric = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1
     if not named and not numeric:
         raise InputError(attribute.name, f"must be 'smallest', 'half' or a number in [0, 1), got {shown(value)}")
+
+
+_DIRECT = "CLARABEL"
 
 
 @final
@@ -38,11 +45,12 @@ class SCA(isacfw.Allocator):
         needs far fewer iterations.
     initial : {"smallest", "half"} or float
         Sensing share of the starting point: the smallest that meets the limits (the paper's
-        :math:`p_0^\ast`), one half, or a number.
+        :math:`p_0^\ast`), one half, or a number; in equal parts for the streams.
     tolerance : float
-        Stop when an iteration raises the sum rate by less than this, relatively.
+        Stop when an iteration raises the sum rate by less than this, relatively, and the point is stationary to
+        :data:`~isacfw.stationarity.STATIONARITY_TOLERANCE`.
     max_iterations : int
-        Stop after this many iterations.
+        Stop after this many iterations, with the status ``feasible``.
     solver : str
         CVXPY's name of a conic solver.
 
@@ -56,9 +64,9 @@ class SCA(isacfw.Allocator):
 
     The unknowns are ratios :math:`t_k = x_k / \hat x_k`, so that every coefficient is of order one however
     little power a user has. Each limit is a second-order cone, (59)-(60), for an aligned beam, and a linear
-    matrix inequality :math:`J - e_i e_i^T / limit_i \succeq 0` otherwise. Each iteration hands Clarabel the
-    numbers of its cone program, whose layout is made once per number of users; other solvers get them through a
-    CVXPY problem, which is compiled once too.
+    matrix inequality :math:`J - e_i e_i^T / limit_i \succeq 0` otherwise, in the shares of all signals that tell
+    different things of the targets. Each iteration hands Clarabel the numbers of its cone program, whose layout is
+    made once per kind of problem; other solvers get them through a CVXPY problem, which is compiled once too.
     """
 
     name: ClassVar[str] = "sca"
@@ -80,82 +88,198 @@ class SCA(isacfw.Allocator):
             return f"Clarabel does not solve a problem with a known solution: it reported {outcome}"
         return None
 
+    @property
+    def thread_safe(self) -> bool:
+        """Whether several threads may solve at a time: with Clarabel alone, since CVXPY keeps global state."""
+        return self.solver == _DIRECT
+
     def solve(self, problem: PowerAllocationProblem) -> Shares:
-        """Iterate from the starting point until the sum rate no longer rises."""
-        convex = self._convex(problem)
-        q = self._initial_sensing_share(problem)
-        if np.isnan(q):
+        """Iterate from the starting point until it is stationary and the sum rate no longer rises."""
+        limits = Limits.of(problem)
+        start = None if limits is None else self._start(problem)
+        if limits is None or start is None:
             return Shares.none(problem, Status.INFEASIBLE, str(problem.infeasibility))
-        x = (1 - q) * problem.equal_split
+        with self._convex(problem, limits) as convex:
+            return self._iterated(problem, convex, *start)
+
+    def _iterated(self, problem: PowerAllocationProblem, convex: _Convex, x: FloatArray, q: FloatArray) -> Shares:
         history = [float(problem.sum_rate(x, q))]
         met = self.initial == "smallest" or bool(problem.violation(x, q) <= FEASIBILITY_TOLERANCE)
         status, message = Status.FEASIBLE, f"stopped at the limit of {self.max_iterations} iterations"
         for _ in range(self.max_iterations):
             outcome = self._step(problem, convex, x, q)
             if isinstance(outcome, str):
-                if len(history) == 1:
+                if not met:
                     return _failure(problem, outcome)
                 message = f"stopped early: the convex solver reported {outcome}"
                 break
             rate = float(problem.sum_rate(*outcome))
             rise = rate - history[-1]
-            # A step loses by the solver's tolerance, or from a start that breaks the limits.
-            if rise >= 0 or not met:
+            # A step may lower the rate by the solver's tolerance, or when the start is infeasible.
+            moved = rise >= 0 or not met
+            last = x, q
+            if moved:
                 x, q = outcome
             history.append(max(rate, history[-1]) if met else rate)
             if met and rise <= self.tolerance * rate:
-                status, message = Status.LOCALLY_OPTIMAL, ""
-                break
+                if _stationary(problem, x, q):
+                    status, message = Status.LOCALLY_OPTIMAL, ""
+                    break
+                if not moved:
+                    message = "stopped early: the convex solver's accuracy admits no further rise"
+                    break
+                x, q, history[-1] = _prolonged(problem, last, outcome, history[-1])
             met = True
+        moved_x, moved_q = _within_limits(problem, x, q)
+        if moved_x is not x:
+            x, q = moved_x, moved_q
+            history[-1] = float(problem.sum_rate(x, q))
+        if status is Status.FEASIBLE and len(history) <= self.max_iterations and _stationary(problem, x, q):
+            status, message = Status.LOCALLY_OPTIMAL, ""
         return Shares(
             communication=x,
-            sensing=q,
+            sensing=q if problem.streams > 1 else q[0],
             status=status,
             message=message,
             iterations=len(history) - 1,
             history=tuple(history),
         )
 
-    def _convex(self, problem: PowerAllocationProblem) -> ConeProgram | Model:
-        aligned = problem.aligned
-        compiled = _compiled(self.solver, problem.users, self.surrogate, aligned, problem.coupling is not None)
-        return compiled.limited(Limits.of(problem, aligned))
+    @contextmanager
+    def _convex(self, problem: PowerAllocationProblem, limits: Limits) -> Iterator[_Convex]:
+        """Give the convex problem of an iteration, for the sole use of the body."""
+        kind = Kind.of(problem, limits, self.surrogate)
+        if self.solver == _DIRECT:
+            yield _layout(kind).limited(limits)
+            return
+        with MODELS.lent((kind, self.solver), lambda: Model(kind, self.solver)) as model:
+            yield model.limited(limits)
 
     def _step(
-        self, problem: PowerAllocationProblem, convex: ConeProgram | Model, x: FloatArray, q: FloatArray
+        self, problem: PowerAllocationProblem, convex: _Convex, x: FloatArray, q: FloatArray
     ) -> tuple[FloatArray, FloatArray] | str:
         """Return the solution of the approximation around a point, or why there is none."""
         around = Approximation.around(problem, x, q, self.surrogate)
         outcome = convex.solve(around)
         if isinstance(outcome, str):
             return outcome
-        ratio, q_found = outcome
-        return np.maximum(around.scale * ratio, 0.0), np.asarray(max(q_found, 0.0))
+        ratio, found = outcome
+        return np.maximum(around.scale * ratio, 0.0), np.maximum(found, 0.0)
 
-    def _initial_sensing_share(self, problem: PowerAllocationProblem) -> FloatArray:
+    def _start(self, problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray] | None:
+        """Return the shares to start from; None where the smallest sensing share is wanted and there is none."""
         if self.initial == "smallest":
-            return np.asarray(1 - problem.largest_communication_share)
-        return np.asarray(0.5 if self.initial == "half" else float(self.initial))
+            share = 1 - problem.largest_communication_share
+            if np.isnan(share):
+                return _inner(problem)
+        else:
+            share = np.asarray(0.5 if self.initial == "half" else float(self.initial))
+        return (1 - share) * problem.equal_split, problem.stream_shares(problem.equal_split, share)
 
 
-def _one_user() -> tuple[FloatArray, float] | str:
-    identity, one = np.broadcast_to(np.eye(2), (2, 2, 2)), np.ones(1)
-    program = Layout(1, "reciprocal", aligned=True, coupled=False).limited(
-        Limits(identity, identity, 0 * identity)
+_Convex = ConeProgram | Model
+_LONGEST, _LEAST = 1024.0, 1e-3
+
+
+def _inner(problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray] | None:
+    """Return feasible shares for all users and streams where equal parts are infeasible; None where nothing is."""
+    if problem.fisher_users is None and problem.fisher_streams is None:
+        return None
+    x, q, ratio = problem.feasible_shares()
+    if ratio > 1 + FEASIBILITY_TOLERANCE:
+        return None
+    # Shares of zero would stay there: the reciprocals are relative to the last point.
+    all_users, all_streams = problem.equal_split, np.full(problem.streams, 1 / problem.streams)
+    weight = 0.25
+    while weight > 1e-9:
+        mixed = x + weight * (all_users * x.sum() - x), q + weight * (all_streams * q.sum() - q)
+        if problem.violation(*mixed) <= FEASIBILITY_TOLERANCE / 2:
+            return mixed
+        weight /= 4
+    return x + weight * (all_users * x.sum() - x), q + weight * (all_streams * q.sum() - q)
+
+
+def _prolonged(
+    problem: PowerAllocationProblem,
+    last: tuple[FloatArray, FloatArray],
+    found: tuple[FloatArray, FloatArray],
+    rate: float,
+) -> tuple[FloatArray, FloatArray, float]:
+    """Return the best point found on the way from the last one through the one found, and its sum rate.
+
+    Small steps tend to repeat: a surrogate that is far below the sum rate a little way off allows no longer ones.
+    """
+    (x, q), length = found, 1.0
+    while length < _LONGEST:
+        length *= 2
+        # No share is lost for good.
+        x_there = np.maximum(last[0] + length * (found[0] - last[0]), _LEAST * found[0])
+        q_there = np.maximum(last[1] + length * (found[1] - last[1]), 0.0)
+        total = max(float(x_there.sum() + q_there.sum()), 1.0)
+        x_there, q_there = x_there / total, q_there / total
+        rate_there = float(problem.sum_rate(x_there, q_there))
+        if rate_there <= rate or problem.violation(x_there, q_there) > FEASIBILITY_TOLERANCE / 2:
+            break
+        x, q, rate = x_there, q_there, rate_there
+    return x, q, rate
+
+
+def _within_limits(
+    problem: PowerAllocationProblem, x: FloatArray, q: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return shares that are feasible to half the tolerance, moved towards the best ones for sensing if need be.
+
+    The convex solver's tolerance is absolute, and close to infeasibility it is far more of a limit.
+    """
+    allowed = FEASIBILITY_TOLERANCE / 2
+    if problem.violation(x, q) <= allowed:
+        return x, q
+    inner_x, inner_q, ratio = problem.feasible_shares()
+    if not ratio <= 1 + allowed:
+        return x, q
+    low, high = 0.0, 1.0
+    while high - low > 1e-3 * high:
+        # The part of the way is small as a rule.
+        weight = high / 10 if low == 0.0 and high > 1e-12 else (low + high) / 2
+        mixed = x + weight * (inner_x - x), q + weight * (inner_q - q)
+        met = bool(problem.violation(*mixed) <= allowed)
+        low, high = (low, weight) if met else (weight, high)
+        if high <= 1e-12:
+            break
+    return x + high * (inner_x - x), q + high * (inner_q - q)
+
+
+def _stationary(problem: PowerAllocationProblem, x: FloatArray, q: FloatArray) -> bool:
+    return bool(first_order_rise(problem, x, q) <= STATIONARITY_TOLERANCE)
+
+
+def _one_user() -> tuple[FloatArray, FloatArray] | str:
+    identity, one = np.broadcast_to(np.eye(2), (2, 1, 2, 2)), np.ones(1)
+    limits = Limits(identity, identity, 0 * identity[:, 0])
+    kind = Kind(
+        users=1,
+        streams=1,
+        surrogate="reciprocal",
+        limits=2,
+        order=2,
+        coupled=False,
+        stream_coupled=False,
+        users_differ=False,
+        streams_differ=False,
     )
-    return program.solve(Approximation(one, one, 0.0, 0.0, None, None))
+    return Layout(kind).limited(limits).solve(Approximation(one, one, 0.0, np.zeros(1), None, None))
 
 
 def _failure(problem: PowerAllocationProblem, outcome: str) -> Shares:
-    status = Status.INFEASIBLE if outcome.startswith("infeasible") else Status.FAILED
-    return Shares.none(problem, status, f"the convex solver reported {outcome}")
+    if outcome.startswith("infeasible") and (message := str(problem.infeasibility)):
+        return Shares.none(problem, Status.INFEASIBLE, message)
+    return Shares.none(problem, Status.FAILED, f"the convex solver reported {outcome}")
 
 
-@lru_cache(maxsize=32)
-def _compiled(solver: str, users: int, surrogate: Surrogate, aligned: bool, coupled: bool) -> Layout | Model:
-    if solver == "CLARABEL":
-        return Layout(users, surrogate, aligned, coupled)
-    return Model(users, surrogate, aligned, coupled, solver)
+MODELS: Lender[Model] = Lender(32)
+"""Compiled CVXPY problems, which change in place: each is used by one thread at a time."""
+
+_layout = lru_cache(maxsize=32)(Layout)
 
 
 @isacfw.hookimpl
