@@ -25,7 +25,7 @@ def _in_cone(matrices: FloatArray) -> FloatArray:
     return np.asarray(matrices[..., row, column] * np.where(row == column, 1.0, np.sqrt(2)))
 
 
-def _settings(surrogate: Surrogate) -> Any:
+def _settings(surrogate: Surrogate, *, careful: bool = False) -> Any:
     import clarabel  # type: ignore[import-untyped]
 
     settings = clarabel.DefaultSettings()
@@ -36,6 +36,12 @@ def _settings(surrogate: Surrogate) -> Any:
     settings.tol_feas = 1e-9
     if surrogate == "logarithmic":
         settings.max_step_fraction = 0.95  # 0.99, the default, gives up now and then from 300 users on
+    if careful:
+        # As far as it gets: whether that is enough shows at the answer.
+        settings.tol_feas = settings.tol_gap_abs = settings.tol_gap_rel = 1e-13
+        settings.max_step_fraction = 0.95
+        settings.iterative_refinement_reltol = settings.iterative_refinement_abstol = 1e-15
+        settings.iterative_refinement_max_iter = 30
     return settings
 
 
@@ -84,6 +90,7 @@ class Layout:
             *[term] * kind.users,
         ]
         self.settings = _settings(kind.surrogate)
+        self.careful_settings = _settings(kind.surrogate, careful=True)
 
     def _entries(self) -> tuple[list[tuple[Any, Any, float]], list[tuple[Any, Any]]]:
         """Return row, column and value of the entries of A that never change; row and column of the others."""
@@ -128,20 +135,26 @@ class ConeProgram:
         data = np.zeros(layout.order.size)
         self.matrix = sparse.csc_array((data, layout.indices, layout.indptr), shape=layout.shape)
 
-    def solve(self, approximation: Approximation) -> tuple[FloatArray, FloatArray] | str:
-        """Return the ratios and the streams' shares that solve the problem, or why there is none."""
+    def solve(
+        self, approximation: Approximation, *, careful: bool = False
+    ) -> tuple[FloatArray, FloatArray] | str:
+        """Return the ratios and the streams' shares that solve the problem, or why there is none.
+
+        Carefully, they are as accurate as Clarabel can get them, without a promise.
+        """
         import clarabel
 
         layout, users = self.layout, self.layout.users
         cost, changing = self._numbers(approximation)
         np.take(np.concatenate([self.constant, *changing]), layout.order, out=self.matrix.data)
         # A new solver each time: one that is updated keeps the scaling of the numbers that it was made with.
+        settings = layout.careful_settings if careful else layout.settings
         program = clarabel.DefaultSolver(
-            layout.quadratic, cost, self.matrix, self.offset, layout.cones, layout.settings
+            layout.quadratic, cost, self.matrix, self.offset, layout.cones, settings
         )
         solution = program.solve()
         status = str(solution.status)
-        if status not in ("Solved", "AlmostSolved"):
+        if status not in ("Solved", "AlmostSolved") and not (careful and status == "InsufficientProgress"):
             return "infeasible" if status.endswith("PrimalInfeasible") else status
         return np.array(solution.x[:users]), np.array(solution.x[layout.streams])
 

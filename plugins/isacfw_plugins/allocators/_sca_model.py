@@ -245,8 +245,13 @@ class Model:
                 parameter.value = (value + value.T) / 2
         return self
 
-    def solve(self, approximation: Approximation) -> tuple[FloatArray, FloatArray] | str:
-        """Return the ratios and the streams' shares that solve the problem, or why there is none."""
+    def solve(
+        self, approximation: Approximation, *, careful: bool = False
+    ) -> tuple[FloatArray, FloatArray] | str:
+        """Return the ratios and the streams' shares that solve the problem, or why there is none.
+
+        What is careful is known of Clarabel only.
+        """
         import cvxpy as cp
 
         numbers = attrs.asdict(approximation)

@@ -106,13 +106,21 @@ class SCA(isacfw.Allocator):
         history = [float(problem.sum_rate(x, q))]
         met = self.initial == "smallest" or bool(problem.violation(x, q) <= FEASIBILITY_TOLERANCE)
         status, message = Status.FEASIBLE, f"stopped at the limit of {self.max_iterations} iterations"
+        careful = False
         for _ in range(self.max_iterations):
-            outcome = self._step(problem, convex, x, q)
+            outcome = self._step(problem, convex, x, q, careful=careful)
+            if met and not careful and not self._worth_taking(problem, outcome, (x, q), history[-1]):
+                # The rises are below the solver's accuracy, or below what the last violation of a limit was worth.
+                careful = True
+                x, q, history[-1] = _corrected(problem, x, q, history[-1], _EXACTLY)
+                outcome = self._step(problem, convex, x, q, careful=True)
             if isinstance(outcome, str):
                 if not met:
                     return _failure(problem, outcome)
                 message = f"stopped early: the convex solver reported {outcome}"
                 break
+            if careful:
+                outcome = _within_limits(problem, *outcome, _EXACTLY)
             rate = float(problem.sum_rate(*outcome))
             rise = rate - history[-1]
             # A step may lower the rate by the solver's tolerance, or when the start is infeasible.
@@ -122,20 +130,19 @@ class SCA(isacfw.Allocator):
                 x, q = outcome
             history.append(max(rate, history[-1]) if met else rate)
             if met and rise <= self.tolerance * rate:
+                x, q, history[-1] = _corrected(problem, x, q, history[-1])
                 if _stationary(problem, x, q):
                     status, message = Status.LOCALLY_OPTIMAL, ""
                     break
                 if not moved:
                     message = "stopped early: the convex solver's accuracy admits no further rise"
                     break
-                x, q, history[-1] = _prolonged(problem, last, outcome, history[-1])
+                x, q, history[-1] = _prolonged(problem, last, (x, q), history[-1])
             met = True
-        moved_x, moved_q = _within_limits(problem, x, q)
-        if moved_x is not x:
-            x, q = moved_x, moved_q
-            history[-1] = float(problem.sum_rate(x, q))
-        if status is Status.FEASIBLE and len(history) <= self.max_iterations and _stationary(problem, x, q):
-            status, message = Status.LOCALLY_OPTIMAL, ""
+        if status is Status.FEASIBLE:
+            x, q, history[-1] = _corrected(problem, x, q, history[-1])
+            if message.startswith("stopped early") and _stationary(problem, x, q):
+                status, message = Status.LOCALLY_OPTIMAL, ""
         return Shares(
             communication=x,
             sensing=q if problem.streams > 1 else q[0],
@@ -144,6 +151,18 @@ class SCA(isacfw.Allocator):
             iterations=len(history) - 1,
             history=tuple(history),
         )
+
+    def _worth_taking(
+        self,
+        problem: PowerAllocationProblem,
+        outcome: tuple[FloatArray, FloatArray] | str,
+        last: tuple[FloatArray, FloatArray],
+        rate: float,
+    ) -> bool:
+        """Return whether a step raises the sum rate, or there is nothing to raise."""
+        if not isinstance(outcome, str) and float(problem.sum_rate(*outcome)) >= rate:
+            return True
+        return not isinstance(outcome, str) and _stationary(problem, *last)
 
     @contextmanager
     def _convex(self, problem: PowerAllocationProblem, limits: Limits) -> Iterator[_Convex]:
@@ -156,11 +175,17 @@ class SCA(isacfw.Allocator):
             yield model.limited(limits)
 
     def _step(
-        self, problem: PowerAllocationProblem, convex: _Convex, x: FloatArray, q: FloatArray
+        self,
+        problem: PowerAllocationProblem,
+        convex: _Convex,
+        x: FloatArray,
+        q: FloatArray,
+        *,
+        careful: bool = False,
     ) -> tuple[FloatArray, FloatArray] | str:
         """Return the solution of the approximation around a point, or why there is none."""
         around = Approximation.around(problem, x, q, self.surrogate)
-        outcome = convex.solve(around)
+        outcome = convex.solve(around, careful=careful)
         if isinstance(outcome, str):
             return outcome
         ratio, found = outcome
@@ -179,6 +204,7 @@ class SCA(isacfw.Allocator):
 
 _Convex = ConeProgram | Model
 _LONGEST, _LEAST = 1024.0, 1e-3
+_EXACTLY, _SHORTEST = 1e-10, 1e-14
 
 
 def _inner(problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray] | None:
@@ -225,28 +251,51 @@ def _prolonged(
 
 
 def _within_limits(
-    problem: PowerAllocationProblem, x: FloatArray, q: FloatArray
+    problem: PowerAllocationProblem, x: FloatArray, q: FloatArray, allowed: float = FEASIBILITY_TOLERANCE / 2
 ) -> tuple[FloatArray, FloatArray]:
-    """Return shares that are feasible to half the tolerance, moved towards the best ones for sensing if need be.
+    """Return shares that are feasible to a tolerance, moved towards the best ones for sensing if need be.
 
     The convex solver's tolerance is absolute, and close to infeasibility it is far more of a limit.
     """
-    allowed = FEASIBILITY_TOLERANCE / 2
+    if problem.violation(x, q) <= allowed:
+        return x, q
+    # More power never does harm.
+    total = x.sum() + q.sum()
+    x, q = x / total, q / total
     if problem.violation(x, q) <= allowed:
         return x, q
     inner_x, inner_q, ratio = problem.feasible_shares()
     if not ratio <= 1 + allowed:
         return x, q
-    low, high = 0.0, 1.0
+    # What does not matter to the limits stays.
+    if problem.fisher_users is None and x.sum() > 0:
+        inner_x = x * (inner_x.sum() / x.sum())
+    if problem.fisher_streams is None and q.sum() > 0:
+        inner_q = q * (inner_q.sum() / q.sum())
+
+    def there(weight: float) -> tuple[FloatArray, FloatArray]:
+        return x + weight * (inner_x - x), q + weight * (inner_q - q)
+
+    high = 1.0
+    while high > _SHORTEST and problem.violation(*there(high / 10)) <= allowed:
+        high /= 10
+    low = high / 10
     while high - low > 1e-3 * high:
-        # The part of the way is small as a rule.
-        weight = high / 10 if low == 0.0 and high > 1e-12 else (low + high) / 2
-        mixed = x + weight * (inner_x - x), q + weight * (inner_q - q)
-        met = bool(problem.violation(*mixed) <= allowed)
-        low, high = (low, weight) if met else (weight, high)
-        if high <= 1e-12:
-            break
-    return x + high * (inner_x - x), q + high * (inner_q - q)
+        middle = (low + high) / 2
+        low, high = (low, middle) if problem.violation(*there(middle)) <= allowed else (middle, high)
+    return there(high)
+
+
+def _corrected(
+    problem: PowerAllocationProblem,
+    x: FloatArray,
+    q: FloatArray,
+    rate: float,
+    allowed: float = FEASIBILITY_TOLERANCE / 2,
+) -> tuple[FloatArray, FloatArray, float]:
+    """Return shares that are within the limits, and their sum rate."""
+    moved, q_moved = _within_limits(problem, x, q, allowed)
+    return (x, q, rate) if moved is x else (moved, q_moved, float(problem.sum_rate(moved, q_moved)))
 
 
 def _stationary(problem: PowerAllocationProblem, x: FloatArray, q: FloatArray) -> bool:
