@@ -17,7 +17,8 @@ from numerics import random_problem
 
 from isacfw import FloatArray, PowerAllocationProblem
 from isacfw_plugins.allocators import sca
-from isacfw_plugins.allocators._sca_model import Approximation, Kind, Limits, Model, Surrogate
+from isacfw_plugins.allocators._limits import Kind, Limits
+from isacfw_plugins.allocators._sca_model import Approximation, Model, Surrogate
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.allocators.sca import SCA
 
@@ -119,7 +120,7 @@ def usual_way(allocator: SCA, problem: PowerAllocationProblem) -> float:
     rates = [float(problem.sum_rate(x, q))]
     while len(rates) == 1 or rates[-1] - rates[-2] > allocator.tolerance * rates[-1]:
         around = Approximation.around(problem, x, q, allocator.surrogate)
-        model = Model(Kind.of(problem, limits, allocator.surrogate), "CLARABEL")
+        model = Model(Kind.of(problem, limits), allocator.surrogate, "CLARABEL")
         outcome = model.limited(limits).solve(around)
         assert not isinstance(outcome, str)
         x, q = np.maximum(around.scale * outcome[0], 0), np.maximum(outcome[1], 0)

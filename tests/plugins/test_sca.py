@@ -13,8 +13,9 @@ from numerics import best_improvement, in_pairs, limits_met_at, make_problem, ra
 from isacfw import Allocation, Direction, InputError, PowerAllocationProblem
 from isacfw.fisher import fisher_information
 from isacfw_plugins.allocators import sca
+from isacfw_plugins.allocators._limits import Kind, Limits
 from isacfw_plugins.allocators._sca_cones import Layout
-from isacfw_plugins.allocators._sca_model import Approximation, Kind, Limits, Model
+from isacfw_plugins.allocators._sca_model import Approximation, Model
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.allocators.sca import SCA
 from isacfw_plugins.arrays.ula import ULA
@@ -269,10 +270,10 @@ def test_numbers_for_clarabel_are_those_of_the_cvxpy_model(surrogate: Any, align
         around = Approximation.around(problem, (1 - q) * problem.equal_split, q, surrogate)
         limits = Limits.of(problem)
         assert limits is not None
-        kind = Kind.of(problem, limits, surrogate)
+        kind = Kind.of(problem, limits)
         assert (kind.limits, kind.order) == (2, 2 if aligned else 4)
-        direct = Layout(kind).limited(limits).solve(around)
-        model = Model(kind, "CLARABEL").limited(limits)
+        direct = Layout(kind, surrogate).limited(limits).solve(around)
+        model = Model(kind, surrogate, "CLARABEL").limited(limits)
         expected = model.solve(around)
         assert not isinstance(direct, str)
         assert not isinstance(expected, str)

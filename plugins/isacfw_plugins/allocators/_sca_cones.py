@@ -8,7 +8,8 @@ import numpy as np
 
 from isacfw import FloatArray
 
-from ._sca_model import Approximation, Kind, Limits, Surrogate
+from ._limits import Kind, Limits
+from ._sca_model import Approximation, Surrogate
 
 
 def _in_cone(matrices: FloatArray) -> FloatArray:
@@ -62,11 +63,11 @@ class Layout:
     one vector, those that never change first; `order` brings them to the order of A's columns.
     """
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Kind, surrogate: Surrogate) -> None:
         import clarabel
         from scipy import sparse
 
-        self.kind, self.users, self.reciprocal = kind, kind.users, kind.surrogate == "reciprocal"
+        self.kind, self.users, self.reciprocal = kind, kind.users, surrogate == "reciprocal"
         self.streams = slice(kind.users + 1, kind.users + 1 + kind.streams)
         nonnegative = 1 + kind.streams + (0 if self.reciprocal else kind.users)
         limit = 3 if kind.order == 2 else kind.order * (kind.order + 1) // 2
@@ -89,8 +90,8 @@ class Layout:
             *[angle] * (kind.limits if limit else 0),
             *[term] * kind.users,
         ]
-        self.settings = _settings(kind.surrogate)
-        self.careful_settings = _settings(kind.surrogate, careful=True)
+        self.settings = _settings(surrogate)
+        self.careful_settings = _settings(surrogate, careful=True)
 
     def _entries(self) -> tuple[list[tuple[Any, Any, float]], list[tuple[Any, Any]]]:
         """Return row, column and value of the entries of A that never change; row and column of the others."""

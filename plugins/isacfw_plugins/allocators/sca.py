@@ -18,8 +18,9 @@ from isacfw.stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from isacfw.validators import choice, integer, number, text
 
 from ._lender import Lender
+from ._limits import Kind, Limits
 from ._sca_cones import ConeProgram, Layout
-from ._sca_model import Approximation, Kind, Limits, Model, Surrogate
+from ._sca_model import Approximation, Model, Surrogate
 
 
 def _initial_share(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -167,11 +168,11 @@ class SCA(isacfw.Allocator):
     @contextmanager
     def _convex(self, problem: PowerAllocationProblem, limits: Limits) -> Iterator[_Convex]:
         """Give the convex problem of an iteration, for the sole use of the body."""
-        kind = Kind.of(problem, limits, self.surrogate)
+        kind = Kind.of(problem, limits)
         if self.solver == _DIRECT:
-            yield _layout(kind).limited(limits)
+            yield _layout(kind, self.surrogate).limited(limits)
             return
-        with MODELS.lent((kind, self.solver), lambda: Model(kind, self.solver)) as model:
+        with MODELS.lent((kind, self.surrogate, self.solver), lambda: Model(kind, self.surrogate, self.solver)) as model:
             yield model.limited(limits)
 
     def _step(
@@ -308,7 +309,6 @@ def _one_user() -> tuple[FloatArray, FloatArray] | str:
     kind = Kind(
         users=1,
         streams=1,
-        surrogate="reciprocal",
         limits=2,
         order=2,
         coupled=False,
@@ -316,7 +316,7 @@ def _one_user() -> tuple[FloatArray, FloatArray] | str:
         users_differ=False,
         streams_differ=False,
     )
-    return Layout(kind).limited(limits).solve(Approximation(one, one, 0.0, np.zeros(1), None, None))
+    return Layout(kind, "reciprocal").limited(limits).solve(Approximation(one, one, 0.0, np.zeros(1), None, None))
 
 
 def _failure(problem: PowerAllocationProblem, outcome: str) -> Shares:
