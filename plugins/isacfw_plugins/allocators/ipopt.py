@@ -153,7 +153,7 @@ class Ipopt(isacfw.Allocator):
 
     def solve(self, problem: PowerAllocationProblem) -> Shares:
         """Return the best answer over the starting points."""
-        if is_plain(problem) and problem.streams == 1:
+        if is_plain(problem) and problem.stream_coupling is None:
             return self._solved_plain(problem)
         limits = Limits.of(problem)
         if limits is None:

@@ -138,6 +138,7 @@ class SCA(isacfw.Allocator):
                 if not moved:
                     message = "stopped early: the convex solver's accuracy admits no further rise"
                     break
+            if met and moved and (rise <= self.tolerance * rate or len(history) > _PATIENCE):
                 x, q, history[-1] = _prolonged(problem, last, (x, q), history[-1])
             met = True
         if status is Status.FEASIBLE:
@@ -204,7 +205,7 @@ class SCA(isacfw.Allocator):
 
 
 _Convex = ConeProgram | Model
-_LONGEST, _LEAST = 1024.0, 1e-3
+_LONGEST, _LEAST, _PATIENCE = 1024.0, 1e-3, 50
 _EXACTLY, _SHORTEST = 1e-10, 1e-14
 
 
