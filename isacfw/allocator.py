@@ -7,6 +7,7 @@ import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import attrs
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from .array import FloatArray, float_array, read_only
 from .errors import IncompatibleError, log_traceback, one_line, raised, shown
-from .part import LabelledPart, described
+from .part import ONE_AT_A_TIME, LabelledPart, described
 from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
 from .stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from .time_limit import TimeUp, time_limit
@@ -151,6 +152,16 @@ class Allocator(LabelledPart):
 
     vectorized: ClassVar[bool] = False
 
+    @property
+    def thread_safe(self) -> bool:
+        """Whether several threads of a process may call :meth:`solve` at the same time.
+
+        If not, the framework lets one allocator of this sort solve at a time in a process, whichever it is: what is
+        not thread-safe tends to be a library that several share. Waiting counts neither as its time nor towards its
+        time limit.
+        """
+        return True
+
     @abstractmethod
     def solve(self, problem: PowerAllocationProblem) -> Shares:
         """Return shares of the power.
@@ -206,6 +217,13 @@ class Allocator(LabelledPart):
 
     def _attempt(self, problem: PowerAllocationProblem, time_limit_s: float | None) -> tuple[Shares, float, bool]:
         """Return the answer, the time it took, and whether the allocator broke down."""
+        # Taken outside the time limit, which may strike anywhere: it must not leave the lock taken.
+        with nullcontext() if self.thread_safe else ONE_AT_A_TIME:
+            return self._attempt_alone(problem, time_limit_s)
+
+    def _attempt_alone(
+        self, problem: PowerAllocationProblem, time_limit_s: float | None
+    ) -> tuple[Shares, float, bool]:
         # A copy has nothing cached: each allocator pays for what it asks, whoever asked before it.
         problem = problem.unsolved()
         failure = ""

@@ -356,6 +356,51 @@ class PowerAllocationProblem:
         return self._line.largest_share()
 
     @cached_property
+    def best_mix(self) -> tuple[FloatArray, FloatArray]:
+        """The largest share for communication at full power over all mixes of the streams, and that mix.
+
+        Where users tell the same of the targets: the shares among them do not matter to the limits.
+
+        Returns
+        -------
+        share : ndarray, shape (...)
+            NaN where the limits are infeasible.
+        mix : ndarray, shape (..., S)
+            Parts of the sensing power, of sum one.
+        """
+        if self.fisher_users is not None:
+            raise ValueError("the users' signals differ, so their shares matter to the limits")
+        if self.fisher_streams is None:
+            share = self.largest_communication_share
+            return share, np.full((*share.shape, self.streams), 1 / self.streams)
+        # One semidefinite program for each distinct sensing problem, however many drops share it.
+        shape = np.broadcast_shapes(self._line.shape, self.fisher_streams.shape[:-3])
+        found, mixes = np.full(shape, np.nan), np.full((*shape, self.streams), 1 / self.streams)
+        for index in np.ndindex(shape):
+            found[index], mixes[index] = self._at_line(index, shape)._best_mix()
+        return found, mixes
+
+    def _best_mix(self) -> tuple[float, FloatArray]:
+        """Return :attr:`best_mix` for a problem without batch axes."""
+        equal = np.full(self.streams, 1 / self.streams)
+        limits = self.matrix_inequalities()
+        if limits is None:
+            return np.nan, equal
+        weights = np.zeros(1 + self.streams)
+        weights[0] = 1
+        # The program's own shares are less accurate than a line along their mix. Close to infeasibility that mix may
+        # just miss the limits, where the one with the smallest excess meets them.
+        candidates = (limits.largest(weights), None)
+        for shares in candidates:
+            streams = (limits.smallest_excess()[0] if shares is None else shares)[1:]
+            mix = streams / streams.sum() if streams.sum() > 0 else equal
+            sensing = _mixed(mix, self.fisher_sensing, self.fisher_streams)
+            share = float(attrs.evolve(self._line, sensing=sensing).largest_share())
+            if not np.isnan(share):
+                return share, mix
+        return np.nan, equal
+
+    @cached_property
     def smallest_crlb(self) -> FloatArray:
         """Smallest CRLB of each angle at full power, in rad²: a certificate of infeasibility; (..., 2T)."""
         if self._on_a_line:
