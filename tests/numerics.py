@@ -209,7 +209,8 @@ def general_problem(
         amplitudes=generator.uniform(0.2, 0.5, targets) * np.exp(2j * np.pi * generator.uniform(0, 1, targets)),
         frame_length=30,
     )
-    each = model.fisher(random_forms(generator, model, users, 16))
+    # The users' signals tell little of the targets, or else no power would be left over for sensing.
+    each = generator.uniform(0.01, 0.3, (users, 1, 1)) * model.fisher(random_forms(generator, model, users, 16))
     beams = model.fisher(random_forms(generator, model, streams, 2))
     plain = random_problem(generator, users)
     known_angles = np.zeros(2 * targets)
