@@ -28,9 +28,15 @@ class Status(enum.StrEnum):
     sentence: str
 
     OPTIMAL = "optimal", "A globally optimal allocation."
-    LOCALLY_OPTIMAL = "locally_optimal", "An allocation that no feasible direction improves, as the framework verified."
+    LOCALLY_OPTIMAL = (
+        "locally_optimal",
+        "An allocation that no feasible direction improves, as the framework verified.",
+    )
     FEASIBLE = "feasible", "An allocation that meets the limits; nothing is claimed beyond."
-    INFEASIBLE = "infeasible", "No allocation that meets the limits: none was found, or the one given violates one."
+    INFEASIBLE = (
+        "infeasible",
+        "No allocation that meets the limits: none was found, or the one given violates one.",
+    )
     SKIPPED = "skipped", "The allocator, the precoder and the problem do not fit each other."
     FAILED = "failed", "The allocator broke down."
 

@@ -321,7 +321,9 @@ def reduction(
             return None, None
         if len(angles) == 2 and determinant != 0:
             moves = [np.array([1.0, 0.0]), np.array([0.0, 1.0])]
-            inverse = np.array([[jacobian[1, 1], -jacobian[0, 1]], [-jacobian[1, 0], jacobian[0, 0]]]) / determinant
+            inverse = (
+                np.array([[jacobian[1, 1], -jacobian[0, 1]], [-jacobian[1, 0], jacobian[0, 0]]]) / determinant
+            )
             row += [0.0, 0.0] if own is None else inverse[own].tolist()
         else:
             lengths = [float(np.hypot(*move)) for move in moves]
@@ -363,9 +365,7 @@ def _of_parameter(fisher: FloatArray, basis: FloatArray, row: FloatArray) -> tup
     return information, ((vectors @ coefficients[..., None])[..., 0] * scale) @ basis.T
 
 
-def _of_one_target(
-    fisher: FloatArray, jacobians: FloatArray, known: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _of_one_target(fisher: FloatArray, jacobians: FloatArray, known: FloatArray) -> tuple[FloatArray, FloatArray]:
     angles = _Reduced(lambda row, column: fisher[..., row, column], jacobians[..., 0, :, :], known)
     information = np.stack([angles.information(0), angles.information(1)], axis=-1)
     moves = [angles.minimiser(angle) for angle in (0, 1)]
@@ -389,9 +389,7 @@ class _Reduced:
     det R (det g)² over that on the other angle, or :math:`g_i^T R g_i` where the other one is known or not seen.
     """
 
-    def __init__(
-        self, entry: Callable[[int, int], FloatArray], jacobian: FloatArray, known: FloatArray
-    ) -> None:
+    def __init__(self, entry: Callable[[int, int], FloatArray], jacobian: FloatArray, known: FloatArray) -> None:
         alpha = entry(2, 2)
         inverse_alpha = np.divide(1.0, alpha, out=np.zeros_like(alpha), where=alpha > 0)
         real, imaginary = [entry(0, 2), entry(1, 2)], [entry(0, 3), entry(1, 3)]

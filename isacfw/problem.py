@@ -122,7 +122,9 @@ class PowerAllocationProblem:
     stream_coupling: FloatArray | None = _numbers(2, None)
     fisher_users: FloatArray | None = _numbers(3, None)
     fisher_streams: FloatArray | None = _numbers(3, None)
-    jacobians: FloatArray = _numbers(3, attrs.Factory(lambda self: np.tile(_IDENTITY, (self.targets, 1, 1)), True))
+    jacobians: FloatArray = _numbers(
+        3, attrs.Factory(lambda self: np.tile(_IDENTITY, (self.targets, 1, 1)), True)
+    )
     known: FloatArray = _numbers(1, attrs.Factory(lambda self: np.tile(_UNKNOWN, self.targets), True))
 
     def __attrs_post_init__(self) -> None:

@@ -111,7 +111,9 @@ def test_rise_of_a_batch_is_that_of_its_members() -> None:
     found = first_order_rise(problem, x, q, where=where)
     assert np.isnan(found).tolist() == [False, True, False]
     for number in (0, 2):
-        assert found[number] == pytest.approx(float(first_order_rise(problem[number], x[number], q[number])), rel=1e-9)
+        assert found[number] == pytest.approx(
+            float(first_order_rise(problem[number], x[number], q[number])), rel=1e-9
+        )
 
 
 @attrs.frozen(kw_only=True)

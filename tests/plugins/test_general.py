@@ -240,7 +240,9 @@ def largest_share(problem: PowerAllocationProblem) -> float:
     for s, matrix in enumerate(in_angles(problem.fisher_streams, problem.jacobians[None])):
         fisher = fisher + matrix * q[s]
     rows = [4 * (angle // 2) + angle % 2 for angle in range(2 * problem.targets)]
-    kept = [row for row in range(4 * problem.targets) if row not in {rows[a] for a in np.flatnonzero(problem.known)}]
+    kept = [
+        row for row in range(4 * problem.targets) if row not in {rows[a] for a in np.flatnonzero(problem.known)}
+    ]
     scale = 1 / np.sqrt(np.diagonal(in_angles(problem.fisher_streams.sum(axis=0), problem.jacobians))[kept])
     small = cp.multiply(fisher[kept][:, kept], np.outer(scale, scale))
     constraints = [f + cp.sum(q) == 1]
@@ -314,7 +316,9 @@ def test_equal_com_takes_the_largest_share_of_equal_parts(seed: int) -> None:
     def met(f: float) -> bool:
         return bool((crlb_by_schur(problem, f * x, (1 - f) * q) <= problem.crlb_limit)[limited].all())
 
-    loose = attrs.evolve(problem, crlb_limit=np.maximum(problem.crlb_limit, crlb_by_schur(problem, 0.4 * x, 0.6 * q)))
+    loose = attrs.evolve(
+        problem, crlb_limit=np.maximum(problem.crlb_limit, crlb_by_schur(problem, 0.4 * x, 0.6 * q))
+    )
     problem = loose
     found = EqualCom().allocate(problem)
     f = float(found.communication.sum())

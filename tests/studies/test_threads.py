@@ -43,12 +43,18 @@ def test_a_difference_would_show():
 
 def together(function, threads=4):
     with ThreadPoolExecutor(threads) as executor:
-        return [future.result() for future in [executor.submit(function, number) for number in range(4 * threads)]]
+        return [
+            future.result() for future in [executor.submit(function, number) for number in range(4 * threads)]
+        ]
 
 
-@pytest.mark.parametrize("allocator", [Ipopt(), SCA(solver="SCS", max_iterations=3), SCA()], ids=lambda one: one.title)
+@pytest.mark.parametrize(
+    "allocator", [Ipopt(), SCA(solver="SCS", max_iterations=3), SCA()], ids=lambda one: one.title
+)
 def test_an_allocator_may_be_shared_by_threads(allocator):
-    problems = [random_problem(np.random.default_rng([311, seed]), 3, aligned=bool(seed % 2)) for seed in range(16)]
+    problems = [
+        random_problem(np.random.default_rng([311, seed]), 3, aligned=bool(seed % 2)) for seed in range(16)
+    ]
     expected = [allocator.allocate(problem) for problem in problems]
     found = together(lambda number: allocator.allocate(problems[number]))
     for one, other in zip(found, expected, strict=True):

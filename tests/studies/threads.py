@@ -68,7 +68,10 @@ def main() -> int:
                 found = compare(scenario, executor=executor).dataset
             rows = differing_rows(found, expected)
             total += rows
-            print(f"time {time + 1}, {threads} threads: {rows} of {expected['sum_rate'].size} rows differ", flush=True)
+            print(
+                f"time {time + 1}, {threads} threads: {rows} of {expected['sum_rate'].size} rows differ",
+                flush=True,
+            )
     print(total)
     return int(total > 0)
 

@@ -150,9 +150,7 @@ class ConeProgram:
         np.take(np.concatenate([self.constant, *changing]), layout.order, out=self.matrix.data)
         # A new solver each time: one that is updated keeps the scaling of the numbers that it was made with.
         settings = layout.careful_settings if careful else layout.settings
-        program = clarabel.DefaultSolver(
-            layout.quadratic, cost, self.matrix, self.offset, layout.cones, settings
-        )
+        program = clarabel.DefaultSolver(layout.quadratic, cost, self.matrix, self.offset, layout.cones, settings)
         solution = program.solve()
         status = str(solution.status)
         if status not in ("Solved", "AlmostSolved") and not (careful and status == "InsufficientProgress"):

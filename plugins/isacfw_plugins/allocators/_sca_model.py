@@ -128,7 +128,8 @@ class Model:
         if kind.streams_differ:
             streams = [self.q[s] for s in range(kind.streams)]
         self.limits = [
-            _LimitParameters(len(users), len(streams), kind.order) for _ in range(kind.limits if kind.order else 0)
+            _LimitParameters(len(users), len(streams), kind.order)
+            for _ in range(kind.limits if kind.order else 0)
         ]
         constraints += [limit.met([*users, *streams]) for limit in self.limits]
         self.problem = cp.Problem(cp.Maximize(objective), constraints)

@@ -173,7 +173,9 @@ class SCA(isacfw.Allocator):
         if self.solver == _DIRECT:
             yield _layout(kind, self.surrogate).limited(limits)
             return
-        with MODELS.lent((kind, self.surrogate, self.solver), lambda: Model(kind, self.surrogate, self.solver)) as model:
+        with MODELS.lent(
+            (kind, self.surrogate, self.solver), lambda: Model(kind, self.surrogate, self.solver)
+        ) as model:
             yield model.limited(limits)
 
     def _step(
