@@ -345,11 +345,7 @@ def _of_parameter(fisher: FloatArray, basis: FloatArray, row: FloatArray) -> tup
     reduced = basis.T @ fisher @ basis
     diagonal = np.diagonal(reduced, axis1=-2, axis2=-1)
     scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-    scaled = reduced * scale[..., :, None] * scale[..., None, :]
-    absent = ~np.isfinite(scaled).all(axis=(-2, -1))
-    if absent.any():
-        scaled = np.where(absent[..., None, None], 0.0, scaled)
-    values, vectors = np.linalg.eigh(scaled)
+    values, vectors = np.linalg.eigh(reduced * scale[..., :, None] * scale[..., None, :])
     wanted = ((scale * row)[..., None, :] @ vectors)[..., 0, :]
     lost = values <= len(row) * LOST * values[..., -1:]
     inside = np.divide(wanted**2, values, out=np.zeros(values.shape), where=~lost).sum(axis=-1)
@@ -361,7 +357,6 @@ def _of_parameter(fisher: FloatArray, basis: FloatArray, row: FloatArray) -> tup
         np.where(lost, wanted, 0.0), outside[..., None], out=np.zeros(values.shape), where=outside[..., None] > 0
     )
     coefficients = np.where(blind[..., None], unseen, solved)
-    information = np.where(absent, np.nan, information)
     return information, ((vectors @ coefficients[..., None])[..., 0] * scale) @ basis.T
 
 
