@@ -145,7 +145,6 @@ class Ipopt(isacfw.Allocator):
     def solve(self, problem: PowerAllocationProblem) -> Shares:
         """Return the best answer over the starting points."""
         limited = np.isfinite(problem.crlb_limit)
-        half = np.asarray(0.5)
         if (limited & np.isinf(problem.crlb(problem.equal_split / 2, 0.5))).any():
             return Shares.none(problem, Status.INFEASIBLE, "a limited angle cannot be estimated at all")
         program = _program(

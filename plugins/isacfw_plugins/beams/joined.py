@@ -16,6 +16,10 @@ from .difference import Difference
 from .projected import unprojected
 
 
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, (list, tuple)) else value
+
+
 @final
 @attrs.frozen(kw_only=True)
 class Joined(isacfw.Beam):
@@ -29,7 +33,7 @@ class Joined(isacfw.Beam):
 
     name: ClassVar[str] = "joined"
 
-    beams: tuple[Beam, ...] = attrs.field(converter=tuple, validator=each(instance_of(Beam, "a beam")))
+    beams: tuple[Beam, ...] = attrs.field(converter=_tuple, validator=each(instance_of(Beam, "a beam")))
 
     @classmethod
     def examples(cls) -> tuple[Self, ...]:
