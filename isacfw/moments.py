@@ -420,7 +420,8 @@ def drawn_channels(
     origin = f"channel {described(channel)}"
     with blamed(origin):
         drawn = channel.draw(scene.statistics, scene.array, draws, generator)
-        channels, estimates = (np.asarray(value, dtype=np.complex128) for value in drawn)
+        # A channel may fill the same buffers again with the next draws.
+        channels, estimates = (np.array(value, dtype=np.complex128) for value in drawn)
     for noun, value in (("channels", channels), ("estimates", estimates)):
         if value.shape != shape:
             raise PluginError(f"{origin} must draw {noun} of shape {shape}, got {value.shape}")
