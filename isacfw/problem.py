@@ -46,7 +46,7 @@ def _unseen(blind: list[str], names: list[str]) -> str:
                 " limit one of them, or call one known"
             )
     listed = " and ".join(blind)
-    return f"{listed} cannot be estimated in this direction by these arrays"
+    return f"{listed} cannot be estimated in this direction by these arrays; leave the limit out, or call it known"
 
 
 def _numbers(core: int, default: Any = attrs.NOTHING) -> Any:
