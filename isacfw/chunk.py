@@ -416,5 +416,5 @@ def _fading(point: Scenario) -> tuple[Any, ...]:
 def _seen(point: Scenario, part: LabelledPart) -> tuple[Any, ...]:
     """Return what else the moments of a precoder or beam depend on: directions, and the power if it is used."""
     directions = tuple((target.direction, point.sensing.beam(target)) for target in point.sensed)
-    power = None if isinstance(part, Precoder) and not part.uses_scene() else point.snr_db
-    return directions, power
+    uses_power = part.uses_scene() if isinstance(part, Precoder) else cast(Beam, part).depends_on_power()
+    return directions, point.snr_db if uses_power else None

@@ -40,6 +40,10 @@ class Joined(isacfw.Beam):
         """Return the sum and the difference beams together."""
         return (cls(beams=(Steered(), Difference())),)
 
+    def depends_on_power(self) -> bool:
+        """Return whether one of the beams does."""
+        return any(beam.depends_on_power() for beam in self.beams)
+
     def weights(self, scene: Scene, estimates: ComplexArray) -> ComplexArray:
         """Return the weights of all streams; (..., N, S, R)."""
         found = [unprojected(beam, scene, estimates) for beam in self.beams]

@@ -67,6 +67,10 @@ class Projected(isacfw.Beam):
         """Return the projection of the steered beam."""
         return (cls(),)
 
+    def depends_on_power(self) -> bool:
+        """Return whether the original beam does."""
+        return self.of.depends_on_power()
+
     def weights(self, scene: Scene, estimates: ComplexArray) -> ComplexArray:
         """Return the projected weights; (..., N, S, R)."""
         gram = np.swapaxes(estimates.conj(), -1, -2) @ estimates

@@ -54,6 +54,10 @@ class RZFBeam(isacfw.Beam):
         """Return the regularised steered beam."""
         return (cls(),)
 
+    def depends_on_power(self) -> bool:
+        """Return whether the original beam does."""
+        return self.of.depends_on_power()
+
     def weights(self, scene: Scene, estimates: ComplexArray) -> ComplexArray:
         """Return the regularised weights; (..., N, S, R)."""
         gram = np.swapaxes(estimates.conj(), -1, -2) @ estimates
