@@ -128,7 +128,7 @@ def erratum_3(scenario: Scenario) -> None:
                 scenario.target, reflection_amplitude=amplitude, distance_m=None, reference_distance_m=None
             )
             problem = attrs.evolve(scenario, snr_db=snr_db, target=target).problem(MRT())[0]
-            levels.append(10 * np.log10(problem.crlb(np.asarray(1.0), np.asarray(0.0))[0]))
+            levels.append(10 * np.log10(problem.crlb(problem.equal_split, 0.0)[0]))
         print(f"   {amplitude:.4f}   {levels[0]:10.2f}  {levels[1]:10.2f}")
 
 

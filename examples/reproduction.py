@@ -37,12 +37,12 @@ def gains(sets: int) -> None:
 def misalignment() -> None:
     """Print what a beam that misses the target costs."""
     scenario = load_scenario("nguyen2025-fig2").scenario
-    half = np.asarray(0.5)
     print("\nCRLB for a beam off by the same angle in azimuth and elevation, in dB over that of an aligned beam")
     for offset in (1, 2, 5, 10):
         point = scenario.with_value("sensing.beam_azimuth_deg", scenario.target.azimuth_deg + offset)
         point = point.with_value("sensing.beam_elevation_deg", scenario.target.elevation_deg + offset)
-        bounds = [s.problem(s.precoders[0])[0].crlb(half, half) for s in (point, scenario)]
+        problems = [s.problem(s.precoders[0])[0] for s in (point, scenario)]
+        bounds = [problem.crlb(problem.equal_split / 2, 0.5) for problem in problems]
         azimuth, elevation = 10 * np.log10(bounds[0] / bounds[1])
         print(f"  {offset:3d}°   azimuth {azimuth:.2f}   elevation {elevation:.2f}")
 

@@ -1,6 +1,7 @@
 """Power allocation for massive-MIMO integrated sensing and communications.
 
-The pieces of a scenario are parts that plugins provide: arrays, channels, precoders, metrics and allocators.
+The pieces of a scenario are parts that plugins provide: arrays, channels, precoders, beams, metrics
+and allocators.
 :func:`load_scenario` reads a scenario, :func:`compare` runs it.
 """
 
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from .allocator import Allocation, Allocator, Shares, Status
 from .array import Array, ComplexArray, Direction, FloatArray
-from .channel import Channel, ChannelStatistics
+from .beam import Beam, BeamStatistics, PointedBeam, Steered, SteeringBeam
+from .channel import Channel, ChannelStatistics, Drop
 from .errors import IncompatibleError, InputError, IsacError, PluginError
 from .hookspecs import hookimpl
 from .metric import Metric, Quantity
@@ -19,6 +21,7 @@ from .precoder import LinkStatistics, Precoder
 from .problem import PowerAllocationProblem
 from .recipe import FigureRecipe
 from .scenario import Scenario
+from .scene import Scene
 from .target import Sensing, Target
 
 if TYPE_CHECKING:
@@ -38,11 +41,14 @@ __all__ = [
     "Allocation",
     "Allocator",
     "Array",
+    "Beam",
+    "BeamStatistics",
     "Channel",
     "ChannelStatistics",
     "Comparison",
     "ComplexArray",
     "Direction",
+    "Drop",
     "FigureRecipe",
     "FloatArray",
     "IncompatibleError",
@@ -54,13 +60,17 @@ __all__ = [
     "Part",
     "PluginError",
     "PluginHost",
+    "PointedBeam",
     "PowerAllocationProblem",
     "Precoder",
     "Quantity",
     "Scenario",
+    "Scene",
     "Sensing",
     "Shares",
     "Status",
+    "Steered",
+    "SteeringBeam",
     "Target",
     "compare",
     "hookimpl",

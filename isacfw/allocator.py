@@ -141,6 +141,12 @@ class Allocation:
     history: FloatArray
     claim: NDArray[Any]
 
+    def copied(self) -> Allocation:
+        """Return a copy that may be written to."""
+        return Allocation(
+            **{field.name: np.array(getattr(self, field.name)) for field in attrs.fields(type(self))}
+        )
+
 
 Progress = Callable[[int], None]
 
@@ -240,7 +246,7 @@ class Allocator(LabelledPart):
                 _check(shares, problem)
                 # An allocator may fill the same buffers again for the next problem.
                 shares = attrs.evolve(
-                    shares, **{name: np.array(getattr(shares, name)) for name in ("communication", "sensing")}
+                    shares, communication=np.array(shares.communication), sensing=np.array(shares.sensing)
                 )
         except IncompatibleError as error:
             shares = Shares.none(problem, Status.SKIPPED, str(error))
@@ -330,7 +336,7 @@ def verified(
     """
     shape = problem.batch_shape
     x, q = shares.communication, problem.stream_shares(shares.communication, shares.sensing)
-    answered = np.isfinite(x).all(axis=-1) & np.isfinite(q).all(axis=-1)
+    answered = np.asarray(np.isfinite(x).all(axis=-1) & np.isfinite(q).all(axis=-1))
     with np.errstate(invalid="ignore"):
         if not answered.all():
             x, q = np.where(answered[..., None], x, np.nan), np.where(answered[..., None], q, np.nan)
@@ -338,7 +344,7 @@ def verified(
         crlb = np.array(np.broadcast_to(problem.crlb(x, q), (*shape, 2 * problem.targets)))
         crlb[~answered] = np.nan
         violation = problem.violation(x, q, crlb)
-        feasible = violation <= FEASIBILITY_TOLERANCE
+        feasible = np.asarray(violation <= FEASIBILITY_TOLERANCE)
     status, message = _judged(problem, shares, answered, feasible, by)
     status, message = _upheld(problem, x, q, status, message, violation)
     values = {

@@ -12,8 +12,9 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .chunk import Outline, Solved, Work
+from .chunk import Outline, Solved, Work, last_axes
 from .files import HDF5File, for_hdf5, replacing, write_netcdf
+from .fisher import ANGLES, angle_names
 from .metric import Quantity
 from .scenario import Scenario, labelled
 
@@ -70,14 +71,13 @@ class Layout:
         scenario = work.scenario
         self.quantities, self.extent, self.attributes = work.quantities, extent, attributes
         self.sweep_shape = tuple(len(values) for values in scenario.sweep.values())
-        self.axes = ("precoder", "allocator", *scenario.sweep, "drop")
-        self.lengths = (
-            len(scenario.precoders),
-            len(scenario.allocators),
-            *self.sweep_shape,
-            scenario.drops,
-        )
-        self.coordinates = _coordinates(scenario, max(extent.users))
+        # Beams are an axis where there are several.
+        beams = len(scenario.compared_beams)
+        self.rows = (len(scenario.precoders), beams) if beams > 1 else (len(scenario.precoders),)
+        self.axes = (*("precoder", "beam")[: len(self.rows)], "allocator", *scenario.sweep, "drop")
+        self.lengths = (*self.rows, len(scenario.allocators), *self.sweep_shape, scenario.drops)
+        self.streams = work.streams
+        self.coordinates = _coordinates(scenario, max(extent.users), work.streams)
         self.fixed = _fixed(scenario, extent.users)
 
     def axes_of(self, name: str, value: NDArray[Any]) -> tuple[tuple[str, ...], tuple[int, ...]]:
@@ -86,6 +86,8 @@ class Layout:
             return self.axes, self.lengths
         if name == "objective_history":
             return (*self.axes, "iteration"), (*self.lengths, self.extent.iterations)
+        if last_axes(self.quantities[name]) == ("stream",):
+            return (*self.axes, "stream"), (*self.lengths, self.streams)
         return (*self.axes, "user"), (*self.lengths, max(self.extent.users))
 
     def attributes_of(self, name: str) -> dict[str, str]:
@@ -103,9 +105,16 @@ class Layout:
         for position, point in enumerate(result.chunk.points):
             at = np.unravel_index(point, self.sweep_shape) if self.sweep_shape else ()
             last = (slice(value.shape[4]),) if value.ndim > 4 else ()
+            slab = value[:, :, position]
             yield (
-                (slice(None), slice(None), *map(int, at), slice(drops.start, drops.stop), *last),
-                value[:, :, position],
+                (
+                    *[slice(None)] * len(self.rows),
+                    slice(None),
+                    *map(int, at),
+                    slice(drops.start, drops.stop),
+                    *last,
+                ),
+                slab.reshape(*self.rows, *slab.shape[1:]),
             )
 
 
@@ -198,13 +207,16 @@ def _pieces(layout: Layout, lengths: tuple[int, ...]) -> tuple[int, ...]:
     return (*[1] * drops, min(lengths[drops], together), *lengths[drops + 1 :])
 
 
-def _coordinates(scenario: Scenario, users: int) -> dict[str, Any]:
+def _coordinates(scenario: Scenario, users: int, streams: int) -> dict[str, Any]:
+    several = {"beam": list(labelled(scenario.beams))} if len(scenario.beams) > 1 else {}
     return {
         "precoder": list(labelled(scenario.precoders)),
+        **several,
         "allocator": list(labelled(scenario.allocators)),
         **{path: _coordinate(values) for path, values in scenario.sweep.items()},
         "drop": np.arange(scenario.drops),
         "user": np.arange(users),
+        **({"stream": np.arange(streams)} if streams > 1 else {}),
     }
 
 
@@ -217,14 +229,21 @@ def _fixed(scenario: Scenario, users: tuple[int, ...]) -> dict[str, Any]:
     """Return the variables over the sweep alone."""
     sweep = list(scenario.sweep)
     shape = [len(values) for values in scenario.sweep.values()]
-    limits = 10 * np.log10([point.sensing.crlb_limit for _, point in scenario.points()])
+    limits = 10 * np.log10([point.crlb_limits() for _, point in scenario.points()])
+    targets = len(scenario.sensed)
     variables: dict[str, Any] = {
-        f"crlb_{angle}_limit_db": (
+        name: (
             sweep,
             limits[:, position].reshape(shape),
             {"units": "dB rad^2", "long_name": f"CRLB limit of the {angle}; infinite for none"},
         )
-        for position, angle in enumerate(("azimuth", "elevation"))
+        for position, (name, angle) in enumerate(zip(limit_names(targets), angle_names(targets), strict=True))
     }
     variables["users"] = (sweep, np.array(users, dtype=np.int64).reshape(shape))
     return variables
+
+
+def limit_names(targets: int) -> list[str]:
+    """Return the name of the CRLB limit of each angle: as in :func:`~isacfw.fisher.angle_names`, in results."""
+    numbers = [""] if targets == 1 else [f"_{target + 1}" for target in range(targets)]
+    return [f"crlb_{angle}{number}_limit_db" for number in numbers for angle in ANGLES]

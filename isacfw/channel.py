@@ -3,16 +3,51 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from .array import ComplexArray, FloatArray, float_array
+from .array import Array, ComplexArray, FloatArray, read_only
 from .errors import PluginError, shown
+from .gaussian import SecondOrder, complex_normal
 from .part import Part, described
+
+__all__ = ["Channel", "ChannelStatistics", "Drop", "FadingSource", "complex_normal"]
+
+_FADING = 2**31  # Keeps the generators of the fading apart from any that a drop's own may spawn.
+
+
+@attrs.frozen(kw_only=True)
+class Drop:
+    """A random drop of users: its number, and its source of randomness.
+
+    Parameters
+    ----------
+    seed : int
+        Of the study.
+    number : int
+        Of the drop. The two determine all that is random in it, so a drop is the same whichever are drawn
+        beside it.
+    """
+
+    seed: int
+    number: int
+
+    @cached_property
+    def generator(self) -> Generator:
+        """The generator for everything but the small-scale fading, at its start when it is first used."""
+        return np.random.default_rng(np.random.SeedSequence(entropy=self.seed, spawn_key=(self.number,)))
+
+
+def drops_of(seed: int, numbers: Sequence[int]) -> tuple[Drop, ...]:
+    """Return the drops of a study with the given numbers."""
+    return tuple(Drop(seed=seed, number=number) for number in numbers)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -31,15 +66,31 @@ class ChannelStatistics:
     collinear : ndarray of bool, shape (K, K), optional
         Which pairs of different users have collinear estimates, since they share a pilot. None where estimates of
         all users are independent.
-    fading : Fading, optional
+    fading : FadingSource, optional
         Where small-scale fading of these drops is drawn from; a scenario adds it.
     prelog : float
         Share :math:`\bar\tau = (\tau_c - \tau_p) / \tau_c` of the coherence block that carries data.
-    gaussian : bool
+    isotropic : bool
         Whether estimates and their errors are independent of each other, and each circularly symmetric complex
         Gaussian, independent and of equal variance at all antennas, and estimates independent between users that
-        are not `collinear`. Closed forms of precoders hold there only. Where a channel does not say so, moments
-        are sampled, which is right for any channel.
+        are not `collinear`. Closed forms for independent Rayleigh fading hold there only; elsewhere they give way
+        to those for means and covariances, or to sampled moments.
+    positions : ndarray, shape (..., K, 3), optional
+        Where the users are, in metres along the horizontal, the vertical and the normal axis.
+    means : ndarray of complex, shape (..., K, N), optional
+        Means of the channels, known to the base station with their phases.
+    covariances : ndarray of complex, shape (..., K, N, N), optional
+        Covariances of the channels about their means. Given with `pilots` and `pilot_energy`, they say that
+        channels are Gaussian and estimates those of :class:`~isacfw.gaussian.SecondOrder`.
+    pilots : ndarray of int, shape (K,), optional
+        Number of each user's pilot.
+    pilot_energy : float, optional
+        Energy of a pilot relative to the noise.
+    independent_estimates : bool
+        Whether estimates of users that share a pilot are independent all the same.
+    extra : dict of str to ndarray
+        Further arrays with the same leading axis for :meth:`Channel.draw`: what takes time per drop, and should
+        be done once per drop and not once per chunk of draws.
     """
 
     beta: FloatArray
@@ -47,8 +98,15 @@ class ChannelStatistics:
     epsilon: FloatArray
     prelog: float
     collinear: NDArray[np.bool_] | None = None
-    fading: Fading | None = None
-    gaussian: bool = False
+    fading: FadingSource | None = None
+    isotropic: bool = False
+    positions: FloatArray | None = None
+    means: ComplexArray | None = None
+    covariances: ComplexArray | None = None
+    pilots: NDArray[np.int64] | None = None
+    pilot_energy: float | None = None
+    independent_estimates: bool = False
+    extra: dict[str, NDArray[Any]] = attrs.field(factory=dict)
 
     @property
     def users(self) -> int:
@@ -57,8 +115,87 @@ class ChannelStatistics:
 
     def of_drop(self, position: int) -> ChannelStatistics:
         """Return the statistics of the drop at a position of the first axis, without that axis."""
-        beta, xi, epsilon = (value[position] for value in (self.beta, self.xi, self.epsilon))
-        return attrs.evolve(self, beta=beta, xi=xi, epsilon=epsilon)
+        values: dict[str, Any] = {name: value[position] for name, value in self._per_drop()}
+        extra = {name: value[position] for name, value in self.extra.items()}
+        return attrs.evolve(self, **values, extra=extra)
+
+    def first(self, count: int) -> ChannelStatistics:
+        """Return the statistics of the first drops."""
+        values: dict[str, Any] = {name: value[:count] for name, value in self._per_drop()}
+        return attrs.evolve(self, **values, extra={name: value[:count] for name, value in self.extra.items()})
+
+    def _per_drop(self) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Yield name and values of each field with an axis over the drops."""
+        for name in _PER_DROP:
+            value = getattr(self, name)
+            if value is not None:
+                yield name, value
+
+    @property
+    def correlated(self) -> bool:
+        """Whether means and covariances describe Gaussian channels and their estimates completely."""
+        return self.covariances is not None and self.pilots is not None and self.pilot_energy is not None
+
+    @cached_property
+    def second_order(self) -> SecondOrder:
+        """Means, covariances and estimation of one drop; only where :attr:`correlated`, without batch axes."""
+        assert self.covariances is not None
+        assert self.pilots is not None
+        assert self.pilot_energy is not None
+        means = np.zeros(self.covariances.shape[:-1]) if self.means is None else self.means
+        return SecondOrder(
+            means=np.asarray(means, dtype=np.complex128),
+            covariances=self.covariances,
+            pilots=self.pilots,
+            pilot_energy=self.pilot_energy,
+            independent=self.independent_estimates,
+        )
+
+    @classmethod
+    def of_covariances(
+        cls,
+        covariances: ComplexArray,
+        *,
+        means: ComplexArray | None = None,
+        pilots: NDArray[np.int64],
+        pilot_energy: float,
+        prelog: float,
+        independent_estimates: bool = False,
+        positions: FloatArray | None = None,
+    ) -> ChannelStatistics:
+        """Return the statistics of Gaussian channels with given means and covariances, estimated from pilots.
+
+        Parameters
+        ----------
+        covariances, means, pilots, pilot_energy, independent_estimates, positions
+            As the fields of the same names; with leading axis (D,) or (1,).
+        prelog : float
+            As the field.
+        """
+        antennas = covariances.shape[-1]
+        found = cls(
+            beta=np.zeros(covariances.shape[:2]),
+            xi=np.zeros(covariances.shape[:2]),
+            epsilon=np.zeros(covariances.shape[:2]),
+            prelog=prelog,
+            positions=positions,
+            means=means,
+            covariances=covariances,
+            pilots=pilots,
+            pilot_energy=pilot_energy,
+            independent_estimates=independent_estimates,
+        )
+        errors = [
+            np.einsum("knn->k", found.of_drop(drop).second_order.error_covariances).real / antennas
+            for drop in range(len(covariances))
+        ]
+        beta = np.einsum("dknn->dk", covariances).real / antennas
+        if means is not None:
+            beta = beta + (np.abs(means) ** 2).mean(axis=-1)
+        return attrs.evolve(found, beta=beta, xi=beta - errors, epsilon=np.array(errors))
+
+
+_PER_DROP = ("beta", "xi", "epsilon", "positions", "means", "covariances")
 
 
 @attrs.frozen(kw_only=True)
@@ -66,13 +203,16 @@ class Channel(Part):
     """Contract of a channel: statistics of random drops, and draws of small-scale fading."""
 
     @abstractmethod
-    def statistics(self, generators: Sequence[Generator]) -> ChannelStatistics:
-        """Return the statistics of as many drops as there are generators.
+    def statistics(self, drops: Sequence[Drop], array: Array) -> ChannelStatistics:
+        """Return the statistics of drops.
 
         Parameters
         ----------
-        generators : sequence of numpy.random.Generator
-            One generator per drop, so that a drop is the same whichever others are drawn beside it.
+        drops : sequence of Drop
+            Each with its number and its own source of randomness, so that a drop is the same whichever others are
+            drawn beside it.
+        array : Array
+            The transmit array.
 
         Returns
         -------
@@ -82,16 +222,18 @@ class Channel(Part):
 
     @abstractmethod
     def draw(
-        self, statistics: ChannelStatistics, antennas: int, draws: int, generator: Generator
+        self, statistics: ChannelStatistics, array: Array, draws: int, generator: Generator
     ) -> tuple[ComplexArray, ComplexArray]:
         """Draw small-scale fading and its estimates.
 
         Parameters
         ----------
         statistics : ChannelStatistics
-            Of one drop or several: (..., K).
-        antennas, draws : int
-            Number of transmit antennas N and of draws M.
+            Of one drop, (K,), or of several, (D, K). What takes time per drop belongs into its `extra`.
+        array : Array
+            The transmit array, of N elements.
+        draws : int
+            Number of draws M.
         generator : numpy.random.Generator
             Where the randomness comes from.
 
@@ -102,9 +244,13 @@ class Channel(Part):
             given all estimates (MMSE).
         """
 
+    def inputs(self) -> tuple[Path, ...]:
+        """Return the files that the channel reads; their content is part of what determines a study."""
+        return ()
 
-def checked(statistics: object, channel: Channel, drops: int) -> ChannelStatistics:
-    """Return the channel statistics that a channel gave, all of shape (D, K) or all of (1, K).
+
+def checked(statistics: object, channel: Channel, drops: int, array: Array | None = None) -> ChannelStatistics:
+    """Return the channel statistics that a channel gave, all of shape (D, K) or all of (1, K), as copies.
 
     Raises
     ------
@@ -114,29 +260,85 @@ def checked(statistics: object, channel: Channel, drops: int) -> ChannelStatisti
     who = f"channel {described(channel)}"
     if not isinstance(statistics, ChannelStatistics):
         raise PluginError(f"{who} must return ChannelStatistics, got {shown(statistics)}")
-    names = ("beta", "xi", "epsilon")
-    values = {name: float_array(getattr(statistics, name)) for name in names}
+    values: dict[str, NDArray[Any]] = {}
+    for name, value in statistics._per_drop():
+        kind: Any = np.complex128 if name in ("means", "covariances") else np.float64
+        values[name] = np.array(value, dtype=kind)
+    _check_variances(values, who, drops)
+    shape = values["beta"].shape
+    if not 0 < statistics.prelog <= 1:
+        raise PluginError(f"{who} must return a prelog within (0, 1], got {shown(statistics.prelog)}")
+    if not isinstance(statistics.isotropic, (bool, np.bool_)):
+        raise PluginError(f"{who} must return isotropic as True or False, got {shown(statistics.isotropic)}")
+    _check_second_order(values, who, array)
+    for name, value in statistics.extra.items():
+        if np.shape(value)[:1] != shape[:1]:
+            raise PluginError(
+                f"{who} must return extra[{name!r}] with first axis {shape[0]}, got {np.shape(value)}"
+            )
+    pilots, collinear = statistics.pilots, statistics.collinear
+    if pilots is not None and np.shape(pilots) != shape[1:]:
+        raise PluginError(f"{who} must return pilots of shape {shape[1:]}, got {np.shape(pilots)}")
+    frozen: dict[str, Any] = {name: read_only(value) for name, value in values.items()}
+    return attrs.evolve(
+        statistics,
+        **frozen,
+        extra={name: read_only(np.array(value)) for name, value in statistics.extra.items()},
+        pilots=None if pilots is None else read_only(np.array(pilots, dtype=np.int64)),
+        collinear=None if collinear is None else read_only(np.array(collinear, dtype=np.bool_)),
+    )
+
+
+def _check_variances(values: dict[str, NDArray[Any]], who: str, drops: int) -> None:
+    """Check shapes and signs of beta, xi and epsilon."""
     shape = values["beta"].shape
     if len(shape) != 2 or shape[0] not in (1, drops) or not shape[1]:
         raise PluginError(f"{who} must return beta of shape (1, K) or ({drops}, K), got {shape}")
-    for name, value in values.items():
+    for name in ("beta", "xi", "epsilon"):
+        value = values[name]
         if value.shape != shape:
             raise PluginError(f"{who} must return {name} of the same shape as beta, {shape}, got {value.shape}")
         if not (np.isfinite(value) & (value >= 0)).all():
-            raise PluginError(f"{who} must return {name} of finite numbers not less than 0, got others")
-    if not 0 < statistics.prelog <= 1:
-        raise PluginError(f"{who} must return a prelog within (0, 1], got {shown(statistics.prelog)}")
-    if not isinstance(statistics.gaussian, (bool, np.bool_)):
-        raise PluginError(f"{who} must return gaussian as True or False, got {shown(statistics.gaussian)}")
-    return attrs.evolve(statistics, beta=values["beta"], xi=values["xi"], epsilon=values["epsilon"])
+            raise PluginError(f"{who} must return {name} with finite, nonnegative entries, got others")
 
 
-_FADING = 2**31  # Keeps the generators of the fading apart from any that a drop's own may spawn.
+def _check_second_order(values: dict[str, NDArray[Any]], who: str, array: Array | None) -> None:
+    """Check shapes, symmetry and sign of positions, means and covariances."""
+    shape = values["beta"].shape
+    antennas = None if array is None else array.n_elements
+    for name, axes in (("positions", ("3",)), ("means", ("N",)), ("covariances", ("N", "N"))):
+        value = values.get(name)
+        if value is None:
+            continue
+        size = antennas if antennas is not None else value.shape[-1]
+        wanted = (*shape, *(3 if axis == "3" else size for axis in axes))
+        if value.shape != wanted:
+            raise PluginError(f"{who} must return {name} of shape {wanted}, got {value.shape}")
+        if not np.isfinite(value.sum()):
+            raise PluginError(f"{who} must return finite {name}, got NaN or an infinite number")
+    if (covariances := values.get("covariances")) is None:
+        return
+    scale = np.abs(covariances).max(axis=(-2, -1))
+    skew = np.abs(covariances - np.swapaxes(covariances.conj(), -1, -2)).max(axis=(-2, -1))
+    if (skew > 1e-9 * scale).any():
+        drop, user = np.argwhere(skew > 1e-9 * scale)[0]
+        raise PluginError(f"{who} must return Hermitian covariances, got another for user {user} of drop {drop}")
+    values["covariances"] = (covariances + np.swapaxes(covariances.conj(), -1, -2)) / 2
+    size = covariances.shape[-1]
+    # A Cholesky factor exists where no eigenvalue is below rounding, at a fraction of the price of all of them.
+    for place in np.ndindex(*shape):
+        try:
+            np.linalg.cholesky(values["covariances"][place] + 1e-9 * (scale[place] + 1e-300) * np.eye(size))
+        except np.linalg.LinAlgError:
+            raise PluginError(
+                f"{who} must return positive semidefinite covariances, got another for user {place[1]} of drop"
+                f" {place[0]}"
+            ) from None
 
 
 @attrs.frozen(kw_only=True)
-class Fading:
-    """Small-scale fading of a batch of drops.
+class FadingSource:
+    """Where the small-scale fading of a batch of drops is drawn from.
 
     Parameters
     ----------
@@ -160,18 +362,9 @@ class Fading:
 
     def generator(self, position: int) -> Generator:
         """Return a new generator for the drop at a position, the same at every call."""
-        return np.random.default_rng(
-            np.random.SeedSequence(entropy=self.seed, spawn_key=(self.drops[position], _FADING))
-        )
+        return fading_generator(self.seed, self.drops[position])
 
 
-def drop_generators(seed: int, drops: Iterable[int]) -> list[Generator]:
-    """Return one generator per drop number, each a function of the seed and that number alone."""
-    return [np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(drop,))) for drop in drops]
-
-
-def complex_normal(shape: tuple[int, ...], generator: Generator) -> ComplexArray:
-    """Draw circularly symmetric complex Gaussian numbers of unit variance."""
-    pairs = generator.standard_normal((*shape, 2))
-    pairs *= np.sqrt(0.5)
-    return np.asarray(pairs.view(np.complex128)[..., 0])
+def fading_generator(seed: int, drop: int) -> Generator:
+    """Return a new generator of the small-scale fading of a drop."""
+    return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(drop, _FADING)))

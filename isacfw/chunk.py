@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import attrs
@@ -11,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .allocator import Allocation, Allocator, Shares, Status, verified
+from .beam import Beam, BeamStatistics
 from .channel import ChannelStatistics
 from .errors import IncompatibleError, IsacError, log_traceback, one_line, raised
 from .metric import Metric, Quantity
-from .part import Part, described
+from .part import LabelledPart, Part, described
 from .plugins import PluginHost
 from .precoder import LinkStatistics, Precoder
 from .problem import PowerAllocationProblem
@@ -24,6 +27,7 @@ POINTS_TOGETHER = 64
 PROBLEMS_TOGETHER = 16384
 NUMBERS_TOGETHER = 2**18
 PROBLEMS_IN_A_LOOP = 128
+NUMBERS_IN_A_LOOP = 2**24
 CHUNKS_PER_WORKER = 16
 """At least so many, as far as there are drops, so that none waits long for the last chunk of another."""
 
@@ -62,23 +66,32 @@ class Work:
     unavailable : dict
         By kind and title, why an allocator or a precoder cannot work here.
     numbers : int
-        How many numbers the largest problem has in its largest field: K, or K² where pairs of users differ.
+        Size of the largest array in any problem or its channels, per drop: K, K² with pairwise coupling, more
+        with covariances.
+    streams : int
+        Largest number of sensing streams of any beam.
     """
 
     scenario: Scenario
     metrics: tuple[Metric, ...]
     unavailable: dict[tuple[str, str], str]
     numbers: int
+    streams: int = 1
+
+    def quantities_of(self, metric: Metric) -> tuple[Quantity, ...]:
+        """Return what a metric reports in this study."""
+        return metric.quantities_of(len(self.scenario.sensed), self.streams)
 
     @property
     def quantities(self) -> dict[str, Quantity]:
         """What the metrics report, by name."""
-        return {quantity.name: quantity for metric in self.metrics for quantity in metric.quantities}
+        return {quantity.name: quantity for metric in self.metrics for quantity in self.quantities_of(metric)}
 
     @property
     def parts(self) -> list[type[Part]]:
         """Classes of all parts that have a share in the results, at whatever point of the sweep."""
-        parts: list[Part] = [*self.scenario.precoders, *self.scenario.allocators, *self.metrics]
+        beams = self.scenario.compared_beams
+        parts: list[Part] = [*self.scenario.precoders, *beams, *self.scenario.allocators, *self.metrics]
         for _, point in self.scenario.points():
             parts += [point.channel, point.transmit_array, point.receive_array]
         return list(dict.fromkeys(map(type, parts)))
@@ -95,7 +108,8 @@ class Solved:
     users : ndarray of int, shape (points,)
         Number of users at each point.
     values : dict of str to ndarray
-        Results by name; (precoders, allocators, points, drops), and a last axis of users or iterations for some.
+        Results by name; (precoders x beams, allocators, points, drops), and a last axis of users, streams or
+        iterations for some.
     warnings : tuple of str
         Sentences on metrics and observers that broke down.
     """
@@ -138,11 +152,22 @@ class Outline:
     warnings: tuple[str, ...]
 
 
-def numbers_of(scenario: Scenario) -> int:
-    """Return the number that :class:`Work` wants to know, from one drop of each channel."""
+def sizes_of(scenario: Scenario) -> tuple[int, int]:
+    """Return `numbers` and `streams` of :class:`Work`, from one drop of each channel.
+
+    A beam that breaks down counts as one stream; its rows say so later.
+    """
     channels = {_fading(point): point for _, point in scenario.points()}
-    each = [point.statistics(range(1)) for point in channels.values()]
-    return max(one.users if one.collinear is None else one.users**2 for one in each)
+    numbers, streams = 1, 1
+    for point in channels.values():
+        one = point.statistics(range(1))
+        own = one.users if one.collinear is None and one.isotropic else one.users**2
+        extra = [value for value in (one.covariances, *one.extra.values()) if value is not None]
+        numbers = max(numbers, own, *(value[0].size for value in extra))
+        for beam in scenario.compared_beams:
+            with suppress(IsacError):
+                streams = max(streams, point.streams_of(beam, one))
+    return numbers, streams
 
 
 def planned(scenario: Scenario, done: Iterable[Chunk] = (), *, workers: int = 1, numbers: int = 1) -> list[Chunk]:
@@ -160,8 +185,10 @@ def planned(scenario: Scenario, done: Iterable[Chunk] = (), *, workers: int = 1,
         As in :class:`Work`.
     """
     points = math.prod(len(values) for values in scenario.sweep.values())
-    fast = all(allocator.vectorized for allocator in scenario.allocators) and all(
-        type(precoder).link_statistics is not Precoder.link_statistics for precoder in scenario.precoders
+    fast = (
+        all(allocator.vectorized for allocator in scenario.allocators)
+        and all(type(one).link_statistics is not Precoder.link_statistics for one in scenario.precoders)
+        and all(type(one).beam_statistics is not Beam.beam_statistics for one in scenario.compared_beams)
     )
     finished: dict[range, list[range]] = {}
     for chunk in done:
@@ -169,7 +196,8 @@ def planned(scenario: Scenario, done: Iterable[Chunk] = (), *, workers: int = 1,
     chunks = []
     for first in range(0, points, POINTS_TOGETHER):
         group = range(first, min(first + POINTS_TOGETHER, points))
-        together = min(PROBLEMS_TOGETHER, NUMBERS_TOGETHER // numbers) if fast else PROBLEMS_IN_A_LOOP
+        most = PROBLEMS_TOGETHER if fast else PROBLEMS_IN_A_LOOP
+        together = min(most, (NUMBERS_TOGETHER if fast else NUMBERS_IN_A_LOOP) // numbers)
         size = max(1, together // len(group))
         if workers > 1:
             size = min(size, math.ceil(scenario.drops / (CHUNKS_PER_WORKER * workers)))
@@ -222,10 +250,11 @@ class _Run:
         self.points = [everything[number] for number in chunk.points]
         self.statistics = self._statistics()
         self.users = np.array([statistics.users for statistics in self.statistics])
-        self.precoders = labelled(scenario.precoders)
+        precoders, beams = labelled(scenario.precoders), labelled(scenario.compared_beams)
+        self.rows = list(itertools.product(precoders.items(), beams.items()))
         self.allocators = labelled(scenario.allocators)
-        self.links: dict[Any, LinkStatistics | IsacError] = {}
-        self.shape = (len(self.precoders), len(self.allocators), len(self.points), len(chunk.drops))
+        self.moments: dict[Any, LinkStatistics | BeamStatistics | IsacError] = {}
+        self.shape = (len(self.rows), len(self.allocators), len(self.points), len(chunk.drops))
         self.values = self._empty()
         self.histories: dict[tuple[int, int, int], NDArray[np.float64]] = {}
         self.told: dict[str, None] = {}
@@ -239,9 +268,9 @@ class _Run:
         return [known[_fading(point)] for point in self.points]
 
     def _empty(self) -> dict[str, NDArray[Any]]:
-        most = int(self.users.max())
+        widths = {"user": int(self.users.max()), "stream": self.work.streams}
         values: dict[str, NDArray[Any]] = {
-            name: np.full((*self.shape, most) if quantity.per_user else self.shape, np.nan)
+            name: np.full((*self.shape, *(widths[axis] for axis in last_axes(quantity))), np.nan)
             for name, quantity in self.work.quantities.items()
         }
         values["max_violation"] = np.full(self.shape, np.nan)
@@ -254,25 +283,31 @@ class _Run:
 
     def solved(self) -> Solved:
         """Solve everything."""
-        for row, (title, precoder) in enumerate(self.precoders.items()):
-            reason = self.work.unavailable.get(("precoder", title))
-            for group, problem in self._problems(row, cast(Precoder, precoder), reason):
+        for row in range(len(self.rows)):
+            for group, problem in self._problems(row):
                 for column in range(len(self.allocators)):
                     self._allocate(row, column, group, problem)
         values = self.values | {"objective_history": self._history()}
         return Solved(chunk=self.chunk, users=self.users, values=values, warnings=tuple(self.told))
 
-    def _problems(
-        self, row: int, precoder: Precoder, reason: str | None
-    ) -> list[tuple[list[int], PowerAllocationProblem]]:
-        """Return the problems of a precoder, points with the same number of users as one batch."""
-        groups: dict[int, list[tuple[int, PowerAllocationProblem]]] = {}
+    def _problems(self, row: int) -> list[tuple[list[int], PowerAllocationProblem]]:
+        """Return the problems of a precoder and a beam, points whose problems are of one layout as one batch."""
+        (precoder_title, precoder), (beam_title, beam) = self.rows[row]
+        reasons = (("precoder", precoder_title), ("beam", beam_title))
+        reason = next(filter(None, map(self.work.unavailable.get, reasons)), None)
+        groups: dict[Any, list[tuple[int, PowerAllocationProblem]]] = {}
         for number, (point, statistics) in enumerate(zip(self.points, self.statistics, strict=True)):
             try:
                 if reason is not None:
                     raise IncompatibleError(reason)
-                problem = point.problem(precoder, statistics, self._link(point, precoder, statistics))
-                groups.setdefault(statistics.users, []).append((number, problem))
+                problem = point.problem(
+                    cast(Precoder, precoder),
+                    statistics,
+                    cast(LinkStatistics, self._moments(point, precoder, statistics)),
+                    cast(Beam, beam),
+                    cast(BeamStatistics, self._moments(point, beam, statistics)),
+                )
+                groups.setdefault(problem.layout, []).append((number, problem))
             except IncompatibleError as error:
                 self._mark(row, number, Status.SKIPPED, str(error))
             except IsacError as error:  # A part's breakdown must cost its own rows only.
@@ -283,18 +318,21 @@ class _Run:
             batches.append(([number for number, _ in group], stacked.over(len(self.chunk.drops))))
         return batches
 
-    def _link(self, point: Scenario, precoder: Precoder, statistics: ChannelStatistics) -> LinkStatistics:
-        """Return a precoder's moments, which do not depend on powers, targets and limits: taken once for all."""
-        key = (precoder, point.transmit_array, _fading(point))
-        if key not in self.links:
+    def _moments(
+        self, point: Scenario, part: LabelledPart, statistics: ChannelStatistics
+    ) -> LinkStatistics | BeamStatistics:
+        """Return the moments of a precoder or a beam, which do not depend on limits: taken once for all."""
+        key: Any = part, _fading(point), _seen(point, part)
+        if key not in self.moments:
+            of = point.link_statistics if isinstance(part, Precoder) else point.beam_statistics
             try:
-                self.links[key] = point.link_statistics(precoder, statistics)
+                self.moments[key] = of(part, statistics)  # type: ignore[arg-type]
             except IsacError as error:
-                self.links[key] = error
-        link = self.links[key]
-        if isinstance(link, IsacError):
-            raise link
-        return link
+                self.moments[key] = error
+        found = self.moments[key]
+        if isinstance(found, IsacError):
+            raise found
+        return found
 
     def _mark(self, row: int, number: int, status: Status, sentence: str) -> None:
         self.values["status"][row, :, number] = status.value
@@ -311,7 +349,10 @@ class _Run:
         else:
             self._observe("allocation_started", allocator=allocator, problem=problem)
             allocation = allocator.allocate(problem, self.advance, self.work.scenario.time_limit_s)
-            self._observe("allocation_finished", allocator=allocator, problem=problem, allocation=allocation)
+            if self.host.observed("allocation_finished"):
+                self._observe(
+                    "allocation_finished", allocator=allocator, problem=problem, allocation=allocation.copied()
+                )
         self._fill(row, column, group, problem, allocation)
 
     def _observe(self, hook: str, **arguments: Any) -> None:
@@ -321,7 +362,7 @@ class _Run:
     def _fill(
         self, row: int, column: int, group: list[int], problem: PowerAllocationProblem, allocation: Allocation
     ) -> None:
-        place = (row, column, group)
+        place: tuple[Any, ...] = (row, column, group)
         for name in ("status", "message", "feasible", "iterations", "seconds"):
             self.values[name][place] = getattr(allocation, name)
         self.values["max_violation"][place] = allocation.violation
@@ -330,9 +371,13 @@ class _Run:
         for metric in self.work.metrics:
             try:
                 values = metric.evaluate(problem, allocation)
-                for quantity in metric.quantities:
-                    users = (slice(None), slice(problem.users)) if quantity.per_user else ()
-                    self.values[quantity.name][(*place, *users)] = quantity.checked(values, problem)
+                for quantity in self.work.quantities_of(metric):
+                    if quantity.per_user or quantity.per_stream:
+                        count = problem.users if quantity.per_user else problem.streams
+                        last: tuple[slice, ...] = (slice(None), slice(count))
+                    else:
+                        last = ()
+                    self.values[quantity.name][(*place, *last)] = quantity.checked(values, problem)
             except (Exception, SystemExit) as error:  # A metric's breakdown must not cost the allocation.
                 sentence = one_line(f"metric {described(metric)} {raised(error)}")
                 log_traceback(sentence)
@@ -358,6 +403,18 @@ def shortened(history: NDArray[np.float64]) -> NDArray[np.float64]:
     return history[..., : taken[-1] + 1 if taken.size else 0]
 
 
+def last_axes(quantity: Quantity) -> tuple[str, ...]:
+    """Return the axis of a quantity beyond those of all results, if it has one."""
+    return ("user",) if quantity.per_user else ("stream",) if quantity.per_stream else ()
+
+
 def _fading(point: Scenario) -> tuple[Any, ...]:
     """Return all that the fading at a point of the sweep depends on, and how well its moments are to be known."""
-    return point.channel, point.seed, point.sampling_accuracy
+    return point.channel, point.transmit_array, point.seed, point.sampling_accuracy
+
+
+def _seen(point: Scenario, part: LabelledPart) -> tuple[Any, ...]:
+    """Return what else the moments of a precoder or beam depend on: directions, and the power if it is used."""
+    directions = tuple((target.direction, point.sensing.beam(target)) for target in point.sensed)
+    uses_power = part.uses_scene() if isinstance(part, Precoder) else cast(Beam, part).depends_on_power()
+    return directions, point.snr_db if uses_power else None

@@ -101,6 +101,9 @@ def parser() -> argparse.ArgumentParser:
         "--precoders", type=_names, action="extend", metavar="A,B", help="in place of the scenario's own"
     )
     compare.add_argument(
+        "--beams", type=_names, action="extend", metavar="A,B", help="in place of the scenario's own"
+    )
+    compare.add_argument(
         "--allocators", type=_names, action="extend", metavar="A,B", help="in place of the scenario's own"
     )
     compare.add_argument("--drops", type=_count, metavar="N", help="number of random drops")
@@ -176,7 +179,7 @@ def parser() -> argparse.ArgumentParser:
         help="write a plugin file with a part of your own, to start from",
         description="Write a single-file plugin with a part that works, its docstring and its test.",
     )
-    new.add_argument("kind", metavar="KIND", help="array, channel, precoder, metric or allocator")
+    new.add_argument("kind", metavar="KIND", help="array, channel, precoder, beam, metric or allocator")
     new.add_argument("name", metavar="NAME", help="name of the part; the file is NAME.py")
     new.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="folder to write to (default: this one)"
@@ -305,6 +308,7 @@ def _compare(options: argparse.Namespace) -> int:
         comparison = compare(
             loaded,
             precoders=options.precoders,
+            beams=options.beams,
             allocators=options.allocators,
             drops=options.drops,
             seed=options.seed,

@@ -45,9 +45,10 @@ class Comparison:
     Parameters
     ----------
     dataset : xarray.Dataset
-        Labelled results over precoder, allocator, every swept path and drop; rates and gamma also over users.
-        Units are in the attributes of the variables; scenario, seed and versions in those of the data set. Select
-        drops by a mapping, ``dataset.sel({"drop": 0})``: xarray's methods have an argument called `drop`.
+        Labelled results over precoder, beam (where there are several), allocator, every swept path and drop;
+        rates and gamma also over users. Units are in the attributes of the variables; scenario, seed and
+        versions in those of the data set. Select drops by a mapping, ``dataset.sel({"drop": 0})``: xarray's
+        methods have an argument called `drop`.
     """
 
     dataset: xarray.Dataset
@@ -74,14 +75,24 @@ class Comparison:
         return cls(dataset=dataset)
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one plain record per precoder, allocator, sweep point and drop; None for no number."""
+        """Return one plain record per precoder, beam, allocator, sweep point and drop; None for no number.
+
+        Beams are named where there are several.
+        """
         data = self.dataset
         dimensions = [str(name) for name in data["status"].dims]
         columns = {str(name): data[name].to_numpy() for name in data.data_vars if "drop" in data[name].dims}
         del columns["objective_history"]
-        keys = [*_RECORD_KEYS, *(name for name in columns if name not in _RECORD_KEYS)]
+        keys = [name for name in _RECORD_KEYS if name in columns]
+        # The CRLBs of several targets stand where that of one would.
+        several = [name for name in columns if name.startswith("crlb_") and name not in keys]
+        at = keys.index("communication_power") if "communication_power" in keys else len(keys)
+        keys = [*keys[:at], *several, *keys[at:]]
+        keys += [name for name in columns if name not in keys]
+        streams = {name for name in columns if "stream" in data[name].dims}
+        before = dimensions.index("allocator") + 1
         users = np.broadcast_to(
-            data["users"].to_numpy()[None, None, ..., None], [data.sizes[name] for name in dimensions]
+            data["users"].to_numpy()[(None,) * before + (..., None)], [data.sizes[name] for name in dimensions]
         )
         axes = [data[name].to_numpy() for name in dimensions]
         records = []
@@ -90,8 +101,15 @@ class Comparison:
             for name, axis, i in zip(dimensions, axes, index, strict=True):
                 place[name] = _plain(axis[i])
             drop = place.pop("drop")
-            heads: dict[str, Any] = {key: place.pop(key) for key in ("precoder", "allocator")}
-            row = {key: _plain(columns[key][index], users[index]) for key in keys}
+            heads: dict[str, Any] = {
+                key: place.pop(key) for key in ("precoder", "beam", "allocator") if key in place
+            }
+            row = {
+                key: _without_padding(columns[key][index])
+                if key in streams
+                else _plain(columns[key][index], users[index])
+                for key in keys
+            }
             records.append({**heads, "drop": drop, **place, **row})
         return records
 
@@ -109,7 +127,7 @@ class Comparison:
         return any((cell["status"] == Status.FAILED.value).any() for _, cell in cells(self.dataset))
 
     def table(self) -> pandas.DataFrame:
-        """Return a summary over the drops, a row per sweep point, precoder and allocator.
+        """Return a summary over the drops, a row per sweep point, precoder, beam (of several) and allocator.
 
         Columns: mean sum rate and the half-width of its 95 % interval, mean distance to the best feasible
         allocator in per cent, mean CRLBs and their limits in dB, counts of drops with an answer and within the
@@ -158,6 +176,11 @@ class Comparison:
         from .report import rendered
 
         return rendered(self.dataset, html=True)
+
+
+def _without_padding(values: Any) -> list[Any]:
+    """Return the numbers of the streams that there are; the others are NaN."""
+    return [_plain(value) for value in values if np.isfinite(value)]
 
 
 def _plain(value: Any, users: Any = None) -> Any:

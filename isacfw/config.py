@@ -112,7 +112,9 @@ def structure(document: Mapping[str, Any], host: PluginHost) -> Scenario:
 def to_toml(scenario: Scenario, host: PluginHost | None = None) -> str:
     """Return a scenario as TOML, with all keys that have a value; it reads back as the same scenario."""
     document = _unstructured(scenario, host or default_host())
-    return tomli_w.dumps({key: value for key, value in document.items() if value != {}})
+    # Lists that are usually left out stay out where they are empty.
+    absent = [key for key in ("beams", "targets") if document.get(key) == []]
+    return tomli_w.dumps({key: value for key, value in document.items() if value != {} and key not in absent})
 
 
 def part_to_table(part: Part, host: PluginHost) -> Document:

@@ -11,7 +11,7 @@ import numpy as np
 from .errors import blamed
 from .files import for_hdf5, replacing, write_netcdf
 from .recipe import FigureRecipe, Progress
-from .report import asked_for, mean_and_interval, save_figures, sweep_of
+from .report import asked_for, limited_quantities, mean_and_interval, save_figures, sweep_of
 
 if TYPE_CHECKING:
     import xarray
@@ -81,6 +81,7 @@ def comparison_figures(dataset: xarray.Dataset) -> dict[str, Figure]:
     Over the first swept path that has several numeric values, a panel for each combination of the others; for
     a comparison without such a sweep, over the allocators.
     """
+    dataset = _in_one_axis(dataset)
     axis = next(
         (name for name in sweep_of(dataset) if dataset.sizes[name] > 1 and dataset[name].dtype.kind in "iuf"),
         None,
@@ -91,12 +92,21 @@ def comparison_figures(dataset: xarray.Dataset) -> dict[str, Figure]:
             dataset,
             axis,
             [
-                (f"crlb_{angle}_db", f"CRLB of the {angle} [dB]", f"crlb_{angle}_limit_db")
-                for angle in ("azimuth", "elevation")
+                (name, f"{dataset[name].attrs['long_name']} [dB]", limit)
+                for name, limit in limited_quantities(dataset).items()
             ],
         ),
         **{name: _figure(dataset, axis, [(name, _label(dataset[name]), None)]) for name in asked_for(dataset)},
     }
+
+
+def _in_one_axis(dataset: xarray.Dataset) -> xarray.Dataset:
+    """Return a data set whose precoders and beams, where there are several, share the axis of the precoders."""
+    if "beam" not in dataset.dims:
+        return dataset
+    names = [f"{one}, {two}" for one in dataset["precoder"].to_numpy() for two in dataset["beam"].to_numpy()]
+    stacked = dataset.stack(block=("precoder", "beam"), create_index=False).drop_vars(["precoder", "beam"])
+    return stacked.rename({"block": "precoder"}).assign_coords(precoder=names)
 
 
 def _label(quantity: xarray.DataArray) -> str:

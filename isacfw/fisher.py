@@ -1,9 +1,9 @@
 r"""Fisher information of the targets' angles, and what it leaves of the power for communication.
 
-Matrices are real and symmetric, of order 4T for T targets, with four parameters per target: two local coordinates
-of its direction, and Re α, Im α. The coordinates are direction cosines, or arc lengths on the sphere, in which the
-information is as well conditioned as the arrays allow; a Jacobian leads from the angles to them. Without one, the
-coordinates are the angles themselves. Everything is linear in the shares of power.
+Matrices are real and symmetric, of order 4T for T targets, with four parameters per target: two local
+coordinates of its direction, and Re α, Im α. The coordinates are direction cosines, or arc lengths on the
+sphere, in which the information is as well conditioned as the arrays allow; a Jacobian leads from the angles to
+them. Without one, the coordinates are the angles themselves. Everything is linear in the shares of power.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class EchoModel:
 
     Notes
     -----
-    The echo is :math:`G X` with :math:`G = \sum_t \alpha_t b_t a_t^H`, and
-    :math:`J_{mn} = 2L\, \mathrm{Re}\, \mathrm{tr}(D_m R_x D_n^H)` with the derivatives :math:`D_m` of G, (28)-(36).
-    Each is :math:`Q X_m P^H` with :math:`P = [a, \dot a_1, \dot a_2]` and :math:`Q = [b, \dot b_1, \dot b_2]` of all
-    targets and a sparse :math:`X_m`, so :math:`J_{mn} = 2L\, \mathrm{Re}\, \mathrm{tr}(X_m P^H R_x P X_n^H Q^H Q)`.
+    The echo is :math:`G X` with :math:`G = \sum_t \alpha_t b_t a_t^H`, and :math:`J_{mn} = 2L\,
+    \mathrm{Re}\, \mathrm{tr}(D_m R_x D_n^H)` with the derivatives :math:`D_m` of G, (28)-(36). Each is :math:`Q
+    X_m P^H` with :math:`P = [a, \dot a_1, \dot a_2]` and :math:`Q = [b, \dot b_1, \dot b_2]` of all targets and
+    a sparse :math:`X_m`, so :math:`J_{mn} = 2L\, \mathrm{Re}\, \mathrm{tr}(X_m P^H R_x P X_n^H Q^H Q)`.
     """
 
     transmit: Array
@@ -95,7 +95,7 @@ class EchoModel:
         derivatives = derivatives @ self._transmit_change.T
         received = np.einsum("mab,da->mdb", derivatives, receive)
         weights = np.einsum("mdb,ndc->mnbc", received, derivatives.conj())
-        return 2 * self.frame_length * weights.reshape(parameters**2, columns**2)
+        return np.asarray(2 * self.frame_length * weights.reshape(parameters**2, columns**2))
 
     def fisher(self, forms: FloatArray | ComplexArray) -> FloatArray:
         """Return the Fisher information for covariances of the transmit signal.
@@ -103,8 +103,8 @@ class EchoModel:
         Parameters
         ----------
         forms : ndarray, shape (..., 3T, 3T)
-            :math:`P^H R_x P`, all that the echoes tell of :math:`R_x`, with :math:`P` of all targets side by side.
-            See :meth:`~isacfw.array.Array.steering_basis`.
+            :math:`P^H R_x P`, all that the echoes tell of :math:`R_x`, with :math:`P` of all targets side by
+            side. See :meth:`~isacfw.array.Array.steering_basis`.
 
         Returns
         -------
@@ -115,6 +115,29 @@ class EchoModel:
         flat = forms.reshape(*forms.shape[:-2], -1, 1)
         found = (self._weights @ flat).real.reshape(*forms.shape[:-2], parameters, parameters)
         return np.asarray((found + np.swapaxes(found, -1, -2)) / 2)
+
+    def blurred(self, target: int, unlimited: NDArray[np.bool_]) -> int | None:
+        """Return the angle of a target that counts as known where the arrays cannot tell its two angles apart.
+
+        Parameters
+        ----------
+        target : int
+            Number of the target.
+        unlimited : ndarray of bool, shape (2,)
+            Which of azimuth and elevation have no limit.
+
+        Returns
+        -------
+        int or None
+            0 for the azimuth, 1 for the elevation; None where both can be estimated, or one of them changes
+            nothing, or both are limited.
+        """
+        fisher = self.fisher(self.isotropic_forms)[4 * target : 4 * target + 4, 4 * target : 4 * target + 4]
+        angles = _Reduced(lambda row, column: fisher[row, column], self.jacobians[target], np.zeros(2))
+        seen = [float(one) > 0 for one in angles.alone]
+        if not all(seen) or not unlimited.any() or (angles.determinant > 0 and angles.turn != 0):
+            return None
+        return 1 if unlimited[1] else 0
 
 
 def gram(array: Array, directions: Sequence[Direction]) -> ComplexArray:
@@ -173,8 +196,8 @@ def fisher_information(
     Returns
     -------
     communication, sensing : ndarray, shape (4, 4)
-        :math:`J_c` for :math:`R_x = I / N_t` and :math:`J_s` for :math:`R_x = v v^H / N_t`, of (azimuth, elevation,
-        Re α, Im α): (28)-(36), with the block between angles and α that (37) drops.
+        :math:`J_c` for :math:`R_x = I / N_t` and :math:`J_s` for :math:`R_x = v v^H / N_t`, of (azimuth,
+        elevation, Re α, Im α): (28)-(36), with the block between angles and α that (37) drops.
     """
     model = EchoModel(
         transmit=transmit,
@@ -257,7 +280,8 @@ def angle_information(
     jacobians : ndarray, shape (..., T, 2, 2), optional
         Derivatives of the coordinates by the angles; the identity by default.
     known : ndarray, shape (..., 2T), optional
-        1 where an angle (azimuth and elevation of the first target, then of the second, ...) is known, 0 elsewhere.
+        1 where an angle (azimuth and elevation of the first target, then of the second, ...) is known, 0
+        elsewhere.
 
     Returns
     -------
@@ -284,7 +308,7 @@ def angle_information(
         place = tuple(slice(None) if outer[axis] == 1 else one for axis, one in enumerate(index))
         for angle in range(2 * targets):
             basis, row = reduction(jacobians[index], known[index], angle)
-            if basis is not None:
+            if basis is not None and row is not None:
                 own = _of_parameter(fisher[place], basis, row)
                 information[(*place, angle)], minimiser[(*place, angle, slice(None))] = own
     return information, minimiser
@@ -342,6 +366,10 @@ def reduction(
 
 def _of_parameter(fisher: FloatArray, basis: FloatArray, row: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the information on a linear function of unknowns, and its minimiser; (...) and (..., 4T)."""
+    answered = np.asarray(np.isfinite(fisher).all(axis=(-2, -1)))
+    if not answered.all():
+        information, minimiser = _of_parameter(np.where(answered[..., None, None], fisher, 0.0), basis, row)
+        return np.where(answered, information, np.nan), np.where(answered[..., None], minimiser, np.nan)
     reduced = basis.T @ fisher @ basis
     diagonal = np.diagonal(reduced, axis1=-2, axis2=-1)
     scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
@@ -380,8 +408,9 @@ def _of_one_target(fisher: FloatArray, jacobians: FloatArray, known: FloatArray)
 class _Reduced:
     """Information on the two coordinates of one target with α eliminated, entry by entry.
 
-    With R the reduced matrix and g the derivatives of the coordinates by the angles, the information on an angle is
-    det R (det g)² over that on the other angle, or :math:`g_i^T R g_i` where the other one is known or not seen.
+    With R the reduced matrix and g the derivatives of the coordinates by the angles, the information on an
+    angle is det R (det g)² over that on the other angle, or :math:`g_i^T R g_i` where the other one is known or
+    not seen.
     """
 
     def __init__(self, entry: Callable[[int, int], FloatArray], jacobian: FloatArray, known: FloatArray) -> None:
@@ -633,7 +662,7 @@ def smallest_excess(communication: FloatArray, sensing: FloatArray, limit: Float
 
 
 def angle_names(targets: int) -> Iterator[str]:
-    """Yield the name of each angle: ``"azimuth"``, or ``"azimuth of target 1"`` where there are several targets."""
+    """Yield the name of each angle: ``"azimuth"``, or ``"azimuth of target 1"`` for one of several targets."""
     for target in range(targets):
         for angle in ANGLES:
             yield angle if targets == 1 else f"{angle} of target {target + 1}"

@@ -93,7 +93,7 @@ class MatrixInequalities:
         self, weights: FloatArray | None, required: FloatArray, raised: FloatArray
     ) -> tuple[FloatArray | None, float]:
         """Maximise weights p, or the level t, subject to sum p A - required - t raised >= 0; return p and t."""
-        import clarabel
+        import clarabel  # type: ignore[import-untyped]
         from scipy import sparse
 
         count, order = len(self.signals), self.signals.shape[-1]

@@ -10,6 +10,7 @@ import pluggy
 
 from .allocator import Allocation, Allocator
 from .array import Array
+from .beam import Beam
 from .channel import Channel
 from .metric import Metric
 from .precoder import Precoder
@@ -33,6 +34,11 @@ def register_channels() -> Iterable[type[Channel]]:  # type: ignore[empty-body]
 @hookspec
 def register_precoders() -> Iterable[type[Precoder]]:  # type: ignore[empty-body]
     """Return classes of precoders."""
+
+
+@hookspec
+def register_beams() -> Iterable[type[Beam]]:  # type: ignore[empty-body]
+    """Return classes of sensing beams."""
 
 
 @hookspec

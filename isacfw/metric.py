@@ -27,8 +27,8 @@ class Quantity:
         Its unit; empty for a pure number.
     better : {"higher", "lower", "neither"}
         Its direction.
-    per_user : bool
-        Whether it has a trailing axis over the users.
+    per_user, per_stream : bool
+        Whether it has a trailing axis over the users, or over the sensing streams.
     description : str
         A few words for labels and legends.
     """
@@ -37,6 +37,7 @@ class Quantity:
     unit: str = ""
     better: Literal["higher", "lower", "neither"] = "neither"
     per_user: bool = False
+    per_stream: bool = False
     description: str = ""
 
     def checked(self, values: Mapping[str, FloatArray], problem: PowerAllocationProblem) -> FloatArray:
@@ -45,12 +46,14 @@ class Quantity:
         Raises
         ------
         ValueError
-            If they are missing or have another shape than (...), or (..., K) per user.
+            If they are missing or have another shape than (...), (..., K) per user, or (..., S) per stream.
         """
         if self.name not in values:
             raise ValueError(f"it must return {self.name!r}, got {', '.join(map(repr, values)) or 'nothing'}")
         value = np.asarray(values[self.name], dtype=np.float64)
-        shape = (*problem.batch_shape, problem.users) if self.per_user else problem.batch_shape
+        shape = problem.batch_shape
+        if self.per_user or self.per_stream:
+            shape = (*shape, problem.users if self.per_user else problem.streams)
         if value.shape != shape:
             raise ValueError(f"it must return {self.name} of shape {shape}, got {value.shape}")
         return value
@@ -67,6 +70,10 @@ class Metric(Part):
     """
 
     quantities: ClassVar[tuple[Quantity, ...]] = ()
+
+    def quantities_of(self, targets: int, streams: int) -> tuple[Quantity, ...]:
+        """Return what it reports for numbers of targets and sensing streams; :attr:`quantities` by default."""
+        return self.quantities
 
     @abstractmethod
     def evaluate(self, problem: PowerAllocationProblem, allocation: Allocation) -> Mapping[str, FloatArray]:

@@ -22,6 +22,7 @@ import pluggy
 from . import hookspecs
 from .allocator import Allocator
 from .array import Array
+from .beam import Beam
 from .channel import Channel
 from .errors import InputError, PluginError, log_traceback, one_line, shown, suggestion
 from .metric import Metric
@@ -37,6 +38,7 @@ KINDS: dict[str, type[Part]] = {
     "array": Array,
     "channel": Channel,
     "precoder": Precoder,
+    "beam": Beam,
     "metric": Metric,
     "allocator": Allocator,
     "figure": FigureRecipe,
@@ -50,6 +52,11 @@ BUILT_INS = (
     "isacfw_plugins.precoders.mrt",
     "isacfw_plugins.precoders.zf",
     "isacfw_plugins.precoders.rzf",
+    "isacfw_plugins.beams.steered",
+    "isacfw_plugins.beams.difference",
+    "isacfw_plugins.beams.projected",
+    "isacfw_plugins.beams.rzf",
+    "isacfw_plugins.beams.joined",
     "isacfw_plugins.metrics.sum_rate",
     "isacfw_plugins.metrics.user_rates",
     "isacfw_plugins.metrics.crlb",
@@ -81,7 +88,7 @@ class PartInfo:
 
     Parameters
     ----------
-    kind : {"array", "channel", "precoder", "metric", "allocator", "figure"}
+    kind : {"array", "channel", "precoder", "beam", "metric", "allocator", "figure"}
         Which contract it fulfils.
     name : str
         Its own name.
@@ -310,6 +317,10 @@ class PluginHost:
         """Return in a line where a named scenario comes from."""
         source = self._scenarios[name][1]
         return "a mapping" if isinstance(source, Mapping) else Path(source).name
+
+    def observed(self, hook: str) -> bool:
+        """Return whether any plugin implements an observer hook."""
+        return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
     def observe(self, hook: str, **arguments: Any) -> list[str]:
         """Call an observer hook of every plugin; return a sentence for each that raises."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from functools import cache
+from typing import Any, ClassVar
 
 import attrs
 import numpy as np
 
-from .array import ComplexArray, FloatArray
-from .channel import ChannelStatistics
+from .array import ComplexArray, FloatArray, read_only
 from .errors import PluginError
 from .part import LabelledPart, described
+from .scene import Scene
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -30,6 +32,12 @@ class LinkStatistics:
         :math:`\xi_{bf,k} = E\|w_k\|^2 / N_t`, (17).
     coupling : ndarray, shape (..., K, K), optional
         What :math:`\zeta_{kj}` has beyond :math:`\kappa_k \xi_{bf,j}`; None for nothing.
+    isotropic : bool
+        Whether every user's signal is the same in all directions on average, :math:`E w_k w_k^H \propto I`: so it
+        is where the channel is isotropic and the precoder turns with it.
+    forms : ndarray of complex, shape (..., K, 3T, 3T), optional
+        :math:`P^H E\{w_k w_k^H\} P / E\|w_k\|^2`, what the targets see of each user's signal, with
+        :attr:`Scene.basis`. Sampled by the framework where they are neither given nor isotropic.
     standard_error : LinkStatistics, optional
         Standard errors of the other fields, where they are sampled.
 
@@ -42,10 +50,12 @@ class LinkStatistics:
     interference_gain: FloatArray
     weight_power: FloatArray
     coupling: FloatArray | None = None
+    isotropic: bool = False
+    forms: ComplexArray | None = None
     standard_error: LinkStatistics | None = None
 
-    def check(self, precoder: Precoder, users: int) -> None:
-        """Raise a :class:`PluginError` unless these are what a precoder must give.
+    def check(self, precoder: Precoder, users: int, targets: int | None = None) -> LinkStatistics:
+        """Return the same as read-only copies.
 
         Parameters
         ----------
@@ -53,18 +63,31 @@ class LinkStatistics:
             Who gave them.
         users : int
             Number of users K.
+        targets : int, optional
+            Number of targets T.
+
+        Raises
+        ------
+        PluginError
+            Unless these are what a precoder must give.
         """
         who = f"precoder {described(precoder)}"
-        for field in attrs.fields(LinkStatistics)[:4]:
-            value = getattr(self, field.name)
-            if value is None and field.default is None:
+        copies: dict[str, Any] = {}
+        for name in ("signal_gain", "interference_gain", "weight_power", "coupling", "forms"):
+            value = getattr(self, name)
+            if value is None and name in ("coupling", "forms"):
                 continue
-            core = (users, users) if field.name == "coupling" else (users,)
+            core: tuple[int, ...] = (users, users) if name == "coupling" else (users,)
+            if name == "forms":
+                size = np.shape(value)[-1] if targets is None else 3 * targets
+                core = (users, size, size)
             if np.shape(value)[-len(core) :] != core:
                 wanted = ", ".join(map(str, ("...", *core)))
-                raise PluginError(f"{who} must return {field.name} of shape ({wanted}), got {np.shape(value)}")
-            if not (np.isfinite(value) & (np.asarray(value) >= 0)).all():
-                raise PluginError(f"{who} must return {field.name} of finite numbers not less than 0, got others")
+                raise PluginError(f"{who} must return {name} of shape ({wanted}), got {np.shape(value)}")
+            if not np.isfinite(value).all() or (name != "forms" and (np.asarray(value) < 0).any()):
+                raise PluginError(f"{who} must return {name} with finite, nonnegative entries, got others")
+            copies[name] = read_only(np.array(value))
+        return attrs.evolve(self, **copies)
 
     @property
     def interference(self) -> FloatArray:
@@ -74,39 +97,69 @@ class LinkStatistics:
 
     @staticmethod
     def stacked(members: Sequence[LinkStatistics]) -> LinkStatistics:
-        """Return those of several drops, all with coupling, as one, along a new first axis."""
-        names = ("signal_gain", "interference_gain", "weight_power", "coupling")
-        values: dict[str, Any] = {name: np.stack([getattr(one, name) for one in members]) for name in names}
-        return LinkStatistics(**values)
+        """Return those of several drops as one, along a new first axis."""
+        values: dict[str, Any] = {}
+        for name in ("signal_gain", "interference_gain", "weight_power", "coupling", "forms"):
+            if getattr(members[0], name) is not None:
+                values[name] = np.stack([getattr(one, name) for one in members])
+        errors = [one.standard_error for one in members if one.standard_error is not None]
+        return LinkStatistics(
+            **values,
+            isotropic=members[0].isotropic,
+            standard_error=LinkStatistics.stacked(errors) if errors else None,
+        )
 
 
 @attrs.frozen(kw_only=True)
 class Precoder(LabelledPart):
-    """Contract of a linear precoder: it gives its weights, and link statistics follow.
+    r"""Contract of a linear precoder: it gives its weights, and its moments follow.
 
     A subclass that knows its moments in closed form overrides :meth:`link_statistics`, and leaves to it the
-    channels for which the closed form does not hold: as a rule those that are not `gaussian`.
+    channels for which the closed form does not hold: as a rule those that are not `isotropic`.
+
+    Attributes
+    ----------
+    turns_with_channel : bool
+        Class attribute: whether :math:`W(U \hat H) = U W(\hat H)` for every unitary U, as for any precoder that
+        is made of estimates and numbers alone and treats all antennas alike (MRT, ZF). Then its signals are
+        isotropic on average where the channel is, and nothing of them has to be sampled for sensing.
     """
 
+    turns_with_channel: ClassVar[bool] = False
+
     @abstractmethod
-    def weights(self, estimates: ComplexArray) -> ComplexArray:
+    def weights(self, *arguments: Any, **named: Any) -> ComplexArray:
         """Return the weights W for channel estimates; both have shape (..., N, K).
+
+        Defined as ``weights(self, estimates)``, or as ``weights(self, scene, estimates)``.
 
         Parameters
         ----------
+        scene : Scene
+            What else may be used: array, statistics of the drop, (K,) each, directions of the targets, power
+            and noise. Left out by a precoder that needs nothing of it; then moments are shared between all
+            points of a sweep that have the same channel.
         estimates : ndarray of complex, shape (..., N, K)
-            The columns are what the base station knows of the users' channels. Not to be written to.
+            The columns are what the base station knows of the users' channels. Read-only.
         """
 
-    def link_statistics(self, antennas: int, channel: ChannelStatistics) -> LinkStatistics:
+    @classmethod
+    def uses_scene(cls) -> bool:
+        """Return whether :meth:`weights` takes the scene."""
+        return _takes_scene(cls)
+
+    def weights_in(self, scene: Scene, estimates: ComplexArray) -> ComplexArray:
+        """Return the weights in the scene of one drop; (..., N, K)."""
+        given = (scene, estimates) if self.uses_scene() else (estimates,)
+        return np.asarray(self.weights(*given), dtype=np.complex128)
+
+    def link_statistics(self, scene: Scene) -> LinkStatistics:
         """Return the moments of the precoder; by default sampled, see :mod:`isacfw.moments`.
 
         Parameters
         ----------
-        antennas : int
-            Number of transmit antennas.
-        channel : ChannelStatistics
-            Of a batch of drops; (D, K).
+        scene : Scene
+            With the statistics of a batch of drops, (D, K). Read-only.
 
         Raises
         ------
@@ -115,4 +168,11 @@ class Precoder(LabelledPart):
         """
         from .moments import sampled_link_statistics
 
-        return sampled_link_statistics(self, antennas, channel)
+        return sampled_link_statistics(self, scene)
+
+
+@cache
+def _takes_scene(cls: type[Precoder]) -> bool:
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(cls.weights).parameters.values()
+    return sum(one.kind in kinds for one in parameters) > 2

@@ -46,7 +46,7 @@ def _unseen(blind: list[str], names: list[str]) -> str:
                 " limit one of them, or call one known"
             )
     listed = " and ".join(blind)
-    return f"{listed} cannot be estimated in this direction by these arrays"
+    return f"{listed} cannot be estimated in this direction by these arrays; leave the limit out, or call it known"
 
 
 def _numbers(core: int, default: Any = attrs.NOTHING) -> Any:
@@ -69,10 +69,10 @@ _UNKNOWN = np.zeros(2)
 class PowerAllocationProblem:
     r"""Numbers only: maximise the sum rate over shares of power, subject to CRLB limits, (54).
 
-    The unknowns are :math:`x_k`, the share of the power that goes to user k, and :math:`q_s`, the share that goes to
-    sensing stream s; :math:`f = \sum_k x_k` and :math:`q = \sum_s q_s`. Every field may have leading batch axes,
-    which broadcast against those of the others. Where all users, or all streams, are alike, the fields that tell
-    them apart are None.
+    The unknowns are :math:`x_k`, the share of the power that goes to user k, and :math:`q_s`, the share that
+    goes to sensing stream s; :math:`f = \sum_k x_k` and :math:`q = \sum_s q_s`. Every field may have leading
+    batch axes, which broadcast against those of the others. Where all users, or all streams, are alike, the
+    fields that tell them apart are None.
 
     Parameters
     ----------
@@ -186,7 +186,7 @@ class PowerAllocationProblem:
 
     @property
     def coupled(self) -> bool:
-        """Whether some interference is not common to all users, or to all streams, in any problem of the batch."""
+        """Whether in any problem of the batch interference is not common to all users, or to all streams."""
         return any(matrix is not None and bool(matrix.any()) for matrix in (self.coupling, self.stream_coupling))
 
     def __getitem__(self, index: Any) -> PowerAllocationProblem:
@@ -252,7 +252,7 @@ class PowerAllocationProblem:
         return q
 
     def sinr(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
-        """Return the SINR of every user for shares `x` (..., K) and `q` (..., S), or their sum (...); (..., K)."""
+        """Return the SINR of every user for shares `x` (..., K), and `q` (..., S) or their sum; (..., K)."""
         return np.asarray(self.gain * x / self.disturbance(x, q))
 
     def disturbance(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
@@ -352,8 +352,8 @@ class PowerAllocationProblem:
     def largest_communication_share(self) -> FloatArray:
         """Largest share for communication at full power that meets the CRLB limits; NaN if none; (...).
 
-        Where users or streams differ in what they tell of the targets: with :attr:`equal_split` among the users and
-        equal parts for the streams.
+        Where users or streams differ in what they tell of the targets: with :attr:`equal_split` among the users
+        and equal parts for the streams.
         """
         return self._line.largest_share()
 
@@ -509,7 +509,7 @@ class PowerAllocationProblem:
 
 
 def _mixed(shares: FloatArray, common: FloatArray, each: FloatArray | None) -> FloatArray:
-    """Return the Fisher information of shares (..., B) of signals that are alike, or each its own; (..., D, D)."""
+    """Return the Fisher information of shares (..., B) of signals that are alike, or differ; (..., D, D)."""
     if each is None:
         return np.asarray(shares.sum(axis=-1)[..., None, None] * common)
     order = each.shape[-1]
@@ -518,7 +518,7 @@ def _mixed(shares: FloatArray, common: FloatArray, each: FloatArray | None) -> F
 
 
 def _at(value: FloatArray, core: int, shape: tuple[int, ...], index: tuple[Any, ...]) -> FloatArray:
-    return np.broadcast_to(value, shape + value.shape[value.ndim - core :])[index]
+    return np.asarray(np.broadcast_to(value, shape + value.shape[value.ndim - core :])[index])
 
 
 @cache

@@ -8,7 +8,7 @@ import itertools
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 CONFIDENCE = 0.95
 TIE = 1e-6
+MOST_NAMED = 24
+"""Width up to which names in a table are not folded."""
 MOST_ROWS = 100_000
 """Number of rows up to which results are also written as records, for programs that read no NetCDF."""
 
@@ -55,12 +57,24 @@ def mean_and_interval(values: FloatArray) -> tuple[float, float]:
 
 def sweep_of(dataset: xarray.Dataset) -> list[str]:
     """Return the swept paths, in their order."""
-    return [str(name) for name in dataset["status"].dims if name not in ("precoder", "allocator", "drop")]
+    parts = ("precoder", "beam", "allocator", "drop")
+    return [str(name) for name in dataset["status"].dims if name not in parts]
+
+
+def blocks_of(dataset: xarray.Dataset) -> list[str]:
+    """Return the axes that tell the blocks of a table apart: precoder, and beam where there are several."""
+    return [name for name in ("precoder", "beam") if name in dataset["status"].dims]
+
+
+def limited_quantities(dataset: xarray.Dataset) -> dict[str, str]:
+    """Return the name of each CRLB in dB with that of its limit."""
+    limits = [str(name) for name in dataset.data_vars if str(name).endswith("_limit_db")]
+    return {name.replace("_limit_db", "_db"): name for name in limits}
 
 
 def cells(dataset: xarray.Dataset) -> Iterator[tuple[dict[str, Any], xarray.Dataset]]:
-    """Yield each sweep point and precoder with its data over allocators and drops."""
-    names = [*sweep_of(dataset), "precoder"]
+    """Yield each sweep point, precoder and beam with its data over allocators and drops."""
+    names = [*sweep_of(dataset), *blocks_of(dataset)]
     for positions in itertools.product(*(range(dataset.sizes[name]) for name in names)):
         cell = dataset.isel(dict(zip(names, positions, strict=True)))
         yield {name: cell[name].item() for name in names}, cell
@@ -98,7 +112,9 @@ def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas
     import pandas
 
     rows: list[dict[str, Any]] = []
-    total = math.prod(dataset.sizes[name] for name in [*sweep_of(dataset), "precoder", "allocator"])
+    names = [*sweep_of(dataset), *blocks_of(dataset), "allocator"]
+    total = math.prod(dataset.sizes[name] for name in names)
+    bounds = limited_quantities(dataset)
     for place, cell in cells(dataset):
         rates, feasible = cell["sum_rate"].to_numpy(), cell["feasible"].to_numpy()
         distances, best = _standing(rates, feasible)
@@ -115,10 +131,7 @@ def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas
                     "sum_rate_ci95": half_width,
                     "distance_to_best_percent": 100 * distances[number],
                     "best": bool(best[number]),
-                    "crlb_azimuth_db": _mean(own["crlb_azimuth_db"].to_numpy()),
-                    "crlb_azimuth_limit_db": float(own["crlb_azimuth_limit_db"]),
-                    "crlb_elevation_db": _mean(own["crlb_elevation_db"].to_numpy()),
-                    "crlb_elevation_limit_db": float(own["crlb_elevation_limit_db"]),
+                    **_bounds(own, bounds),
                     **{name: _mean(own[name].to_numpy()) for name in asked_for(dataset)},
                     "drops": len(rates[number]),
                     "answered": int(np.isfinite(rates[number]).sum()),
@@ -133,7 +146,15 @@ def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas
             if progress is not None:
                 progress(len(rows), total)
     frame = pandas.DataFrame(rows)
-    return frame.set_index([*sweep_of(dataset), "precoder", "allocator"])
+    return frame.set_index(names)
+
+
+def _bounds(own: xarray.Dataset, bounds: Mapping[str, str]) -> dict[str, float]:
+    """Return the mean of each CRLB in dB, followed by its limit."""
+    found = {}
+    for name, limit in bounds.items():
+        found[name], found[limit] = _mean(own[name].to_numpy()), float(own[limit])
+    return found
 
 
 def duration(seconds: float) -> str:
@@ -150,23 +171,39 @@ def _percent(distance: float) -> str:
     return f"{distance:+.3f}" if abs(distance) >= 0.0005 else "0.000"
 
 
-def _limit(row: Any, angle: str) -> Text:
+def _limit(row: Any, bounds: Sequence[tuple[str, str]]) -> Text:
+    """Return the CRLB of an angle; of several targets, the one that is worst against its limit."""
     from rich.text import Text
 
-    value, limit = row[f"crlb_{angle}_db"], row[f"crlb_{angle}_limit_db"]
-    if not np.isfinite(value):
+    known = [(row[name], row[limit]) for name, limit in bounds if np.isfinite(row[name])]
+    if not known:
         return Text("-")
+    value, limit = max(known, key=lambda pair: (pair[0] - pair[1] if np.isfinite(pair[1]) else -np.inf, pair[0]))
     return Text(f"{value:.2f}", style="red" if value > limit + 1e-5 else "")
 
 
-def _headings(frame: Any) -> Iterator[str]:
-    for angle, short in (("azimuth", "azim."), ("elevation", "elev.")):
-        limits = frame[f"crlb_{angle}_limit_db"].unique()
-        limit = f"≤ {limits[0]:g}" if len(limits) == 1 and np.isfinite(limits[0]) else ""
-        yield f"CRLB\n{short} dB\n{limit}"
+_SHORT = {"azimuth": "azim.", "elevation": "elev."}
 
 
-def _table(place: dict[str, Any], frame: Any, asked: dict[str, str], width: int) -> Table:
+def _by_angle(bounds: Mapping[str, str]) -> dict[str, list[tuple[str, str]]]:
+    """Return the CRLBs of all targets, with their limits, by angle."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for name, limit in bounds.items():
+        found.setdefault(name.split("_")[1], []).append((name, limit))
+    return found
+
+
+def _headings(frame: Any, bounds: Mapping[str, str]) -> Iterator[str]:
+    for angle, own in _by_angle(bounds).items():
+        limits = np.unique([frame[limit] for _, limit in own])
+        bound = f"≤ {limits[0]:g}" if len(limits) == 1 and np.isfinite(limits[0]) else ""
+        worst = "worst " if len(own) > 1 else ""
+        yield f"{worst}CRLB\n{_SHORT[angle]} dB\n{bound}"
+
+
+def _table(
+    place: dict[str, Any], frame: Any, bounds: Mapping[str, str], asked: dict[str, str], width: int
+) -> Table:
     """Return the table of one sweep point: its precoders, one below the other."""
     from rich import box
     from rich.table import Table
@@ -177,26 +214,35 @@ def _table(place: dict[str, Any], frame: Any, asked: dict[str, str], width: int)
     table = Table(
         box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, padding=(0, gap, 0, 0)
     )
-    table.add_column("\n\nallocator", overflow="fold")
+    blocks = [name for name in ("precoder", "beam") if name in frame.index.names]
+    titles = [_block_name(names) for names, _ in frame.groupby(level=blocks, sort=False)]
+    names = frame.index.get_level_values("allocator")
+    titles += [f"  {name}{' ★' * best}" for name, best in zip(names, frame["best"], strict=True)]
+    table.add_column("\n\nallocator", overflow="fold", min_width=min(MOST_NAMED, max(map(len, titles))))
     for heading in (
         "\nsum rate\nbit/s/Hz",
         "\nto best\n%",
-        *_headings(frame),
+        *_headings(frame, bounds),
         *asked.values(),
         "\nwithin\nlimits",
     ):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("\n\nstatus", overflow="fold")
     table.add_column("\nmedian\ntime", justify="right", no_wrap=True)
-    for precoder, group in frame.groupby(level="precoder", sort=False):
-        table.add_row(Text(str(precoder), "bold"))
+    for names, group in frame.groupby(level=blocks, sort=False):
+        table.add_row(Text(_block_name(names), "bold"))
         for index, row in group.iterrows():
-            table.add_row(*_cells_of(str(index[-1]), row, asked))
+            table.add_row(*_cells_of(str(index[-1]), row, bounds, asked))
         table.add_section()
     return table
 
 
-def _cells_of(allocator: str, row: Any, asked: Iterable[str]) -> Iterator[Text | str]:
+def _block_name(names: Any) -> str:
+    """Return the title of a block of rows: ``"mrt"``, or ``"mrt, difference"`` where beams are compared."""
+    return ", ".join(map(str, names)) if isinstance(names, tuple) else str(names)
+
+
+def _cells_of(allocator: str, row: Any, bounds: Mapping[str, str], asked: Iterable[str]) -> Iterator[Text | str]:
     """Yield the cells of one allocator."""
     from rich.text import Text
 
@@ -207,8 +253,8 @@ def _cells_of(allocator: str, row: Any, asked: Iterable[str]) -> Iterator[Text |
     yield Text(f"  {allocator}{' ★' if row['best'] else ''}", "green" if row["best"] else "")
     yield f"{row['sum_rate']:.4f}{interval}{dagger}" if answered else "-"
     yield _percent(row["distance_to_best_percent"]) if answered else "-"
-    yield _limit(row, "azimuth")
-    yield _limit(row, "elevation")
+    for own in _by_angle(bounds).values():
+        yield _limit(row, own)
     for name in asked:
         yield f"{row[name]:.5g}" if np.isfinite(row[name]) else "-"
     yield Text(f"{row['within_limits']}/{row['drops']}", "red" if broken else "")
@@ -226,16 +272,18 @@ def _notes(frame: Any) -> Iterator[str]:
         yield "± half-width of the 95 % interval of the mean over the drops (Student's t)"
     if ((frame["answered"] > 0) & (frame["answered"] < frame["drops"])).any():
         yield "† mean over the drops with an answer only: not to be compared with a mean over all"
-    names = list(frame.index.names)
+    blocks = [name for name in ("precoder", "beam") if name in frame.index.names]
+    swept = len(frame.index.names) > len(blocks) + 1
     broken = frame[frame["within_limits"] < frame["answered"]].reset_index()
-    for (precoder, allocator), group in broken.groupby(["precoder", "allocator"], sort=False):
+    for (*names, allocator), group in broken.groupby([*blocks, "allocator"], sort=False):
         count = int((group["answered"] - group["within_limits"]).sum())
-        where = f" at {len(group)} sweep point{'s' * (len(group) > 1)}" if len(names) > 2 else ""
-        yield f"{allocator} on {precoder} broke a limit in {count} of {int(group['drops'].sum())} drops{where}"
+        where = f" at {len(group)} sweep point{'s' * (len(group) > 1)}" if swept else ""
+        who = f"{allocator} on {_block_name(tuple(names))}"
+        yield f"{who} broke a limit in {count} of {int(group['drops'].sum())} drops{where}"
     silent = frame[(frame["answered"] < frame["drops"]) & (frame["message"] != "")].reset_index()
-    for (precoder, message), group in silent.groupby(["precoder", "message"], sort=False):
+    for (*names, message), group in silent.groupby([*blocks, "message"], sort=False):
         who = ", ".join(dict.fromkeys(group["allocator"]))
-        yield f"{who} on {precoder}: {message}"
+        yield f"{who} on {_block_name(tuple(names))}: {message}"
 
 
 def _renderables(dataset: xarray.Dataset, width: int, progress: Progress | None) -> Iterator[RenderableType]:
@@ -249,8 +297,8 @@ def _renderables(dataset: xarray.Dataset, width: int, progress: Progress | None)
     groups = frame.groupby(level=sweep, sort=False) if sweep else [((), frame)]
     for values, group in groups:
         place = dict(zip(sweep, values if isinstance(values, tuple) else (values,), strict=True))
-        yield _table(place, group, asked, width)
-    for note in _notes(frame):
+        yield _table(place, group, limited_quantities(dataset), asked, width)
+    for note in (*_notes(frame), *json.loads(dataset.attrs.get("assumptions", "[]"))):
         yield Text(note)
 
 

@@ -14,11 +14,15 @@ import numpy as np
 from numpy.random import Generator
 
 from .array import ComplexArray, FloatArray
+from .beam import Beam
 from .channel import Channel, ChannelStatistics, complex_normal
+from .errors import InputError
 from .estimator import MaximumLikelihood
-from .fisher import crlb, fisher_of_covariance
+from .fisher import crlb
+from .moments import drawn_channels, drawn_weights
 from .precoder import Precoder
 from .scenario import Scenario
+from .scene import Scene
 
 BLOCKS = 100
 DRAWS_AT_ONCE = 16
@@ -43,35 +47,50 @@ class Simulated:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Transmission:
-    r"""The transmitter of one drop, with waveforms :math:`F = W \mathrm{diag}(\sqrt\gamma) + v \bar\eta^T`.
+    r"""The transmitter of one drop: user and sensing streams, each with a waveform of its own.
 
     Parameters
     ----------
-    channel, precoder : Channel, Precoder
-        Where channels and their estimates come from, and what is made of the estimates.
-    statistics : ChannelStatistics
-        Of one drop, without batch axes: (K,).
-    antennas : int
-        Number of transmit antennas.
-    beam : ndarray of complex, shape (N,)
-        The sensing beam v.
+    channel : Channel
+        Where channels and their estimates come from.
+    precoder, beam : Precoder, Beam
+        What is made of the estimates.
+    scene : Scene
+        Of one drop, its statistics without batch axes: (K,).
     gamma : ndarray, shape (K,)
         Power factors of the users.
-    rho : float
-        Power factor of sensing, in equal parts on all streams: :math:`\bar\eta_k = \sqrt{\rho / K}`.
+    rho : ndarray, shape (S,)
+        Power factors of the sensing streams, :math:`q_s P_t / E\|v_s\|^2`.
+    superposed : bool
+        Whether sensing is superposed on the data as in the paper, :math:`F = W \mathrm{diag}(\sqrt\gamma) + V
+        \sqrt\rho\, \bar\eta^T` with equal parts on all user streams. The two agree where a turn of each user's
+        phase leaves the fading as it is; with means of known phase, data and sensing interfere, and the
+        superposition radiates another power than it should.
+
+    Notes
+    -----
+    :math:`F = [W \mathrm{diag}(\sqrt\gamma), V \mathrm{diag}(\sqrt\rho)]`: K + S columns.
     """
 
     channel: Channel
     precoder: Precoder
-    statistics: ChannelStatistics
-    antennas: int
-    beam: ComplexArray
+    beam: Beam
+    scene: Scene
     gamma: FloatArray
-    rho: float
+    rho: FloatArray
+    superposed: bool = False
 
     @classmethod
     def of(
-        cls, scenario: Scenario, precoder: Precoder, drop: int, communication: FloatArray, sensing: float
+        cls,
+        scenario: Scenario,
+        precoder: Precoder,
+        drop: int,
+        communication: FloatArray,
+        sensing: FloatArray | float,
+        *,
+        beam: Beam | None = None,
+        superposed: bool = False,
     ) -> Transmission:
         """Return the transmitter of a drop of a scenario, for shares of the power.
 
@@ -85,27 +104,46 @@ class Transmission:
             Number of the drop.
         communication : ndarray, shape (K,)
             Shares of the power to the users.
-        sensing : float
-            Share of the power to sensing.
+        sensing : ndarray, shape (S,), or float
+            Shares of the power to the sensing streams, or their sum in equal parts.
+        beam : Beam, optional
+            The scenario's first by default.
+        superposed : bool
+            Whether sensing is superposed on the data as in the paper.
         """
+        beam = scenario.compared_beams[0] if beam is None else beam
         statistics = scenario.statistics([drop])
-        problem = scenario.problem(precoder, statistics)[0]
+        moments = scenario.beam_statistics(beam, statistics)
+        problem = scenario.problem(precoder, statistics, beam=beam, beam_statistics=moments)[0]
+        x = np.asarray(communication, dtype=np.float64)
+        weight_power = np.broadcast_to(moments.weight_power, (1, moments.streams))[0]
         return cls(
             channel=scenario.channel,
             precoder=precoder,
-            statistics=statistics.of_drop(0),
-            antennas=scenario.transmit_array.n_elements,
-            beam=scenario.transmit_array.steering_vector(scenario.sensing.beam(scenario.target)),
-            gamma=problem.gamma(communication),
-            rho=float(problem.rho(np.asarray(sensing))),
+            beam=beam,
+            scene=scenario.scene(statistics).of_drop(0),
+            gamma=problem.gamma(x),
+            rho=problem.stream_shares(x, sensing) * float(problem.power) / weight_power,
+            superposed=superposed,
         )
 
+    @property
+    def statistics(self) -> ChannelStatistics:
+        """Channel statistics of the drop; (K,)."""
+        return self.scene.statistics
+
     def draw(self, draws: int, generator: Generator) -> tuple[ComplexArray, ComplexArray]:
-        """Draw channels H and waveform matrices F; shape (M, N, K) each."""
-        channels, estimates = self.channel.draw(self.statistics, self.antennas, draws, generator)
-        weights = self.precoder.weights(estimates)
-        streams = np.sqrt(self.rho / len(self.gamma)) * self.beam[:, None]
-        return channels, weights * np.sqrt(self.gamma) + streams
+        """Draw channels H, (M, N, K), and waveform matrices F, (M, N, K + S); (M, N, K) where superposed.
+
+        A stream with several waveforms has as many columns.
+        """
+        channels, estimates = drawn_channels(self.channel, self.scene, draws, generator)
+        weights = drawn_weights(self.precoder, self.scene, estimates) * np.sqrt(self.gamma)
+        beams = drawn_weights(self.beam, self.scene, estimates) * np.sqrt(self.rho)[:, None]
+        streams = beams.reshape(*beams.shape[:2], -1)
+        if self.superposed:
+            return channels, weights + streams.sum(axis=-1, keepdims=True) / np.sqrt(len(self.gamma))
+        return channels, np.concatenate([weights, streams], axis=-1)
 
 
 def _blocks(
@@ -169,7 +207,7 @@ def simulated_rates(transmission: Transmission, draws: int, generator: Generator
     Notes
     -----
     With :math:`t_{kj} = h_k^H f_j`, the SINR is
-    :math:`|E\,t_{kk}|^2 / (\sum_j E|t_{kj}|^2 - |E\,t_{kk}|^2 + 1)`.
+    :math:`|E\,t_{kk}|^2 / (\sum_j E|t_{kj}|^2 - |E\,t_{kk}|^2 + 1)`, the sum over all columns of F.
     """
 
     def sample(channels: ComplexArray, waveforms: ComplexArray) -> ComplexArray:
@@ -185,7 +223,7 @@ def simulated_rates(transmission: Transmission, draws: int, generator: Generator
 
 
 def simulated_crlb(transmission: Transmission, scenario: Scenario, draws: int, generator: Generator) -> Simulated:
-    r"""Return the CRLBs of azimuth and elevation from the sample covariance of drawn waveforms.
+    r"""Return the CRLBs of all angles from the sample covariance of drawn waveforms.
 
     Parameters
     ----------
@@ -199,29 +237,22 @@ def simulated_crlb(transmission: Transmission, scenario: Scenario, draws: int, g
     Returns
     -------
     Simulated
-        In rad², shape (2,).
+        In rad², azimuth and elevation of each target; shape (2T,).
 
     Notes
     -----
     :math:`R_x = E\{F F^H\}`, (36), enters only through :math:`P^H R_x P`, see
-    :func:`~isacfw.fisher.fisher_of_covariance`.
+    :class:`~isacfw.fisher.EchoModel`.
     """
-    basis = scenario.transmit_array.steering_basis(scenario.target.direction).conj().T
+    basis, model = transmission.scene.basis.conj().T, scenario.echo_model
+    known = scenario.known_angles(model)
 
     def sample(_channels: ComplexArray, waveforms: ComplexArray) -> ComplexArray:
         projected = basis @ waveforms
         return np.asarray(projected @ np.swapaxes(projected.conj(), -1, -2))
 
     def bound(means: ComplexArray) -> FloatArray:
-        return crlb(
-            fisher_of_covariance(
-                means,
-                receive=scenario.receive_array,
-                target=scenario.target.direction,
-                amplitude=scenario.target.amplitude,
-                frame_length=scenario.sensing.frame_length,
-            )
-        )
+        return crlb(model.fisher(means), model.jacobians, known)
 
     return jackknife(_blocks(transmission, draws, generator, sample), bound)
 
@@ -240,20 +271,21 @@ def echoes(signals: ComplexArray, scenario: Scenario, generator: Generator) -> C
     signals : ndarray of complex, shape (..., N_t, L)
         Transmitted signals X = F S.
     scenario : Scenario
-        For its arrays and its target.
+        For its arrays and its targets.
     generator : numpy.random.Generator
         For the noise, of unit variance.
 
     Returns
     -------
     ndarray of complex, shape (..., N_r, L)
-        :math:`Y_s = \alpha\, b\, a^H X + N_s` with real α.
+        :math:`Y_s = \sum_t \alpha_t\, b_t\, a_t^H X + N_s`.
     """
-    direction = scenario.target.direction
-    incident = scenario.transmit_array.steering_vector(direction).conj() @ signals
-    received = scenario.receive_array.steering_vector(direction)[:, None] * incident[..., None, :]
-    noise = complex_normal(received.shape, generator)
-    return np.asarray(scenario.target.amplitude * received + noise)
+    received: ComplexArray | float = 0.0
+    for target in scenario.sensed:
+        incident = scenario.transmit_array.steering_vector(target.direction).conj() @ signals
+        arriving = scenario.receive_array.steering_vector(target.direction)[:, None] * incident[..., None, :]
+        received = received + target.reflection * arriving
+    return np.asarray(received + complex_normal(np.shape(received), generator))
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -291,15 +323,27 @@ def squared_errors(
         Number of echoes T.
     generator : numpy.random.Generator
         Where the randomness comes from.
+
+    Raises
+    ------
+    InputError
+        If there are several targets, or the frame is shorter than the number of transmitted streams.
     """
-    target = scenario.target.direction
+    if len(scenario.sensed) > 1:
+        raise InputError("targets", f"must be one for the estimator, got {len(scenario.sensed)}")
+    target, length = scenario.sensed[0].direction, scenario.sensing.frame_length
     truth = np.radians([target.azimuth_deg, target.elevation_deg])
-    users, length = len(transmission.gamma), scenario.sensing.frame_length
     found: list[tuple[FloatArray, FloatArray]] = []
     for start in range(0, trials, DRAWS_AT_ONCE):
         number = min(DRAWS_AT_ONCE, trials - start)
         _, waveforms = transmission.draw(number, generator)
-        signals = waveforms @ symbols(users, length, generator, number)
+        streams = waveforms.shape[-1]
+        if length < streams:
+            raise InputError(
+                "sensing.frame_length",
+                f"must be at least {streams}, the number of transmitted streams, got {length}",
+            )
+        signals = waveforms @ symbols(streams, length, generator, number)
         received = echoes(signals, scenario, generator)
         found.append(estimator.estimate(received, signals))
     grid, refined = (np.concatenate(parts) for parts in zip(*found, strict=True))

@@ -18,11 +18,13 @@ from typing import Any, cast
 import attrs
 
 from .allocator import Allocator
-from .assembly import Extent, Layout, in_file, in_memory
-from .chunk import Chunk, Outline, Solved, Work, numbers_of, planned
+from .assembly import Extent, Layout, in_file, in_memory, limit_names
+from .beam import Beam
+from .channel import Channel
+from .chunk import Chunk, Outline, Solved, Work, planned, sizes_of
 from .comparison import Comparison
 from .config import LoadedScenario, load_scenario, to_toml
-from .errors import InputError, PluginError, one_line, shown
+from .errors import InputError, PluginError, blamed, one_line, shown
 from .executors import each_solved
 from .metric import Metric
 from .part import LabelledPart, described
@@ -30,15 +32,17 @@ from .plugins import PluginHost, default_host
 from .precoder import Precoder
 from .recipe import Progress
 from .scenario import Scenario, labelled
-from .store import ChunkStore, study_key
+from .store import ChunkStore, InputFiles, study_key
 
 STANDARD_METRICS = ("sum_rate", "user_rates", "crlb", "powers")
 
 _RESERVED = (
     "precoder",
+    "beam",
     "allocator",
     "drop",
     "user",
+    "stream",
     "iteration",
     "users",
     "status",
@@ -48,8 +52,6 @@ _RESERVED = (
     "seconds",
     "max_violation",
     "objective_history",
-    "crlb_azimuth_limit_db",
-    "crlb_elevation_limit_db",
 )
 
 
@@ -57,6 +59,7 @@ def compare(
     scenario: Scenario | LoadedScenario | str | PathLike[str] | Mapping[str, Any],
     *,
     precoders: Sequence[str | Precoder] | None = None,
+    beams: Sequence[str | Beam] | None = None,
     allocators: Sequence[str | Allocator] | None = None,
     drops: int | None = None,
     seed: int | None = None,
@@ -75,7 +78,7 @@ def compare(
     ----------
     scenario : Scenario, str, path or mapping
         A scenario, or what :func:`~isacfw.load_scenario` loads one from.
-    precoders, allocators : sequence of str or part, optional
+    precoders, beams, allocators : sequence of str or part, optional
         In place of the scenario's own: parts, labels of the scenario's parts, or names.
     drops, seed : int, optional
         In place of the scenario's own.
@@ -121,6 +124,8 @@ def compare(
     }
     if precoders is not None:
         changes["precoders"] = _selected("precoder", precoders, scenario.precoders, host)
+    if beams is not None:
+        changes["beams"] = _selected("beam", beams, scenario.compared_beams, host)
     if allocators is not None:
         changes["allocators"] = _selected("allocator", allocators, scenario.allocators, host)
     if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
@@ -166,19 +171,26 @@ def _work(scenario: Scenario, host: PluginHost) -> Work:
             if (reason := part.why_unavailable()) is not None:
                 raise PluginError(f"{described(part)} cannot work here: {reason}")
     unavailable = {}
-    for kind, parts in (("precoder", scenario.precoders), ("allocator", scenario.allocators)):
+    kinds: tuple[tuple[str, Sequence[LabelledPart]], ...] = (
+        ("precoder", scenario.precoders),
+        ("beam", scenario.compared_beams),
+        ("allocator", scenario.allocators),
+    )
+    for kind, parts in kinds:
         for title, labelled_part in labelled(parts).items():
             if (reason := labelled_part.why_unavailable()) is not None:
                 unavailable[kind, title] = reason
-    metrics = _metrics(scenario, host)
-    return Work(scenario=scenario, metrics=metrics, unavailable=unavailable, numbers=numbers_of(scenario))
+    numbers, streams = sizes_of(scenario)
+    metrics = _metrics(scenario, host, streams)
+    return Work(scenario=scenario, metrics=metrics, unavailable=unavailable, numbers=numbers, streams=streams)
 
 
-def _metrics(scenario: Scenario, host: PluginHost) -> tuple[Metric, ...]:
+def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric, ...]:
     metrics = [cast(Metric, host.find("metric", f"isacfw:{name}").cls()) for name in STANDARD_METRICS]
     metrics += [metric for metric in scenario.metrics if metric not in metrics]
-    names = [quantity.name for metric in metrics for quantity in metric.quantities]
-    taken = [*names, *_RESERVED, *scenario.sweep]
+    targets = len(scenario.sensed)
+    names = [one.name for metric in metrics for one in metric.quantities_of(targets, streams)]
+    taken = [*names, *_RESERVED, *limit_names(targets), *scenario.sweep]
     for name in names:
         if taken.count(name) > 1:
             raise InputError("metrics", f"must report quantities of different names, got {name!r} twice")
@@ -186,6 +198,13 @@ def _metrics(scenario: Scenario, host: PluginHost) -> tuple[Metric, ...]:
         if (reason := metric.why_unavailable()) is not None:
             _warn(f"metric {described(metric)} is left out: {reason}")
     return tuple(metric for metric in metrics if metric.why_unavailable() is None)
+
+
+def _inputs_of(channel: Channel) -> tuple[Path, ...]:
+    """Return the files that a channel says it reads."""
+    who = f"channel {described(channel)}"
+    with blamed(who):
+        return tuple(map(Path, channel.inputs()))
 
 
 class _Study:
@@ -197,9 +216,9 @@ class _Study:
         self.work, self.host, self.progress, self.saving = _work(scenario, host), host, progress, saving
         self.scenario = scenario
         self.points = [point for _, point in scenario.points()]
-        self.precoders = labelled(scenario.precoders)
-        self.allocators = labelled(scenario.allocators)
-        self.shape = (len(self.precoders), len(self.allocators), len(self.points), scenario.drops)
+        rows = len(labelled(scenario.precoders)) * len(labelled(scenario.compared_beams))
+        self.shape = (rows, len(labelled(scenario.allocators)), len(self.points), scenario.drops)
+        self.files = InputFiles(path for point in self.points for path in _inputs_of(point.channel))
         self.done = 0
 
     def run(self, executor: Executor | None, workers: int, folder: Path | None) -> Comparison:
@@ -208,7 +227,7 @@ class _Study:
             with closing(self._solved(self._planned(workers), executor, workers)) as each:
                 solved = list(each)
             return self._comparison([result.outline for result in solved], lambda _: solved, None)
-        key = study_key(self.work, self._toml(name="study", drops=1), self._versions())
+        key = study_key(self.work, self._toml(name="study", drops=1), self._versions(), self.files)
         store = ChunkStore(folder / "chunks", key, self.scenario.drops)
         outlines = store.chosen()
         self._advance(sum(self._allocations(outline.chunk) for outline in outlines))
@@ -228,7 +247,10 @@ class _Study:
     def _solved(
         self, chunks: list[Chunk], executor: Executor | None, workers: int
     ) -> Generator[Solved, None, None]:
-        return each_solved(self.work, self.host, chunks, executor, workers, self._advance)
+        with closing(each_solved(self.work, self.host, chunks, executor, workers, self._advance)) as results:
+            for result in results:
+                self.files.check()
+                yield result
 
     def _allocations(self, chunk: Chunk) -> int:
         """Return the number of allocations of a chunk that are part of this study."""
@@ -273,7 +295,8 @@ class _Study:
     def _asked_for(self) -> list[str]:
         """Return the quantities, one number per allocation each, of the metrics that the scenario adds."""
         asked = [metric for metric in self.work.metrics if metric.name not in STANDARD_METRICS]
-        return [quantity.name for metric in asked for quantity in metric.quantities if not quantity.per_user]
+        quantities = [quantity for metric in asked for quantity in self.work.quantities_of(metric)]
+        return [one.name for one in quantities if not (one.per_user or one.per_stream)]
 
     def _provenance(self) -> dict[str, Any]:
         return {
@@ -282,7 +305,12 @@ class _Study:
             "seed": self.scenario.seed,
             "versions": self._versions(),
             "quantities": json.dumps(self._asked_for()),
+            **self._assumptions(),
         }
+
+    def _assumptions(self) -> dict[str, str]:
+        found = dict.fromkeys(one for point in self.points for one in point.assumptions())
+        return {"assumptions": json.dumps(list(found))} if found else {}
 
 
 @cache

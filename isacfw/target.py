@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import attrs
 import numpy as np
 
 from .array import Direction, FloatArray
-from .errors import InputError
+from .errors import InputError, shown
+from .fisher import ANGLES
 from .validators import integer, number, optional, real
 
 DEFAULT_REFLECTION_AMPLITUDE = 1 / 16
 
 _DECIBELS = optional(number(at_least=-300, at_most=300))
 _DEGREES = optional(number(at_least=-180, at_most=180))
+
+
+def _names(value: Any) -> Any:
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, (list, tuple)) else value
+
+
+def _check_known(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, tuple):
+        raise InputError(attribute.name, f"must be a list of angles, got {shown(value)}")
+    for position, name in enumerate(value):
+        if name not in ANGLES:
+            listed = " or ".join(map(repr, ANGLES))
+            raise InputError(f"{attribute.name}[{position}]", f"must be {listed}, got {shown(name)}")
+
+
+def _check_limits(part: Target | Sensing) -> None:
+    for key in ("azimuth_crlb_limit_db", "elevation_crlb_limit_db"):
+        if part.crlb_limit_db is not None and getattr(part, key) is not None:
+            raise InputError(key, "cannot be combined with crlb_limit_db")
 
 
 @attrs.frozen(kw_only=True)
@@ -30,6 +51,14 @@ class Target:
     distance_m, reference_distance_m : float, optional
         In place of `reflection_amplitude`: :math:`|\alpha| = (d_0 / d)^2`, the round trip over the distance
         :math:`d` relative to :math:`d_0` (100 m by default).
+    reflection_phase_deg : float
+        Phase of :math:`\alpha` in degrees; it matters for several targets.
+    crlb_limit_db : float, optional
+        Largest CRLB of both angles in dB, :math:`10 \log_{10}` of rad²; by default the limits of ``[sensing]``.
+    azimuth_crlb_limit_db, elevation_crlb_limit_db : float, optional
+        Instead, a limit per angle.
+    known : sequence of {"azimuth", "elevation"}
+        Angles that are known, and so not estimated.
 
     Notes
     -----
@@ -46,8 +75,19 @@ class Target:
     reference_distance_m: float | None = attrs.field(
         default=None, converter=real, validator=optional(number(above=0))
     )
+    reflection_phase_deg: float = attrs.field(
+        default=0.0, converter=real, validator=number(at_least=-360, at_most=360)
+    )
+    crlb_limit_db: float | None = attrs.field(default=None, converter=real, validator=_DECIBELS)
+    azimuth_crlb_limit_db: float | None = attrs.field(default=None, converter=real, validator=_DECIBELS)
+    elevation_crlb_limit_db: float | None = attrs.field(default=None, converter=real, validator=_DECIBELS)
+    known: tuple[str, ...] = attrs.field(default=(), converter=_names, validator=_check_known)
 
     def __attrs_post_init__(self) -> None:
+        _check_limits(self)
+        for name in self.known:
+            if getattr(self, f"{name}_crlb_limit_db") is not None:
+                raise InputError(f"{name}_crlb_limit_db", f"cannot be combined with known, which has {name!r}")
         Direction(azimuth_deg=self.azimuth_deg, elevation_deg=self.elevation_deg)
         distances: dict[str, Any] = {
             "distance_m": self.distance_m,
@@ -57,10 +97,10 @@ class Target:
         if self.reflection_amplitude is not None and given:
             raise InputError(
                 "reflection_amplitude",
-                f"must not stand beside {given[0]}, got both; the distance determines the amplitude",
+                f"cannot be combined with {given[0]}, which determines the amplitude",
             )
         if given == ["reference_distance_m"]:
-            raise InputError("reference_distance_m", "must stand beside distance_m, got it alone")
+            raise InputError("reference_distance_m", "requires distance_m")
 
     @property
     def direction(self) -> Direction:
@@ -74,10 +114,16 @@ class Target:
             return ((self.reference_distance_m or 100.0) / self.distance_m) ** 2
         return self.reflection_amplitude or DEFAULT_REFLECTION_AMPLITUDE
 
+    @property
+    def reflection(self) -> complex:
+        r"""The reflection coefficient :math:`\alpha`."""
+        phase = math.radians(self.reflection_phase_deg)
+        return complex(self.amplitude * complex(math.cos(phase), math.sin(phase)))
+
 
 @attrs.frozen(kw_only=True)
 class Sensing:
-    r"""What is asked of sensing, and where its beam points.
+    r"""Sensing requirements and beam direction.
 
     Parameters
     ----------
@@ -86,7 +132,7 @@ class Sensing:
     crlb_limit_db : float, optional
         Largest CRLB of both angles in dB, :math:`10 \log_{10}` of rad².
     azimuth_crlb_limit_db, elevation_crlb_limit_db : float, optional
-        In its place, a limit per angle; one that is left out is no limit.
+        Instead, a limit per angle; one that is left out is no limit.
     beam_azimuth_deg, beam_elevation_deg : float, optional
         Direction of the sensing beam in degrees; the target's by default.
     """
@@ -99,17 +145,18 @@ class Sensing:
     beam_elevation_deg: float | None = attrs.field(default=None, converter=real, validator=_DEGREES)
 
     def __attrs_post_init__(self) -> None:
-        for key in ("azimuth_crlb_limit_db", "elevation_crlb_limit_db"):
-            if self.crlb_limit_db is not None and getattr(self, key) is not None:
-                raise InputError(key, "must not stand beside crlb_limit_db, got both")
+        _check_limits(self)
 
     @property
     def crlb_limit(self) -> FloatArray:
         """Largest CRLB of azimuth and elevation in rad², infinite for no limit; shape (2,)."""
-        limits = [self.azimuth_crlb_limit_db, self.elevation_crlb_limit_db]
-        if self.crlb_limit_db is not None:
-            limits = [self.crlb_limit_db] * 2
-        return np.array([np.inf if limit is None else 10 ** (limit / 10) for limit in limits])
+        return _limits(self, [None, None])
+
+    def limit_of(self, target: Target) -> FloatArray:
+        """Return the largest CRLB of azimuth and elevation of a target in rad², infinite for none; shape (2,)."""
+        own = _limits_db(self)
+        limits = _limits(target, own)
+        return np.where([name in target.known for name in ANGLES], np.inf, limits)
 
     def beam(self, target: Target) -> Direction:
         """Return where the sensing beam points for a target."""
@@ -117,3 +164,15 @@ class Sensing:
             azimuth_deg=target.azimuth_deg if self.beam_azimuth_deg is None else self.beam_azimuth_deg,
             elevation_deg=(target.elevation_deg if self.beam_elevation_deg is None else self.beam_elevation_deg),
         )
+
+
+def _limits_db(part: Target | Sensing) -> list[float | None]:
+    if part.crlb_limit_db is not None:
+        return [part.crlb_limit_db] * 2
+    return [part.azimuth_crlb_limit_db, part.elevation_crlb_limit_db]
+
+
+def _limits(part: Target | Sensing, default: list[float | None]) -> FloatArray:
+    """Return the limits of a part in rad², others in their place where it has none; infinite for none."""
+    limits = [other if own is None else own for own, other in zip(_limits_db(part), default, strict=True)]
+    return np.array([np.inf if limit is None else 10 ** (limit / 10) for limit in limits])

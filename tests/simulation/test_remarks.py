@@ -202,7 +202,7 @@ def steepest(problem: PowerAllocationProblem, x: FloatArray, q: float) -> float:
     slope_x = problem.gain / received + problem.common_interference @ lost
     slope_q = problem.sensing_interference @ lost
     f, share = np.meshgrid(np.append(np.linspace(0, 1, 301), x.sum()), np.linspace(0, 1, 301), indexing="ij")
-    feasible = (f + share <= 1) & (problem.crlb(f, share) <= problem.crlb_limit).all(axis=-1)
+    feasible = (f + share <= 1) & (problem.crlb(f[..., None], share) <= problem.crlb_limit).all(axis=-1)
     best = (f * slope_x.max() + share * slope_q)[feasible].max()
     own = slope_x @ x + slope_q * q
     return float((best - own) / np.log1p(problem.gain * x / disturbance).sum())

@@ -255,7 +255,7 @@ def test_independent_estimates_of_shared_pilots_agree_with_the_independent_close
 
 
 def test_physical_estimates_do_not_change_the_crlb() -> None:
-    scenario, share = SHARED.scenario, SHARED.shares[0].sum()
+    scenario, share = SHARED.scenario, SHARED.shares[0]
     found = simulated_crlb(SHARED.transmission("mrt"), scenario, 20_000, np.random.default_rng(306))
     assert (deviation(found, SHARED.problem("mrt").crlb(share, SHARED.shares[1])) < ERRORS).all()
 

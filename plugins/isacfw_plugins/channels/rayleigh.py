@@ -11,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 import isacfw
-from isacfw import ChannelStatistics, ComplexArray, FloatArray, InputError
+from isacfw import Array, ChannelStatistics, ComplexArray, Drop, FloatArray, InputError
 from isacfw.channel import complex_normal
 from isacfw.validators import choice, each, integer, number, optional, real, reals
 
@@ -113,10 +113,10 @@ class Rayleigh(isacfw.Channel):
             cls(users=5, pilot_length=2, estimates="physical"),
         )
 
-    def statistics(self, generators: Sequence[Generator]) -> ChannelStatistics:
+    def statistics(self, drops: Sequence[Drop], array: Array) -> ChannelStatistics:
         """Return large-scale fading (4) and estimation quality (6)-(7) of each drop; (D, K) or (1, K)."""
         if self.large_scale_fading is None:
-            beta = self._random_fading(generators)
+            beta = self._random_fading([drop.generator for drop in drops])
         else:
             beta = np.array([self.large_scale_fading])
         pilot = self._pilots(beta.shape[-1])
@@ -130,7 +130,7 @@ class Rayleigh(isacfw.Channel):
             epsilon=beta * disturbance / received,
             prelog=(self.coherence_length - self.pilot_length) / self.coherence_length,
             collinear=sharing if self.estimates == "physical" and sharing.any() else None,
-            gaussian=True,
+            isotropic=True,
         )
 
     @property
@@ -151,10 +151,10 @@ class Rayleigh(isacfw.Channel):
         return np.asarray(shadowing * squared_distance ** (-self.path_loss_exponent / 2))
 
     def draw(
-        self, statistics: ChannelStatistics, antennas: int, draws: int, generator: Generator
+        self, statistics: ChannelStatistics, array: Array, draws: int, generator: Generator
     ) -> tuple[ComplexArray, ComplexArray]:
         """Draw channels and estimates, independent between users or from shared pilots; (M, ..., N, K)."""
-        shape = (draws, *statistics.beta.shape[:-1], antennas, statistics.users)
+        shape = (draws, *statistics.beta.shape[:-1], array.n_elements, statistics.users)
         if self.estimates == "physical":
             return self._draw_physical(statistics, shape, generator)
         estimates = complex_normal(shape, generator)

@@ -12,14 +12,16 @@ import isacfw
 from isacfw import Allocation, FloatArray, PowerAllocationProblem, Quantity
 
 
-def _quantities(angle: str) -> tuple[Quantity, Quantity]:
+def _quantities(angle: str, target: int | None = None) -> tuple[Quantity, Quantity]:
+    key = angle if target is None else f"{angle}_{target}"
+    of = f"the {angle}" if target is None else f"the {angle} of target {target}"
     return (
-        Quantity(name=f"crlb_{angle}_db", unit="dB rad^2", better="lower", description=f"CRLB of the {angle}"),
+        Quantity(name=f"crlb_{key}_db", unit="dB rad^2", better="lower", description=f"CRLB of {of}"),
         Quantity(
-            name=f"root_crlb_{angle}_deg",
+            name=f"root_crlb_{key}_deg",
             unit="degree",
             better="lower",
-            description=f"Smallest standard deviation of the {angle}",
+            description=f"Smallest standard deviation of {of}",
         ),
     )
 
@@ -31,20 +33,31 @@ class CRLB(isacfw.Metric):
 
     Notes
     -----
-    The first two diagonal entries of the inverse of the full 4 x 4 Fisher information, (28)-(40) with errata 1
-    and 2 corrected: 10 log10 of the bound in rad², and its root in degrees.
+    Diagonal entries of the inverse of the full Fisher information, (28)-(40) with errata 1 and 2
+    corrected: 10 log10 of the bound in rad², and its root in degrees. With several targets each has its own,
+    numbered from 1: ``crlb_azimuth_1_db``. Infinite where an angle cannot be estimated, missing where it is
+    known.
     """
 
     name: ClassVar[str] = "crlb"
     quantities: ClassVar[tuple[Quantity, ...]] = (*_quantities("azimuth"), *_quantities("elevation"))
 
+    def quantities_of(self, targets: int, streams: int) -> tuple[Quantity, ...]:
+        """Return two quantities per angle of each target."""
+        if targets == 1:
+            return self.quantities
+        angles = ("azimuth", "elevation")
+        pairs = [_quantities(angle, target + 1) for target in range(targets) for angle in angles]
+        return tuple(quantity for pair in pairs for quantity in pair)
+
     def evaluate(self, problem: PowerAllocationProblem, allocation: Allocation) -> Mapping[str, FloatArray]:
-        """Return both bounds in both forms; shape (...) each."""
+        """Return both bounds of each target in both forms; shape (...) each."""
         values: dict[str, FloatArray] = {}
-        for position, angle in enumerate(("azimuth", "elevation")):
+        quantities = self.quantities_of(problem.targets, problem.streams)
+        for position, (decibels, degrees) in enumerate(zip(quantities[::2], quantities[1::2], strict=True)):
             bound = allocation.crlb[..., position]
-            values[f"crlb_{angle}_db"] = 10 * np.log10(bound)
-            values[f"root_crlb_{angle}_deg"] = np.degrees(np.sqrt(bound))
+            values[decibels.name] = 10 * np.log10(bound)
+            values[degrees.name] = np.degrees(np.sqrt(bound))
         return values
 
 

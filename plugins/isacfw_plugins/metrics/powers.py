@@ -11,6 +11,10 @@ import numpy as np
 import isacfw
 from isacfw import Allocation, FloatArray, PowerAllocationProblem, Quantity
 
+_STREAMS = Quantity(
+    name="stream_powers", unit="noise power", per_stream=True, description="Power of a sensing stream"
+)
+
 
 @final
 @attrs.frozen(kw_only=True)
@@ -20,7 +24,7 @@ class Powers(isacfw.Metric):
     Notes
     -----
     :math:`N_t \xi_{bf}^T \gamma` and :math:`N_t \rho`, the two terms of (16), in units of the noise;
-    :math:`\gamma_k` and :math:`\rho` themselves.
+    :math:`\gamma_k` and :math:`\rho` themselves; with several sensing streams, the power of each.
     """
 
     name: ClassVar[str] = "powers"
@@ -31,6 +35,10 @@ class Powers(isacfw.Metric):
         Quantity(name="rho", description="Power factor of sensing"),
     )
 
+    def quantities_of(self, targets: int, streams: int) -> tuple[Quantity, ...]:
+        """Return the powers, with that of each sensing stream where there are several."""
+        return self.quantities if streams == 1 else (*self.quantities, _STREAMS)
+
     def evaluate(self, problem: PowerAllocationProblem, allocation: Allocation) -> Mapping[str, FloatArray]:
         """Return powers and factors; shape (...), and (..., K) for gamma."""
         x, q = allocation.communication, allocation.sensing
@@ -39,6 +47,7 @@ class Powers(isacfw.Metric):
             "sensing_power": np.asarray(q * problem.power),
             "gamma": problem.gamma(x),
             "rho": problem.rho(q),
+            _STREAMS.name: np.asarray(allocation.streams * problem.power[..., None]),
         }
 
 

@@ -31,6 +31,7 @@ class RZF(isacfw.Precoder):
     """
 
     name: ClassVar[str] = "rzf"
+    turns_with_channel: ClassVar[bool] = True
 
     regularization: float = attrs.field(default=1.0, converter=real, validator=number(above=0))
 

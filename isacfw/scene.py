@@ -1,0 +1,71 @@
+"""What precoders and beams know of where they are used."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import attrs
+import numpy as np
+
+from .array import Array, ComplexArray, Direction, read_only
+from .channel import ChannelStatistics
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Scene:
+    """Everything but powers that the weights of precoders and beams may depend on.
+
+    Parameters
+    ----------
+    array : Array
+        The transmit array.
+    statistics : ChannelStatistics
+        Of a batch of drops, (D, K) or (1, K), or of one drop, (K,).
+    targets : tuple of Direction
+        Where the T targets are.
+    beams : tuple of Direction
+        Where sensing beams point unless they say otherwise.
+    power : float
+        Transmit power :math:`P_t` relative to the noise.
+    """
+
+    array: Array
+    statistics: ChannelStatistics
+    targets: tuple[Direction, ...]
+    beams: tuple[Direction, ...]
+    power: float
+
+    @property
+    def noise(self) -> float:
+        """Noise power at a user: 1, the unit of all powers."""
+        return 1.0
+
+    @property
+    def antennas(self) -> int:
+        """Number of transmit antennas N."""
+        return self.array.n_elements
+
+    @property
+    def users(self) -> int:
+        """Number of users K."""
+        return self.statistics.users
+
+    @cached_property
+    def basis(self) -> ComplexArray:
+        r"""The matrix P of :math:`[a, \dot a_1, \dot a_2]` of all targets side by side; shape (N, 3T)."""
+        return np.asarray(read_only(self.basis_of(self.targets)))
+
+    def basis_of(self, directions: tuple[Direction, ...]) -> ComplexArray:
+        """Return steering vectors and derivatives of several directions side by side; (N, 3B)."""
+        return np.concatenate([self.array.steering_basis(direction) for direction in directions], axis=-1)
+
+    @cached_property
+    def isotropic_forms(self) -> ComplexArray:
+        """What the targets see of a unit-power signal that is the same in all directions; (3T, 3T)."""
+        from .fisher import gram
+
+        return np.asarray(read_only(gram(self.array, self.targets) / self.antennas))
+
+    def of_drop(self, position: int) -> Scene:
+        """Return the scene of the drop at a position, its statistics without batch axis."""
+        return attrs.evolve(self, statistics=self.statistics.of_drop(position))
