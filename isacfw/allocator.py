@@ -92,8 +92,8 @@ class Allocation:
     """Shares of power as verified by the framework; arrays over the batch of a problem.
 
     Objective, CRLBs and constraint violation are recomputed from the shares. `status` is what the allocator
-    reported, `claim`, as far as it holds: an answer that violates a constraint is ``infeasible``, and one reported as
-    locally optimal is ``feasible`` where a feasible direction raises the sum rate by more than
+    reported, `claim`, as far as it holds: an answer that violates a constraint is ``infeasible``, and one
+    reported as locally optimal is ``feasible`` where a feasible direction raises the sum rate by more than
     :data:`~isacfw.stationarity.STATIONARITY_TOLERANCE`. The arrays are read-only.
 
     Attributes
@@ -168,9 +168,9 @@ class Allocator(LabelledPart):
     def thread_safe(self) -> bool:
         """Whether several threads of a process may call :meth:`solve` at the same time.
 
-        If not, the framework lets one allocator of this sort solve at a time in a process, whichever it is: what is
-        not thread-safe tends to be a library that several share. Waiting counts neither as its time nor towards its
-        time limit.
+        If not, the framework lets one allocator of this sort solve at a time in a process, whichever it is: what
+        is not thread-safe tends to be a library that several share. Waiting counts neither as its time nor
+        towards its time limit.
         """
         return True
 

@@ -46,7 +46,9 @@ def _unseen(blind: list[str], names: list[str]) -> str:
                 " limit one of them, or call one known"
             )
     listed = " and ".join(blind)
-    return f"{listed} cannot be estimated in this direction by these arrays; leave the limit out, or call it known"
+    return (
+        f"{listed} cannot be estimated in this direction by these arrays; leave the limit out, or call it known"
+    )
 
 
 def _numbers(core: int, default: Any = attrs.NOTHING) -> Any:
@@ -390,8 +392,8 @@ class PowerAllocationProblem:
             return np.nan, equal
         weights = np.zeros(1 + self.streams)
         weights[0] = 1
-        # The program's own shares are less accurate than a line along their mix. Close to infeasibility that mix may
-        # just miss the limits, where the one with the smallest excess meets them.
+        # The program's own shares are less accurate than a line along their mix. Close to infeasibility that mix
+        # may just miss the limits, where the one with the smallest excess meets them.
         candidates = (limits.largest(weights), None)
         for shares in candidates:
             streams = (limits.smallest_excess()[0] if shares is None else shares)[1:]

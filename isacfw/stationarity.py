@@ -4,8 +4,8 @@ The feasible set is convex, so a feasible point is stationary exactly where no o
 direction of ascent. The measure is the Frank-Wolfe gap: the maximum over feasible shares :math:`p'` of
 :math:`\nabla R(p)^T (p' - p)`, relative to :math:`R(p)`.
 
-Along :math:`\alpha p` every SINR grows with :math:`\alpha`, so :math:`\nabla R(p)^T p \ge 0`, and more power never
-violates a limit. So the maximum is at full power.
+Along :math:`\alpha p` every SINR grows with :math:`\alpha`, so :math:`\nabla R(p)^T p \ge 0`, and more power
+never violates a limit. So the maximum is at full power.
 """
 
 from __future__ import annotations

@@ -102,9 +102,7 @@ class ChunkStore:
         for outline in outlines:
             result = self._read(outline.chunk)
             if result is None:
-                raise InputError(
-                    str(self._path(outline.chunk)), "was damaged while the study was running"
-                )
+                raise InputError(str(self._path(outline.chunk)), "was damaged while the study was running")
             yield _within(result, self.drops)
 
     def _path(self, chunk: Chunk) -> Path:

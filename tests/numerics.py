@@ -251,7 +251,11 @@ def crlb_by_schur(problem: PowerAllocationProblem, x: FloatArray, q: FloatArray)
     for target, jacobian in enumerate(problem.jacobians):
         change[4 * target : 4 * target + 2, 4 * target : 4 * target + 2] = jacobian
     fisher = change.T @ fisher @ change
-    kept = [row for row in range(len(fisher)) if row not in {a for a, k in zip(angles, problem.known) if k}]
+    kept = [
+        row
+        for row in range(len(fisher))
+        if row not in {a for a, k in zip(angles, problem.known, strict=True) if k}
+    ]
     small = fisher[np.ix_(kept, kept)]
     scale = 1 / np.sqrt(np.diagonal(small))
     inverse = np.full(len(fisher), np.nan)

@@ -57,21 +57,22 @@ class Clarabel:
         monkeypatch.setattr(clarabel, "DefaultSolver", Listening)
 
 
-def started(allocator: SCA, problem: PowerAllocationProblem) -> tuple[Any, tuple[FloatArray, FloatArray]]:
-    """Return the convex problem and the starting point of an allocation."""
+def started(allocator: SCA, problem: PowerAllocationProblem) -> sca._Ascent:
+    """Return the iterations of an allocation before the first."""
     limits, start = Limits.of(problem), allocator._start(problem)
     assert limits is not None
     assert start is not None
     with allocator._convex(problem, limits) as convex:
-        return convex, start
+        return sca._Ascent(allocator, problem, convex, *start)
 
 
 def visited(allocator: SCA, problem: PowerAllocationProblem) -> list[tuple[FloatArray, FloatArray]]:
     """Return the points around which an allocation approximates the sum rate."""
-    convex, start = started(allocator, problem)
-    points = [start]
+    ascent = started(allocator, problem)
+    points = [(ascent.x, ascent.q)]
     for _ in range(int(allocator.allocate(problem).iterations) - 1):
-        step = allocator._step(problem, convex, *points[-1])
+        ascent.x, ascent.q = points[-1]
+        step = ascent.step()
         assert not isinstance(step, str)
         points.append(step)
     return points
@@ -86,11 +87,12 @@ def test_sca_beside_clarabel(
     problem = random_problem(np.random.default_rng(3), 12, aligned=aligned)
     allocator = SCA(surrogate=surrogate)
     points = visited(allocator, problem)
-    convex, _ = started(allocator, problem)
+    ascent = started(allocator, problem)
 
     def iterations() -> None:
         for point in points:
-            step = allocator._step(problem, convex, *point)
+            ascent.x, ascent.q = point
+            step = ascent.step()
             assert not isinstance(step, str)
             problem.sum_rate(*step)
 
@@ -116,7 +118,8 @@ def usual_way(allocator: SCA, problem: PowerAllocationProblem) -> float:
     """Return the sum rate of the same algorithm with a new CVXPY problem in every iteration."""
     limits = Limits.of(problem)
     assert limits is not None
-    _, (x, q) = started(allocator, problem)
+    start = started(allocator, problem)
+    x, q = start.x, start.q
     rates = [float(problem.sum_rate(x, q))]
     while len(rates) == 1 or rates[-1] - rates[-2] > allocator.tolerance * rates[-1]:
         around = Approximation.around(problem, x, q, allocator.surrogate)

@@ -23,10 +23,10 @@ def build_general_model(kind: Kind) -> Any:
     Returns
     -------
     pyomo.environ.ConcreteModel
-        Variables ``x`` (shares of the users), ``f`` (their sum), ``q`` (shares of the streams), ``i`` (interference
-        that is not common), ``J`` (Fisher information) and, for each limit l, a vector ``y``. With the required
-        information :math:`r_l r_l^T`, a limit :math:`J - r_l r_l^T \succeq 0` is :math:`r_l^T J^{-1} r_l \le 1`,
-        that is :math:`J y_l = r_l` and :math:`r_l^T y_l \le 1`.
+        Variables ``x`` (shares of the users), ``f`` (their sum), ``q`` (shares of the streams), ``sensing``
+        (their sum), ``i`` (interference that is not common), ``J`` (Fisher information) and, for each limit l, a
+        vector ``y``. With the required information :math:`r_l r_l^T`, a limit :math:`J - r_l r_l^T \succeq 0`
+        is :math:`r_l^T J^{-1} r_l \le 1`, that is :math:`J y_l = r_l` and :math:`r_l^T y_l \le 1`.
     """
     import pyomo.environ as pyo
 
@@ -147,7 +147,7 @@ class GeneralNumbers:
 
     def point(self, problem: PowerAllocationProblem, x: FloatArray, q: FloatArray) -> FloatArray:
         """Return all unknowns of the model at shares (K,) and (S,)."""
-        parts = [x, [x.sum()], q]
+        parts: list[Any] = [x, [x.sum()], q]
         if self.kind.coupled or self.kind.stream_coupled:
             own = np.zeros(problem.users)
             if problem.coupling is not None:

@@ -107,6 +107,6 @@ def is_plain(problem: PowerAllocationProblem) -> bool:
 
 
 def angular(problem: PowerAllocationProblem) -> FloatArray:
-    """Return the Fisher information of a plain problem in the angles, of communication and of sensing; (2, 4, 4)."""
+    """Return the Fisher information of a plain problem in the angles, communication then sensing; (2, 4, 4)."""
     fisher = np.stack([problem.fisher_communication, problem.fisher_sensing])
     return fisher if np.array_equal(problem.jacobians[0], np.eye(2)) else in_angles(fisher, problem.jacobians)

@@ -50,8 +50,8 @@ class Layout:
     r"""Place of every number in Clarabel's problem, the same for all problems of a kind.
 
     Clarabel minimises :math:`h^T z` over z with :math:`d - A z` in a product of cones. Here z holds the ratios t
-    of the users, f, the shares q of the streams, and a bound u of each user's term in the surrogate, and the cones
-    are, in this order,
+    of the users, f, the shares q of the streams, and a bound u of each user's term in the surrogate, and the
+    cones are, in this order,
 
     - zero: :math:`f - \sum_k scale_k t_k`;
     - nonnegative: :math:`1 - f - \sum_s q_s`, q and, with logarithms, t;

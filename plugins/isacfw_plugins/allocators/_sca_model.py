@@ -159,7 +159,7 @@ class Model:
             if value is not None:
                 getattr(self, name).value = value
         try:
-            # Not Problem.solve, which warns of inaccurate solutions: warnings cannot be caught in one thread only.
+            # Not Problem.solve, which warns of inaccuracy: warnings cannot be caught in one thread only.
             data, chain, inverse = self.problem.get_problem_data(self.solver, solver_opts={})
             # A warm start would make a result depend on the problems solved before it.
             raw = chain.solve_via_data(self.problem, data, warm_start=False, verbose=False, solver_opts={})

@@ -134,8 +134,8 @@ class Exact(isacfw.Allocator):
         """Return the optimal shares of a batch."""
         if problem.coupled:
             raise isacfw.IncompatibleError(
-                "the exact solution needs interference that is common to all users and streams, and these couple in pairs;"
-                " sca and ipopt solve that too"
+                "the exact solution needs interference that is common to all users and streams, and these couple"
+                " in pairs; sca and ipopt solve that too"
             )
         if problem.fisher_users is not None:
             raise isacfw.IncompatibleError(

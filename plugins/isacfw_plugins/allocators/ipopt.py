@@ -118,8 +118,8 @@ class Ipopt(isacfw.Allocator):
     Notes
     -----
     Problem (54) as a Pyomo model in shares of power, see :func:`build_model`, and :func:`build_general_model` for
-    several targets, several streams and users whose signals tell different things of the targets. First and second derivatives are
-    Pyomo's, taken symbolically from its expressions; IPOPT runs in this process through cyipopt.
+    several targets, several streams and users whose signals tell different things of the targets. First and
+    second derivatives are Pyomo's, taken symbolically from its expressions; IPOPT runs in this process through cyipopt.
     """
 
     name: ClassVar[str] = "ipopt"
@@ -205,7 +205,7 @@ class Ipopt(isacfw.Allocator):
         )
 
     def _general_starts(self, problem: PowerAllocationProblem) -> list[tuple[FloatArray, FloatArray]]:
-        """Return shares in the interior; the first are halfway between equal parts and the best ones for sensing."""
+        """Return shares in the interior, the first halfway between equal parts and the best ones for sensing."""
         generator = np.random.default_rng(self.seed)
         x, q, ratio = problem.feasible_shares()
         if not np.isfinite(ratio):

@@ -66,8 +66,11 @@ class SCA(isacfw.Allocator):
     The unknowns are ratios :math:`t_k = x_k / \hat x_k`, so that every coefficient is of order one however
     little power a user has. Each limit is a second-order cone, (59)-(60), for an aligned beam, and a linear
     matrix inequality :math:`J - e_i e_i^T / limit_i \succeq 0` otherwise, in the shares of all signals that tell
-    different things of the targets. Each iteration hands Clarabel the numbers of its cone program, whose layout is
-    made once per kind of problem; other solvers get them through a CVXPY problem, which is compiled once too.
+    different things of the targets. Each iteration hands Clarabel the numbers of its cone program, whose layout
+    is made once per kind of problem; other solvers get them through a CVXPY problem, which is compiled once too.
+
+    Where the rises become small before the point is stationary, a step is prolonged as long as the sum rate
+    rises, and solved to a higher accuracy where the usual one spoils it.
     """
 
     name: ClassVar[str] = "sca"
@@ -101,70 +104,7 @@ class SCA(isacfw.Allocator):
         if limits is None or start is None:
             return Shares.none(problem, Status.INFEASIBLE, str(problem.infeasibility))
         with self._convex(problem, limits) as convex:
-            return self._iterated(problem, convex, *start)
-
-    def _iterated(self, problem: PowerAllocationProblem, convex: _Convex, x: FloatArray, q: FloatArray) -> Shares:
-        history = [float(problem.sum_rate(x, q))]
-        met = self.initial == "smallest" or bool(problem.violation(x, q) <= FEASIBILITY_TOLERANCE)
-        status, message = Status.FEASIBLE, f"stopped at the limit of {self.max_iterations} iterations"
-        careful = False
-        for _ in range(self.max_iterations):
-            outcome = self._step(problem, convex, x, q, careful=careful)
-            if met and not careful and not self._worth_taking(problem, outcome, (x, q), history[-1]):
-                # The rises are below the solver's accuracy, or below what the last violation of a limit was worth.
-                careful = True
-                x, q, history[-1] = _corrected(problem, x, q, history[-1], _EXACTLY)
-                outcome = self._step(problem, convex, x, q, careful=True)
-            if isinstance(outcome, str):
-                if not met:
-                    return _failure(problem, outcome)
-                message = f"stopped early: the convex solver reported {outcome}"
-                break
-            if careful:
-                outcome = _within_limits(problem, *outcome, _EXACTLY)
-            rate = float(problem.sum_rate(*outcome))
-            rise = rate - history[-1]
-            # A step may lower the rate by the solver's tolerance, or when the start is infeasible.
-            moved = rise >= 0 or not met
-            last = x, q
-            if moved:
-                x, q = outcome
-            history.append(max(rate, history[-1]) if met else rate)
-            if met and rise <= self.tolerance * rate:
-                x, q, history[-1] = _corrected(problem, x, q, history[-1])
-                if _stationary(problem, x, q):
-                    status, message = Status.LOCALLY_OPTIMAL, ""
-                    break
-                if not moved:
-                    message = "stopped early: the convex solver's accuracy admits no further rise"
-                    break
-            if met and moved and (rise <= self.tolerance * rate or len(history) > _PATIENCE):
-                x, q, history[-1] = _prolonged(problem, last, (x, q), history[-1])
-            met = True
-        if status is Status.FEASIBLE:
-            x, q, history[-1] = _corrected(problem, x, q, history[-1])
-            if message.startswith("stopped early") and _stationary(problem, x, q):
-                status, message = Status.LOCALLY_OPTIMAL, ""
-        return Shares(
-            communication=x,
-            sensing=q if problem.streams > 1 else q[0],
-            status=status,
-            message=message,
-            iterations=len(history) - 1,
-            history=tuple(history),
-        )
-
-    def _worth_taking(
-        self,
-        problem: PowerAllocationProblem,
-        outcome: tuple[FloatArray, FloatArray] | str,
-        last: tuple[FloatArray, FloatArray],
-        rate: float,
-    ) -> bool:
-        """Return whether a step raises the sum rate, or there is nothing to raise."""
-        if not isinstance(outcome, str) and float(problem.sum_rate(*outcome)) >= rate:
-            return True
-        return not isinstance(outcome, str) and _stationary(problem, *last)
+            return _Ascent(self, problem, convex, *start).run()
 
     @contextmanager
     def _convex(self, problem: PowerAllocationProblem, limits: Limits) -> Iterator[_Convex]:
@@ -177,23 +117,6 @@ class SCA(isacfw.Allocator):
             (kind, self.surrogate, self.solver), lambda: Model(kind, self.surrogate, self.solver)
         ) as model:
             yield model.limited(limits)
-
-    def _step(
-        self,
-        problem: PowerAllocationProblem,
-        convex: _Convex,
-        x: FloatArray,
-        q: FloatArray,
-        *,
-        careful: bool = False,
-    ) -> tuple[FloatArray, FloatArray] | str:
-        """Return the solution of the approximation around a point, or why there is none."""
-        around = Approximation.around(problem, x, q, self.surrogate)
-        outcome = convex.solve(around, careful=careful)
-        if isinstance(outcome, str):
-            return outcome
-        ratio, found = outcome
-        return np.maximum(around.scale * ratio, 0.0), np.maximum(found, 0.0)
 
     def _start(self, problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray] | None:
         """Return the shares to start from; None where the smallest sensing share is wanted and there is none."""
@@ -211,8 +134,137 @@ _LONGEST, _LEAST, _PATIENCE = 1024.0, 1e-3, 50
 _EXACTLY, _SHORTEST = 1e-10, 1e-14
 
 
+class _Ascent:
+    """The iterations of one problem.
+
+    Parameters
+    ----------
+    allocator : SCA
+        With the options.
+    problem : PowerAllocationProblem
+        Without batch axes.
+    convex : ConeProgram or Model
+        The problem of an iteration.
+    x, q : ndarray, shapes (K,) and (S,)
+        Where to start.
+    """
+
+    def __init__(
+        self, allocator: SCA, problem: PowerAllocationProblem, convex: _Convex, x: FloatArray, q: FloatArray
+    ) -> None:
+        self.allocator, self.problem, self.convex = allocator, problem, convex
+        self.x, self.q = x, q
+        self.history = [float(problem.sum_rate(x, q))]
+        self.met = allocator.initial == "smallest" or bool(problem.violation(x, q) <= FEASIBILITY_TOLERANCE)
+        self.careful = False
+
+    def run(self) -> Shares:
+        """Iterate, and return the answer."""
+        status, message = Status.FEASIBLE, f"stopped at the limit of {self.allocator.max_iterations} iterations"
+        for _ in range(self.allocator.max_iterations):
+            outcome = self._outcome()
+            if isinstance(outcome, str):
+                if not self.met:
+                    return _failure(self.problem, outcome)
+                message = f"stopped early: the convex solver reported {outcome}"
+                break
+            reason = self._take(outcome)
+            if reason is not None:
+                message = reason
+                break
+        self._correct(FEASIBILITY_TOLERANCE / 2)
+        if not message.startswith("stopped at") and self._stationary():
+            status, message = Status.LOCALLY_OPTIMAL, ""
+        return Shares(
+            communication=self.x,
+            sensing=self.q if self.problem.streams > 1 else self.q[0],
+            status=status,
+            message=message,
+            iterations=len(self.history) - 1,
+            history=tuple(self.history),
+        )
+
+    def step(self) -> tuple[FloatArray, FloatArray] | str:
+        """Return the solution of the approximation around the present point, or why there is none."""
+        around = Approximation.around(self.problem, self.x, self.q, self.allocator.surrogate)
+        outcome = self.convex.solve(around, careful=self.careful)
+        if isinstance(outcome, str):
+            return outcome
+        ratio, found = outcome
+        return np.maximum(around.scale * ratio, 0.0), np.maximum(found, 0.0)
+
+    def _outcome(self) -> tuple[FloatArray, FloatArray] | str:
+        """Return a step, taken with care where one without would lead nowhere."""
+        outcome = self.step()
+        if self.met and not self.careful and not self._worth_taking(outcome):
+            # The rises are below the solver's accuracy, or below what a violated limit was worth before.
+            self.careful = True
+            self._correct(_EXACTLY)
+            outcome = self.step()
+        if self.careful and not isinstance(outcome, str):
+            return _within_limits(self.problem, *outcome, _EXACTLY)
+        return outcome
+
+    def _worth_taking(self, outcome: tuple[FloatArray, FloatArray] | str) -> bool:
+        """Return whether a step raises the sum rate, or there is nothing to raise."""
+        if isinstance(outcome, str):
+            return False
+        return float(self.problem.sum_rate(*outcome)) >= self.history[-1] or self._stationary()
+
+    def _take(self, outcome: tuple[FloatArray, FloatArray]) -> str | None:
+        """Go to the point of a step; return why the iterations end there, "" if it is stationary, else None."""
+        rate = float(self.problem.sum_rate(*outcome))
+        rise = rate - self.history[-1]
+        met, self.met = self.met, True
+        # A step may lower the rate by the solver's tolerance, or when the start is infeasible.
+        moved = rise >= 0 or not met
+        last = self.x, self.q
+        if moved:
+            self.x, self.q = outcome
+        self.history.append(max(rate, self.history[-1]) if met else rate)
+        if not met:
+            return None
+        small = rise <= self.allocator.tolerance * rate
+        if small:
+            self._correct(FEASIBILITY_TOLERANCE / 2)
+            if self._stationary():
+                return ""
+            if not moved:
+                return "stopped early: the convex solver's accuracy admits no further rise"
+        if moved and (small or len(self.history) > _PATIENCE):
+            self._prolong(last)
+        return None
+
+    def _prolong(self, last: tuple[FloatArray, FloatArray]) -> None:
+        """Go on from the last point through the present one, as far as the sum rate rises within the limits.
+
+        Small steps tend to repeat: a surrogate far below the sum rate a little way off allows no longer ones.
+        """
+        x, q, length = self.x, self.q, 1.0
+        while length < _LONGEST:
+            length *= 2
+            # No share is lost for good.
+            x_there = np.maximum(last[0] + length * (x - last[0]), _LEAST * x)
+            q_there = np.maximum(last[1] + length * (q - last[1]), 0.0)
+            total = max(float(x_there.sum() + q_there.sum()), 1.0)
+            there = x_there / total, q_there / total
+            rate = float(self.problem.sum_rate(*there))
+            if rate <= self.history[-1] or self.problem.violation(*there) > FEASIBILITY_TOLERANCE / 2:
+                break
+            (self.x, self.q), self.history[-1] = there, rate
+
+    def _correct(self, allowed: float) -> None:
+        """Go to a point within the limits, to a tolerance."""
+        x, q = _within_limits(self.problem, self.x, self.q, allowed)
+        if x is not self.x:
+            self.x, self.q, self.history[-1] = x, q, float(self.problem.sum_rate(x, q))
+
+    def _stationary(self) -> bool:
+        return bool(first_order_rise(self.problem, self.x, self.q) <= STATIONARITY_TOLERANCE)
+
+
 def _inner(problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray] | None:
-    """Return feasible shares for all users and streams where equal parts are infeasible; None where nothing is."""
+    """Return feasible shares of all users and streams where equal parts are infeasible; None if all are."""
     if problem.fisher_users is None and problem.fisher_streams is None:
         return None
     x, q, ratio = problem.feasible_shares()
@@ -227,31 +279,6 @@ def _inner(problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray] | N
             return mixed
         weight /= 4
     return x + weight * (all_users * x.sum() - x), q + weight * (all_streams * q.sum() - q)
-
-
-def _prolonged(
-    problem: PowerAllocationProblem,
-    last: tuple[FloatArray, FloatArray],
-    found: tuple[FloatArray, FloatArray],
-    rate: float,
-) -> tuple[FloatArray, FloatArray, float]:
-    """Return the best point found on the way from the last one through the one found, and its sum rate.
-
-    Small steps tend to repeat: a surrogate that is far below the sum rate a little way off allows no longer ones.
-    """
-    (x, q), length = found, 1.0
-    while length < _LONGEST:
-        length *= 2
-        # No share is lost for good.
-        x_there = np.maximum(last[0] + length * (found[0] - last[0]), _LEAST * found[0])
-        q_there = np.maximum(last[1] + length * (found[1] - last[1]), 0.0)
-        total = max(float(x_there.sum() + q_there.sum()), 1.0)
-        x_there, q_there = x_there / total, q_there / total
-        rate_there = float(problem.sum_rate(x_there, q_there))
-        if rate_there <= rate or problem.violation(x_there, q_there) > FEASIBILITY_TOLERANCE / 2:
-            break
-        x, q, rate = x_there, q_there, rate_there
-    return x, q, rate
 
 
 def _within_limits(
@@ -288,22 +315,6 @@ def _within_limits(
         middle = (low + high) / 2
         low, high = (low, middle) if problem.violation(*there(middle)) <= allowed else (middle, high)
     return there(high)
-
-
-def _corrected(
-    problem: PowerAllocationProblem,
-    x: FloatArray,
-    q: FloatArray,
-    rate: float,
-    allowed: float = FEASIBILITY_TOLERANCE / 2,
-) -> tuple[FloatArray, FloatArray, float]:
-    """Return shares that are within the limits, and their sum rate."""
-    moved, q_moved = _within_limits(problem, x, q, allowed)
-    return (x, q, rate) if moved is x else (moved, q_moved, float(problem.sum_rate(moved, q_moved)))
-
-
-def _stationary(problem: PowerAllocationProblem, x: FloatArray, q: FloatArray) -> bool:
-    return bool(first_order_rise(problem, x, q) <= STATIONARITY_TOLERANCE)
 
 
 def _one_user() -> tuple[FloatArray, FloatArray] | str:
