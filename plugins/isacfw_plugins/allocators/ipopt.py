@@ -119,7 +119,8 @@ class Ipopt(isacfw.Allocator):
     -----
     Problem (54) as a Pyomo model in shares of power, see :func:`build_model`, and :func:`build_general_model` for
     several targets, several streams and users whose signals tell different things of the targets. First and
-    second derivatives are Pyomo's, taken symbolically from its expressions; IPOPT runs in this process through cyipopt.
+    second derivatives are Pyomo's, taken symbolically from its expressions; IPOPT runs in this process through
+    cyipopt.
     """
 
     name: ClassVar[str] = "ipopt"
