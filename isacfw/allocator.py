@@ -7,6 +7,7 @@ import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import attrs
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 
 from .array import FloatArray, float_array, read_only
 from .errors import IncompatibleError, log_traceback, one_line, raised, shown
-from .part import LabelledPart, described
+from .part import ONE_AT_A_TIME, LabelledPart, described
 from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
+from .stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from .time_limit import TimeUp, time_limit
 
 
@@ -26,9 +28,15 @@ class Status(enum.StrEnum):
     sentence: str
 
     OPTIMAL = "optimal", "A globally optimal allocation."
-    LOCALLY_OPTIMAL = "locally_optimal", "An allocation that no feasible direction improves."
+    LOCALLY_OPTIMAL = (
+        "locally_optimal",
+        "An allocation that no feasible direction improves, as the framework verified.",
+    )
     FEASIBLE = "feasible", "An allocation that meets the limits; nothing is claimed beyond."
-    INFEASIBLE = "infeasible", "No allocation that meets the limits."
+    INFEASIBLE = (
+        "infeasible",
+        "No allocation that meets the limits: none was found, or the one given violates one.",
+    )
     SKIPPED = "skipped", "The allocator, the precoder and the problem do not fit each other."
     FAILED = "failed", "The allocator broke down."
 
@@ -83,8 +91,10 @@ class Shares:
 class Allocation:
     """Shares of power as verified by the framework; arrays over the batch of a problem.
 
-    Objective, CRLBs and constraint violation are recomputed from the shares; `status` is as reported by the
-    allocator. The arrays are read-only.
+    Objective, CRLBs and constraint violation are recomputed from the shares. `status` is what the allocator
+    reported, `claim`, as far as it holds: an answer that violates a constraint is ``infeasible``, and one
+    reported as locally optimal is ``feasible`` where a feasible direction raises the sum rate by more than
+    :data:`~isacfw.stationarity.STATIONARITY_TOLERANCE`. The arrays are read-only.
 
     Attributes
     ----------
@@ -112,6 +122,8 @@ class Allocation:
         Whether the violation is at most 1e-6.
     history : ndarray, shape (..., I)
         Sum rate after every iteration, NaN after the last; I is 0 without iterative answers.
+    claim : ndarray of str, shape (...)
+        Status as reported by the allocator; empty where it reported none.
     """
 
     communication: FloatArray
@@ -127,6 +139,7 @@ class Allocation:
     violation: FloatArray
     feasible: NDArray[np.bool_]
     history: FloatArray
+    claim: NDArray[Any]
 
     def copied(self) -> Allocation:
         """Return a copy that may be written to."""
@@ -150,6 +163,16 @@ class Allocator(LabelledPart):
     """
 
     vectorized: ClassVar[bool] = False
+
+    @property
+    def thread_safe(self) -> bool:
+        """Whether several threads of a process may call :meth:`solve` at the same time.
+
+        If not, the framework lets one allocator of this sort solve at a time in a process, whichever it is: what
+        is not thread-safe tends to be a library that several share. Waiting counts neither as its time nor
+        towards its time limit.
+        """
+        return True
 
     @abstractmethod
     def solve(self, problem: PowerAllocationProblem) -> Shares:
@@ -206,6 +229,13 @@ class Allocator(LabelledPart):
 
     def _attempt(self, problem: PowerAllocationProblem, time_limit_s: float | None) -> tuple[Shares, float, bool]:
         """Return the answer, the time it took, and whether the allocator broke down."""
+        # Taken outside the time limit, which may strike anywhere: it must not leave the lock taken.
+        with nullcontext() if self.thread_safe else ONE_AT_A_TIME:
+            return self._attempt_alone(problem, time_limit_s)
+
+    def _attempt_alone(
+        self, problem: PowerAllocationProblem, time_limit_s: float | None
+    ) -> tuple[Shares, float, bool]:
         # A copy has nothing cached: each allocator pays for what it asks, whoever asked before it.
         problem = problem.unsolved()
         failure = ""
@@ -216,7 +246,7 @@ class Allocator(LabelledPart):
                 _check(shares, problem)
                 # An allocator may fill the same buffers again for the next problem.
                 shares = attrs.evolve(
-                    shares, **{name: np.array(getattr(shares, name)) for name in ("communication", "sensing")}
+                    shares, communication=np.array(shares.communication), sensing=np.array(shares.sensing)
                 )
         except IncompatibleError as error:
             shares = Shares.none(problem, Status.SKIPPED, str(error))
@@ -306,7 +336,7 @@ def verified(
     """
     shape = problem.batch_shape
     x, q = shares.communication, problem.stream_shares(shares.communication, shares.sensing)
-    answered = np.isfinite(x).all(axis=-1) & np.isfinite(q).all(axis=-1)
+    answered = np.asarray(np.isfinite(x).all(axis=-1) & np.isfinite(q).all(axis=-1))
     with np.errstate(invalid="ignore"):
         if not answered.all():
             x, q = np.where(answered[..., None], x, np.nan), np.where(answered[..., None], q, np.nan)
@@ -314,8 +344,9 @@ def verified(
         crlb = np.array(np.broadcast_to(problem.crlb(x, q), (*shape, 2 * problem.targets)))
         crlb[~answered] = np.nan
         violation = problem.violation(x, q, crlb)
-        feasible = violation <= FEASIBILITY_TOLERANCE
+        feasible = np.asarray(violation <= FEASIBILITY_TOLERANCE)
     status, message = _judged(problem, shares, answered, feasible, by)
+    status, message = _upheld(problem, x, q, status, message, violation)
     values = {
         "communication": x,
         "sensing": q[..., 0] if problem.streams == 1 else q.sum(axis=-1),
@@ -330,6 +361,7 @@ def verified(
         "violation": violation,
         "feasible": feasible,
         "history": _padded(histories or [], shape),
+        "claim": _claim(shares, shape),
     }
     return Allocation(**{name: read_only(value) for name, value in values.items()})
 
@@ -369,6 +401,54 @@ def _judged(
     mute = silent & answered & ~feasible & (message == "")
     message[mute] = "the allocation breaks a limit"
     return _each(str, status), _each(one_line, message)
+
+
+def _claim(shares: Shares, shape: tuple[int, ...]) -> NDArray[Any]:
+    claim = np.asarray("" if shares.status is None else shares.status, dtype=object)
+    return np.broadcast_to(_each(str, claim), shape)
+
+
+def _upheld(
+    problem: PowerAllocationProblem,
+    x: FloatArray,
+    q: FloatArray,
+    status: NDArray[Any],
+    message: NDArray[Any],
+    violation: FloatArray,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return status and message with every claim that does not hold replaced by what does."""
+    violated = ~(violation <= FEASIBILITY_TOLERANCE)
+    if violated.any():
+        violated &= np.logical_or.reduce([_equal(status, answer) for answer in _ANSWERS])
+    local = _equal(status, Status.LOCALLY_OPTIMAL) & ~violated
+    if not violated.any() and not local.any():
+        return status, message
+    rise = first_order_rise(problem, x, q, where=local)
+    improvable = local & ~(rise <= STATIONARITY_TOLERANCE)
+    if not violated.any() and not improvable.any():
+        return status, message
+    status, message = np.array(status, dtype=object), np.array(message, dtype=object)
+    for index in map(tuple, np.argwhere(violated | improvable)):
+        reported = f"reported as {str(status[index]).replace('_', ' ')}, but"
+        if violated[index]:
+            status[index] = Status.INFEASIBLE.value
+            sentence = f"{reported} the allocation violates a constraint by {violation[index]:.2g} of its limit"
+        elif np.isnan(rise[index]):
+            status[index] = Status.FEASIBLE.value
+            sentence = f"{reported} this could not be verified"
+        else:
+            status[index] = Status.FEASIBLE.value
+            sentence = (
+                f"{reported} a feasible direction raises the sum rate by {100 * rise[index]:.2g} % to first order"
+            )
+        message[index] = f"{message[index]}; {sentence}" if message[index] else sentence
+    return status, message
+
+
+def _equal(status: NDArray[Any], wanted: Status) -> NDArray[np.bool_]:
+    if status.size and not any(status.strides):  # The same for a whole batch, however large.
+        return np.broadcast_to(status.flat[0] == wanted.value, status.shape)
+    return np.asarray(status == wanted.value)
 
 
 def _each(function: Callable[[Any], str], values: NDArray[Any]) -> NDArray[Any]:

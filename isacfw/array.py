@@ -23,20 +23,9 @@ def float_array(value: object) -> FloatArray:
     return np.asarray(value, dtype=np.float64)
 
 
-def frozen_copy(value: Any) -> Any:
-    """Return a copy of an array that nobody can write to, whatever flags they set."""
-    copied = np.array(value)
-    if copied.dtype == object or not copied.size:
-        copied.flags.writeable = False
-        return copied
-    return read_only(copied)
-
-
 def read_only(value: Any) -> Any:
     """Return a view of an array that cannot be made writable again."""
-    array = np.asarray(value)
-    if not array.flags.writeable and array.base is not None and isinstance(array.base, memoryview):
-        return array
+    array: Any = np.asarray(value)
     if array.dtype == object or not array.size:
         view = array.view()
         view.flags.writeable = False
@@ -137,7 +126,7 @@ class Array(Part):
     @property
     def planar(self) -> bool:
         """Whether all elements lie in the plane of the horizontal and the vertical axis."""
-        return self.centred_positions().shape[1] == 2
+        return bool(self.centred_positions().shape[1] == 2)
 
     def centred_positions(self) -> FloatArray:
         """Return the positions about their centroid, the phase reference of the steering vector.

@@ -122,6 +122,13 @@ class Beam(LabelledPart):
             weights do not depend on the estimates.
         """
 
+    def depends_on_power(self) -> bool:
+        """Return whether weights use `scene.power`; if not, moments are shared between all powers of a sweep.
+
+        True unless a subclass says otherwise.
+        """
+        return True
+
     def beam_statistics(self, scene: Scene) -> BeamStatistics:
         """Return the moments of the beam; by default sampled, see :mod:`isacfw.moments`.
 
@@ -157,6 +164,10 @@ class SteeringBeam(Beam):
     @abstractmethod
     def coefficients(self, scene: Scene) -> ComplexArray:
         """Return the coefficients c of each stream, and of each of its waveforms; (3B, S, R)."""
+
+    def depends_on_power(self) -> bool:
+        """Return False; a subclass whose coefficients depend on the power overrides this."""
+        return False
 
     def weights(self, scene: Scene, estimates: ComplexArray) -> ComplexArray:
         """Return the weights; (N, S, R)."""

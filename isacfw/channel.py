@@ -32,7 +32,8 @@ class Drop:
     seed : int
         Of the study.
     number : int
-        Of the drop. The two determine all that is random in it, so a drop is the same whichever are drawn beside it.
+        Of the drop. The two determine all that is random in it, so a drop is the same whichever are drawn
+        beside it.
     """
 
     seed: int
@@ -88,8 +89,8 @@ class ChannelStatistics:
     independent_estimates : bool
         Whether estimates of users that share a pilot are independent all the same.
     extra : dict of str to ndarray
-        Further arrays with the same leading axis for :meth:`Channel.draw`: what takes time per drop, and should be
-        done once per drop and not once per chunk of draws.
+        Further arrays with the same leading axis for :meth:`Channel.draw`: what takes time per drop, and should
+        be done once per drop and not once per chunk of draws.
     """
 
     beta: FloatArray
@@ -114,13 +115,13 @@ class ChannelStatistics:
 
     def of_drop(self, position: int) -> ChannelStatistics:
         """Return the statistics of the drop at a position of the first axis, without that axis."""
-        values = {name: value[position] for name, value in self._per_drop()}
+        values: dict[str, Any] = {name: value[position] for name, value in self._per_drop()}
         extra = {name: value[position] for name, value in self.extra.items()}
         return attrs.evolve(self, **values, extra=extra)
 
     def first(self, count: int) -> ChannelStatistics:
         """Return the statistics of the first drops."""
-        values = {name: value[:count] for name, value in self._per_drop()}
+        values: dict[str, Any] = {name: value[:count] for name, value in self._per_drop()}
         return attrs.evolve(self, **values, extra={name: value[:count] for name, value in self.extra.items()})
 
     def _per_drop(self) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -263,6 +264,33 @@ def checked(statistics: object, channel: Channel, drops: int, array: Array | Non
     for name, value in statistics._per_drop():
         kind: Any = np.complex128 if name in ("means", "covariances") else np.float64
         values[name] = np.array(value, dtype=kind)
+    _check_variances(values, who, drops)
+    shape = values["beta"].shape
+    if not 0 < statistics.prelog <= 1:
+        raise PluginError(f"{who} must return a prelog within (0, 1], got {shown(statistics.prelog)}")
+    if not isinstance(statistics.isotropic, (bool, np.bool_)):
+        raise PluginError(f"{who} must return isotropic as True or False, got {shown(statistics.isotropic)}")
+    _check_second_order(values, who, array)
+    for name, value in statistics.extra.items():
+        if np.shape(value)[:1] != shape[:1]:
+            raise PluginError(
+                f"{who} must return extra[{name!r}] with first axis {shape[0]}, got {np.shape(value)}"
+            )
+    pilots, collinear = statistics.pilots, statistics.collinear
+    if pilots is not None and np.shape(pilots) != shape[1:]:
+        raise PluginError(f"{who} must return pilots of shape {shape[1:]}, got {np.shape(pilots)}")
+    frozen: dict[str, Any] = {name: read_only(value) for name, value in values.items()}
+    return attrs.evolve(
+        statistics,
+        **frozen,
+        extra={name: read_only(np.array(value)) for name, value in statistics.extra.items()},
+        pilots=None if pilots is None else read_only(np.array(pilots, dtype=np.int64)),
+        collinear=None if collinear is None else read_only(np.array(collinear, dtype=np.bool_)),
+    )
+
+
+def _check_variances(values: dict[str, NDArray[Any]], who: str, drops: int) -> None:
+    """Check shapes and signs of beta, xi and epsilon."""
     shape = values["beta"].shape
     if len(shape) != 2 or shape[0] not in (1, drops) or not shape[1]:
         raise PluginError(f"{who} must return beta of shape (1, K) or ({drops}, K), got {shape}")
@@ -272,31 +300,9 @@ def checked(statistics: object, channel: Channel, drops: int, array: Array | Non
             raise PluginError(f"{who} must return {name} of the same shape as beta, {shape}, got {value.shape}")
         if not (np.isfinite(value) & (value >= 0)).all():
             raise PluginError(f"{who} must return {name} with finite, nonnegative entries, got others")
-    if not 0 < statistics.prelog <= 1:
-        raise PluginError(f"{who} must return a prelog within (0, 1], got {shown(statistics.prelog)}")
-    if not isinstance(statistics.isotropic, (bool, np.bool_)):
-        raise PluginError(f"{who} must return isotropic as True or False, got {shown(statistics.isotropic)}")
-    _check_second_order(statistics, values, who, array)
-    extra = {name: np.array(value) for name, value in statistics.extra.items()}
-    for name, value in extra.items():
-        if value.shape[:1] != shape[:1]:
-            raise PluginError(f"{who} must return extra[{name!r}] with first axis {shape[0]}, got {value.shape}")
-    pilots, collinear = statistics.pilots, statistics.collinear
-    if pilots is not None and np.shape(pilots) != shape[1:]:
-        raise PluginError(f"{who} must return pilots of shape {shape[1:]}, got {np.shape(pilots)}")
-    frozen = {name: read_only(value) for name, value in values.items()}
-    return attrs.evolve(
-        statistics,
-        **frozen,
-        extra={name: read_only(value) for name, value in extra.items()},
-        pilots=None if pilots is None else read_only(np.array(pilots, dtype=np.int64)),
-        collinear=None if collinear is None else read_only(np.array(collinear, dtype=np.bool_)),
-    )
 
 
-def _check_second_order(
-    statistics: ChannelStatistics, values: dict[str, NDArray[Any]], who: str, array: Array | None
-) -> None:
+def _check_second_order(values: dict[str, NDArray[Any]], who: str, array: Array | None) -> None:
     """Check shapes, symmetry and sign of positions, means and covariances."""
     shape = values["beta"].shape
     antennas = None if array is None else array.n_elements

@@ -66,8 +66,8 @@ class Work:
     unavailable : dict
         By kind and title, why an allocator or a precoder cannot work here.
     numbers : int
-        Size of the largest array in any problem or its channels, per drop: K, K² with pairwise coupling, more with
-        covariances.
+        Size of the largest array in any problem or its channels, per drop: K, K² with pairwise coupling, more
+        with covariances.
     streams : int
         Largest number of sensing streams of any beam.
     """
@@ -322,7 +322,7 @@ class _Run:
         self, point: Scenario, part: LabelledPart, statistics: ChannelStatistics
     ) -> LinkStatistics | BeamStatistics:
         """Return the moments of a precoder or a beam, which do not depend on limits: taken once for all."""
-        key = part, _fading(point), _seen(point, part)
+        key: Any = part, _fading(point), _seen(point, part)
         if key not in self.moments:
             of = point.link_statistics if isinstance(part, Precoder) else point.beam_statistics
             try:
@@ -362,7 +362,7 @@ class _Run:
     def _fill(
         self, row: int, column: int, group: list[int], problem: PowerAllocationProblem, allocation: Allocation
     ) -> None:
-        place = (row, column, group)
+        place: tuple[Any, ...] = (row, column, group)
         for name in ("status", "message", "feasible", "iterations", "seconds"):
             self.values[name][place] = getattr(allocation, name)
         self.values["max_violation"][place] = allocation.violation
@@ -414,7 +414,7 @@ def _fading(point: Scenario) -> tuple[Any, ...]:
 
 
 def _seen(point: Scenario, part: LabelledPart) -> tuple[Any, ...]:
-    """Return what else the moments of a precoder or beam depend on: directions, and the power where it is used."""
+    """Return what else the moments of a precoder or beam depend on: directions, and the power if it is used."""
     directions = tuple((target.direction, point.sensing.beam(target)) for target in point.sensed)
-    power = None if isinstance(part, Precoder) and not part.uses_scene() else point.snr_db
-    return directions, power
+    uses_power = part.uses_scene() if isinstance(part, Precoder) else cast(Beam, part).depends_on_power()
+    return directions, point.snr_db if uses_power else None

@@ -45,10 +45,10 @@ class Comparison:
     Parameters
     ----------
     dataset : xarray.Dataset
-        Labelled results over precoder, beam (where there are several), allocator, every swept path and drop; rates
-        and gamma also over users.
-        Units are in the attributes of the variables; scenario, seed and versions in those of the data set. Select
-        drops by a mapping, ``dataset.sel({"drop": 0})``: xarray's methods have an argument called `drop`.
+        Labelled results over precoder, beam (where there are several), allocator, every swept path and drop;
+        rates and gamma also over users. Units are in the attributes of the variables; scenario, seed and
+        versions in those of the data set. Select drops by a mapping, ``dataset.sel({"drop": 0})``: xarray's
+        methods have an argument called `drop`.
     """
 
     dataset: xarray.Dataset

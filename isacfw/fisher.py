@@ -1,9 +1,9 @@
 r"""Fisher information of the targets' angles, and what it leaves of the power for communication.
 
-Matrices are real and symmetric, of order 4T for T targets, with four parameters per target: two local coordinates
-of its direction, and Re α, Im α. The coordinates are direction cosines, or arc lengths on the sphere, in which the
-information is as well conditioned as the arrays allow; a Jacobian leads from the angles to them. Without one, the
-coordinates are the angles themselves. Everything is linear in the shares of power.
+Matrices are real and symmetric, of order 4T for T targets, with four parameters per target: two local
+coordinates of its direction, and Re α, Im α. The coordinates are direction cosines, or arc lengths on the
+sphere, in which the information is as well conditioned as the arrays allow; a Jacobian leads from the angles to
+them. Without one, the coordinates are the angles themselves. Everything is linear in the shares of power.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from .array import Array, ComplexArray, Direction, FloatArray
 
 _ROUNDING = 1e-14
-_LOST = 16 * np.finfo(np.float64).eps
+LOST = 16 * np.finfo(np.float64).eps
 """Differences of numbers below this part of them are rounding."""
 
 ANGLES = ("azimuth", "elevation")
@@ -41,10 +41,10 @@ class EchoModel:
 
     Notes
     -----
-    The echo is :math:`G X` with :math:`G = \sum_t \alpha_t b_t a_t^H`, and
-    :math:`J_{mn} = 2L\, \mathrm{Re}\, \mathrm{tr}(D_m R_x D_n^H)` with the derivatives :math:`D_m` of G, (28)-(36).
-    Each is :math:`Q X_m P^H` with :math:`P = [a, \dot a_1, \dot a_2]` and :math:`Q = [b, \dot b_1, \dot b_2]` of all
-    targets and a sparse :math:`X_m`, so :math:`J_{mn} = 2L\, \mathrm{Re}\, \mathrm{tr}(X_m P^H R_x P X_n^H Q^H Q)`.
+    The echo is :math:`G X` with :math:`G = \sum_t \alpha_t b_t a_t^H`, and :math:`J_{mn} = 2L\,
+    \mathrm{Re}\, \mathrm{tr}(D_m R_x D_n^H)` with the derivatives :math:`D_m` of G, (28)-(36). Each is :math:`Q
+    X_m P^H` with :math:`P = [a, \dot a_1, \dot a_2]` and :math:`Q = [b, \dot b_1, \dot b_2]` of all targets and
+    a sparse :math:`X_m`, so :math:`J_{mn} = 2L\, \mathrm{Re}\, \mathrm{tr}(X_m P^H R_x P X_n^H Q^H Q)`.
     """
 
     transmit: Array
@@ -95,7 +95,7 @@ class EchoModel:
         derivatives = derivatives @ self._transmit_change.T
         received = np.einsum("mab,da->mdb", derivatives, receive)
         weights = np.einsum("mdb,ndc->mnbc", received, derivatives.conj())
-        return 2 * self.frame_length * weights.reshape(parameters**2, columns**2)
+        return np.asarray(2 * self.frame_length * weights.reshape(parameters**2, columns**2))
 
     def fisher(self, forms: FloatArray | ComplexArray) -> FloatArray:
         """Return the Fisher information for covariances of the transmit signal.
@@ -103,8 +103,8 @@ class EchoModel:
         Parameters
         ----------
         forms : ndarray, shape (..., 3T, 3T)
-            :math:`P^H R_x P`, all that the echoes tell of :math:`R_x`, with :math:`P` of all targets side by side.
-            See :meth:`~isacfw.array.Array.steering_basis`.
+            :math:`P^H R_x P`, all that the echoes tell of :math:`R_x`, with :math:`P` of all targets side by
+            side. See :meth:`~isacfw.array.Array.steering_basis`.
 
         Returns
         -------
@@ -196,8 +196,8 @@ def fisher_information(
     Returns
     -------
     communication, sensing : ndarray, shape (4, 4)
-        :math:`J_c` for :math:`R_x = I / N_t` and :math:`J_s` for :math:`R_x = v v^H / N_t`, of (azimuth, elevation,
-        Re α, Im α): (28)-(36), with the block between angles and α that (37) drops.
+        :math:`J_c` for :math:`R_x = I / N_t` and :math:`J_s` for :math:`R_x = v v^H / N_t`, of (azimuth,
+        elevation, Re α, Im α): (28)-(36), with the block between angles and α that (37) drops.
     """
     model = EchoModel(
         transmit=transmit,
@@ -280,7 +280,8 @@ def angle_information(
     jacobians : ndarray, shape (..., T, 2, 2), optional
         Derivatives of the coordinates by the angles; the identity by default.
     known : ndarray, shape (..., 2T), optional
-        1 where an angle (azimuth and elevation of the first target, then of the second, ...) is known, 0 elsewhere.
+        1 where an angle (azimuth and elevation of the first target, then of the second, ...) is known, 0
+        elsewhere.
 
     Returns
     -------
@@ -307,7 +308,7 @@ def angle_information(
         place = tuple(slice(None) if outer[axis] == 1 else one for axis, one in enumerate(index))
         for angle in range(2 * targets):
             basis, row = reduction(jacobians[index], known[index], angle)
-            if basis is not None:
+            if basis is not None and row is not None:
                 own = _of_parameter(fisher[place], basis, row)
                 information[(*place, angle)], minimiser[(*place, angle, slice(None))] = own
     return information, minimiser
@@ -365,7 +366,7 @@ def reduction(
 
 def _of_parameter(fisher: FloatArray, basis: FloatArray, row: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the information on a linear function of unknowns, and its minimiser; (...) and (..., 4T)."""
-    answered = np.isfinite(fisher).all(axis=(-2, -1))
+    answered = np.asarray(np.isfinite(fisher).all(axis=(-2, -1)))
     if not answered.all():
         information, minimiser = _of_parameter(np.where(answered[..., None, None], fisher, 0.0), basis, row)
         return np.where(answered, information, np.nan), np.where(answered[..., None], minimiser, np.nan)
@@ -374,10 +375,10 @@ def _of_parameter(fisher: FloatArray, basis: FloatArray, row: FloatArray) -> tup
     scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     values, vectors = np.linalg.eigh(reduced * scale[..., :, None] * scale[..., None, :])
     wanted = ((scale * row)[..., None, :] @ vectors)[..., 0, :]
-    lost = values <= len(row) * _LOST * values[..., -1:]
+    lost = values <= len(row) * LOST * values[..., -1:]
     inside = np.divide(wanted**2, values, out=np.zeros(values.shape), where=~lost).sum(axis=-1)
     outside = np.where(lost, wanted**2, 0.0).sum(axis=-1)
-    blind = outside > len(row) * _LOST * (wanted**2).sum(axis=-1)
+    blind = outside > len(row) * LOST * (wanted**2).sum(axis=-1)
     information = np.where(blind, 0.0, np.divide(1.0, inside, out=np.zeros(inside.shape), where=inside > 0))
     solved = np.divide(wanted, values, out=np.zeros(values.shape), where=~lost) * information[..., None]
     unseen = np.divide(
@@ -407,8 +408,9 @@ def _of_one_target(fisher: FloatArray, jacobians: FloatArray, known: FloatArray)
 class _Reduced:
     """Information on the two coordinates of one target with α eliminated, entry by entry.
 
-    With R the reduced matrix and g the derivatives of the coordinates by the angles, the information on an angle is
-    det R (det g)² over that on the other angle, or :math:`g_i^T R g_i` where the other one is known or not seen.
+    With R the reduced matrix and g the derivatives of the coordinates by the angles, the information on an
+    angle is det R (det g)² over that on the other angle, or :math:`g_i^T R g_i` where the other one is known or
+    not seen.
     """
 
     def __init__(self, entry: Callable[[int, int], FloatArray], jacobian: FloatArray, known: FloatArray) -> None:
@@ -422,11 +424,11 @@ class _Reduced:
 
         own = entry(0, 0), entry(1, 1)
         first, second = reduced(0, 0), reduced(1, 1)
-        self.first = np.where(first > _LOST * own[0], first, 0.0)
-        self.second = np.where(second > _LOST * own[1], second, 0.0)
+        self.first = np.where(first > LOST * own[0], first, 0.0)
+        self.second = np.where(second > LOST * own[1], second, 0.0)
         self.cross = reduced(0, 1)
         determinant = self.first * self.second - self.cross**2
-        lost = _LOST * (own[0] * self.second + own[1] * self.first)
+        lost = LOST * (own[0] * self.second + own[1] * self.first)
         self.determinant = np.where(determinant > lost, determinant, 0.0)
         self.jacobian, self.known = jacobian, known
         self.turn = jacobian[..., 0, 0] * jacobian[..., 1, 1] - jacobian[..., 0, 1] * jacobian[..., 1, 0]
@@ -437,7 +439,7 @@ class _Reduced:
         along, across = self.jacobian[..., 0, angle], self.jacobian[..., 1, angle]
         parts = along**2 * self.first, across**2 * self.second
         value = parts[0] + 2 * along * across * self.cross + parts[1]
-        return np.where(value > _LOST * (parts[0] + parts[1]), value, 0.0)
+        return np.where(value > LOST * (parts[0] + parts[1]), value, 0.0)
 
     def _single(self, angle: int, other: FloatArray) -> NDArray[np.bool_]:
         return np.asarray((self.known[..., 1 - angle] > 0) | (other == 0))
@@ -660,7 +662,7 @@ def smallest_excess(communication: FloatArray, sensing: FloatArray, limit: Float
 
 
 def angle_names(targets: int) -> Iterator[str]:
-    """Yield the name of each angle: ``"azimuth"``, or ``"azimuth of target 1"`` where there are several targets."""
+    """Yield the name of each angle: ``"azimuth"``, or ``"azimuth of target 1"`` for one of several targets."""
     for target in range(targets):
         for angle in ANGLES:
             yield angle if targets == 1 else f"{angle} of target {target + 1}"

@@ -14,7 +14,7 @@ import numpy as np
 
 from .array import FloatArray
 from .errors import IsacError
-from .fisher import reduction
+from .fisher import LOST, reduction
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -39,7 +39,7 @@ class MatrixInequalities:
     def of(
         cls, signals: FloatArray, limit: FloatArray, jacobians: FloatArray, known: FloatArray
     ) -> MatrixInequalities | None:
-        """Return the limits on the CRLBs, or None where one of the angles changes nothing.
+        """Return the limits on the CRLBs, or None where one of the angles cannot be estimated.
 
         Parameters
         ----------
@@ -61,9 +61,17 @@ class MatrixInequalities:
         reduced = basis.T @ signals @ basis
         diagonal = np.diagonal(reduced.max(axis=0) if len(reduced) == 1 else reduced.sum(axis=0))
         scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-        scaled = np.array(rows) * scale
+        signals, scaled = reduced * np.outer(scale, scale), np.array(rows) * scale
+        # Without what no signal tells anything of, or else no matrix is positive definite.
+        values, vectors = np.linalg.eigh(signals.sum(axis=0))
+        seen = values > len(values) * LOST * values[-1]
+        if not seen.all():
+            lost = ((scaled @ vectors[:, ~seen]) ** 2).sum(axis=-1)
+            if (lost > len(values) * LOST * (scaled**2).sum(axis=-1)).any():
+                return None
+            signals, scaled = vectors[:, seen].T @ signals @ vectors[:, seen], scaled @ vectors[:, seen]
         return cls(
-            signals=reduced * np.outer(scale, scale),
+            signals=signals,
             required=scaled[:, :, None] * scaled[:, None, :] / limit[list(angles), None, None],
             angles=angles,
         )
@@ -85,7 +93,7 @@ class MatrixInequalities:
         self, weights: FloatArray | None, required: FloatArray, raised: FloatArray
     ) -> tuple[FloatArray | None, float]:
         """Maximise weights p, or the level t, subject to sum p A - required - t raised >= 0; return p and t."""
-        import clarabel
+        import clarabel  # type: ignore[import-untyped]
         from scipy import sparse
 
         count, order = len(self.signals), self.signals.shape[-1]

@@ -63,7 +63,8 @@ class SecondOrder:
             np.linalg.solve(self._received[int(pilot)], covariance)
             for pilot, covariance in zip(self.pilots, self.covariances, strict=True)
         ]
-        return self.pilot_energy * np.swapaxes(np.array(solved).conj(), -1, -2)
+        filters: ComplexArray = np.swapaxes(np.array(solved, dtype=np.complex128).conj(), -1, -2)
+        return filters * self.pilot_energy
 
     @cached_property
     def estimate_covariances(self) -> ComplexArray:
@@ -108,7 +109,7 @@ class SecondOrder:
 
     def of_vectors(self, vectors: ComplexArray) -> FloatArray:
         r"""Return :math:`E|h_k^H v|^2 = v^H R_k v + |\bar h_k^H v|^2` of fixed vectors (N, B); (K, B)."""
-        return _quadratic(self.covariances, vectors.T) + np.abs(self.means.conj() @ vectors) ** 2
+        return np.asarray(_quadratic(self.covariances, vectors.T) + np.abs(self.means.conj() @ vectors) ** 2)
 
     @cached_property
     def _roots(self) -> tuple[ComplexArray, ComplexArray]:

@@ -72,7 +72,7 @@ class Metric(Part):
     quantities: ClassVar[tuple[Quantity, ...]] = ()
 
     def quantities_of(self, targets: int, streams: int) -> tuple[Quantity, ...]:
-        """Return what it reports for a number of targets and of sensing streams; :attr:`quantities` by default."""
+        """Return what it reports for numbers of targets and sensing streams; :attr:`quantities` by default."""
         return self.quantities
 
     @abstractmethod

@@ -1,10 +1,10 @@
 r"""Moments of any linear precoder and any beam, from sampled channels: they need to provide only their weights.
 
-With :math:`t_{kj} = h_k^H w_j`, the moments of the use-and-then-forget bound are means over draws of the fading:
-:math:`\lambda_k = |E\,t_{kk}|^2`, :math:`N_t \zeta_{kj} = E|t_{kj}|^2 - \delta_{kj} \lambda_k` and
-:math:`N_t \xi_{bf,k} = E\|w_k\|^2`, see (17), (21) and (22). Estimates are conditional means of the channels, so
-:math:`E\,t_{kk} = E\,\hat h_k^H w_k`, which is known far better from as many draws. What the targets see of a signal
-is :math:`P^H E\{w_k w_k^H\} P`, and what a sensing stream is to a user :math:`E|h_k^H v_s|^2`.
+With :math:`t_{kj} = h_k^H w_j`, the moments of the use-and-then-forget bound are means over draws of the
+fading: :math:`\lambda_k = |E\,t_{kk}|^2`, :math:`N_t \zeta_{kj} = E|t_{kj}|^2 - \delta_{kj} \lambda_k` and
+:math:`N_t \xi_{bf,k} = E\|w_k\|^2`, see (17), (21) and (22). Estimates are conditional means of the channels,
+so :math:`E\,t_{kk} = E\,\hat h_k^H w_k`, which is known far better from as many draws. What the targets see of
+a signal is :math:`P^H E\{w_k w_k^H\} P`, and what a sensing stream is to a user :math:`E|h_k^H v_s|^2`.
 """
 
 from __future__ import annotations
@@ -62,11 +62,12 @@ def sampled_link_statistics(precoder: Precoder, scene: Scene) -> LinkStatistics:
 
     Notes
     -----
-    Draws go on until, for every user, these relative standard errors are all within the accuracy: of the signal
-    gain, of the weight power, and of the vector of :math:`\zeta_{kj} / \xi_{bf,j}` over j, in the Euclidean norm.
-    The SINR of a user is made of one of each. Where the channel is not isotropic, or the precoder does not turn with
-    it, the same holds for the diagonal of what the targets see of each user's signal.
-    The draws of a drop depend on the seed and the number of the drop alone, so all precoders and beams see the same.
+    Draws go on until, for every user, these relative standard errors are all within the accuracy:
+    of the signal gain, of the weight power, and of the vector of :math:`\zeta_{kj} / \xi_{bf,j}` over j, in the
+    Euclidean norm. The SINR of a user is made of one of each. Where the channel is not isotropic, or the
+    precoder does not turn with it, the same holds for the diagonal of what the targets see of each user's
+    signal. The draws of a drop depend on the seed and the number of the drop alone, so all precoders and beams
+    see the same.
     """
     isotropic = scene.statistics.isotropic and precoder.turns_with_channel
     columns = scene.users
@@ -120,8 +121,8 @@ def sampled_beam_statistics(beam: Beam, scene: Scene) -> BeamStatistics:
 
     Notes
     -----
-    Draws go on until the relative standard errors of the streams' powers, of their interference to each user (as a
-    vector over the streams) and of the diagonals of their forms are all within the accuracy.
+    Draws go on until the relative standard errors of the streams' powers, of their interference to
+    each user (as a vector over the streams) and of the diagonals of their forms are all within the accuracy.
     """
     from .beam import BeamStatistics
 
@@ -266,9 +267,11 @@ class _LinkSums:
         disturbance = self.square / self.draws - np.diag(np.abs(self.first / self.draws) ** 2)
         none = np.zeros_like(amplitude)
         power_error = self._spread(self.power, self.power_square)
-        forms = errors = None
+        forms: ComplexArray | None = None
+        errors: ComplexArray | None = None
         if self.forms is not None and (self.power > 0).all():
-            forms, errors = self.forms.forms(self.draws, self.power / self.draws, power_error)
+            forms, spread = self.forms.forms(self.draws, self.power / self.draws, power_error)
+            errors = spread.astype(np.complex128)
         return LinkStatistics(
             forms=forms,
             signal_gain=amplitude**2,
@@ -403,8 +406,8 @@ def _sampled(part: Part, scene: Scene, sums: _Sums, fading: FadingSource, positi
             return found
         if sums.draws >= most:
             raise IncompatibleError(
-                f"the moments of {_title(part)} reached an accuracy of {100 * worst:.2g} % after {sums.draws} draws,"
-                f" short of the {100 * fading.accuracy:g} % required: the moments may not exist, or"
+                f"the moments of {_title(part)} reached an accuracy of {100 * worst:.2g} % after {sums.draws}"
+                f" draws, short of the {100 * fading.accuracy:g} % required: the moments may not exist, or"
                 " sampling_accuracy is too strict"
             )
         wanted = min(most, max(math.ceil(1.02 * sums.draws * (worst / fading.accuracy) ** 2), sums.draws + 1))
@@ -413,7 +416,7 @@ def _sampled(part: Part, scene: Scene, sums: _Sums, fading: FadingSource, positi
 def _draw(
     part: Part, scene: Scene, fading: FadingSource, draws: int, generator: np.random.Generator
 ) -> tuple[ComplexArray, ComplexArray, ComplexArray]:
-    """Draw channels and their estimates, (M, N, K) each, and return them with the weights of a precoder or beam."""
+    """Draw channels and estimates, (M, N, K) each, and return them with the weights of a precoder or beam."""
     channels, estimates = drawn_channels(fading.channel, scene, draws, generator)
     return channels, estimates, drawn_weights(part, scene, estimates, fading.time_limit_s)
 
@@ -426,7 +429,8 @@ def drawn_channels(
     origin = f"channel {described(channel)}"
     with blamed(origin):
         drawn = channel.draw(scene.statistics, scene.array, draws, generator)
-        channels, estimates = (np.asarray(value, dtype=np.complex128) for value in drawn)
+        # A channel may fill the same buffers again with the next draws.
+        channels, estimates = (np.array(value, dtype=np.complex128) for value in drawn)
     for noun, value in (("channels", channels), ("estimates", estimates)):
         if value.shape != shape:
             raise PluginError(f"{origin} must draw {noun} of shape {shape}, got {value.shape}")
@@ -438,7 +442,7 @@ def drawn_channels(
 def drawn_weights(
     part: Any, scene: Scene, estimates: ComplexArray, time_limit_s: float | None = None
 ) -> ComplexArray:
-    """Return the weights of a precoder, (M, N, K), or of a beam, (M, N, S, R), for estimates (M, N, K); checked."""
+    """Return checked weights of a precoder, (M, N, K), or a beam, (M, N, S, R), for estimates (M, N, K)."""
     precoder = hasattr(part, "weights_in")
     who = f"{'precoder' if precoder else 'beam'} {described(part)}"
     with blamed(who):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+import threading
 from abc import ABC
 from collections.abc import Mapping
 from functools import cache
@@ -14,6 +15,9 @@ import attrs
 
 from .errors import one_line
 from .validators import optional, text
+
+ONE_AT_A_TIME = threading.RLock()
+"""Held while a part runs code that is not thread-safe: one lock, since parts may share the library at fault."""
 
 
 @attrs.frozen(kw_only=True)
@@ -83,7 +87,8 @@ class Part(ABC):  # noqa: B024 - each kind of part has abstract methods of its o
     def why_unavailable(cls) -> str | None:
         """Return :meth:`unavailable`, or that the probe itself broke down."""
         try:
-            reason = cls.unavailable()
+            with ONE_AT_A_TIME:
+                reason = cls.unavailable()
         except Exception as error:
             reason = f"the probe of its availability raised {type(error).__name__}: {error}"
         return None if reason is None else one_line(reason)

@@ -120,9 +120,9 @@ class Precoder(LabelledPart):
     Attributes
     ----------
     turns_with_channel : bool
-        Class attribute: whether :math:`W(U \hat H) = U W(\hat H)` for every unitary U, as for any precoder that is
-        made of estimates and numbers alone and treats all antennas alike (MRT, ZF). Then its signals are isotropic
-        on average where the channel is, and nothing of them has to be sampled for sensing.
+        Class attribute: whether :math:`W(U \hat H) = U W(\hat H)` for every unitary U, as for any precoder that
+        is made of estimates and numbers alone and treats all antennas alike (MRT, ZF). Then its signals are
+        isotropic on average where the channel is, and nothing of them has to be sampled for sensing.
     """
 
     turns_with_channel: ClassVar[bool] = False
@@ -136,9 +136,9 @@ class Precoder(LabelledPart):
         Parameters
         ----------
         scene : Scene
-            What else may be used: array, statistics of the drop, (K,) each, directions of the targets, power and
-            noise. Left out by a precoder that needs nothing of it; then moments are shared between all points of a
-            sweep that have the same channel.
+            What else may be used: array, statistics of the drop, (K,) each, directions of the targets, power
+            and noise. Left out by a precoder that needs nothing of it; then moments are shared between all
+            points of a sweep that have the same channel.
         estimates : ndarray of complex, shape (..., N, K)
             The columns are what the base station knows of the users' channels. Read-only.
         """

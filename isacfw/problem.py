@@ -46,7 +46,9 @@ def _unseen(blind: list[str], names: list[str]) -> str:
                 " limit one of them, or call one known"
             )
     listed = " and ".join(blind)
-    return f"{listed} cannot be estimated in this direction by these arrays"
+    return (
+        f"{listed} cannot be estimated in this direction by these arrays; leave the limit out, or call it known"
+    )
 
 
 def _numbers(core: int, default: Any = attrs.NOTHING) -> Any:
@@ -69,10 +71,10 @@ _UNKNOWN = np.zeros(2)
 class PowerAllocationProblem:
     r"""Numbers only: maximise the sum rate over shares of power, subject to CRLB limits, (54).
 
-    The unknowns are :math:`x_k`, the share of the power that goes to user k, and :math:`q_s`, the share that goes to
-    sensing stream s; :math:`f = \sum_k x_k` and :math:`q = \sum_s q_s`. Every field may have leading batch axes,
-    which broadcast against those of the others. Where all users, or all streams, are alike, the fields that tell
-    them apart are None.
+    The unknowns are :math:`x_k`, the share of the power that goes to user k, and :math:`q_s`, the share that
+    goes to sensing stream s; :math:`f = \sum_k x_k` and :math:`q = \sum_s q_s`. Every field may have leading
+    batch axes, which broadcast against those of the others. Where all users, or all streams, are alike, the
+    fields that tell them apart are None.
 
     Parameters
     ----------
@@ -186,7 +188,7 @@ class PowerAllocationProblem:
 
     @property
     def coupled(self) -> bool:
-        """Whether some interference is not common to all users, or to all streams, in any problem of the batch."""
+        """Whether in any problem of the batch interference is not common to all users, or to all streams."""
         return any(matrix is not None and bool(matrix.any()) for matrix in (self.coupling, self.stream_coupling))
 
     def __getitem__(self, index: Any) -> PowerAllocationProblem:
@@ -252,7 +254,7 @@ class PowerAllocationProblem:
         return q
 
     def sinr(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
-        """Return the SINR of every user for shares `x` (..., K) and `q` (..., S), or their sum (...); (..., K)."""
+        """Return the SINR of every user for shares `x` (..., K), and `q` (..., S) or their sum; (..., K)."""
         return np.asarray(self.gain * x / self.disturbance(x, q))
 
     def disturbance(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
@@ -352,10 +354,55 @@ class PowerAllocationProblem:
     def largest_communication_share(self) -> FloatArray:
         """Largest share for communication at full power that meets the CRLB limits; NaN if none; (...).
 
-        Where users or streams differ in what they tell of the targets: with :attr:`equal_split` among the users and
-        equal parts for the streams.
+        Where users or streams differ in what they tell of the targets: with :attr:`equal_split` among the users
+        and equal parts for the streams.
         """
         return self._line.largest_share()
+
+    @cached_property
+    def best_mix(self) -> tuple[FloatArray, FloatArray]:
+        """The largest share for communication at full power over all mixes of the streams, and that mix.
+
+        Where users tell the same of the targets: the shares among them do not matter to the limits.
+
+        Returns
+        -------
+        share : ndarray, shape (...)
+            NaN where the limits are infeasible.
+        mix : ndarray, shape (..., S)
+            Parts of the sensing power, of sum one.
+        """
+        if self.fisher_users is not None:
+            raise ValueError("the users' signals differ, so their shares matter to the limits")
+        if self.fisher_streams is None:
+            share = self.largest_communication_share
+            return share, np.full((*share.shape, self.streams), 1 / self.streams)
+        # One semidefinite program for each distinct sensing problem, however many drops share it.
+        shape = np.broadcast_shapes(self._line.shape, self.fisher_streams.shape[:-3])
+        found, mixes = np.full(shape, np.nan), np.full((*shape, self.streams), 1 / self.streams)
+        for index in np.ndindex(shape):
+            found[index], mixes[index] = self._at_line(index, shape)._best_mix()
+        return found, mixes
+
+    def _best_mix(self) -> tuple[float, FloatArray]:
+        """Return :attr:`best_mix` for a problem without batch axes."""
+        equal = np.full(self.streams, 1 / self.streams)
+        limits = self.matrix_inequalities()
+        if limits is None:
+            return np.nan, equal
+        weights = np.zeros(1 + self.streams)
+        weights[0] = 1
+        # The program's own shares are less accurate than a line along their mix. Close to infeasibility that mix
+        # may just miss the limits, where the one with the smallest excess meets them.
+        candidates = (limits.largest(weights), None)
+        for shares in candidates:
+            streams = (limits.smallest_excess()[0] if shares is None else shares)[1:]
+            mix = streams / streams.sum() if streams.sum() > 0 else equal
+            sensing = _mixed(mix, self.fisher_sensing, self.fisher_streams)
+            share = float(attrs.evolve(self._line, sensing=sensing).largest_share())
+            if not np.isnan(share):
+                return share, mix
+        return np.nan, equal
 
     @cached_property
     def smallest_crlb(self) -> FloatArray:
@@ -464,7 +511,7 @@ class PowerAllocationProblem:
 
 
 def _mixed(shares: FloatArray, common: FloatArray, each: FloatArray | None) -> FloatArray:
-    """Return the Fisher information of shares (..., B) of signals that are alike, or each its own; (..., D, D)."""
+    """Return the Fisher information of shares (..., B) of signals that are alike, or differ; (..., D, D)."""
     if each is None:
         return np.asarray(shares.sum(axis=-1)[..., None, None] * common)
     order = each.shape[-1]
@@ -473,7 +520,7 @@ def _mixed(shares: FloatArray, common: FloatArray, each: FloatArray | None) -> F
 
 
 def _at(value: FloatArray, core: int, shape: tuple[int, ...], index: tuple[Any, ...]) -> FloatArray:
-    return np.broadcast_to(value, shape + value.shape[value.ndim - core :])[index]
+    return np.asarray(np.broadcast_to(value, shape + value.shape[value.ndim - core :])[index])
 
 
 @cache

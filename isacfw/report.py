@@ -278,7 +278,8 @@ def _notes(frame: Any) -> Iterator[str]:
     for (*names, allocator), group in broken.groupby([*blocks, "allocator"], sort=False):
         count = int((group["answered"] - group["within_limits"]).sum())
         where = f" at {len(group)} sweep point{'s' * (len(group) > 1)}" if swept else ""
-        yield f"{allocator} on {_block_name(tuple(names))} broke a limit in {count} of {int(group['drops'].sum())} drops{where}"
+        who = f"{allocator} on {_block_name(tuple(names))}"
+        yield f"{who} broke a limit in {count} of {int(group['drops'].sum())} drops{where}"
     silent = frame[(frame["answered"] < frame["drops"]) & (frame["message"] != "")].reset_index()
     for (*names, message), group in silent.groupby([*blocks, "message"], sort=False):
         who = ", ".join(dict.fromkeys(group["allocator"]))

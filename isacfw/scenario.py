@@ -378,7 +378,7 @@ class Scenario:
         names = list(angle_names(len(self.sensed)))
         named = [name in target.known for target in self.sensed for name in ANGLES]
         return [
-            f"{names[angle]} counts as known: it has no limit, and the arrays do not tell azimuth and elevation apart"
+            f"{names[angle]} counts as known: it has no limit, and the arrays cannot tell both angles apart"
             for angle in np.flatnonzero(self.known_angles())
             if not named[angle]
         ]

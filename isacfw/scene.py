@@ -61,7 +61,7 @@ class Scene:
 
     @cached_property
     def isotropic_forms(self) -> ComplexArray:
-        """What the targets see of a unit-power signal that is the same in all directions, (P^H P) / N; (3T, 3T)."""
+        """What the targets see of a unit-power signal that is the same in all directions; (3T, 3T)."""
         from .fisher import gram
 
         return np.asarray(read_only(gram(self.array, self.targets) / self.antennas))

@@ -62,10 +62,10 @@ class Transmission:
     rho : ndarray, shape (S,)
         Power factors of the sensing streams, :math:`q_s P_t / E\|v_s\|^2`.
     superposed : bool
-        Whether sensing is superposed on the data as in the paper,
-        :math:`F = W \mathrm{diag}(\sqrt\gamma) + V \sqrt\rho\, \bar\eta^T` with equal parts on all user streams. The two
-        agree where a turn of each user's phase leaves the fading as it is; with means of known phase, data and
-        sensing interfere, and the superposition radiates another power than it should.
+        Whether sensing is superposed on the data as in the paper, :math:`F = W \mathrm{diag}(\sqrt\gamma) + V
+        \sqrt\rho\, \bar\eta^T` with equal parts on all user streams. The two agree where a turn of each user's
+        phase leaves the fading as it is; with means of known phase, data and sensing interfere, and the
+        superposition radiates another power than it should.
 
     Notes
     -----

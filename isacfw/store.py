@@ -102,9 +102,7 @@ class ChunkStore:
         for outline in outlines:
             result = self._read(outline.chunk)
             if result is None:
-                raise InputError(
-                    str(self._path(outline.chunk)), "must be as it was a moment ago, got a damaged file"
-                )
+                raise InputError(str(self._path(outline.chunk)), "was damaged while the study was running")
             yield _within(result, self.drops)
 
     def _path(self, chunk: Chunk) -> Path:
@@ -141,7 +139,49 @@ def _key_of(path: Path) -> tuple[int, ...] | None:
     return None if found is None else tuple(map(int, found.groups()))
 
 
-def study_key(work: Work, toml: str, versions: str) -> str:
+class InputFiles:
+    """The files that channels read, and their content when a study starts.
+
+    Parameters
+    ----------
+    paths : iterable of path
+        See :meth:`isacfw.Channel.inputs`.
+
+    Raises
+    ------
+    InputError
+        If one of them cannot be read.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._states = {path: _state(path) for path in dict.fromkeys(map(Path, paths))}
+        self.digests = {str(path): _digest(path) for path in self._states}
+
+    def check(self) -> None:
+        """Raise an InputError if the content of a file has changed since the study started."""
+        for path, state in self._states.items():
+            if _state(path) != state and _digest(path) != self.digests[str(path)]:
+                raise InputError(str(path), "was changed while the study was running; run the same command again")
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    """Return what changes with the content of a file, in all likelihood, at no cost."""
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise InputError(str(path), f"must be a file that can be read, got: {error.strerror}") from None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(str(path), f"must be a file that can be read, got: {error.strerror}") from None
+
+
+def study_key(work: Work, toml: str, versions: str, files: InputFiles | None = None) -> str:
     """Return a digest of all that determines the results of a study, but for the number of drops.
 
     Parameters
@@ -152,11 +192,14 @@ def study_key(work: Work, toml: str, versions: str) -> str:
         Its scenario, with the seed and all options, whatever its name and number of drops.
     versions : str
         Of this package and of those that it computes with.
+    files : InputFiles, optional
+        What channels read; its content counts.
     """
     codes = {f"{part.provider()}:{part.__qualname__}": _code(part) for part in work.parts}
     unavailable = {" ".join(key): reason for key, reason in work.unavailable.items()}
     own = _of_package(Path(__file__).parent)
-    content = json.dumps([FORMAT, toml, codes, own, unavailable, versions], sort_keys=True)
+    read = {} if files is None else files.digests
+    content = json.dumps([FORMAT, toml, codes, own, unavailable, versions, read], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 

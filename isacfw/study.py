@@ -20,10 +20,11 @@ import attrs
 from .allocator import Allocator
 from .assembly import Extent, Layout, in_file, in_memory, limit_names
 from .beam import Beam
+from .channel import Channel
 from .chunk import Chunk, Outline, Solved, Work, planned, sizes_of
 from .comparison import Comparison
 from .config import LoadedScenario, load_scenario, to_toml
-from .errors import InputError, PluginError, one_line, shown
+from .errors import InputError, PluginError, blamed, one_line, shown
 from .executors import each_solved
 from .metric import Metric
 from .part import LabelledPart, described
@@ -31,7 +32,7 @@ from .plugins import PluginHost, default_host
 from .precoder import Precoder
 from .recipe import Progress
 from .scenario import Scenario, labelled
-from .store import ChunkStore, study_key
+from .store import ChunkStore, InputFiles, study_key
 
 STANDARD_METRICS = ("sum_rate", "user_rates", "crlb", "powers")
 
@@ -199,6 +200,13 @@ def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric
     return tuple(metric for metric in metrics if metric.why_unavailable() is None)
 
 
+def _inputs_of(channel: Channel) -> tuple[Path, ...]:
+    """Return the files that a channel says it reads."""
+    who = f"channel {described(channel)}"
+    with blamed(who):
+        return tuple(map(Path, channel.inputs()))
+
+
 class _Study:
     """One run of a scenario: it has its chunks solved and puts their results together."""
 
@@ -210,6 +218,7 @@ class _Study:
         self.points = [point for _, point in scenario.points()]
         rows = len(labelled(scenario.precoders)) * len(labelled(scenario.compared_beams))
         self.shape = (rows, len(labelled(scenario.allocators)), len(self.points), scenario.drops)
+        self.files = InputFiles(path for point in self.points for path in _inputs_of(point.channel))
         self.done = 0
 
     def run(self, executor: Executor | None, workers: int, folder: Path | None) -> Comparison:
@@ -218,7 +227,7 @@ class _Study:
             with closing(self._solved(self._planned(workers), executor, workers)) as each:
                 solved = list(each)
             return self._comparison([result.outline for result in solved], lambda _: solved, None)
-        key = study_key(self.work, self._toml(name="study", drops=1), self._versions())
+        key = study_key(self.work, self._toml(name="study", drops=1), self._versions(), self.files)
         store = ChunkStore(folder / "chunks", key, self.scenario.drops)
         outlines = store.chosen()
         self._advance(sum(self._allocations(outline.chunk) for outline in outlines))
@@ -238,7 +247,10 @@ class _Study:
     def _solved(
         self, chunks: list[Chunk], executor: Executor | None, workers: int
     ) -> Generator[Solved, None, None]:
-        return each_solved(self.work, self.host, chunks, executor, workers, self._advance)
+        with closing(each_solved(self.work, self.host, chunks, executor, workers, self._advance)) as results:
+            for result in results:
+                self.files.check()
+                yield result
 
     def _allocations(self, chunk: Chunk) -> int:
         """Return the number of allocations of a chunk that are part of this study."""

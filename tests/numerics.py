@@ -13,7 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from isacfw import Array, Direction, FloatArray, PowerAllocationProblem
-from isacfw.fisher import fisher_information
+from isacfw.fisher import EchoModel, fisher_information
 from isacfw_plugins.arrays.upa import UPA
 
 PROPERTY = settings(derandomize=True, deadline=None, database=None, max_examples=60)
@@ -159,6 +159,108 @@ def random_problem(
         fisher=fisher,
         limit=limits_met_at(fisher, generator.uniform(0.05, 0.9), generator.uniform(0, 1, 2)),
     )
+
+
+def random_forms(generator: Generator, model: EchoModel, kinds: int, rank: int) -> NDArray[Any]:
+    """Return P^H R P of random covariances R of unit trace; (kinds, 3T, 3T)."""
+    positions = model.transmit.positions() - model.transmit.positions().mean(axis=0)
+    columns = [steering_columns(positions, direction) for direction in model.directions]
+    basis = np.concatenate(columns, axis=1)
+    forms = []
+    for _ in range(kinds):
+        shape = (len(positions), rank)
+        factor = generator.standard_normal(shape) + 1j * generator.standard_normal(shape)
+        towards = basis[:, ::3] @ generator.uniform(0, 3, (len(columns), rank))
+        factor = factor + towards
+        factor /= np.linalg.norm(factor)
+        seen = basis.conj().T @ factor
+        forms.append(seen @ seen.conj().T)
+    return np.array(forms)
+
+
+def steering_columns(positions: FloatArray, direction: Direction) -> NDArray[Any]:
+    """Return a and its derivatives by the direction cosines of a planar array; (N, 3)."""
+    azimuth, elevation = np.deg2rad([direction.azimuth_deg, direction.elevation_deg])
+    cosines = np.array([np.sin(elevation) * np.sin(azimuth), np.cos(elevation)])
+    steering = np.exp(1j * np.pi * positions[:, :2] @ cosines)
+    return np.column_stack([steering, *(1j * np.pi * positions[:, :2].T * steering)])
+
+
+def general_problem(
+    generator: Generator,
+    users: int,
+    *,
+    streams: int = 2,
+    targets: int = 2,
+    users_differ: bool = True,
+    streams_differ: bool = True,
+    coupled: bool = True,
+    known: tuple[int, ...] = (),
+    slack_db: float | None = None,
+) -> PowerAllocationProblem:
+    """Return a feasible problem with several targets, users and streams that differ, and limits that bind.
+
+    The limits are met, with the given slack, at random shares; `known` lists angles that are known.
+    """
+    model = EchoModel(
+        transmit=UPA(horizontal=4, vertical=4),
+        receive=UPA(horizontal=4, vertical=5),
+        directions=tuple(random_direction(generator) for _ in range(targets)),
+        amplitudes=generator.uniform(0.2, 0.5, targets) * np.exp(2j * np.pi * generator.uniform(0, 1, targets)),
+        frame_length=30,
+    )
+    # The users' signals tell little of the targets, or else no power would be left over for sensing.
+    each = generator.uniform(0.01, 0.3, (users, 1, 1)) * model.fisher(random_forms(generator, model, users, 16))
+    beams = model.fisher(random_forms(generator, model, streams, 2))
+    plain = random_problem(generator, users)
+    known_angles = np.zeros(2 * targets)
+    known_angles[list(known)] = 1
+    problem = PowerAllocationProblem(
+        gain=plain.gain,
+        sensing_interference=plain.sensing_interference,
+        common_interference=plain.common_interference,
+        prelog=0.9,
+        fisher_communication=each.mean(axis=0),
+        fisher_sensing=beams.mean(axis=0),
+        crlb_limit=np.full(2 * targets, np.inf),
+        power=3.0,
+        weight_power=generator.uniform(0.3, 3, users),
+        antennas=16,
+        coupling=10 ** generator.uniform(-2, 1, (users, users)) if coupled else None,
+        stream_coupling=10 ** generator.uniform(-2, 1, (users, streams)) if coupled else None,
+        fisher_users=each if users_differ else None,
+        fisher_streams=beams if streams_differ else None,
+        jacobians=model.jacobians,
+        known=known_angles,
+    )
+    share = generator.uniform(0.2, 0.8)
+    x, q = share * generator.dirichlet(np.ones(users)), (1 - share) * generator.dirichlet(np.ones(streams))
+    slack = generator.uniform(0, 1, 2 * targets) if slack_db is None else np.full(2 * targets, slack_db)
+    limit = crlb_by_schur(problem, x, q) * 10 ** (slack / 10)
+    return attrs.evolve(problem, crlb_limit=np.where(known_angles > 0, np.inf, limit))
+
+
+def crlb_by_schur(problem: PowerAllocationProblem, x: FloatArray, q: FloatArray) -> FloatArray:
+    """Return the CRLBs (2T,) by inverting the Fisher information in the angles, known ones removed."""
+    users = problem.fisher_users
+    fisher = x.sum() * problem.fisher_communication if users is None else np.tensordot(x, users, 1)
+    streams = problem.fisher_streams
+    fisher = fisher + (q.sum() * problem.fisher_sensing if streams is None else np.tensordot(q, streams, 1))
+    change = np.eye(4 * problem.targets)
+    angles = [4 * target + angle for target in range(problem.targets) for angle in (0, 1)]
+    for target, jacobian in enumerate(problem.jacobians):
+        change[4 * target : 4 * target + 2, 4 * target : 4 * target + 2] = jacobian
+    fisher = change.T @ fisher @ change
+    kept = [
+        row
+        for row in range(len(fisher))
+        if row not in {a for a, k in zip(angles, problem.known, strict=True) if k}
+    ]
+    small = fisher[np.ix_(kept, kept)]
+    scale = 1 / np.sqrt(np.diagonal(small))
+    inverse = np.full(len(fisher), np.nan)
+    inverse[kept] = np.diagonal(np.linalg.inv(small * np.outer(scale, scale))) * scale**2
+    return inverse[angles]
 
 
 def random_shares(generator: Generator, users: int, draws: int) -> tuple[FloatArray, FloatArray]:

@@ -17,7 +17,8 @@ from numerics import random_problem
 
 from isacfw import FloatArray, PowerAllocationProblem
 from isacfw_plugins.allocators import sca
-from isacfw_plugins.allocators._sca_model import Approximation, Limits, Model, Surrogate
+from isacfw_plugins.allocators._limits import Kind, Limits
+from isacfw_plugins.allocators._sca_model import Approximation, Model, Surrogate
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.allocators.sca import SCA
 
@@ -56,13 +57,22 @@ class Clarabel:
         monkeypatch.setattr(clarabel, "DefaultSolver", Listening)
 
 
+def started(allocator: SCA, problem: PowerAllocationProblem) -> sca._Ascent:
+    """Return the iterations of an allocation before the first."""
+    limits, start = Limits.of(problem), allocator._start(problem)
+    assert limits is not None
+    assert start is not None
+    with allocator._convex(problem, limits) as convex:
+        return sca._Ascent(allocator, problem, convex, *start)
+
+
 def visited(allocator: SCA, problem: PowerAllocationProblem) -> list[tuple[FloatArray, FloatArray]]:
     """Return the points around which an allocation approximates the sum rate."""
-    convex = allocator._convex(problem)
-    q = allocator._initial_sensing_share(problem)
-    points = [((1 - q) * problem.equal_split, q)]
+    ascent = started(allocator, problem)
+    points = [(ascent.x, ascent.q)]
     for _ in range(int(allocator.allocate(problem).iterations) - 1):
-        step = allocator._step(problem, convex, *points[-1])
+        ascent.x, ascent.q = points[-1]
+        step = ascent.step()
         assert not isinstance(step, str)
         points.append(step)
     return points
@@ -77,11 +87,12 @@ def test_sca_beside_clarabel(
     problem = random_problem(np.random.default_rng(3), 12, aligned=aligned)
     allocator = SCA(surrogate=surrogate)
     points = visited(allocator, problem)
-    convex = allocator._convex(problem)
+    ascent = started(allocator, problem)
 
     def iterations() -> None:
         for point in points:
-            step = allocator._step(problem, convex, *point)
+            ascent.x, ascent.q = point
+            step = ascent.step()
             assert not isinstance(step, str)
             problem.sum_rate(*step)
 
@@ -105,16 +116,17 @@ def test_sca_beside_clarabel(
 
 def usual_way(allocator: SCA, problem: PowerAllocationProblem) -> float:
     """Return the sum rate of the same algorithm with a new CVXPY problem in every iteration."""
-    aligned = problem.aligned
-    q = allocator._initial_sensing_share(problem)
-    x = (1 - q) * problem.equal_split
+    limits = Limits.of(problem)
+    assert limits is not None
+    start = started(allocator, problem)
+    x, q = start.x, start.q
     rates = [float(problem.sum_rate(x, q))]
     while len(rates) == 1 or rates[-1] - rates[-2] > allocator.tolerance * rates[-1]:
         around = Approximation.around(problem, x, q, allocator.surrogate)
-        model = Model(problem.users, allocator.surrogate, aligned, problem.coupling is not None, "CLARABEL")
-        outcome = model.limited(Limits.of(problem, aligned)).solve(around)
+        model = Model(Kind.of(problem, limits), allocator.surrogate, "CLARABEL")
+        outcome = model.limited(limits).solve(around)
         assert not isinstance(outcome, str)
-        x, q = np.maximum(around.scale * outcome[0], 0), np.asarray(max(outcome[1], 0.0))
+        x, q = np.maximum(around.scale * outcome[0], 0), np.maximum(outcome[1], 0)
         rates.append(float(problem.sum_rate(x, q)))
     return max(rates)
 
@@ -139,7 +151,7 @@ def test_sca_for_a_thousand_users(benchmark: Any, record: Any, surrogate: Surrog
     allocator = SCA(surrogate=surrogate)
     few = random_problem(np.random.default_rng(5), 12, aligned=aligned)
     allocator.solve(few)
-    sca._compiled.cache_clear()
+    sca._layout.cache_clear()
     tracemalloc.start()
     found = allocator.solve(problem)
     peak = tracemalloc.get_traced_memory()[1]

@@ -403,9 +403,11 @@ def test_a_claim_does_not_make_an_allocation_feasible(excess: float) -> None:
     problem = plain_problem(np.array([0.5, 0.7]))
     x, q = np.array([0.3, 0.2 + excess]), np.asarray(0.5)
     found = Given(answer=Shares(communication=x, sensing=q, status=Status.OPTIMAL)).allocate(problem)
-    assert found.status == "optimal"
+    assert found.claim == "optimal"
     assert found.violation == pytest.approx(excess, rel=1e-6)
     assert bool(found.feasible) is (excess < 1e-6)
+    assert found.status == ("optimal" if found.feasible else "infeasible")
+    assert bool(found.message) is not bool(found.feasible)
 
 
 @pytest.mark.parametrize(

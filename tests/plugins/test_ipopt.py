@@ -104,7 +104,7 @@ def test_result_does_not_depend_on_problems_solved_before(aligned: bool) -> None
     generator = np.random.default_rng(106)
     first, second, third = (random_problem(generator, 3, aligned=aligned) for _ in range(3))
     half = attrs.evolve(second, crlb_limit=np.array([np.inf, second.crlb_limit[1]]))
-    ipopt._program.cache_clear()
+    ipopt.PROGRAMS.cache_clear()
     fresh = answered(Ipopt(starts=2), first)
     for other in (second, half, third):
         answered(Ipopt(), other)
@@ -274,7 +274,7 @@ def test_derivatives_of_the_allocation_problem(aligned: bool, limited: tuple[boo
 def test_allocation_problem_has_the_problems_own_objective_and_limits(aligned: bool) -> None:
     generator = np.random.default_rng(122)
     problem = random_problem(generator, 3, aligned=aligned)
-    program = ipopt._program(3, aligned, (True, True), False)
+    program = ipopt._new_program(3, aligned, (True, True), False)
     communication, sensing = ipopt._set_parameters(program.model, problem)
     program.refresh()
     found = answered(Ipopt(), problem)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Literal
 
 import attrs
@@ -10,36 +9,9 @@ import numpy as np
 
 from isacfw import FloatArray, IncompatibleError, PowerAllocationProblem
 
+from ._limits import Kind, Limits
+
 Surrogate = Literal["reciprocal", "logarithmic"]
-
-
-@attrs.frozen
-class Limits:
-    """Limits of the two angles, the Fisher information scaled to a diagonal of order one.
-
-    Attributes
-    ----------
-    communication, sensing, required : ndarray, shape (2, N, N)
-        For each angle, `f * communication + q * sensing - required` must be positive semidefinite; N is 2 for an
-        aligned beam, where the angles do not couple with α, and 4 otherwise.
-    """
-
-    communication: FloatArray
-    sensing: FloatArray
-    required: FloatArray
-
-    @classmethod
-    def of(cls, problem: PowerAllocationProblem, aligned: bool) -> Limits:
-        """Return the limits of a problem; where an angle has none, they ask for f + q >= 0."""
-        size = 2 if aligned else 4
-        fisher = np.stack([problem.fisher_communication, problem.fisher_sensing])[:, :size, :size]
-        diagonal = np.diagonal(fisher.sum(axis=0))
-        scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
-        limited = np.isfinite(problem.crlb_limit)[:, None, None]
-        communication, sensing = np.where(limited, (fisher * np.outer(scale, scale))[:, None], np.eye(size))
-        required = np.zeros((2, size, size))
-        required[[0, 1], [0, 1], [0, 1]] = scale[:2] ** 2 / problem.crlb_limit
-        return cls(communication, sensing, required)
 
 
 @attrs.frozen
@@ -48,8 +20,10 @@ class Disturbance:
 
     Attributes
     ----------
-    noise, b, c : ndarray, shape (K,)
-        Noise, and interference per unit of q and of f.
+    noise, c : ndarray, shape (K,)
+        Noise, and interference per unit of f.
+    b : ndarray, shape (K, S)
+        Interference per unit of each stream.
     coupling : ndarray, shape (K, K), or None
         Interference per unit of each ratio.
     """
@@ -68,8 +42,10 @@ class Approximation:
     ----------
     scale, signal : ndarray, shape (K,)
         Unit of each user's share, and the coefficient of its ratio in the surrogate.
-    price_f, price_q : float
-        What a unit of f and of q costs all users through their interference.
+    price_f : float
+        What a unit of f costs all users through their interference.
+    price_q : ndarray, shape (S,)
+        The same for a unit of each stream.
     price_t : ndarray, shape (K,), or None
         The same for the ratios, where there is coupling.
     disturbance : Disturbance or None
@@ -79,7 +55,7 @@ class Approximation:
     scale: FloatArray
     signal: FloatArray
     price_f: float
-    price_q: float
+    price_q: FloatArray
     price_t: FloatArray | None
     disturbance: Disturbance | None
 
@@ -88,7 +64,10 @@ class Approximation:
         cls, problem: PowerAllocationProblem, x: FloatArray, q: FloatArray, surrogate: Surrogate
     ) -> Approximation:
         """Return the surrogate that touches the sum rate of a problem at a point."""
-        b, c = problem.sensing_interference, problem.common_interference
+        c = problem.common_interference
+        b = np.repeat(problem.sensing_interference[:, None], problem.streams, axis=1)
+        if problem.stream_coupling is not None:
+            b = b + problem.stream_coupling
         disturbance = problem.disturbance(x, q)
         # A start can give a user far less than its due: with logarithms a scale of 1 / K at least keeps the
         # ratios bounded, whereas the reciprocals are of order one only in ratios to the last point.
@@ -105,63 +84,73 @@ class Approximation:
         else:
             price = 1 / disturbance
             coupled = None if coupling is None else coupling / received[:, None]
-            relative = Disturbance(1 / received, b / received, c / received, coupled)
+            relative = Disturbance(1 / received, b / received[:, None], c / received, coupled)
         price_t = None if coupling is None else price @ coupling
-        return cls(scale, signal, float(price @ c), float(price @ b), price_t, relative)
+        return cls(scale, signal, float(price @ c), _priced(price, b), price_t, relative)
+
+
+def _priced(price: FloatArray, b: FloatArray) -> FloatArray:
+    # Column by column, so that one stream costs the same bits as a vector product.
+    return np.array([price @ np.ascontiguousarray(column) for column in b.T])
 
 
 class Model:
     """Problem (61) as it reads, compiled once and parametrised for every iteration."""
 
-    def __init__(self, users: int, surrogate: Surrogate, aligned: bool, coupled: bool, solver: str) -> None:
+    def __init__(self, kind: Kind, surrogate: Surrogate, solver: str) -> None:
         import cvxpy as cp
 
         self.solver = solver
-        self.ratio = cp.Variable(users, nonneg=True)
-        self.f, self.q = cp.Variable(nonneg=True), cp.Variable(nonneg=True)
-        self.scale, self.signal = (cp.Parameter(users, nonneg=True) for _ in range(2))
-        self.price_f, self.price_q = cp.Parameter(nonneg=True), cp.Parameter(nonneg=True)
-        objective = -self.price_f * self.f - self.price_q * self.q
-        if coupled:
-            self.price_t = cp.Parameter(users, nonneg=True)
+        self.ratio = cp.Variable(kind.users, nonneg=True)
+        self.f, self.q = cp.Variable(nonneg=True), cp.Variable(kind.streams, nonneg=True)
+        self.scale, self.signal = (cp.Parameter(kind.users, nonneg=True) for _ in range(2))
+        self.price_f, self.price_q = cp.Parameter(nonneg=True), cp.Parameter(kind.streams, nonneg=True)
+        objective = -self.price_f * self.f - self.price_q @ self.q
+        if kind.coupled:
+            self.price_t = cp.Parameter(kind.users, nonneg=True)
             objective -= self.price_t @ self.ratio
         if surrogate == "reciprocal":
             objective -= self.signal @ cp.inv_pos(self.ratio)
         else:
-            self.noise, self.b, self.c = (cp.Parameter(users, nonneg=True) for _ in range(3))
-            received = self.noise + self.b * self.q + self.c * self.f + cp.multiply(self.signal, self.ratio)
-            if coupled:
-                self.coupling = cp.Parameter((users, users), nonneg=True)
+            self.noise, self.c = (cp.Parameter(kind.users, nonneg=True) for _ in range(2))
+            self.b = cp.Parameter((kind.users, kind.streams), nonneg=True)
+            received = self.noise + self.b @ self.q + self.c * self.f + cp.multiply(self.signal, self.ratio)
+            if kind.coupled:
+                self.coupling = cp.Parameter((kind.users, kind.users), nonneg=True)
                 received += self.coupling @ self.ratio
             objective += cp.sum(cp.log(received))
-        size = 2 if aligned else 4
-        self.communication, self.sensing, self.required = (
-            [cp.Parameter((size, size), symmetric=True) for _ in range(2)] for _ in range(3)
-        )
-        constraints = [self.f == self.scale @ self.ratio, self.f + self.q <= 1]
-        constraints += [self._limit(angle) for angle in range(2)]
+        constraints = [self.f == self.scale @ self.ratio, self.f + cp.sum(self.q) <= 1]
+        users, streams = [self.f], [cp.sum(self.q)]
+        if kind.users_differ:
+            self.x = cp.Variable(kind.users)
+            constraints.append(self.x == cp.multiply(self.scale, self.ratio))
+            users = [self.x[k] for k in range(kind.users)]
+        if kind.streams_differ:
+            streams = [self.q[s] for s in range(kind.streams)]
+        self.limits = [
+            _LimitParameters(len(users), len(streams), kind.order)
+            for _ in range(kind.limits if kind.order else 0)
+        ]
+        constraints += [limit.met([*users, *streams]) for limit in self.limits]
         self.problem = cp.Problem(cp.Maximize(objective), constraints)
         assert self.problem.is_dcp(dpp=True)
 
-    def _limit(self, angle: int) -> Any:
-        """Return the limit of one angle as a cone constraint."""
-        import cvxpy as cp
-
-        matrix = self.communication[angle] * self.f + self.sensing[angle] * self.q - self.required[angle]
-        if matrix.shape[0] > 2:
-            return matrix >> 0
-        first, second, cross = matrix[0, 0], matrix[1, 1], matrix[0, 1]
-        return cp.SOC(first + second, cp.hstack([2 * cross, first - second]))
-
     def limited(self, limits: Limits) -> Model:
         """Return the model with its limits set."""
-        for name in ("communication", "sensing", "required"):
-            for parameter, value in zip(getattr(self, name), getattr(limits, name), strict=True):
-                parameter.value = value
+        for parameters, users, streams, required in zip(
+            self.limits, limits.users, limits.streams, limits.required, strict=True
+        ):
+            for parameter, value in zip(parameters.matrices, [*users, *streams, required], strict=True):
+                parameter.value = (value + value.T) / 2
         return self
 
-    def solve(self, approximation: Approximation) -> tuple[FloatArray, float] | str:
-        """Return the ratios and `q` that solve the problem, or why there is none."""
+    def solve(
+        self, approximation: Approximation, *, careful: bool = False
+    ) -> tuple[FloatArray, FloatArray] | str:
+        """Return the ratios and the streams' shares that solve the problem, or why there is none.
+
+        What is careful is known of Clarabel only.
+        """
         import cvxpy as cp
 
         numbers = attrs.asdict(approximation)
@@ -170,15 +159,39 @@ class Model:
             if value is not None:
                 getattr(self, name).value = value
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                # A warm start would make a result depend on the problems solved before it.
-                self.problem.solve(solver=self.solver, warm_start=False)
+            # Not Problem.solve, which warns of inaccuracy: warnings cannot be caught in one thread only.
+            data, chain, inverse = self.problem.get_problem_data(self.solver, solver_opts={})
+            # A warm start would make a result depend on the problems solved before it.
+            raw = chain.solve_via_data(self.problem, data, warm_start=False, verbose=False, solver_opts={})
+            solution = chain.invert(raw, inverse)
+            if solution.status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
+                self.problem.unpack(solution)
         except cp.SolverError as error:
             if self.solver not in cp.installed_solvers():
                 installed = ", ".join(cp.installed_solvers())
                 raise IncompatibleError(f"solver must be one of {installed}, got {self.solver!r}") from None
             return f"an error: {' '.join(str(error).split())}"
-        if self.problem.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
-            return str(self.problem.status)
-        return self.ratio.value, float(self.q.value)
+        if solution.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
+            return str(solution.status)
+        return self.ratio.value, self.q.value
+
+
+class _LimitParameters:
+    """The matrices of one limit: those of the signals, and the required one."""
+
+    def __init__(self, users: int, streams: int, order: int) -> None:
+        import cvxpy as cp
+
+        self.order = order
+        self.matrices = [cp.Parameter((order, order), symmetric=True) for _ in range(users + streams + 1)]
+
+    def met(self, shares: list[Any]) -> Any:
+        """Return the limit as a cone constraint."""
+        import cvxpy as cp
+
+        *signals, required = self.matrices
+        matrix = sum(signal * share for signal, share in zip(signals, shares, strict=True)) - required
+        if self.order > 2:
+            return matrix >> 0
+        first, second, cross = matrix[0, 0], matrix[1, 1], matrix[0, 1]
+        return cp.SOC(first + second, cp.hstack([2 * cross, first - second]))

@@ -121,6 +121,8 @@ class Exact(isacfw.Allocator):
        :math:`b_k + 1`. So the largest f that meets the limits is optimal:
        :attr:`~isacfw.PowerAllocationProblem.largest_communication_share`. If there is none, the problem is
        infeasible, and the smallest reachable CRLBs certify it.
+       Several streams may share q in any way: the mix that allows the largest f is optimal,
+       :attr:`~isacfw.PowerAllocationProblem.best_mix`.
     3. At that f the effective gains :math:`a_k = g_k / (b_k q + c_k f + 1)` are constants, and water-filling
        is optimal.
     """
@@ -132,25 +134,24 @@ class Exact(isacfw.Allocator):
         """Return the optimal shares of a batch."""
         if problem.coupled:
             raise isacfw.IncompatibleError(
-                "the exact solution needs interference that is common to all users, and these couple in pairs;"
-                " sca and ipopt solve that too"
+                "the exact solution needs interference that is common to all users and streams, and these couple"
+                " in pairs; sca and ipopt solve that too"
             )
         if problem.fisher_users is not None:
             raise isacfw.IncompatibleError(
                 "the exact solution needs users whose signals tell the same of the targets; sca and ipopt solve"
                 " the problem where they differ"
             )
-        if problem.fisher_streams is not None:
-            raise isacfw.IncompatibleError(
-                "the exact solution is for one sensing stream; sca and ipopt solve the problem for several"
-            )
-        f = problem.largest_communication_share
+        f, mix = problem.best_mix
         infeasible = np.isnan(f)
         communication = _optimal_split(problem, np.where(infeasible, 0.0, f))
-        sensing = np.broadcast_to(1 - f, problem.batch_shape)
+        sensing: FloatArray = np.broadcast_to(1 - f, problem.batch_shape)
+        if infeasible.any():
+            communication[np.isnan(sensing)] = np.nan
+        if problem.fisher_streams is not None:
+            sensing = sensing[..., None] * mix
         if not infeasible.any():
             return Shares(communication=communication, sensing=sensing, status=Status.OPTIMAL)
-        communication[np.isnan(sensing)] = np.nan
         status = np.where(infeasible, Status.INFEASIBLE, Status.OPTIMAL).astype(object)
         return Shares(
             communication=communication,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any, ClassVar, final
 
 import attrs
@@ -11,6 +10,10 @@ import numpy as np
 import isacfw
 from isacfw import FloatArray, PowerAllocationProblem, Shares, Status
 from isacfw.validators import integer, number
+
+from ._ipopt_general import GeneralNumbers, build_general_model
+from ._lender import Lender
+from ._limits import Limits, angular, is_plain
 
 _SOLVED, _ACCEPTABLE, _INFEASIBLE, _ITERATIONS = 0, 1, 2, -1
 
@@ -114,8 +117,10 @@ class Ipopt(isacfw.Allocator):
 
     Notes
     -----
-    Problem (54) as a Pyomo model in shares of power, see :func:`build_model`. First and second derivatives are
-    Pyomo's, taken symbolically from its expressions; IPOPT runs in this process through cyipopt.
+    Problem (54) as a Pyomo model in shares of power, see :func:`build_model`, and :func:`build_general_model` for
+    several targets, several streams and users whose signals tell different things of the targets. First and
+    second derivatives are Pyomo's, taken symbolically from its expressions; IPOPT runs in this process through
+    cyipopt.
     """
 
     name: ClassVar[str] = "ipopt"
@@ -142,22 +147,44 @@ class Ipopt(isacfw.Allocator):
             return "IPOPT does not solve a problem with a known solution"
         return None
 
+    @property
+    def thread_safe(self) -> bool:
+        """Whether several threads may solve at a time: MUMPS, the linear solver in IPOPT, keeps global state."""
+        return False
+
     def solve(self, problem: PowerAllocationProblem) -> Shares:
         """Return the best answer over the starting points."""
+        if is_plain(problem) and problem.stream_coupling is None:
+            return self._solved_plain(problem)
+        limits = Limits.of(problem)
+        if limits is None:
+            return Shares.none(problem, Status.INFEASIBLE, str(problem.infeasibility))
+        numbers = GeneralNumbers.of(problem, limits)
+        with PROGRAMS.lent(numbers.kind, lambda: _nlp(build_general_model(numbers.kind))) as program:
+            numbers.set_in(program.model, problem)
+            program.refresh()
+            starts = [numbers.point(problem, *start) for start in self._general_starts(problem)]
+            return self._best(problem, program, starts)
+
+    def _solved_plain(self, problem: PowerAllocationProblem) -> Shares:
         limited = np.isfinite(problem.crlb_limit)
-        half = np.asarray(0.5)
         if (limited & np.isinf(problem.crlb(problem.equal_split / 2, 0.5))).any():
             return Shares.none(problem, Status.INFEASIBLE, "a limited angle cannot be estimated at all")
-        program = _program(
+        key = (
             problem.users,
             problem.aligned,
             (bool(limited[0]), bool(limited[1])),
             problem.coupling is not None,
         )
-        communication, sensing = _set_parameters(program.model, problem)
-        program.refresh()
+        with PROGRAMS.lent(key, lambda: _new_program(*key)) as program:
+            communication, sensing = _set_parameters(program.model, problem)
+            program.refresh()
+            return self._best(problem, program, self._starting_points(problem, communication, sensing))
+
+    def _best(self, problem: PowerAllocationProblem, program: Any, starts: list[FloatArray]) -> Shares:
+        """Return the best answer over starting points of a program."""
         outcomes, iterations = [], 0
-        for start in self._starting_points(problem, communication, sensing):
+        for start in starts:
             solution, info = _solve(program, start, self.tolerance, self.max_iterations)
             outcomes.append(_outcome(problem, solution, info))
             iterations += program.iterations
@@ -165,14 +192,36 @@ class Ipopt(isacfw.Allocator):
         best = min(outcomes, key=lambda outcome: (rank.index(outcome[1]), -outcome[2]))
         shares, status, _, message = best
         if status in (Status.INFEASIBLE, Status.FAILED):
-            return Shares.none(problem, status, message)
+            # IPOPT is a local method: its word for infeasibility is no proof.
+            certificate = str(problem.infeasibility)
+            status = Status.INFEASIBLE if certificate else Status.FAILED
+            return Shares.none(problem, status, certificate or message)
+        streams = _streams(problem, shares)
         return Shares(
             communication=shares[: problem.users],
-            sensing=shares[problem.users + 1],
+            sensing=streams if problem.streams > 1 else streams[0],
             status=status,
             message=message,
             iterations=iterations,
         )
+
+    def _general_starts(self, problem: PowerAllocationProblem) -> list[tuple[FloatArray, FloatArray]]:
+        """Return shares in the interior, the first halfway between equal parts and the best ones for sensing."""
+        generator = np.random.default_rng(self.seed)
+        x, q, ratio = problem.feasible_shares()
+        if not np.isfinite(ratio):
+            x, q = problem.equal_split / 2, np.full(problem.streams, 0.5 / problem.streams)
+        equal = np.full(problem.users, 0.5 / problem.users), np.full(problem.streams, 0.5 / problem.streams)
+        starts = [(0.49 * (equal[0] + x), 0.49 * (equal[1] + q))]
+        for _ in range(self.starts - 1):
+            f, sensing = 0.98 * generator.dirichlet(np.ones(3))[:2]
+            starts.append(
+                (
+                    f * generator.dirichlet(np.ones(problem.users)),
+                    sensing * generator.dirichlet(np.ones(problem.streams)),
+                )
+            )
+        return starts
 
     def _starting_points(
         self, problem: PowerAllocationProblem, communication: FloatArray, sensing: FloatArray
@@ -195,12 +244,22 @@ class Ipopt(isacfw.Allocator):
 
 
 def _new_program(users: int, aligned: bool, limited: tuple[bool, bool], coupled: bool) -> Any:
+    return _nlp(build_model(users, aligned=aligned, limited=limited, coupled=coupled))
+
+
+def _nlp(model: Any) -> Any:
     from ._pyomo_nlp import PyomoNLP
 
-    return PyomoNLP(build_model(users, aligned=aligned, limited=limited, coupled=coupled))
+    return PyomoNLP(model)
 
 
-_program = lru_cache(maxsize=32)(_new_program)
+PROGRAMS: Lender[Any] = Lender(32)
+"""Compiled programs, which change in place: each is used by one thread at a time."""
+
+
+def _streams(problem: PowerAllocationProblem, solution: FloatArray) -> FloatArray:
+    """Return the streams' shares in the unknowns of either model."""
+    return solution[problem.users + 1 : problem.users + 1 + problem.streams]
 
 
 def _set_parameters(model: Any, problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray]:
@@ -210,7 +269,7 @@ def _set_parameters(model: Any, problem: PowerAllocationProblem) -> tuple[FloatA
     model.c.store_values(dict(enumerate(problem.common_interference.tolist())))
     if problem.coupling is not None:
         model.C.store_values({index: float(problem.coupling[index]) for index in model.C})
-    communication, sensing = problem.fisher_communication, problem.fisher_sensing
+    communication, sensing = angular(problem)
     diagonal = np.diagonal(communication + sensing)
     scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
     blind = np.diag(np.where(diagonal > 0, 0.0, 1.0))
@@ -257,10 +316,10 @@ def _outcome(
     problem: PowerAllocationProblem, solution: FloatArray, info: dict[str, Any]
 ) -> tuple[FloatArray, Status, float, str]:
     """Return the unknowns, their status, their sum rate and IPOPT's own words where they matter."""
-    x, q = solution[: problem.users], solution[problem.users + 1]
+    x, q = np.maximum(solution[: problem.users], 0.0), np.maximum(_streams(problem, solution), 0.0)
     code, words = info["status"], info["status_msg"]
     sentence = f"IPOPT: {words.decode() if isinstance(words, bytes) else words}"
-    rate = float(problem.sum_rate(np.maximum(x, 0.0), np.asarray(max(q, 0.0))))
+    rate = float(problem.sum_rate(x, q))
     if code in (_SOLVED, _ACCEPTABLE):
         return solution, Status.LOCALLY_OPTIMAL, rate, "" if code == _SOLVED else sentence
     if code == _INFEASIBLE:

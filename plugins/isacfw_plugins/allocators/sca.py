@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, ClassVar, final
 
@@ -12,10 +14,13 @@ import isacfw
 from isacfw import FloatArray, InputError, PowerAllocationProblem, Shares, Status
 from isacfw.errors import shown
 from isacfw.problem import FEASIBILITY_TOLERANCE
+from isacfw.stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from isacfw.validators import choice, integer, number, text
 
+from ._lender import Lender
+from ._limits import Kind, Limits
 from ._sca_cones import ConeProgram, Layout
-from ._sca_model import Approximation, Limits, Model, Surrogate
+from ._sca_model import Approximation, Model, Surrogate
 
 
 def _initial_share(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -23,6 +28,9 @@ def _initial_share(_instance: Any, attribute: attrs.Attribute[Any], value: Any) 
     numeric = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1
     if not named and not numeric:
         raise InputError(attribute.name, f"must be 'smallest', 'half' or a number in [0, 1), got {shown(value)}")
+
+
+_DIRECT = "CLARABEL"
 
 
 @final
@@ -38,11 +46,12 @@ class SCA(isacfw.Allocator):
         needs far fewer iterations.
     initial : {"smallest", "half"} or float
         Sensing share of the starting point: the smallest that meets the limits (the paper's
-        :math:`p_0^\ast`), one half, or a number.
+        :math:`p_0^\ast`), one half, or a number; in equal parts for the streams.
     tolerance : float
-        Stop when an iteration raises the sum rate by less than this, relatively.
+        Stop when an iteration raises the sum rate by less than this, relatively, and the point is stationary to
+        :data:`~isacfw.stationarity.STATIONARITY_TOLERANCE`.
     max_iterations : int
-        Stop after this many iterations.
+        Stop after this many iterations, with the status ``feasible``.
     solver : str
         CVXPY's name of a conic solver.
 
@@ -56,9 +65,12 @@ class SCA(isacfw.Allocator):
 
     The unknowns are ratios :math:`t_k = x_k / \hat x_k`, so that every coefficient is of order one however
     little power a user has. Each limit is a second-order cone, (59)-(60), for an aligned beam, and a linear
-    matrix inequality :math:`J - e_i e_i^T / limit_i \succeq 0` otherwise. Each iteration hands Clarabel the
-    numbers of its cone program, whose layout is made once per number of users; other solvers get them through a
-    CVXPY problem, which is compiled once too.
+    matrix inequality :math:`J - e_i e_i^T / limit_i \succeq 0` otherwise, in the shares of all signals that tell
+    different things of the targets. Each iteration hands Clarabel the numbers of its cone program, whose layout
+    is made once per kind of problem; other solvers get them through a CVXPY problem, which is compiled once too.
+
+    Where the rises become small before the point is stationary, a step is prolonged as long as the sum rate
+    rises, and solved to a higher accuracy where the usual one spoils it.
     """
 
     name: ClassVar[str] = "sca"
@@ -80,82 +92,257 @@ class SCA(isacfw.Allocator):
             return f"Clarabel does not solve a problem with a known solution: it reported {outcome}"
         return None
 
+    @property
+    def thread_safe(self) -> bool:
+        """Whether several threads may solve at a time: with Clarabel alone, since CVXPY keeps global state."""
+        return self.solver == _DIRECT
+
     def solve(self, problem: PowerAllocationProblem) -> Shares:
-        """Iterate from the starting point until the sum rate no longer rises."""
-        convex = self._convex(problem)
-        q = self._initial_sensing_share(problem)
-        if np.isnan(q):
+        """Iterate from the starting point until it is stationary and the sum rate no longer rises."""
+        limits = Limits.of(problem)
+        start = None if limits is None else self._start(problem)
+        if limits is None or start is None:
             return Shares.none(problem, Status.INFEASIBLE, str(problem.infeasibility))
-        x = (1 - q) * problem.equal_split
-        history = [float(problem.sum_rate(x, q))]
-        met = self.initial == "smallest" or bool(problem.violation(x, q) <= FEASIBILITY_TOLERANCE)
-        status, message = Status.FEASIBLE, f"stopped at the limit of {self.max_iterations} iterations"
-        for _ in range(self.max_iterations):
-            outcome = self._step(problem, convex, x, q)
+        with self._convex(problem, limits) as convex:
+            return _Ascent(self, problem, convex, *start).run()
+
+    @contextmanager
+    def _convex(self, problem: PowerAllocationProblem, limits: Limits) -> Iterator[_Convex]:
+        """Give the convex problem of an iteration, for the sole use of the body."""
+        kind = Kind.of(problem, limits)
+        if self.solver == _DIRECT:
+            yield _layout(kind, self.surrogate).limited(limits)
+            return
+        with MODELS.lent(
+            (kind, self.surrogate, self.solver), lambda: Model(kind, self.surrogate, self.solver)
+        ) as model:
+            yield model.limited(limits)
+
+    def _start(self, problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray] | None:
+        """Return the shares to start from; None where the smallest sensing share is wanted and there is none."""
+        if self.initial == "smallest":
+            share = 1 - problem.largest_communication_share
+            if np.isnan(share):
+                return _inner(problem)
+        else:
+            share = np.asarray(0.5 if self.initial == "half" else float(self.initial))
+        return (1 - share) * problem.equal_split, problem.stream_shares(problem.equal_split, share)
+
+
+_Convex = ConeProgram | Model
+_LONGEST, _LEAST, _PATIENCE = 1024.0, 1e-3, 50
+_EXACTLY, _SHORTEST = 1e-10, 1e-14
+
+
+class _Ascent:
+    """The iterations of one problem.
+
+    Parameters
+    ----------
+    allocator : SCA
+        With the options.
+    problem : PowerAllocationProblem
+        Without batch axes.
+    convex : ConeProgram or Model
+        The problem of an iteration.
+    x, q : ndarray, shapes (K,) and (S,)
+        Where to start.
+    """
+
+    def __init__(
+        self, allocator: SCA, problem: PowerAllocationProblem, convex: _Convex, x: FloatArray, q: FloatArray
+    ) -> None:
+        self.allocator, self.problem, self.convex = allocator, problem, convex
+        self.x, self.q = x, q
+        self.history = [float(problem.sum_rate(x, q))]
+        self.met = allocator.initial == "smallest" or bool(problem.violation(x, q) <= FEASIBILITY_TOLERANCE)
+        self.careful = False
+
+    def run(self) -> Shares:
+        """Iterate, and return the answer."""
+        status, message = Status.FEASIBLE, f"stopped at the limit of {self.allocator.max_iterations} iterations"
+        for _ in range(self.allocator.max_iterations):
+            outcome = self._outcome()
             if isinstance(outcome, str):
-                if len(history) == 1:
-                    return _failure(problem, outcome)
+                if not self.met:
+                    return _failure(self.problem, outcome)
                 message = f"stopped early: the convex solver reported {outcome}"
                 break
-            rate = float(problem.sum_rate(*outcome))
-            rise = rate - history[-1]
-            # A step loses by the solver's tolerance, or from a start that breaks the limits.
-            if rise >= 0 or not met:
-                x, q = outcome
-            history.append(max(rate, history[-1]) if met else rate)
-            if met and rise <= self.tolerance * rate:
-                status, message = Status.LOCALLY_OPTIMAL, ""
+            reason = self._take(outcome)
+            if reason is not None:
+                message = reason
                 break
-            met = True
+        self._correct(FEASIBILITY_TOLERANCE / 2)
+        if not message.startswith("stopped at") and self._stationary():
+            status, message = Status.LOCALLY_OPTIMAL, ""
         return Shares(
-            communication=x,
-            sensing=q,
+            communication=self.x,
+            sensing=self.q if self.problem.streams > 1 else self.q[0],
             status=status,
             message=message,
-            iterations=len(history) - 1,
-            history=tuple(history),
+            iterations=len(self.history) - 1,
+            history=tuple(self.history),
         )
 
-    def _convex(self, problem: PowerAllocationProblem) -> ConeProgram | Model:
-        aligned = problem.aligned
-        compiled = _compiled(self.solver, problem.users, self.surrogate, aligned, problem.coupling is not None)
-        return compiled.limited(Limits.of(problem, aligned))
-
-    def _step(
-        self, problem: PowerAllocationProblem, convex: ConeProgram | Model, x: FloatArray, q: FloatArray
-    ) -> tuple[FloatArray, FloatArray] | str:
-        """Return the solution of the approximation around a point, or why there is none."""
-        around = Approximation.around(problem, x, q, self.surrogate)
-        outcome = convex.solve(around)
+    def step(self) -> tuple[FloatArray, FloatArray] | str:
+        """Return the solution of the approximation around the present point, or why there is none."""
+        around = Approximation.around(self.problem, self.x, self.q, self.allocator.surrogate)
+        outcome = self.convex.solve(around, careful=self.careful)
         if isinstance(outcome, str):
             return outcome
-        ratio, q_found = outcome
-        return np.maximum(around.scale * ratio, 0.0), np.asarray(max(q_found, 0.0))
+        ratio, found = outcome
+        return np.maximum(around.scale * ratio, 0.0), np.maximum(found, 0.0)
 
-    def _initial_sensing_share(self, problem: PowerAllocationProblem) -> FloatArray:
-        if self.initial == "smallest":
-            return np.asarray(1 - problem.largest_communication_share)
-        return np.asarray(0.5 if self.initial == "half" else float(self.initial))
+    def _outcome(self) -> tuple[FloatArray, FloatArray] | str:
+        """Return a step, taken with care where one without would lead nowhere."""
+        outcome = self.step()
+        if self.met and not self.careful and not self._worth_taking(outcome):
+            # The rises are below the solver's accuracy, or below what a violated limit was worth before.
+            self.careful = True
+            self._correct(_EXACTLY)
+            outcome = self.step()
+        if self.careful and not isinstance(outcome, str):
+            return _within_limits(self.problem, *outcome, _EXACTLY)
+        return outcome
+
+    def _worth_taking(self, outcome: tuple[FloatArray, FloatArray] | str) -> bool:
+        """Return whether a step raises the sum rate, or there is nothing to raise."""
+        if isinstance(outcome, str):
+            return False
+        return float(self.problem.sum_rate(*outcome)) >= self.history[-1] or self._stationary()
+
+    def _take(self, outcome: tuple[FloatArray, FloatArray]) -> str | None:
+        """Go to the point of a step; return why the iterations end there, "" if it is stationary, else None."""
+        rate = float(self.problem.sum_rate(*outcome))
+        rise = rate - self.history[-1]
+        met, self.met = self.met, True
+        # A step may lower the rate by the solver's tolerance, or when the start is infeasible.
+        moved = rise >= 0 or not met
+        last = self.x, self.q
+        if moved:
+            self.x, self.q = outcome
+        self.history.append(max(rate, self.history[-1]) if met else rate)
+        if not met:
+            return None
+        small = rise <= self.allocator.tolerance * rate
+        if small:
+            self._correct(FEASIBILITY_TOLERANCE / 2)
+            if self._stationary():
+                return ""
+            if not moved:
+                return "stopped early: the convex solver's accuracy admits no further rise"
+        if moved and (small or len(self.history) > _PATIENCE):
+            self._prolong(last)
+        return None
+
+    def _prolong(self, last: tuple[FloatArray, FloatArray]) -> None:
+        """Go on from the last point through the present one, as far as the sum rate rises within the limits.
+
+        Small steps tend to repeat: a surrogate far below the sum rate a little way off allows no longer ones.
+        """
+        x, q, length = self.x, self.q, 1.0
+        while length < _LONGEST:
+            length *= 2
+            # No share is lost for good.
+            x_there = np.maximum(last[0] + length * (x - last[0]), _LEAST * x)
+            q_there = np.maximum(last[1] + length * (q - last[1]), 0.0)
+            total = max(float(x_there.sum() + q_there.sum()), 1.0)
+            there = x_there / total, q_there / total
+            rate = float(self.problem.sum_rate(*there))
+            if rate <= self.history[-1] or self.problem.violation(*there) > FEASIBILITY_TOLERANCE / 2:
+                break
+            (self.x, self.q), self.history[-1] = there, rate
+
+    def _correct(self, allowed: float) -> None:
+        """Go to a point within the limits, to a tolerance."""
+        x, q = _within_limits(self.problem, self.x, self.q, allowed)
+        if x is not self.x:
+            self.x, self.q, self.history[-1] = x, q, float(self.problem.sum_rate(x, q))
+
+    def _stationary(self) -> bool:
+        return bool(first_order_rise(self.problem, self.x, self.q) <= STATIONARITY_TOLERANCE)
 
 
-def _one_user() -> tuple[FloatArray, float] | str:
-    identity, one = np.broadcast_to(np.eye(2), (2, 2, 2)), np.ones(1)
-    program = Layout(1, "reciprocal", aligned=True, coupled=False).limited(
-        Limits(identity, identity, 0 * identity)
+def _inner(problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray] | None:
+    """Return feasible shares of all users and streams where equal parts are infeasible; None if all are."""
+    if problem.fisher_users is None and problem.fisher_streams is None:
+        return None
+    x, q, ratio = problem.feasible_shares()
+    if ratio > 1 + FEASIBILITY_TOLERANCE:
+        return None
+    # Shares of zero would stay there: the reciprocals are relative to the last point.
+    all_users, all_streams = problem.equal_split, np.full(problem.streams, 1 / problem.streams)
+    weight = 0.25
+    while weight > 1e-9:
+        mixed = x + weight * (all_users * x.sum() - x), q + weight * (all_streams * q.sum() - q)
+        if problem.violation(*mixed) <= FEASIBILITY_TOLERANCE / 2:
+            return mixed
+        weight /= 4
+    return x + weight * (all_users * x.sum() - x), q + weight * (all_streams * q.sum() - q)
+
+
+def _within_limits(
+    problem: PowerAllocationProblem, x: FloatArray, q: FloatArray, allowed: float = FEASIBILITY_TOLERANCE / 2
+) -> tuple[FloatArray, FloatArray]:
+    """Return shares that are feasible to a tolerance, moved towards the best ones for sensing if need be.
+
+    The convex solver's tolerance is absolute, and close to infeasibility it is far more of a limit.
+    """
+    if problem.violation(x, q) <= allowed:
+        return x, q
+    # More power never does harm.
+    total = x.sum() + q.sum()
+    x, q = x / total, q / total
+    if problem.violation(x, q) <= allowed:
+        return x, q
+    inner_x, inner_q, ratio = problem.feasible_shares()
+    if not ratio <= 1 + allowed:
+        return x, q
+    # What does not matter to the limits stays.
+    if problem.fisher_users is None and x.sum() > 0:
+        inner_x = x * (inner_x.sum() / x.sum())
+    if problem.fisher_streams is None and q.sum() > 0:
+        inner_q = q * (inner_q.sum() / q.sum())
+
+    def there(weight: float) -> tuple[FloatArray, FloatArray]:
+        return x + weight * (inner_x - x), q + weight * (inner_q - q)
+
+    high = 1.0
+    while high > _SHORTEST and problem.violation(*there(high / 10)) <= allowed:
+        high /= 10
+    low = high / 10
+    while high - low > 1e-3 * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if problem.violation(*there(middle)) <= allowed else (middle, high)
+    return there(high)
+
+
+def _one_user() -> tuple[FloatArray, FloatArray] | str:
+    identity, one = np.broadcast_to(np.eye(2), (2, 1, 2, 2)), np.ones(1)
+    limits = Limits(identity, identity, 0 * identity[:, 0])
+    kind = Kind(
+        users=1,
+        streams=1,
+        limits=2,
+        order=2,
+        coupled=False,
+        stream_coupled=False,
+        users_differ=False,
+        streams_differ=False,
     )
-    return program.solve(Approximation(one, one, 0.0, 0.0, None, None))
+    return Layout(kind, "reciprocal").limited(limits).solve(Approximation(one, one, 0.0, np.zeros(1), None, None))
 
 
 def _failure(problem: PowerAllocationProblem, outcome: str) -> Shares:
-    status = Status.INFEASIBLE if outcome.startswith("infeasible") else Status.FAILED
-    return Shares.none(problem, status, f"the convex solver reported {outcome}")
+    if outcome.startswith("infeasible") and (message := str(problem.infeasibility)):
+        return Shares.none(problem, Status.INFEASIBLE, message)
+    return Shares.none(problem, Status.FAILED, f"the convex solver reported {outcome}")
 
 
-@lru_cache(maxsize=32)
-def _compiled(solver: str, users: int, surrogate: Surrogate, aligned: bool, coupled: bool) -> Layout | Model:
-    if solver == "CLARABEL":
-        return Layout(users, surrogate, aligned, coupled)
-    return Model(users, surrogate, aligned, coupled, solver)
+MODELS: Lender[Model] = Lender(32)
+"""Compiled CVXPY problems, which change in place: each is used by one thread at a time."""
+
+_layout = lru_cache(maxsize=32)(Layout)
 
 
 @isacfw.hookimpl

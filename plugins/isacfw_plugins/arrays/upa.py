@@ -17,7 +17,7 @@ def _indices(count: int) -> FloatArray:
 
 
 def _kernel(count: int, spacing: float, offset: float) -> ComplexArray:
-    r"""Return the sums of :math:`p^i \exp(j\pi p\, offset)` over centred positions p, for i = 0, 1, 2; shape (3,)."""
+    r"""Return the sums of :math:`p^i \exp(j\pi p\, offset)` over centred positions p, i = 0, 1, 2; (3,)."""
     positions = spacing * _indices(count)
     phase = np.pi * positions * offset
     cosine, sine = np.cos(phase), np.sin(phase)
@@ -79,7 +79,7 @@ class UPA(isacfw.Array):
         return self.horizontal * self.vertical
 
     def second_moments(self) -> FloatArray:
-        r"""Return :math:`\pi^2 N / 12 \cdot \mathrm{diag}(d_h^2 (N_h^2 - 1), d_v^2 (N_v^2 - 1))`; shape (2, 2)."""
+        r"""Return :math:`\pi^2 N / 12\, \mathrm{diag}(d_h^2 (N_h^2 - 1), d_v^2 (N_v^2 - 1))`; (2, 2)."""
         squares = np.array([self.horizontal, self.vertical], dtype=np.float64) ** 2
         spacing = np.array([self.horizontal_spacing, self.vertical_spacing])
         return np.diag(np.pi**2 * self.n_elements / 12 * (squares - 1) * spacing**2)

@@ -28,11 +28,12 @@ class Difference(isacfw.PointedBeam):
 
     Notes
     -----
-    With the unit vectors :math:`d \propto \dot a_u` and :math:`\dot a_w`, and :math:`a / \sqrt{N_t}`, each stream has
-    the covariance :math:`R_s = (1 - s)\, d d^H + s\, a a^H / N_t`, from two independent waveforms. For an array in
-    three dimensions the derivatives are along :attr:`isacfw.Direction.tangents`. The users' signals already light up
-    the target, so that the derivative is worth more than the steering vector where there are more transmit than
-    receive antennas; it has a null on the target, so alone it is of little use when the target is elsewhere.
+    With the unit vectors :math:`d \propto \dot a_u` and :math:`\dot a_w`, and :math:`a /
+    \sqrt{N_t}`, each stream has the covariance :math:`R_s = (1 - s)\, d d^H + s\, a a^H / N_t`, from two
+    independent waveforms. For an array in three dimensions the derivatives are along
+    :attr:`isacfw.Direction.tangents`. The users' signals already light up the target, so that the derivative is
+    worth more than the steering vector where there are more transmit than receive antennas; it has a null on
+    the target, so alone it is of little use when the target is elsewhere.
     """
 
     name: ClassVar[str] = "difference"

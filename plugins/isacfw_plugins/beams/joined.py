@@ -16,6 +16,10 @@ from .difference import Difference
 from .projected import unprojected
 
 
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, (list, tuple)) else value
+
+
 @final
 @attrs.frozen(kw_only=True)
 class Joined(isacfw.Beam):
@@ -29,12 +33,16 @@ class Joined(isacfw.Beam):
 
     name: ClassVar[str] = "joined"
 
-    beams: tuple[Beam, ...] = attrs.field(converter=tuple, validator=each(instance_of(Beam, "a beam")))
+    beams: tuple[Beam, ...] = attrs.field(converter=_tuple, validator=each(instance_of(Beam, "a beam")))
 
     @classmethod
     def examples(cls) -> tuple[Self, ...]:
         """Return the sum and the difference beams together."""
         return (cls(beams=(Steered(), Difference())),)
+
+    def depends_on_power(self) -> bool:
+        """Return whether one of the beams does."""
+        return any(beam.depends_on_power() for beam in self.beams)
 
     def weights(self, scene: Scene, estimates: ComplexArray) -> ComplexArray:
         """Return the weights of all streams; (..., N, S, R)."""

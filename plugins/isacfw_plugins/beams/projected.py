@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 import isacfw
-from isacfw import Beam, BeamStatistics, ComplexArray, Scene, SteeringBeam, Steered
+from isacfw import Beam, BeamStatistics, ComplexArray, Scene, Steered, SteeringBeam
 from isacfw.validators import instance_of
 
 _SINGULAR = 1e-10
@@ -23,7 +23,7 @@ def pilots_in_use(scene: Scene) -> int:
 
 
 def unprojected(beam: Beam, scene: Scene, estimates: ComplexArray) -> ComplexArray:
-    """Return the weights of a beam, ready to be multiplied by matrices for estimates (..., N, K); (..., N, S, R)."""
+    """Return a beam's weights with the axes that estimates (..., N, K) ask for; (..., N, S, R)."""
     weights = beam.weights(scene, estimates)
     # A beam that does not depend on the estimates has no leading axes.
     leading = weights.ndim >= estimates.ndim and weights.shape[: estimates.ndim - 1] == estimates.shape[:-1]
@@ -51,11 +51,11 @@ class Projected(isacfw.Beam):
 
     Notes
     -----
-    :math:`v = (I - \hat H (\hat H^H \hat H)^{-1} \hat H^H) v_0` as it is; users with collinear estimates share one
-    dimension. It exists for more antennas than dimensions, r. On independent isotropic fading and for a beam that
-    does not depend on the channel, a stream disturbs user k by :math:`\epsilon_k` per unit of power, and with
-    :math:`\mu = (N_t (N_t - r) - 1) / (N_t^2 - 1)` the covariance is
-    :math:`\mu R_0 + (1 - \mu) I / N_t`; elsewhere the moments are sampled.
+    :math:`v = (I - \hat H (\hat H^H \hat H)^{-1} \hat H^H) v_0` as it is; users with collinear
+    estimates share one dimension. It exists for more antennas than dimensions, r. On independent isotropic
+    fading and for a beam that does not depend on the channel, a stream disturbs user k by :math:`\epsilon_k`
+    per unit of power, and with :math:`\mu = (N_t (N_t - r) - 1) / (N_t^2 - 1)` the covariance is :math:`\mu R_0
+    + (1 - \mu) I / N_t`; elsewhere the moments are sampled.
     """
 
     name: ClassVar[str] = "projected"
@@ -67,6 +67,10 @@ class Projected(isacfw.Beam):
         """Return the projection of the steered beam."""
         return (cls(),)
 
+    def depends_on_power(self) -> bool:
+        """Return whether the original beam does."""
+        return self.of.depends_on_power()
+
     def weights(self, scene: Scene, estimates: ComplexArray) -> ComplexArray:
         """Return the projected weights; (..., N, S, R)."""
         gram = np.swapaxes(estimates.conj(), -1, -2) @ estimates
@@ -74,7 +78,9 @@ class Projected(isacfw.Beam):
             inverse = np.linalg.inv(gram)
         else:
             inverse = np.linalg.pinv(gram, rcond=_SINGULAR, hermitian=True)
-        return without_span(unprojected(self.of, scene, estimates), estimates, inverse)
+        return without_span(
+            unprojected(self.of, scene, estimates), estimates, np.asarray(inverse, dtype=np.complex128)
+        )
 
     def beam_statistics(self, scene: Scene) -> BeamStatistics:
         """Return the closed forms, or sampled moments where they do not hold."""

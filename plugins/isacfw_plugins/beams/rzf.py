@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 
 import isacfw
-from isacfw import Beam, BeamStatistics, ComplexArray, FloatArray, Scene, SteeringBeam, Steered
+from isacfw import Beam, BeamStatistics, ComplexArray, FloatArray, Scene, Steered, SteeringBeam
 from isacfw.validators import instance_of, number, real
 
 from .projected import unprojected, without_span
@@ -34,14 +34,14 @@ class RZFBeam(isacfw.Beam):
 
     Notes
     -----
-    :math:`v = \lambda (\hat H \hat H^H + \lambda I)^{-1} v_0` as it is. On independent isotropic fading, for estimates
-    that are not collinear and a beam that does not depend on the channel, its moments follow from the K x K matrix
-    :math:`\hat H^H \hat H` alone, which is Wishart: with its eigenvalues :math:`s_i`, :math:`m_i = \lambda / (s_i +
-    \lambda)`, :math:`t_1 = N_t - K + \sum m_i` and :math:`t_2 = N_t - K + \sum m_i^2`, the covariance is
-    :math:`\mu R_0 + (1 - \mu) I / N_t` with :math:`\mu = E(N_t t_1^2 - t_2) / ((N_t^2 - 1) E t_2)`, and
-    user k is disturbed by :math:`\epsilon_k + E[\lambda^2 Z \hat H^H \hat H Z]_{kk} / E t_2`,
-    :math:`Z = (\hat H^H \hat H + \lambda I)^{-1}`. These are sampled at no cost in :math:`N_t`. Elsewhere the moments
-    are sampled from channels.
+    :math:`v = \lambda (\hat H \hat H^H + \lambda I)^{-1} v_0` as it is. On independent isotropic
+    fading, for estimates that are not collinear and a beam that does not depend on the channel, its moments
+    follow from the K x K matrix :math:`\hat H^H \hat H` alone, which is Wishart: with its eigenvalues
+    :math:`s_i`, :math:`m_i = \lambda / (s_i + \lambda)`, :math:`t_1 = N_t - K + \sum m_i` and :math:`t_2 = N_t
+    - K + \sum m_i^2`, the covariance is :math:`\mu R_0 + (1 - \mu) I / N_t` with :math:`\mu = E(N_t t_1^2 -
+    t_2) / ((N_t^2 - 1) E t_2)`, and user k is disturbed by :math:`\epsilon_k + E[\lambda^2 Z \hat H^H \hat H
+    Z]_{kk} / E t_2`, :math:`Z = (\hat H^H \hat H + \lambda I)^{-1}`. These are sampled at no cost in
+    :math:`N_t`. Elsewhere the moments are sampled from channels.
     """
 
     name: ClassVar[str] = "rzf"
@@ -54,11 +54,17 @@ class RZFBeam(isacfw.Beam):
         """Return the regularised steered beam."""
         return (cls(),)
 
+    def depends_on_power(self) -> bool:
+        """Return whether the original beam does."""
+        return self.of.depends_on_power()
+
     def weights(self, scene: Scene, estimates: ComplexArray) -> ComplexArray:
         """Return the regularised weights; (..., N, S, R)."""
         gram = np.swapaxes(estimates.conj(), -1, -2) @ estimates
         inverse = np.linalg.inv(gram + self.regularization * np.eye(gram.shape[-1]))
-        return without_span(unprojected(self.of, scene, estimates), estimates, inverse)
+        return without_span(
+            unprojected(self.of, scene, estimates), estimates, np.asarray(inverse, dtype=np.complex128)
+        )
 
     def beam_statistics(self, scene: Scene) -> BeamStatistics:
         """Return the moments, from Wishart matrices where that is enough, else from channels."""

@@ -24,7 +24,7 @@ _OFFSETS = np.linspace(0, 10, 11)
 
 
 def _misaligned(scenario: Scenario, offset: float) -> Scenario:
-    target = scenario.target
+    target = scenario.sensed[0]
     sensing = attrs.evolve(
         scenario.sensing,
         beam_azimuth_deg=target.azimuth_deg + offset,
@@ -51,7 +51,7 @@ class Figure2(isacfw.FigureRecipe):
         """Evaluate the bounds, and simulate them for each precoder."""
         import xarray
 
-        scenario, half = loaded.scenario, np.asarray(0.5)
+        scenario = loaded.scenario
         closed = np.zeros((len(_OFFSETS), 2))
         simulated = np.zeros((len(_OFFSETS), len(scenario.precoders), 2))
         errors = np.zeros_like(simulated)

@@ -28,7 +28,7 @@ _VARIABLES = ("crlb", "simulated_crlb", "mse_grid", "mse_refined", "mse_refined_
 
 def _at_sensing_snr(scenario: Scenario, sensing_snr_db: float) -> Scenario:
     """Return the scenario with the power at which P_t L |α|² is a given value."""
-    gain = scenario.sensing.frame_length * scenario.target.amplitude**2
+    gain = scenario.sensing.frame_length * scenario.sensed[0].amplitude ** 2
     return attrs.evolve(scenario, snr_db=float(sensing_snr_db - 10 * np.log10(gain)))
 
 
@@ -79,7 +79,7 @@ class Figure4(isacfw.FigureRecipe):
         self, point: Scenario, precoder: Precoder, estimator: MaximumLikelihood, seed: np.random.SeedSequence
     ) -> dict[str, Any]:
         """Return bounds and errors at one sensing SNR."""
-        trials, half = self.trials or 1000, np.asarray(0.5)
+        trials = self.trials or 1000
         problem = point.problem(precoder, point.statistics([0]))[0]
         transmission = Transmission.of(point, precoder, 0, problem.equal_split / 2, 0.5)
         generator = np.random.default_rng(seed)

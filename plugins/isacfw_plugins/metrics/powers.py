@@ -11,7 +11,6 @@ import numpy as np
 import isacfw
 from isacfw import Allocation, FloatArray, PowerAllocationProblem, Quantity
 
-
 _STREAMS = Quantity(
     name="stream_powers", unit="noise power", per_stream=True, description="Power of a sensing stream"
 )

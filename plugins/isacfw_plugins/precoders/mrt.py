@@ -20,9 +20,9 @@ class MRT(isacfw.Precoder):
     -----
     :math:`W = \hat H`, (14); :math:`\lambda_k = N_t^2 \xi_k^2`, :math:`\zeta_{kj} = \beta_k \xi_j`,
     :math:`\xi_{bf,k} = \xi_k`, (17), (21), (22). For users j and k whose estimates are collinear, the coherent
-    term :math:`N_t \xi_j \xi_k` adds to :math:`\zeta_{kj}`. All this is for isotropic fading. For Gaussian channels
-    with means :math:`\bar h_k` and covariances :math:`R_k`, estimates of covariance :math:`\Phi_{kk}` and
-    :math:`\Phi_{kj} = E\{\tilde{\hat h}_j \tilde h_k^H\}`,
+    term :math:`N_t \xi_j \xi_k` adds to :math:`\zeta_{kj}`. All this is for isotropic fading. For Gaussian
+    channels with means :math:`\bar h_k` and covariances :math:`R_k`, estimates of covariance :math:`\Phi_{kk}`
+    and :math:`\Phi_{kj} = E\{\tilde{\hat h}_j \tilde h_k^H\}`,
 
     .. math::
 
