@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import cast
 
+import attrs
 import numpy as np
 
 from ..allocator import Allocation, Allocator, Shares, Status
@@ -209,6 +210,26 @@ def _is_best(problem: PowerAllocationProblem, found: Allocation) -> bool:
 
 def _steps(start: FloatArray, ends: FloatArray) -> list[FloatArray]:
     return [start + step * (ends - start) for step in (0.003, 0.03, 0.3, 1.0)]
+
+
+@check("allocator")
+def differing_signals_are_solved_or_refused(part: Allocator) -> None:
+    """Several targets, several streams and users whose Fisher information differs are taken into account, or refused."""
+    for targets, streams in ((1, 1), (1, 2), (2, 1), (2, 2)):
+        title = f"{targets} target(s) and {streams} stream(s) whose signals differ"
+        problem = samples.general_problem(3, targets=targets, streams=streams, batch=(1,))
+        x, q = 0.4 * problem.equal_split, np.full((1, streams), 0.6 / streams)
+        problem = attrs.evolve(problem, crlb_limit=problem.crlb(x, q))
+        try:
+            found = allocated(part, problem, title)
+        except CheckSkipped:
+            continue
+        false = np.isin(found.claim, _CLAIMS) & ~found.feasible
+        require(not false.any(), f"with {title}, it says {found.claim[0]}, but its answer breaks a limit")
+        require(
+            found.claim[0] not in _OPTIMA or found.sum_rate[0] >= problem.sum_rate(x, q)[0] * (1 - TOLERANCE),
+            f"with {title}, its optimum is none",
+        )
 
 
 @check("allocator")
