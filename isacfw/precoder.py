@@ -175,4 +175,5 @@ class Precoder(LabelledPart):
 def _takes_scene(cls: type[Precoder]) -> bool:
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     parameters = inspect.signature(cls.weights).parameters.values()
-    return sum(one.kind in kinds for one in parameters) > 2
+    # Parameters with a default are the precoder's own.
+    return sum(one.kind in kinds and one.default is one.empty for one in parameters) > 2
