@@ -10,6 +10,7 @@ from ..metric import Metric, Quantity
 from ..problem import PowerAllocationProblem
 from . import samples
 from .kit import check, require
+from .trials import copies
 
 _SIZES = ((1, 1), (1, 2), (2, 1), (3, 3))
 """Numbers of targets and of sensing streams that metrics are tried on."""
@@ -87,9 +88,9 @@ def no_answer_is_no_number(part: Metric) -> None:
 def a_direction_means_a_difference(part: Metric) -> None:
     """A quantity that is better high or low differs between allocations."""
     problem = samples.problem(3)
-    found = [part.evaluate(problem, samples.allocation(problem, seed)) for seed in range(4)]
+    found = [copies({**part.evaluate(problem, samples.allocation(problem, seed))}) for seed in range(4)]
     for quantity in part.quantities:
-        values = np.array([np.array(each[quantity.name]) for each in found])
+        values = np.array([each[quantity.name] for each in found])
         require(
             quantity.better == "neither" or np.ptp(values, axis=0).max() > 0,
             f"{quantity.name} is better {quantity.better}, but the same for all allocations",

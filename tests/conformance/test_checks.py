@@ -537,13 +537,6 @@ wrong(
     "a Fisher matrix has the eigenvalue -",
     second_moments=lambda self: -RightArray.second_moments(self),
 )
-wrong(
-    "fisher_information_is_valid",
-    "array",
-    "asymmetric",
-    "a Fisher matrix is not symmetric",
-    second_moments=lambda self: np.triu(RightArray.second_moments(self)),
-)
 
 
 # Of channels.
@@ -789,7 +782,7 @@ for title, change, reason in (
     ),
     (
         "pilot energy",
-        evolved(pilot_energy=lambda energy: energy / 2),
+        evolved(pilot_energy=lambda energy: energy / 5),
         "the covariance of the estimates of user 0 differs from what the statistics say",
     ),
     (
@@ -1001,7 +994,7 @@ wrong(
     "degenerate_inputs",
     "precoder",
     "single user",
-    "interference_gain of finite numbers",
+    "interference_gain with finite, nonnegative entries, got others",
     **link(
         lambda found: (
             found
@@ -1120,8 +1113,8 @@ wrong(
     "of the Fisher information is",
     **beam(lambda found: attrs.evolve(found, forms=found.forms / 2)),
 )
-wrong("statistics_against_sampled_moments", "beam", "none", "it exists for no channel", **beam(refuse))
-wrong("degenerate_inputs", "beam", "none", "it does not exist for one user", **beam(refuse))
+wrong("statistics_against_sampled_moments", "beam", "none", "it exists for no channel", beam_statistics=refuse)
+wrong("degenerate_inputs", "beam", "none", "it does not exist for one user", beam_statistics=refuse)
 wrong(
     "degenerate_inputs",
     "beam",
@@ -1372,33 +1365,39 @@ def coupled(change):
     }
 
 
-def alike(self, problem):
-    """Solve a problem as if all users and all streams told the same of the targets."""
-    one = attrs.evolve(problem, fisher_users=None, fisher_streams=None, stream_coupling=None)
-    return solution(one)
+def differing(change):
+    """Return a method that changes the answers to problems whose users differ in their Fisher information."""
+    return {
+        "solve": lambda self, problem: (
+            solution(problem) if problem.fisher_users is None else change(problem, None)
+        )
+    }
 
 
-def low(self, problem):
-    """Call a tenth of the power an optimum, where signals differ."""
-    if problem.fisher_users is None:
-        return solution(problem)
-    x, q, _ = problem.feasible_shares()
-    return claiming(problem, 0.3 * x, q, Status.LOCALLY_OPTIMAL)
+def cautious(problem, shares):
+    """Give almost all of the power, and call that a local optimum."""
+    q = np.full(problem.streams, 0.6 / problem.streams)
+    return claiming(problem, 0.39 * problem.equal_split, q, Status.LOCALLY_OPTIMAL)
+
+
+def no_sensing(problem, shares):
+    """Give all power to the users, and call that feasible."""
+    return claiming(problem, problem.equal_split, np.zeros(problem.streams), Status.FEASIBLE)
 
 
 wrong(
     "differing_signals_are_solved_or_refused",
     "allocator",
-    "alike",
-    "with 1 target(s) and 1 stream(s) whose signals differ, it says optimal, but its answer breaks a limit",
-    solve=alike,
+    "no sensing",
+    "stream(s) whose signals differ, it says feasible, but its answer breaks a limit",
+    **differing(no_sensing),
 )
 wrong(
     "differing_signals_are_solved_or_refused",
     "allocator",
-    "low",
-    "whose signals differ, its optimum is none",
-    solve=low,
+    "cautious",
+    "with 1 target(s) and 1 stream(s) whose signals differ, its optimum is none",
+    **differing(cautious),
 )
 wrong("coupling_is_solved_or_refused", "allocator", "ignored", "with coupling, its optimum is none", solve=blind)
 wrong(
@@ -1612,7 +1611,8 @@ def buffered_evaluate(self, problem, allocation):
     ids=["allocator", "allocator of one by one", "channel", "precoder", "beam", "array", "metric"],
 )
 def test_a_part_that_fills_the_same_arrays_again_passes(part):
-    report = check_part(part)
+    # A class that was made here cannot be pickled, which has nothing to do with its arrays.
+    report = check_part(part, expected_failures={"pickle_round_trip": "it is made by a function"})
     assert report.ok, str(report)
 
 
