@@ -349,4 +349,5 @@ def _for_pytest(one: Check, time_limit_s: float | None) -> Callable[[Part], None
         except CheckSkipped as error:
             pytest.skip(str(error))
 
+    run.__name__ = one.name
     return run

@@ -20,7 +20,7 @@ import pytest
 
 import isacfw
 from isacfw import InputError, PluginHost
-from isacfw.channel import drop_generators
+from isacfw.channel import drops_of
 from isacfw.scaffold import NEW_KINDS, new_part, source
 from isacfw.testing import samples
 
@@ -50,7 +50,7 @@ def command(path):
 
 
 def test_every_kind_but_a_figure_can_be_new():
-    assert set(NEW_KINDS) == {"array", "channel", "precoder", "metric", "allocator"}
+    assert set(NEW_KINDS) == {"array", "channel", "precoder", "beam", "metric", "allocator"}
 
 
 @pytest.mark.parametrize("kind", NEW_KINDS)
@@ -64,7 +64,9 @@ def test_a_new_part_passes_as_written(cli, here, kind):
     assert re.match(rf"{kind} my_{kind} of my_{kind}: \d+ passed", out)
     skipped = re.findall(r"^  skipped  (\w+)", out, re.MULTILINE)
     assert skipped == {
+        "channel": ["means_and_covariances_against_draws", "variances_against_covariances"],
         "precoder": ["statistics_against_sampled_moments"],
+        "beam": ["statistics_against_sampled_moments"],
         "allocator": ["optimum_is_not_below_a_uniform_split", "claimed_optimum_against_exact"],
     }.get(kind, [])
     assert "failed" not in out
@@ -105,6 +107,7 @@ def test_ruff_has_nothing_to_say(here):
         ("array", (*SMALL, "--out", "results")),
         ("channel", (*SMALL, "--out", "results")),
         ("precoder", (*SMALLER, "--set", "sampling_accuracy=0.1")),
+        ("beam", (*SMALLER, "--set", "sampling_accuracy=0.1")),
         ("metric", SMALLER),
         ("allocator", SMALLER),
     ],
@@ -191,7 +194,7 @@ def test_a_folder_of_others_is_a_mistake(cli, here):
     ("kind", "hint"),
     [
         ("allocater", "; did you mean 'allocator'?"),
-        ("figure", "; known: allocator, array, channel, metric, precoder"),
+        ("figure", "; known: allocator, array, beam, channel, metric, precoder"),
     ],
 )
 def test_an_unknown_kind_is_a_mistake(cli, here, kind, hint):
@@ -256,11 +259,12 @@ def loaded(tmp_path):
 
 def calls(loaded):
     """Return a call of a method of a part of each kind."""
-    problem = samples.problem(3)
+    problem, scene = samples.problem(3), samples.scene().of_drop(0)
     return {
         "array": (loaded("array").positions,),
-        "channel": (loaded("channel").statistics, drop_generators(0, range(2))),
+        "channel": (loaded("channel").statistics, drops_of(0, range(2)), scene.array),
         "precoder": (loaded("precoder").weights, samples.estimates((4, 2))),
+        "beam": (loaded("beam").weights, scene, samples.estimates((2, samples.ANTENNAS, 3))),
         "metric": (loaded("metric").evaluate, problem, samples.allocation(problem)),
         "allocator": (loaded("allocator").solve, problem),
     }
