@@ -214,7 +214,7 @@ def _steps(start: FloatArray, ends: FloatArray) -> list[FloatArray]:
 
 @check("allocator")
 def differing_signals_are_solved_or_refused(part: Allocator) -> None:
-    """Several targets or streams, and users whose Fisher information differs, are taken into account or refused."""
+    """Several targets or streams, and users whose signals differ, are taken into account or refused."""
     for targets, streams in ((1, 1), (1, 2), (2, 1), (2, 2)):
         title = f"{targets} target(s) and {streams} stream(s) whose signals differ"
         problem = samples.general_problem(3, targets=targets, streams=streams, batch=(1,))

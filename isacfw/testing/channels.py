@@ -246,7 +246,7 @@ def isotropic_claim_against_sampled_moments(part: Channel) -> None:
     statistics = _statistics(part, (0, 1), array)
     if not statistics.isotropic:
         raise CheckSkipped("it does not say that its fading is isotropic, so moments are sampled")
-    fading = FadingSource(channel=part, seed=0, drops=(0,), accuracy=0.01)
+    fading = FadingSource(channel=part, seed=0, drops=(0,), accuracy=0.015)
     scene = Scene(
         array=array,
         statistics=attrs.evolve(statistics.first(1), fading=fading),
