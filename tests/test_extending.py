@@ -24,7 +24,7 @@ from isacfw.cli import main
 
 PAGES = sorted((Path(__file__).parents[1] / "docs" / "extending").glob("*.md"))
 LANGUAGES = {"python", "toml", "console", "text"}
-KINDS = ("precoder", "allocator", "metric", "channel", "array")
+KINDS = ("precoder", "beam", "allocator", "metric", "channel", "array")
 LONGEST_PLUGIN = 15
 
 _BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -160,7 +160,7 @@ def test_every_block_is_of_a_language_that_is_run(page: Path) -> None:
     assert len(re.findall(r"^\s*(```|~~~)", text, re.MULTILINE)) == 2 * len(blocks)
 
 
-@pytest.mark.parametrize("kind", ["precoder", "allocator"])
+@pytest.mark.parametrize("kind", ["precoder", "beam", "allocator"])
 def test_plugin_is_short(kind: str) -> None:
     page = next(page for page in PAGES if page.stem == kind).read_text(encoding="utf-8")
     plugin = next(block for block, _ in blocks_of(page) if block.language == "python" and block.file)
