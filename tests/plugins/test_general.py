@@ -372,3 +372,13 @@ def test_users_far_apart_come_close_to_the_optimum(surrogate: Any, spread_db: fl
         found = SCA(surrogate=surrogate).allocate(problem)
         assert found.status == "locally_optimal", found.message
         assert found.sum_rate == pytest.approx(float(Exact().allocate(problem).sum_rate), rel=6e-4)
+
+
+def test_equal_com_says_that_other_shares_meet_the_limits() -> None:
+    problem = general_problem(np.random.default_rng(404), 3)
+    tight = attrs.evolve(problem, crlb_limit=1.02 * problem.crlb_limit * problem.feasible_shares()[2])
+    found = EqualCom().allocate(tight)
+    assert found.status == "infeasible"
+    assert "though other shares can" in str(found.message)
+    hopeless = attrs.evolve(problem, crlb_limit=0.9 * problem.crlb_limit * problem.feasible_shares()[2])
+    assert str(EqualCom().allocate(hopeless).message).startswith("the CRLB limits are infeasible")
