@@ -21,8 +21,8 @@ class EqualCom(isacfw.Allocator):
     Notes
     -----
     The paper's EqualCom: problem (54) with :math:`\gamma_1 = \dots = \gamma_K`. With f the largest share for
-    communication that meets the limits, :math:`x_k = f \xi_{bf,k} / \sum_j \xi_{bf,j}`; several sensing streams have
-    equal parts of the rest.
+    communication that meets the limits, :math:`x_k = f \xi_{bf,k} / \sum_j \xi_{bf,j}`; several sensing streams
+    have equal parts of the rest.
     """
 
     name: ClassVar[str] = "equal_com"
