@@ -172,14 +172,25 @@ def _percent(distance: float) -> str:
 
 
 def _limit(row: Any, bounds: Sequence[tuple[str, str]]) -> Text:
-    """Return the CRLB of an angle; of several targets, the one that is worst against its limit."""
+    """Return the CRLB of an angle; of several targets, the worst, or its distance to the limit where there are any."""
     from rich.text import Text
 
     known = [(row[name], row[limit]) for name, limit in bounds if np.isfinite(row[name])]
     if not known:
         return Text("-")
-    value, limit = max(known, key=lambda pair: (pair[0] - pair[1] if np.isfinite(pair[1]) else -np.inf, pair[0]))
-    return Text(f"{value:.2f}", style="red" if value > limit + 1e-5 else "")
+    broken = any(value > limit + 1e-5 for value, limit in known)
+    values = [value for value, _ in known]
+    if _by_margin(row, bounds):
+        values = [value - limit for value, limit in known if np.isfinite(limit)]
+    # Without a negative zero, which the tolerance of a solver gives.
+    return Text(
+        f"{max(values, default=np.nan) + 0.0:.2f}".replace("-0.00", "0.00"), style="red" if broken else ""
+    )
+
+
+def _by_margin(row: Any, bounds: Sequence[tuple[str, str]]) -> bool:
+    """Return whether the CRLBs of several targets are shown by their distance to their limits."""
+    return len(bounds) > 1 and any(np.isfinite(row[limit]) for _, limit in bounds)
 
 
 _SHORT = {"azimuth": "azim.", "elevation": "elev."}
@@ -196,9 +207,12 @@ def _by_angle(bounds: Mapping[str, str]) -> dict[str, list[tuple[str, str]]]:
 def _headings(frame: Any, bounds: Mapping[str, str]) -> Iterator[str]:
     for angle, own in _by_angle(bounds).items():
         limits = np.unique([frame[limit] for _, limit in own])
-        bound = f"≤ {limits[0]:g}" if len(limits) == 1 and np.isfinite(limits[0]) else ""
-        worst = "worst " if len(own) > 1 else ""
-        yield f"{worst}CRLB\n{_SHORT[angle]} dB\n{bound}"
+        if len(own) > 1:
+            to_limit = "to limit" if np.isfinite(limits).any() else ""
+            yield f"worst CRLB\n{_SHORT[angle]} dB\n{to_limit}"
+        else:
+            bound = f"≤ {limits[0]:g}" if len(limits) == 1 and np.isfinite(limits[0]) else ""
+            yield f"CRLB\n{_SHORT[angle]} dB\n{bound}"
 
 
 def _table(
