@@ -87,7 +87,7 @@ def comparison_figures(dataset: xarray.Dataset) -> dict[str, Figure]:
         None,
     )
     columns = Columns.of(dataset)
-    figures = {columns.objective: [(columns.objective, None)]}
+    figures: dict[str, list[tuple[str, str | None]]] = {columns.objective: [(columns.objective, None)]}
     for name, limit in columns.requirements.items():
         figures.setdefault(dataset[name].attrs["group"], []).append((name, limit))
     figures |= {name: [(name, None)] for name in columns.metrics}
