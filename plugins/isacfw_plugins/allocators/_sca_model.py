@@ -72,7 +72,7 @@ class Approximation:
     ) -> Approximation:
         """Return the surrogate that touches the sum rate of a problem at a point.
 
-        Carefully, shares close to nothing are in a unit that is not, or else the solver's tolerance leaves them open.
+        Carefully, shares close to nothing are in a unit that is not, or the solver's tolerance leaves them open.
         """
         c = problem.common_interference
         b = np.repeat(problem.sensing_interference[:, None], problem.streams, axis=1)
