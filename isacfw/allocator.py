@@ -438,9 +438,8 @@ def _upheld(
             sentence = f"{reported} this could not be verified"
         else:
             status[index] = Status.FEASIBLE.value
-            sentence = (
-                f"{reported} a feasible direction raises the sum rate by {100 * rise[index]:.2g} % to first order"
-            )
+            gain = f"{100 * rise[index]:.2g} %" if rise[index] < 10 else "more than 1000 %"
+            sentence = f"{reported} a feasible direction raises the sum rate by {gain} to first order"
         message[index] = f"{message[index]}; {sentence}" if message[index] else sentence
     return status, message
 

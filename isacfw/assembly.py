@@ -12,11 +12,10 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .chunk import Outline, Solved, Work, last_axes
+from .chunk import Outline, Solved, Work
 from .files import HDF5File, for_hdf5, replacing, write_netcdf
-from .fisher import ANGLES, angle_names
-from .metric import Quantity
 from .scenario import Scenario, labelled
+from .schema import limits_of
 
 if TYPE_CHECKING:
     import xarray
@@ -69,7 +68,7 @@ class Layout:
 
     def __init__(self, work: Work, extent: Extent, attributes: Mapping[str, Any]) -> None:
         scenario = work.scenario
-        self.quantities, self.extent, self.attributes = work.quantities, extent, attributes
+        self.variables, self.extent, self.attributes = work.variables, extent, attributes
         self.sweep_shape = tuple(len(values) for values in scenario.sweep.values())
         # Beams are an axis where there are several.
         beams = len(scenario.compared_beams)
@@ -80,24 +79,15 @@ class Layout:
         self.coordinates = _coordinates(scenario, max(extent.users), work.streams)
         self.fixed = _fixed(scenario, extent.users)
 
-    def axes_of(self, name: str, value: NDArray[Any]) -> tuple[tuple[str, ...], tuple[int, ...]]:
-        """Return axes and lengths of a variable, of which `value` is a chunk's."""
-        if value.ndim == 4:
-            return self.axes, self.lengths
-        if name == "objective_history":
-            return (*self.axes, "iteration"), (*self.lengths, self.extent.iterations)
-        if last_axes(self.quantities[name]) == ("stream",):
-            return (*self.axes, "stream"), (*self.lengths, self.streams)
-        return (*self.axes, "user"), (*self.lengths, max(self.extent.users))
+    def axes_of(self, name: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        """Return axes and lengths of a variable."""
+        lengths = {"user": max(self.extent.users), "stream": self.streams, "iteration": self.extent.iterations}
+        own = self.variables[name].axes
+        return (*self.axes, *own), (*self.lengths, *(lengths[axis] for axis in own))
 
     def attributes_of(self, name: str) -> dict[str, str]:
-        """Return unit, name and direction of a variable."""
-        if name == "objective_history":
-            return {"units": "bit/s/Hz", "long_name": "Sum rate at the start and after each iteration"}
-        quantity: Quantity | None = self.quantities.get(name)
-        if quantity is None:
-            return {}
-        return {"units": quantity.unit, "long_name": quantity.description, "better": quantity.better}
+        """Return unit, label, direction and role of a variable."""
+        return self.variables[name].attributes
 
     def slabs(self, result: Solved, name: str) -> Iterator[tuple[tuple[Any, ...], NDArray[Any]]]:
         """Yield where the values of a chunk go in a variable, and the values, sweep point by sweep point."""
@@ -126,7 +116,7 @@ def in_memory(layout: Layout, results: Iterable[Solved]) -> xarray.Dataset:
     for result in results:
         for name, value in result.values.items():
             if name not in variables:
-                axes, lengths = layout.axes_of(name, value)
+                axes, lengths = layout.axes_of(name)
                 whole = np.full(lengths, np.nan if value.dtype.kind == "f" else 0, dtype=value.dtype)
                 variables[name] = (axes, whole, layout.attributes_of(name))
             for place, slab in layout.slabs(result, name):
@@ -177,7 +167,7 @@ def _declare(raw: HDF5File, layout: Layout, result: Solved) -> None:
 
 def _declare_one(file: Any, layout: Layout, name: str, value: NDArray[Any]) -> None:
     """Add a variable of which `value` is a chunk's."""
-    axes, lengths = layout.axes_of(name, value)
+    axes, lengths = layout.axes_of(name)
     attributes: dict[str, Any] = dict(layout.attributes_of(name))
     kinds: dict[str, tuple[Any, Any]] = {"f": ("f8", np.nan), "i": ("i8", None), "b": ("i1", None)}
     dtype, fill = kinds.get(value.dtype.kind, ("S1", None))
@@ -230,20 +220,9 @@ def _fixed(scenario: Scenario, users: tuple[int, ...]) -> dict[str, Any]:
     sweep = list(scenario.sweep)
     shape = [len(values) for values in scenario.sweep.values()]
     limits = 10 * np.log10([point.crlb_limits() for _, point in scenario.points()])
-    targets = len(scenario.sensed)
     variables: dict[str, Any] = {
-        name: (
-            sweep,
-            limits[:, position].reshape(shape),
-            {"units": "dB rad^2", "long_name": f"CRLB limit of the {angle}; infinite for none"},
-        )
-        for position, (name, angle) in enumerate(zip(limit_names(targets), angle_names(targets), strict=True))
+        limit.name: (sweep, limits[:, position].reshape(shape), limit.attributes)
+        for position, limit in enumerate(limits_of(len(scenario.sensed)))
     }
     variables["users"] = (sweep, np.array(users, dtype=np.int64).reshape(shape))
     return variables
-
-
-def limit_names(targets: int) -> list[str]:
-    """Return the name of the CRLB limit of each angle: as in :func:`~isacfw.fisher.angle_names`, in results."""
-    numbers = [""] if targets == 1 else [f"_{target + 1}" for target in range(targets)]
-    return [f"crlb_{angle}{number}_limit_db" for number in numbers for angle in ANGLES]

@@ -22,6 +22,7 @@ from .plugins import PluginHost
 from .precoder import LinkStatistics, Precoder
 from .problem import PowerAllocationProblem
 from .scenario import Scenario, labelled
+from .schema import HISTORY, Variable, variables_of
 
 POINTS_TOGETHER = 64
 PROBLEMS_TOGETHER = 16384
@@ -83,9 +84,14 @@ class Work:
         return metric.quantities_of(len(self.scenario.sensed), self.streams)
 
     @property
-    def quantities(self) -> dict[str, Quantity]:
-        """What the metrics report, by name."""
-        return {quantity.name: quantity for metric in self.metrics for quantity in self.quantities_of(metric)}
+    def variables(self) -> dict[str, Variable]:
+        """All variables of a row of results, by name."""
+        quantities = [
+            Variable.of(quantity, metric, asked=metric in self.scenario.metrics)
+            for metric in self.metrics
+            for quantity in self.quantities_of(metric)
+        ]
+        return {variable.name: variable for variable in variables_of(quantities)}
 
     @property
     def parts(self) -> list[type[Part]]:
@@ -125,7 +131,7 @@ class Solved:
         return Outline(
             chunk=self.chunk,
             users=self.users,
-            iterations=self.values["objective_history"].shape[-1],
+            iterations=self.values[HISTORY].shape[-1],
             widths={name: _width(value) for name, value in self.values.items() if value.dtype == object},
             warnings=self.warnings,
         )
@@ -269,16 +275,18 @@ class _Run:
 
     def _empty(self) -> dict[str, NDArray[Any]]:
         widths = {"user": int(self.users.max()), "stream": self.work.streams}
-        values: dict[str, NDArray[Any]] = {
-            name: np.full((*self.shape, *(widths[axis] for axis in last_axes(quantity))), np.nan)
-            for name, quantity in self.work.quantities.items()
+        kinds: dict[str, tuple[Any, Any]] = {
+            "float": (np.nan, np.float64),
+            "int": (0, np.int64),
+            "bool": (False, np.bool_),
+            "text": ("", object),
         }
-        values["max_violation"] = np.full(self.shape, np.nan)
-        values["seconds"] = np.zeros(self.shape)
-        values["iterations"] = np.zeros(self.shape, dtype=np.int64)
-        values["feasible"] = np.zeros(self.shape, dtype=np.bool_)
-        values["status"] = np.full(self.shape, "", dtype=object)
-        values["message"] = np.full(self.shape, "", dtype=object)
+        values = {}
+        for name, variable in self.work.variables.items():
+            if name != HISTORY:
+                shape = (*self.shape, *(widths[axis] for axis in variable.axes))
+                values[name] = np.full(shape, *kinds[variable.dtype])
+        values["seconds"][:] = 0
         return values
 
     def solved(self) -> Solved:
@@ -287,7 +295,7 @@ class _Run:
             for group, problem in self._problems(row):
                 for column in range(len(self.allocators)):
                     self._allocate(row, column, group, problem)
-        values = self.values | {"objective_history": self._history()}
+        values = self.values | {HISTORY: self._history()}
         return Solved(chunk=self.chunk, users=self.users, values=values, warnings=tuple(self.told))
 
     def _problems(self, row: int) -> list[tuple[list[int], PowerAllocationProblem]]:
@@ -401,11 +409,6 @@ def shortened(history: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return histories without the last steps that none of them has."""
     taken = np.flatnonzero(~np.isnan(history).all(axis=tuple(range(history.ndim - 1))))
     return history[..., : taken[-1] + 1 if taken.size else 0]
-
-
-def last_axes(quantity: Quantity) -> tuple[str, ...]:
-    """Return the axis of a quantity beyond those of all results, if it has one."""
-    return ("user",) if quantity.per_user else ("stream",) if quantity.per_stream else ()
 
 
 def _fading(point: Scenario) -> tuple[Any, ...]:

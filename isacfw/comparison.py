@@ -14,28 +14,12 @@ import numpy as np
 from .allocator import Status
 from .errors import InputError
 from .recipe import Progress
+from .schema import record_keys, roles_in
 
 if TYPE_CHECKING:
     import matplotlib.figure
     import pandas
     import xarray
-
-_RECORD_KEYS = (
-    "status",
-    "feasible",
-    "max_violation",
-    "sum_rate",
-    "rates",
-    "crlb_azimuth_db",
-    "crlb_elevation_db",
-    "communication_power",
-    "sensing_power",
-    "gamma",
-    "rho",
-    "iterations",
-    "seconds",
-    "message",
-)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -70,8 +54,10 @@ class Comparison:
             raise InputError(str(path), "must be a file that can be read, got none") from None
         except Exception as error:
             raise InputError(str(path), f"must be a NetCDF file of results, got: {error}") from None
-        if not {"status", "sum_rate"} <= set(dataset) or "scenario" not in dataset.attrs:
+        if "status" not in dataset or "scenario" not in dataset.attrs:
             raise InputError(str(path), "must be the results of a comparison, got another NetCDF file")
+        if "objective" not in roles_in(dataset):
+            raise InputError(str(path), "was written by an older version of isacfw, which this one cannot read")
         return cls(dataset=dataset)
 
     def records(self) -> list[dict[str, Any]]:
@@ -81,14 +67,7 @@ class Comparison:
         """
         data = self.dataset
         dimensions = [str(name) for name in data["status"].dims]
-        columns = {str(name): data[name].to_numpy() for name in data.data_vars if "drop" in data[name].dims}
-        del columns["objective_history"]
-        keys = [name for name in _RECORD_KEYS if name in columns]
-        # The CRLBs of several targets stand where that of one would.
-        several = [name for name in columns if name.startswith("crlb_") and name not in keys]
-        at = keys.index("communication_power") if "communication_power" in keys else len(keys)
-        keys = [*keys[:at], *several, *keys[at:]]
-        keys += [name for name in columns if name not in keys]
+        columns = {name: data[name].to_numpy() for name in record_keys(data)}
         streams = {name for name in columns if "stream" in data[name].dims}
         before = dimensions.index("allocator") + 1
         users = np.broadcast_to(
@@ -108,7 +87,7 @@ class Comparison:
                 key: _without_padding(columns[key][index])
                 if key in streams
                 else _plain(columns[key][index], users[index])
-                for key in keys
+                for key in columns
             }
             records.append({**heads, "drop": drop, **place, **row})
         return records

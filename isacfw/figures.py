@@ -11,7 +11,7 @@ import numpy as np
 from .errors import blamed
 from .files import for_hdf5, replacing, write_netcdf
 from .recipe import FigureRecipe, Progress
-from .report import asked_for, limited_quantities, mean_and_interval, save_figures, sweep_of
+from .report import Columns, mean_and_interval, save_figures, sweep_of
 
 if TYPE_CHECKING:
     import xarray
@@ -76,7 +76,7 @@ def save_figure(name: str, data: xarray.Dataset, figures: dict[str, Figure], fol
 
 
 def comparison_figures(dataset: xarray.Dataset) -> dict[str, Figure]:
-    """Return figures of the sum rate, of both CRLBs, and of each quantity of the scenario's own metrics.
+    """Return figures of the objective, of each group of requirements, and of each metric that was asked for.
 
     Over the first swept path that has several numeric values, a panel for each combination of the others; for
     a comparison without such a sweep, over the allocators.
@@ -86,17 +86,14 @@ def comparison_figures(dataset: xarray.Dataset) -> dict[str, Figure]:
         (name for name in sweep_of(dataset) if dataset.sizes[name] > 1 and dataset[name].dtype.kind in "iuf"),
         None,
     )
+    columns = Columns.of(dataset)
+    figures: dict[str, list[tuple[str, str | None]]] = {columns.objective: [(columns.objective, None)]}
+    for name, limit in columns.requirements.items():
+        figures.setdefault(dataset[name].attrs["group"], []).append((name, limit))
+    figures |= {name: [(name, None)] for name in columns.metrics}
     return {
-        "sum_rate": _figure(dataset, axis, [("sum_rate", "Sum rate [bit/s/Hz]", None)]),
-        "crlb": _figure(
-            dataset,
-            axis,
-            [
-                (name, f"{dataset[name].attrs['long_name']} [dB]", limit)
-                for name, limit in limited_quantities(dataset).items()
-            ],
-        ),
-        **{name: _figure(dataset, axis, [(name, _label(dataset[name]), None)]) for name in asked_for(dataset)},
+        title: _figure(dataset, axis, [(name, _label(dataset[name]), limit) for name, limit in rows])
+        for title, rows in figures.items()
     }
 
 
@@ -110,7 +107,8 @@ def _in_one_axis(dataset: xarray.Dataset) -> xarray.Dataset:
 
 
 def _label(quantity: xarray.DataArray) -> str:
-    name, unit = quantity.attrs["long_name"] or quantity.name, quantity.attrs["units"]
+    # A level in dB says in its name what it is relative to.
+    name, unit = quantity.attrs["long_name"] or quantity.name, quantity.attrs["units"].removesuffix(" rad^2")
     return f"{name} [{unit}]" if unit else str(name)
 
 

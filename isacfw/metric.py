@@ -31,6 +31,13 @@ class Quantity:
         Whether it has a trailing axis over the users, or over the sensing streams.
     description : str
         A few words for labels and legends.
+    role : {"detail", "derived", "objective", "requirement"}
+        What reports make of it. Quantities of a metric that a scenario names are columns of the table whatever
+        their role; ``"derived"`` stands after status and cost in records.
+    limit : str
+        For a requirement, the variable that holds its limit.
+    heading : str
+        Heading of its column in tables, up to three lines; by default name and unit.
     """
 
     name: str
@@ -39,6 +46,9 @@ class Quantity:
     per_user: bool = False
     per_stream: bool = False
     description: str = ""
+    role: Literal["detail", "derived", "objective", "requirement"] = "derived"
+    limit: str = ""
+    heading: str = ""
 
     def checked(self, values: Mapping[str, FloatArray], problem: PowerAllocationProblem) -> FloatArray:
         """Return this quantity's numbers out of those that a metric gave for a batch of problems.

@@ -8,15 +8,17 @@ import itertools
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import numpy as np
 
 from .array import FloatArray
 from .files import for_hdf5, replacing, writable, write_netcdf
 from .recipe import Progress
+from .schema import roles_in
 
 if TYPE_CHECKING:
     import pandas
@@ -66,10 +68,54 @@ def blocks_of(dataset: xarray.Dataset) -> list[str]:
     return [name for name in ("precoder", "beam") if name in dataset["status"].dims]
 
 
-def limited_quantities(dataset: xarray.Dataset) -> dict[str, str]:
-    """Return the name of each CRLB in dB with that of its limit."""
-    limits = [str(name) for name in dataset.data_vars if str(name).endswith("_limit_db")]
-    return {name.replace("_limit_db", "_db"): name for name in limits}
+@attrs.frozen(kw_only=True)
+class Columns:
+    """The variables of a data set that a table shows, by role.
+
+    Parameters
+    ----------
+    objective : str
+        By which allocators are ranked.
+    better : int
+        1 where more of it is better, -1 where less is.
+    requirements : dict of str to str
+        What has a limit, with the name of the limit.
+    metrics : tuple of str
+        What the scenario asks for beyond that.
+    headings : dict of str to str
+        Heading of each.
+    """
+
+    objective: str
+    better: int
+    requirements: dict[str, str]
+    metrics: tuple[str, ...]
+    headings: dict[str, str]
+
+    @classmethod
+    def of(cls, dataset: xarray.Dataset) -> Columns:
+        """Return the columns of a data set."""
+        roles = roles_in(dataset)
+        (objective,) = roles["objective"][:1]
+        requirements = {name: dataset[name].attrs["limit"] for name in roles.get("requirement", [])}
+        rows = dataset["status"].dims
+        metrics = tuple(name for name in roles.get("metric", []) if dataset[name].dims == rows)
+        shown = (objective, *requirements, *metrics)
+        return cls(
+            objective=objective,
+            better=-1 if dataset[objective].attrs["better"] == "lower" else 1,
+            requirements=requirements,
+            metrics=metrics,
+            headings={name: dataset[name].attrs["heading"] for name in shown},
+        )
+
+    @property
+    def worst(self) -> dict[str, list[tuple[str, str]]]:
+        """Requirements with their limits by heading: those of several targets share one."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for name, limit in self.requirements.items():
+            found.setdefault(self.headings[name], []).append((name, limit))
+        return found
 
 
 def cells(dataset: xarray.Dataset) -> Iterator[tuple[dict[str, Any], xarray.Dataset]]:
@@ -80,31 +126,26 @@ def cells(dataset: xarray.Dataset) -> Iterator[tuple[dict[str, Any], xarray.Data
         yield {name: cell[name].item() for name in names}, cell
 
 
-def asked_for(dataset: xarray.Dataset) -> list[str]:
-    """Return the quantities of the metrics that the scenario adds to the usual ones."""
-    return list(json.loads(dataset.attrs.get("quantities", "[]")))
-
-
 def _mean(values: FloatArray) -> float:
     finite = values[np.isfinite(values)]
     return float(finite.mean()) if len(finite) else np.nan
 
 
-def _standing(rates: FloatArray, feasible: Any) -> tuple[FloatArray, Any]:
-    """Return each allocator's mean distance to the best feasible rate of each drop, and which are the best.
+def _standing(values: FloatArray, feasible: Any, better: int) -> tuple[FloatArray, Any]:
+    """Return each allocator's mean distance to the best feasible value of each drop, and which are the best.
 
     An allocator can be the best only if it answers, within the limits, every drop that anyone does.
     """
-    within = np.where(feasible, rates, -np.inf)
-    best = within.max(axis=0)
+    within = np.where(feasible, better * values, -np.inf)
+    best = better * within.max(axis=0)
     solvable = np.isfinite(best)
     with np.errstate(invalid="ignore", divide="ignore"):
-        distance = np.where(solvable & (best > 0), rates / best - 1, np.nan)
+        distance = np.where(solvable & (best > 0), values / best - 1, np.nan)
     distances = np.array([_mean(row) for row in distance])
     complete = feasible[:, solvable].all(axis=1) & solvable.any()
-    means = np.array([_mean(row[solvable]) for row in rates])
+    means = np.array([better * _mean(row[solvable]) for row in values])
     top = max(means[complete], default=np.nan)
-    return distances, complete & (means >= top * (1 - TIE))
+    return distances, complete & (means >= top - TIE * np.abs(top))
 
 
 def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas.DataFrame:
@@ -114,12 +155,12 @@ def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas
     rows: list[dict[str, Any]] = []
     names = [*sweep_of(dataset), *blocks_of(dataset), "allocator"]
     total = math.prod(dataset.sizes[name] for name in names)
-    bounds = limited_quantities(dataset)
+    columns = Columns.of(dataset)
     for place, cell in cells(dataset):
-        rates, feasible = cell["sum_rate"].to_numpy(), cell["feasible"].to_numpy()
-        distances, best = _standing(rates, feasible)
+        values, feasible = cell[columns.objective].to_numpy(), cell["feasible"].to_numpy()
+        distances, best = _standing(values, feasible, columns.better)
         for number, allocator in enumerate(cell["allocator"].to_numpy()):
-            mean, half_width = mean_and_interval(rates[number])
+            mean, half_width = mean_and_interval(values[number])
             own = cell.isel(allocator=number)
             counts = Counter(str(status) for status in own["status"].to_numpy())
             messages = [str(message) for message in own["message"].to_numpy() if message]
@@ -127,14 +168,14 @@ def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas
                 {
                     **place,
                     "allocator": str(allocator),
-                    "sum_rate": mean,
-                    "sum_rate_ci95": half_width,
+                    columns.objective: mean,
+                    f"{columns.objective}_ci95": half_width,
                     "distance_to_best_percent": 100 * distances[number],
                     "best": bool(best[number]),
-                    **_bounds(own, bounds),
-                    **{name: _mean(own[name].to_numpy()) for name in asked_for(dataset)},
-                    "drops": len(rates[number]),
-                    "answered": int(np.isfinite(rates[number]).sum()),
+                    **_bounds(own, columns.requirements),
+                    **{name: _mean(own[name].to_numpy()) for name in columns.metrics},
+                    "drops": len(values[number]),
+                    "answered": int(np.isfinite(values[number]).sum()),
                     "within_limits": int(feasible[number].sum()),
                     "status": ", ".join(
                         f"{status} {count}" if len(counts) > 1 else status for status, count in counts.items()
@@ -150,7 +191,7 @@ def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas
 
 
 def _bounds(own: xarray.Dataset, bounds: Mapping[str, str]) -> dict[str, float]:
-    """Return the mean of each CRLB in dB, followed by its limit."""
+    """Return the mean of each requirement, followed by its limit."""
     found = {}
     for name, limit in bounds.items():
         found[name], found[limit] = _mean(own[name].to_numpy()), float(own[limit])
@@ -172,38 +213,39 @@ def _percent(distance: float) -> str:
 
 
 def _limit(row: Any, bounds: Sequence[tuple[str, str]]) -> Text:
-    """Return the CRLB of an angle; of several targets, the one that is worst against its limit."""
+    """Return what has a limit; of several targets the worst, or its distance to the limit where there is one."""
     from rich.text import Text
 
     known = [(row[name], row[limit]) for name, limit in bounds if np.isfinite(row[name])]
     if not known:
         return Text("-")
-    value, limit = max(known, key=lambda pair: (pair[0] - pair[1] if np.isfinite(pair[1]) else -np.inf, pair[0]))
-    return Text(f"{value:.2f}", style="red" if value > limit + 1e-5 else "")
+    broken = any(value > limit + 1e-5 for value, limit in known)
+    values = [value for value, _ in known]
+    if _by_margin(row, bounds):
+        values = [value - limit for value, limit in known if np.isfinite(limit)]
+    # Without a negative zero, which the tolerance of a solver gives.
+    return Text(
+        f"{max(values, default=np.nan) + 0.0:.2f}".replace("-0.00", "0.00"), style="red" if broken else ""
+    )
 
 
-_SHORT = {"azimuth": "azim.", "elevation": "elev."}
+def _by_margin(row: Any, bounds: Sequence[tuple[str, str]]) -> bool:
+    """Return whether what several targets have is shown by its distance to the limits."""
+    return len(bounds) > 1 and any(np.isfinite(row[limit]) for _, limit in bounds)
 
 
-def _by_angle(bounds: Mapping[str, str]) -> dict[str, list[tuple[str, str]]]:
-    """Return the CRLBs of all targets, with their limits, by angle."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    for name, limit in bounds.items():
-        found.setdefault(name.split("_")[1], []).append((name, limit))
-    return found
-
-
-def _headings(frame: Any, bounds: Mapping[str, str]) -> Iterator[str]:
-    for angle, own in _by_angle(bounds).items():
+def _headings(frame: Any, columns: Columns) -> Iterator[str]:
+    for heading, own in columns.worst.items():
         limits = np.unique([frame[limit] for _, limit in own])
-        bound = f"≤ {limits[0]:g}" if len(limits) == 1 and np.isfinite(limits[0]) else ""
-        worst = "worst " if len(own) > 1 else ""
-        yield f"{worst}CRLB\n{_SHORT[angle]} dB\n{bound}"
+        if len(own) > 1:
+            to_limit = "to limit" if np.isfinite(limits).any() else ""
+            yield f"worst {heading}\n{to_limit}"
+        else:
+            bound = f"≤ {limits[0]:g}" if len(limits) == 1 and np.isfinite(limits[0]) else ""
+            yield f"{heading}\n{bound}"
 
 
-def _table(
-    place: dict[str, Any], frame: Any, bounds: Mapping[str, str], asked: dict[str, str], width: int
-) -> Table:
+def _table(place: dict[str, Any], frame: Any, columns: Columns, width: int) -> Table:
     """Return the table of one sweep point: its precoders, one below the other."""
     from rich import box
     from rich.table import Table
@@ -220,10 +262,10 @@ def _table(
     titles += [f"  {name}{' ★' * best}" for name, best in zip(names, frame["best"], strict=True)]
     table.add_column("\n\nallocator", overflow="fold", min_width=min(MOST_NAMED, max(map(len, titles))))
     for heading in (
-        "\nsum rate\nbit/s/Hz",
+        columns.headings[columns.objective],
         "\nto best\n%",
-        *_headings(frame, bounds),
-        *asked.values(),
+        *_headings(frame, columns),
+        *(columns.headings[name] for name in columns.metrics),
         "\nwithin\nlimits",
     ):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -232,7 +274,7 @@ def _table(
     for names, group in frame.groupby(level=blocks, sort=False):
         table.add_row(Text(_block_name(names), "bold"))
         for index, row in group.iterrows():
-            table.add_row(*_cells_of(str(index[-1]), row, bounds, asked))
+            table.add_row(*_cells_of(str(index[-1]), row, columns))
         table.add_section()
     return table
 
@@ -242,20 +284,21 @@ def _block_name(names: Any) -> str:
     return ", ".join(map(str, names)) if isinstance(names, tuple) else str(names)
 
 
-def _cells_of(allocator: str, row: Any, bounds: Mapping[str, str], asked: Iterable[str]) -> Iterator[Text | str]:
+def _cells_of(allocator: str, row: Any, columns: Columns) -> Iterator[Text | str]:
     """Yield the cells of one allocator."""
     from rich.text import Text
 
     answered = row["answered"] > 0
-    interval = f" ± {row['sum_rate_ci95']:.2f}" if np.isfinite(row["sum_rate_ci95"]) else ""
+    half_width = row[f"{columns.objective}_ci95"]
+    interval = f" ± {half_width:.2f}" if np.isfinite(half_width) else ""
     dagger = " †" if answered and row["answered"] < row["drops"] else ""
     broken = row["within_limits"] < row["answered"]
     yield Text(f"  {allocator}{' ★' if row['best'] else ''}", "green" if row["best"] else "")
-    yield f"{row['sum_rate']:.4f}{interval}{dagger}" if answered else "-"
+    yield f"{row[columns.objective]:.4f}{interval}{dagger}" if answered else "-"
     yield _percent(row["distance_to_best_percent"]) if answered else "-"
-    for own in _by_angle(bounds).values():
+    for own in columns.worst.values():
         yield _limit(row, own)
-    for name in asked:
+    for name in columns.metrics:
         yield f"{row[name]:.5g}" if np.isfinite(row[name]) else "-"
     yield Text(f"{row['within_limits']}/{row['drops']}", "red" if broken else "")
     yield Text(row["status"].replace("locally_optimal", "local"), "red" if "failed" in row["status"] else "")
@@ -293,11 +336,11 @@ def _renderables(dataset: xarray.Dataset, width: int, progress: Progress | None)
     drops = dataset.sizes["drop"]
     yield Text(f"{dataset.attrs['title']}: {drops} drop{'s' * (drops > 1)}, seed {dataset.attrs['seed']}", "bold")
     sweep = sweep_of(dataset)
-    asked = {name: f"\n{name}\n{dataset[name].attrs['units']}" for name in asked_for(dataset)}
+    columns = Columns.of(dataset)
     groups = frame.groupby(level=sweep, sort=False) if sweep else [((), frame)]
     for values, group in groups:
         place = dict(zip(sweep, values if isinstance(values, tuple) else (values,), strict=True))
-        yield _table(place, group, limited_quantities(dataset), asked, width)
+        yield _table(place, group, columns, width)
     for note in (*_notes(frame), *json.loads(dataset.attrs.get("assumptions", "[]"))):
         yield Text(note)
 

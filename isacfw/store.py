@@ -25,7 +25,7 @@ from .part import Part
 if TYPE_CHECKING:
     import xarray
 
-FORMAT = 3
+FORMAT = 4
 _WORDS = ("status", "message")
 _AXES = ("precoder", "allocator", "point", "drop")
 _DIGEST_SIZE = 32

@@ -18,7 +18,7 @@ from typing import Any, cast
 import attrs
 
 from .allocator import Allocator
-from .assembly import Extent, Layout, in_file, in_memory, limit_names
+from .assembly import Extent, Layout, in_file, in_memory
 from .beam import Beam
 from .channel import Channel
 from .chunk import Chunk, Outline, Solved, Work, planned, sizes_of
@@ -32,27 +32,12 @@ from .plugins import PluginHost, default_host
 from .precoder import Precoder
 from .recipe import Progress
 from .scenario import Scenario, labelled
+from .schema import limits_of, variables_of
 from .store import ChunkStore, InputFiles, study_key
 
 STANDARD_METRICS = ("sum_rate", "user_rates", "crlb", "powers")
 
-_RESERVED = (
-    "precoder",
-    "beam",
-    "allocator",
-    "drop",
-    "user",
-    "stream",
-    "iteration",
-    "users",
-    "status",
-    "message",
-    "feasible",
-    "iterations",
-    "seconds",
-    "max_violation",
-    "objective_history",
-)
+_AXES = ("precoder", "beam", "allocator", "drop", "user", "stream", "iteration", "users")
 
 
 def compare(
@@ -190,7 +175,8 @@ def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric
     metrics += [metric for metric in scenario.metrics if metric not in metrics]
     targets = len(scenario.sensed)
     names = [one.name for metric in metrics for one in metric.quantities_of(targets, streams)]
-    taken = [*names, *_RESERVED, *limit_names(targets), *scenario.sweep]
+    reserved = [one.name for one in (*variables_of(()), *limits_of(targets))]
+    taken = [*names, *reserved, *_AXES, *scenario.sweep]
     for name in names:
         if taken.count(name) > 1:
             raise InputError("metrics", f"must report quantities of different names, got {name!r} twice")
@@ -292,19 +278,12 @@ class _Study:
         if self.progress is not None:
             self.progress(self.done, math.prod(self.shape))
 
-    def _asked_for(self) -> list[str]:
-        """Return the quantities, one number per allocation each, of the metrics that the scenario adds."""
-        asked = [metric for metric in self.work.metrics if metric.name not in STANDARD_METRICS]
-        quantities = [quantity for metric in asked for quantity in self.work.quantities_of(metric)]
-        return [one.name for one in quantities if not (one.per_user or one.per_stream)]
-
     def _provenance(self) -> dict[str, Any]:
         return {
             "title": self.scenario.name,
             "scenario": self._toml(),
             "seed": self.scenario.seed,
             "versions": self._versions(),
-            "quantities": json.dumps(self._asked_for()),
             **self._assumptions(),
         }
 

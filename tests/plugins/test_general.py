@@ -372,3 +372,46 @@ def test_users_far_apart_come_close_to_the_optimum(surrogate: Any, spread_db: fl
         found = SCA(surrogate=surrogate).allocate(problem)
         assert found.status == "locally_optimal", found.message
         assert found.sum_rate == pytest.approx(float(Exact().allocate(problem).sum_rate), rel=6e-4)
+
+
+def test_equal_com_says_that_other_shares_meet_the_limits() -> None:
+    problem = general_problem(np.random.default_rng(404), 3)
+    tight = attrs.evolve(problem, crlb_limit=1.02 * problem.crlb_limit * problem.feasible_shares()[2])
+    found = EqualCom().allocate(tight)
+    assert found.status == "infeasible"
+    assert "though other shares can" in str(found.message)
+    hopeless = attrs.evolve(problem, crlb_limit=0.9 * problem.crlb_limit * problem.feasible_shares()[2])
+    assert str(EqualCom().allocate(hopeless).message).startswith("the CRLB limits are infeasible")
+
+
+@pytest.mark.parametrize("allocator", [LOG, SCA(), Ipopt()], ids=["log", "reciprocal", "ipopt"])
+@pytest.mark.parametrize("seed", [0, 2, 5, 11])
+def test_a_direction_across_the_coordinates_that_no_signal_tells_anything_of(seed: int, allocator: Any) -> None:
+    generator = np.random.default_rng([419, seed])
+    problem = general_problem(generator, 3, targets=1, coupled=False)
+    turn = generator.uniform(0, 2 * np.pi)
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    seen = np.eye(4)
+    seen[:2, :2] = np.outer(rotation[:, 0], rotation[:, 0])
+    values = {
+        name: seen @ getattr(problem, name) @ seen
+        for name in ("fisher_communication", "fisher_sensing", "fisher_users", "fisher_streams")
+    }
+    line = attrs.evolve(problem, jacobians=rotation[None], crlb_limit=np.array([1.0, np.inf]), **values)
+    line = attrs.evolve(line, crlb_limit=1.01 * line.crlb_limit * line.feasible_shares()[2])
+    found = allocator.allocate(line)
+    assert found.status == "locally_optimal", found.message
+    assert found.violation <= 1e-6
+
+
+def test_rises_below_the_usual_accuracy_are_found_close_to_infeasibility() -> None:
+    claimed = 0
+    for seed in range(20):
+        generator = np.random.default_rng([9, seed])
+        users = int(generator.integers(1, 8))
+        problem = random_problem(generator, users, aligned=seed % 4 == 0)
+        problem = attrs.evolve(problem, crlb_limit=problem.crlb_limit * 10 ** generator.uniform(0, 1, 2))
+        excess = float(problem._line.smallest_excess())
+        problem = attrs.evolve(problem, crlb_limit=problem.crlb_limit * excess * (1 + 1e-4))
+        claimed += bool(SCA().allocate(problem).status == "locally_optimal")
+    assert claimed >= 19

@@ -12,6 +12,7 @@ from isacfw import FloatArray, IncompatibleError, PowerAllocationProblem
 from ._limits import Kind, Limits
 
 Surrogate = Literal["reciprocal", "logarithmic"]
+_LEAST_UNIT = 1e-3
 
 
 @attrs.frozen
@@ -61,9 +62,18 @@ class Approximation:
 
     @classmethod
     def around(
-        cls, problem: PowerAllocationProblem, x: FloatArray, q: FloatArray, surrogate: Surrogate
+        cls,
+        problem: PowerAllocationProblem,
+        x: FloatArray,
+        q: FloatArray,
+        surrogate: Surrogate,
+        *,
+        careful: bool = False,
     ) -> Approximation:
-        """Return the surrogate that touches the sum rate of a problem at a point."""
+        """Return the surrogate that touches the sum rate of a problem at a point.
+
+        Carefully, shares close to nothing are in a unit that is not, or the solver's tolerance leaves them open.
+        """
         c = problem.common_interference
         b = np.repeat(problem.sensing_interference[:, None], problem.streams, axis=1)
         if problem.stream_coupling is not None:
@@ -72,15 +82,19 @@ class Approximation:
         # A start can give a user far less than its due: with logarithms a scale of 1 / K at least keeps the
         # ratios bounded, whereas the reciprocals are of order one only in ratios to the last point.
         scale = x if surrogate == "reciprocal" else np.maximum(x, 1 / problem.users)
+        if careful:
+            scale = np.maximum(scale, _LEAST_UNIT * x.sum() / problem.users)
         coupling = None if problem.coupling is None else problem.coupling * scale
-        signal = problem.gain * scale
+        signal = problem.gain * (x if surrogate == "reciprocal" else scale)
         received = signal + disturbance
         signal = signal / received
         relative = None
         if surrogate == "reciprocal":
             # The solver's tolerances are absolute: an objective of order one keeps them relative to the rate.
-            signal /= signal.sum()
+            signal /= signal.sum() or 1.0
             price = signal / disturbance
+            if careful:
+                signal = signal * np.divide(x, scale, out=np.ones_like(x), where=scale > 0)
         else:
             price = 1 / disturbance
             coupled = None if coupling is None else coupling / received[:, None]

@@ -10,6 +10,8 @@ import numpy as np
 import isacfw
 from isacfw import PowerAllocationProblem, Shares, Status
 
+_UNEQUAL = "equal power factors and equal parts for the streams cannot meet the limits, though other shares can"
+
 
 @final
 @attrs.frozen(kw_only=True)
@@ -19,7 +21,8 @@ class EqualCom(isacfw.Allocator):
     Notes
     -----
     The paper's EqualCom: problem (54) with :math:`\gamma_1 = \dots = \gamma_K`. With f the largest share for
-    communication that meets the limits, :math:`x_k = f \xi_{bf,k} / \sum_j \xi_{bf,j}`.
+    communication that meets the limits, :math:`x_k = f \xi_{bf,k} / \sum_j \xi_{bf,j}`; several sensing streams
+    have equal parts of the rest.
     """
 
     name: ClassVar[str] = "equal_com"
@@ -28,11 +31,12 @@ class EqualCom(isacfw.Allocator):
     def solve(self, problem: PowerAllocationProblem) -> Shares:
         """Return the shares of a batch."""
         f = np.broadcast_to(problem.largest_communication_share, problem.batch_shape)
+        reason = np.where(np.isnan(f) & (problem.infeasibility == ""), _UNEQUAL, problem.infeasibility)
         return Shares(
             communication=f[..., None] * problem.equal_split,
             sensing=1 - f,
             status=np.where(np.isnan(f), Status.INFEASIBLE, Status.FEASIBLE).astype(object),
-            message=problem.infeasibility,
+            message=reason.astype(object),
         )
 
 

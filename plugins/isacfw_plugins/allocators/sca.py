@@ -186,7 +186,9 @@ class _Ascent:
 
     def step(self) -> tuple[FloatArray, FloatArray] | str:
         """Return the solution of the approximation around the present point, or why there is none."""
-        around = Approximation.around(self.problem, self.x, self.q, self.allocator.surrogate)
+        around = Approximation.around(
+            self.problem, self.x, self.q, self.allocator.surrogate, careful=self.careful
+        )
         outcome = self.convex.solve(around, careful=self.careful)
         if isinstance(outcome, str):
             return outcome
@@ -202,8 +204,15 @@ class _Ascent:
             self._correct(_EXACTLY)
             outcome = self.step()
         if self.careful and not isinstance(outcome, str):
-            return _within_limits(self.problem, *outcome, _EXACTLY)
+            return max(self._variants(*outcome), key=lambda shares: float(self.problem.sum_rate(*shares)))
         return outcome
+
+    def _variants(self, x: FloatArray, q: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
+        """Return a step within the limits and, where the split of f does not matter to them, with the last f."""
+        variants = [_within_limits(self.problem, x, q, _EXACTLY)]
+        if self.problem.fisher_users is None and x.sum() > 0:
+            variants.append((x * (self.x.sum() / x.sum()), self.q))
+        return variants
 
     def _worth_taking(self, outcome: tuple[FloatArray, FloatArray] | str) -> bool:
         """Return whether a step raises the sum rate, or there is nothing to raise."""

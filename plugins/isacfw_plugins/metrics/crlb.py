@@ -11,12 +11,22 @@ import numpy as np
 import isacfw
 from isacfw import Allocation, FloatArray, PowerAllocationProblem, Quantity
 
+_SHORT = {"azimuth": "azim.", "elevation": "elev."}
+
 
 def _quantities(angle: str, target: int | None = None) -> tuple[Quantity, Quantity]:
     key = angle if target is None else f"{angle}_{target}"
     of = f"the {angle}" if target is None else f"the {angle} of target {target}"
     return (
-        Quantity(name=f"crlb_{key}_db", unit="dB rad^2", better="lower", description=f"CRLB of {of}"),
+        Quantity(
+            name=f"crlb_{key}_db",
+            unit="dB rad^2",
+            better="lower",
+            description=f"CRLB of {of}",
+            role="requirement",
+            limit=f"crlb_{key}_limit_db",
+            heading=f"CRLB\n{_SHORT[angle]} dB",
+        ),
         Quantity(
             name=f"root_crlb_{key}_deg",
             unit="degree",

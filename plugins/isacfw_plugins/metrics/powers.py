@@ -29,10 +29,22 @@ class Powers(isacfw.Metric):
 
     name: ClassVar[str] = "powers"
     quantities: ClassVar[tuple[Quantity, ...]] = (
-        Quantity(name="communication_power", unit="noise power", description="Communication power"),
-        Quantity(name="sensing_power", unit="noise power", description="Sensing power"),
-        Quantity(name="gamma", per_user=True, description="Power factor of a user"),
-        Quantity(name="rho", description="Power factor of sensing"),
+        Quantity(
+            name="communication_power",
+            unit="noise power",
+            description="Communication power",
+            role="detail",
+            heading="commun.\npower\nnoise",
+        ),
+        Quantity(
+            name="sensing_power",
+            unit="noise power",
+            description="Sensing power",
+            role="detail",
+            heading="sensing\npower\nnoise",
+        ),
+        Quantity(name="gamma", per_user=True, description="Power factor of a user", role="detail"),
+        Quantity(name="rho", description="Power factor of sensing", role="detail"),
     )
 
     def quantities_of(self, targets: int, streams: int) -> tuple[Quantity, ...]:

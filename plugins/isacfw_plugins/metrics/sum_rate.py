@@ -23,7 +23,14 @@ class SumRate(isacfw.Metric):
 
     name: ClassVar[str] = "sum_rate"
     quantities: ClassVar[tuple[Quantity, ...]] = (
-        Quantity(name="sum_rate", unit="bit/s/Hz", better="higher", description="Sum rate"),
+        Quantity(
+            name="sum_rate",
+            unit="bit/s/Hz",
+            better="higher",
+            description="Sum rate",
+            role="objective",
+            heading="\nsum rate\nbit/s/Hz",
+        ),
     )
 
     def evaluate(self, problem: PowerAllocationProblem, allocation: Allocation) -> Mapping[str, FloatArray]:

@@ -23,7 +23,14 @@ class UserRates(isacfw.Metric):
 
     name: ClassVar[str] = "user_rates"
     quantities: ClassVar[tuple[Quantity, ...]] = (
-        Quantity(name="rates", unit="bit/s/Hz", better="higher", per_user=True, description="User rate"),
+        Quantity(
+            name="rates",
+            unit="bit/s/Hz",
+            better="higher",
+            per_user=True,
+            description="User rate",
+            role="detail",
+        ),
     )
 
     def evaluate(self, problem: PowerAllocationProblem, allocation: Allocation) -> Mapping[str, FloatArray]:

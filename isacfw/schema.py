@@ -1,0 +1,138 @@
+"""One description of every variable of results: storage lays them out by it, and reports select them by role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+
+from .fisher import ANGLES, angle_names
+from .metric import Metric, Quantity
+
+if TYPE_CHECKING:
+    import xarray
+
+Role = Literal["objective", "requirement", "limit", "status", "cost", "metric", "detail", "derived"]
+
+
+@attrs.frozen(kw_only=True)
+class Variable:
+    """A variable of results.
+
+    Parameters
+    ----------
+    name : str
+        In data sets, records and files.
+    axes : tuple of str
+        Axes beyond those of a row of results (precoder, beam, allocator, sweep, drop).
+    dtype : {"float", "int", "bool", "text"}
+        What it holds. Missing numbers are NaN.
+    unit, label : str
+        Unit, and a few words for axes and legends.
+    better : {"higher", "lower", "neither"}
+        Its direction.
+    role : str
+        What reports make of it: ``"objective"``, by which allocators are ranked; ``"requirement"``, which has a
+        limit; ``"limit"``; ``"status"`` and ``"cost"`` of an allocation; ``"metric"``, asked for by the
+        scenario; ``"detail"`` and ``"derived"``, in records only, before and after status and cost.
+    limit : str
+        Name of the limit of a requirement.
+    heading : str
+        Heading of its column in tables, a line each.
+    group : str
+        Variables of one figure share it.
+    """
+
+    name: str
+    axes: tuple[str, ...] = ()
+    dtype: Literal["float", "int", "bool", "text"] = "float"
+    unit: str = ""
+    label: str = ""
+    better: str = "neither"
+    role: Role = "detail"
+    limit: str = ""
+    heading: str = ""
+    group: str = ""
+
+    @classmethod
+    def of(cls, quantity: Quantity, metric: Metric, *, asked: bool) -> Variable:
+        """Return the variable of a quantity; `asked` says whether the scenario names its metric."""
+        role: Role = quantity.role
+        if asked and role in ("detail", "derived"):
+            role = "metric"
+        return cls(
+            name=quantity.name,
+            axes=("user",) if quantity.per_user else ("stream",) if quantity.per_stream else (),
+            unit=quantity.unit,
+            label=quantity.description,
+            better=quantity.better,
+            role=role,
+            limit=quantity.limit,
+            heading=quantity.heading or f"\n{quantity.name}\n{quantity.unit}",
+            group=metric.name,
+        )
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """What a data set keeps of the description; nothing for a variable without a label."""
+        found = {"units": self.unit, "long_name": self.label, "better": self.better, "role": self.role}
+        found |= {name: getattr(self, name) for name in ("limit", "heading", "group") if getattr(self, name)}
+        return found if self.label else {"role": self.role}
+
+
+_STATUS = (
+    Variable(name="status", dtype="text", role="status"),
+    Variable(name="feasible", dtype="bool", role="status"),
+    Variable(name="max_violation", role="status"),
+)
+_COST = (
+    Variable(name="iterations", dtype="int", role="cost"),
+    Variable(name="seconds", role="cost"),
+    Variable(name="message", dtype="text", role="status"),
+)
+HISTORY = "objective_history"
+
+
+def variables_of(quantities: Iterable[Variable]) -> tuple[Variable, ...]:
+    """Return all variables of a row of results, in the order of records; the history of the objective last."""
+    given = tuple(quantities)
+    early = tuple(one for one in given if one.role not in ("metric", "derived"))
+    late = tuple(one for one in given if one.role in ("metric", "derived"))
+    objective = next((one for one in given if one.role == "objective"), None)
+    history = Variable(
+        name=HISTORY,
+        axes=("iteration",),
+        unit="" if objective is None else objective.unit,
+        label="" if objective is None else f"{objective.label} at the start and after each iteration",
+    )
+    return (*_STATUS, *early, *_COST, *late, history)
+
+
+def limits_of(targets: int) -> tuple[Variable, ...]:
+    """Return the limits of all angles, which are over the sweep alone."""
+    numbers = [""] if targets == 1 else [f"_{target + 1}" for target in range(targets)]
+    names = [f"crlb_{angle}{number}_limit_db" for number in numbers for angle in ANGLES]
+    return tuple(
+        Variable(name=name, unit="dB rad^2", label=f"CRLB limit of the {angle}; infinite for none", role="limit")
+        for name, angle in zip(names, angle_names(targets), strict=True)
+    )
+
+
+def roles_in(dataset: xarray.Dataset) -> dict[str, list[str]]:
+    """Return the names of the variables of a data set by role, in order."""
+    found: dict[str, list[str]] = {}
+    for name, variable in dataset.data_vars.items():
+        found.setdefault(str(variable.attrs.get("role", "")), []).append(str(name))
+    return found
+
+
+def record_keys(dataset: xarray.Dataset) -> list[str]:
+    """Return the variables of a record, in order: status, numbers, cost, and what scenario and parts add."""
+    given = {str(name): variable for name, variable in dataset.data_vars.items() if "drop" in variable.dims}
+    quantities = [
+        Variable(name=name, role=variable.attrs["role"])
+        for name, variable in given.items()
+        if variable.attrs.get("role") not in ("status", "cost") and name != HISTORY
+    ]
+    return [one.name for one in variables_of(quantities) if one.name in given and one.name != HISTORY]
