@@ -406,7 +406,7 @@ def _sampled(part: Part, scene: Scene, sums: _Sums, fading: FadingSource, positi
             return found
         if sums.draws >= most:
             raise IncompatibleError(
-                f"the moments of {_title(part)} reached an accuracy of {100 * worst:.2g} % after {sums.draws}"
+                f"the moments of {_title(part)} reached an accuracy of {100 * worst:.3g} % after {sums.draws}"
                 f" draws, short of the {100 * fading.accuracy:g} % required: the moments may not exist, or"
                 " sampling_accuracy is too strict"
             )
