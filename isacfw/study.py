@@ -8,7 +8,7 @@ import platform
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cache
 from importlib.metadata import version
 from os import PathLike
@@ -24,7 +24,7 @@ from .channel import Channel
 from .chunk import Chunk, Outline, Solved, Work, planned, sizes_of
 from .comparison import Comparison
 from .config import LoadedScenario, load_scenario, to_toml
-from .errors import InputError, PluginError, blamed, one_line, shown
+from .errors import InputError, IsacError, PluginError, blamed, one_line, shown
 from .executors import each_solved
 from .metric import Metric
 from .part import LabelledPart, described
@@ -288,7 +288,10 @@ class _Study:
         }
 
     def _assumptions(self) -> dict[str, str]:
-        found = dict.fromkeys(one for point in self.points for one in point.assumptions())
+        found: dict[str, None] = {}
+        for point in self.points:
+            with suppress(IsacError):  # An array that fails has failed its rows.
+                found |= dict.fromkeys(point.assumptions())
         return {"assumptions": json.dumps(list(found))} if found else {}
 
 
