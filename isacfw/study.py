@@ -8,7 +8,7 @@ import platform
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import cache
 from importlib.metadata import version
 from os import PathLike
@@ -23,7 +23,7 @@ from .beam import Beam
 from .chunk import Chunk, Outline, Solved, Work, planned, sizes_of
 from .comparison import Comparison
 from .config import LoadedScenario, load_scenario, to_toml
-from .errors import InputError, PluginError, one_line, shown
+from .errors import InputError, IsacError, PluginError, one_line, shown
 from .executors import each_solved
 from .metric import Metric
 from .part import LabelledPart, described
@@ -297,7 +297,10 @@ class _Study:
         }
 
     def _assumptions(self) -> dict[str, str]:
-        found = dict.fromkeys(one for point in self.points for one in point.assumptions())
+        found: dict[str, None] = {}
+        for point in self.points:
+            with suppress(IsacError):  # The rows say so when an array fails.
+                found |= dict.fromkeys(point.assumptions())
         return {"assumptions": json.dumps(list(found))} if found else {}
 
 
