@@ -27,7 +27,11 @@ def scene(
     """Return a scene for statistics; a number stands for a linear array of as many elements."""
     array = ULA(elements=array) if isinstance(array, int) else array
     return Scene(
-        array=array, statistics=statistics, targets=targets, beams=targets if beams is None else beams, power=power
+        array=array,
+        statistics=statistics,
+        targets=targets,
+        beams=targets if beams is None else beams,
+        power=power,
     )
 
 
