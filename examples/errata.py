@@ -140,7 +140,7 @@ def erratum_4(scenario: Scenario) -> None:
     for estimates in ("independent", "physical"):
         model = many.with_value("channel.estimates", estimates)
         statistics = model.statistics([0])
-        _, drawn = model.channel.draw(statistics, 225, 1, np.random.default_rng(1))
+        _, drawn = model.channel.draw(statistics, model.transmit_array, 1, np.random.default_rng(1))
         rank = np.linalg.matrix_rank(drawn[0, 0])
         comparison = isacfw.compare(model, precoders=["mrt"], allocators=["sca-log", "equal_com"])
         rates[estimates] = comparison.dataset["sum_rate"].mean("drop").to_numpy()[0]
