@@ -23,7 +23,6 @@ from isacfw import (
 )
 from isacfw_plugins.allocators.equal_cs import EqualCS
 from isacfw_plugins.allocators.exact import Exact
-from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.arrays.upa import UPA
 from isacfw_plugins.channels.rayleigh import Rayleigh
 from isacfw_plugins.precoders.mrt import MRT
