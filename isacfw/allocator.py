@@ -32,13 +32,13 @@ class Status(enum.StrEnum):
         "locally_optimal",
         "An allocation that no feasible direction improves, as the framework verified.",
     )
-    FEASIBLE = "feasible", "An allocation that meets the limits; nothing is claimed beyond."
+    FEASIBLE = "feasible", "A feasible allocation; optimality is not claimed."
     INFEASIBLE = (
         "infeasible",
         "No allocation that meets the limits: none was found, or the one given violates one.",
     )
     SKIPPED = "skipped", "The allocator, the precoder and the problem do not fit each other."
-    FAILED = "failed", "The allocator broke down."
+    FAILED = "failed", "The allocator failed."
 
     def __new__(cls, value: str, sentence: str = "") -> Status:
         """Make a member that is the string `value` and carries its sentence."""
@@ -61,7 +61,7 @@ class Shares:
     status : Status or ndarray of str, shape (...), optional
         The allocator's own claim. Left out, the framework says feasible or infeasible, as it finds.
     message : str or ndarray of str, shape (...)
-        One sentence where there is something to say.
+        Optional explanation.
     iterations : int or ndarray of int, shape (...)
         Number of iterations, 0 for a closed form.
     history : sequence of float
@@ -77,7 +77,7 @@ class Shares:
 
     @classmethod
     def none(cls, problem: PowerAllocationProblem, status: Status, message: str) -> Shares:
-        """Return the absence of an answer, with its reason."""
+        """Return shares that are all NaN, with a reason."""
         shape = problem.batch_shape
         return cls(
             communication=np.full((*shape, problem.users), np.nan),
@@ -153,7 +153,7 @@ Progress = Callable[[int], None]
 
 @attrs.frozen(kw_only=True)
 class Allocator(LabelledPart):
-    """Contract of a power allocator: it solves, the framework does the rest.
+    """Contract of a power allocator: Abstract base class of power allocators..
 
     Attributes
     ----------
@@ -236,7 +236,7 @@ class Allocator(LabelledPart):
     def _attempt_alone(
         self, problem: PowerAllocationProblem, time_limit_s: float | None
     ) -> tuple[Shares, float, bool]:
-        # A copy has nothing cached: each allocator pays for what it asks, whoever asked before it.
+        # Drop cached values so that every allocator is timed from the same state.
         problem = problem.unsolved()
         failure = ""
         start = time.perf_counter()
@@ -319,7 +319,7 @@ def verified(
     histories: list[tuple[float, ...]] | None = None,
     by: str = "the allocator",
 ) -> Allocation:
-    """Judge an answer: recompute everything that the problem says of it.
+    """Verify shares by recomputing rates, CRLBs and constraint violations.
 
     Parameters
     ----------
@@ -378,7 +378,8 @@ def _judged(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return status and message; an answer that is not finite, though claimed to be one, has failed.
 
-    An allocator that claims nothing and has no answer to an infeasible problem is right, and is told why.
+    Without a reported status, a missing answer to an infeasible problem counts as correct and receives the
+    certificate.
     """
     shape = problem.batch_shape
     if isinstance(shares.status, Status) and shares.status in _ANSWERS and answered.all():
@@ -397,9 +398,9 @@ def _judged(
         excused |= right
     broken = ~excused & ~answered
     status[broken] = Status.FAILED.value
-    message[broken] = f"{by} returned shares that are not finite numbers"
+    message[broken] = f"{by} returned non-finite shares"
     mute = silent & answered & ~feasible & (message == "")
-    message[mute] = "the allocation breaks a limit"
+    message[mute] = "the allocation violates a constraint"
     return _each(str, status), _each(one_line, message)
 
 

@@ -146,7 +146,7 @@ def in_file(layout: Layout, results: Iterable[Solved], path: Path) -> xarray.Dat
 
 
 def _stored(values: NDArray[Any], width: int | None) -> NDArray[Any]:
-    """Return values as a file holds them: words as rows of bytes, yes and no as 1 and 0."""
+    """Return values as a file holds them: strings as fixed-width bytes, booleans as int8."""
     import pandas
 
     if width is None:

@@ -56,7 +56,7 @@ class Chunk:
 
 @attrs.frozen(kw_only=True)
 class Work:
-    """A scenario as it is to be run, with all that a chunk of it needs.
+    """Everything a worker needs to solve a chunk.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class Work:
 
     @property
     def parts(self) -> list[type[Part]]:
-        """Classes of all parts that have a share in the results, at whatever point of the sweep."""
+        """Classes of all parts that affect the results, at whatever point of the sweep."""
         beams = self.scenario.compared_beams
         parts: list[Part] = [*self.scenario.precoders, *beams, *self.scenario.allocators, *self.metrics]
         for _, point in self.scenario.points():
@@ -127,7 +127,7 @@ class Solved:
 
     @property
     def outline(self) -> Outline:
-        """What is to be remembered of the chunk when its values are not."""
+        """Metadata kept after the values are discarded."""
         return Outline(
             chunk=self.chunk,
             users=self.users,

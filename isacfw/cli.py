@@ -24,7 +24,7 @@ def _names(text: str) -> list[str]:
 
 
 def _count(text: str) -> int:
-    """Read a whole number; whether it is large enough is the scenario's to say."""
+    """Parse an integer; `Scenario` validates its range."""
     try:
         return int(text)
     except ValueError:
@@ -41,10 +41,10 @@ def _seconds(text: str) -> float:
 
 _SENTENCES = (
     (r"argument (\S+): (must .*)", r"\1 \2"),
-    (r"argument (\S+): expected one argument", r"\1 must have a value, got none"),
-    (r"argument (\S+): ignored explicit argument (.*)", r"\1 must have no value, got \2"),
-    (r"ambiguous option: (\S+) could match (.*)", r"option must be one, got \1, the beginning of \2"),
-    (r"the following arguments are required: (.*)", r"\1 must be given"),
+    (r"argument (\S+): expected one argument", r"\1 requires a value"),
+    (r"argument (\S+): ignored explicit argument (.*)", r"\1 takes no value, got \2"),
+    (r"ambiguous option: (\S+) could match (.*)", r"ambiguous option \1: it could be \2"),
+    (r"the following arguments are required: (.*)", r"\1 is required"),
 )
 
 
@@ -56,7 +56,7 @@ class _Parser(argparse.ArgumentParser):
         choice = re.match(r"argument COMMAND: invalid choice: ('.*?'|\".*?\")", message)
         if choice:
             hint = suggestion(choice[1][1:-1], _COMMANDS)
-            message = f"command must be one of {self.prog}, got {choice[1]}{hint}"
+            message = f"unknown command {choice[1]}{hint}"
         for pattern, sentence in _SENTENCES:
             message = re.sub(f"^{pattern}$", sentence, message)
         self.exit(2, f"isacfw: {one_line(message)}\n")
@@ -71,9 +71,9 @@ class _Parser(argparse.ArgumentParser):
     def _not_known(self, words: Sequence[str]) -> str:
         options = [word.partition("=")[0] for word in words if word.startswith("-")]
         if not options:
-            return f"{self.prog} must have no further argument, got {words[0]!r}"
+            return f"unexpected argument {words[0]!r} for {self.prog}"
         known = {"--help", *re.findall(r"(?<![\w-])--\w[\w-]*", self.format_usage())}
-        return f"option must be one of {self.prog}, got {options[0]!r}{suggestion(options[0], known)}"
+        return f"unknown option {options[0]!r} for {self.prog}{suggestion(options[0], known)}"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -235,11 +235,11 @@ def run() -> None:
         status = main()
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of the output has gone: nothing is left to say, and to nobody.
+        # The consumer closed the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except KeyboardInterrupt:
-        kept = "; with the same --out, the same command goes on" if "--out" in sys.argv else ""
+        kept = "; run the same command with the same --out to resume" if "--out" in sys.argv else ""
         print(f"isacfw: interrupted{kept}", file=sys.stderr)
         status = 130
     sys.exit(status)
@@ -277,7 +277,7 @@ def _tracebacks(wanted: bool) -> Iterator[None]:
 
 @contextmanager
 def _warnings_in_a_line() -> Iterator[None]:
-    """Show the framework's own warnings in one line, and no other's."""
+    """Print the framework's warnings on one line and suppress all others."""
 
     def show(message: Warning | str, category: type[Warning], *_rest: Any) -> None:
         if issubclass(category, RuntimeWarning) and _OWN.search(str(message)):
@@ -299,7 +299,7 @@ def _compare(options: argparse.Namespace) -> int:
     _report_problems(loaded.host)
     if options.out is not None:
         writable(options.out)
-    # What a part prints must not get between the records.
+    # Keep output printed by parts out of the JSON records.
     with (
         redirect_stdout(sys.stderr),
         _executor(options.scheduler) as executor,
@@ -390,9 +390,9 @@ def _new(options: argparse.Namespace) -> int:
 
     if options.kind not in NEW_KINDS:
         hint = suggestion(options.kind, NEW_KINDS)
-        raise InputError("kind", f"must be that of a part to write, got {options.kind!r}{hint}")
+        raise InputError("", f"unknown kind {options.kind!r}{hint}")
     path = new_part(options.kind, options.name, options.out)
-    print(f"wrote {path}\nnext: isacfw check {path}, then the commands at the head of the file")
+    print(f"wrote {path}\nNext: run `isacfw check {path}`, then try the commands at the top of the file.")
     return 0
 
 

@@ -99,7 +99,7 @@ def structure(document: Mapping[str, Any], host: PluginHost) -> Scenario:
             return converter.structure(content, Scenario)
         except Exception as error:
             failure = _first(error, "")
-        # A key can be missing for want of another: users, where the fading is swept.
+        # A key may be required only because a swept key is absent, e.g. `users` when the fading is swept.
         missing = {failure.key} & absent or absent
         if not failure.problem.startswith(_MISSING) or not missing:
             raise failure from None
@@ -176,7 +176,7 @@ def _read(path: Path) -> Document:
     except OSError as error:
         raise InputError(str(path), f"must be a file that can be read, got: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise InputError(str(path), "must be a text file in UTF-8, got something else") from None
+        raise InputError(str(path), "is not a UTF-8 text file") from None
     except ValueError as error:
         raise InputError(str(path), f"must be a file that can be read, got: {error}") from None
     return _parsed(path, text)
@@ -186,7 +186,7 @@ def _parsed(path: Path, text: Any) -> Document:
     try:
         return tomllib.loads(text)
     except (TypeError, ValueError) as error:
-        raise InputError(str(path), f"must be TOML, got: {error}") from None
+        raise InputError(str(path), f"is not valid TOML: {error}") from None
 
 
 def _assignment(text: str) -> Document:

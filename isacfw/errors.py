@@ -1,4 +1,4 @@
-"""Errors that a user of the framework can cause, each one sentence."""
+"""Exceptions raised for invalid input, faulty plugins and incompatible parts."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def raised(error: BaseException) -> str:
 
 
 def log_traceback(sentence: str) -> None:
-    """Log the exception that is being handled, with its traceback, for whoever debugs a part.
+    """Log the exception that is being handled, with its traceback, to help debug a part.
 
     The logger is ``"isacfw"``, the level `DEBUG`; on the command line, ``--debug`` shows it.
     """

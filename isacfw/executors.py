@@ -1,4 +1,4 @@
-"""Who solves the chunks of a study: this process, processes of this machine, or any executor."""
+"""Execution of chunks: in-process, in a process pool, or on an executor.: this process, processes of this machine, or any executor."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def _pool(workers: int) -> Iterator[Callable[[], Executor]]:
     try:
         yield renewed
     except BaseException:
-        # Whoever interrupts does not wait for the chunks that are being solved.
+        # On interrupt, do not wait for running chunks.
         for pool in pools:
             for process in list((getattr(pool, "_processes", None) or {}).values()):
                 process.kill()
@@ -106,7 +106,7 @@ def _pool(workers: int) -> Iterator[Callable[[], Executor]]:
 
 
 def _started(workers: int) -> ProcessPoolExecutor:
-    """Return a pool whose processes run, deaf to the Ctrl-C of a terminal: it is for their parent to end them."""
+    """Return a pool Start a pool whose workers ignore SIGINT; the parent terminates them.."""
     # Spawned, since a fork of a process with threads may hang.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
@@ -149,7 +149,7 @@ def _by_executor(
     row = len(work.scenario.precoders) * len(work.scenario.allocators) * work.numbers
     while queue or waiting:
         outstanding = sum(len(chunk.points) * len(chunk.drops) * row for chunk in waiting.values())
-        # Not all at once, so that results do not pile up faster than they are put away.
+        # Limit outstanding work so that results are written as fast as they arrive.
         while outstanding < NUMBERS_OUTSTANDING or not waiting:
             if (chunk := queue.take(idle=not waiting)) is None:
                 break
@@ -178,7 +178,7 @@ def _result(future: Future[Solved], chunk: Chunk) -> Solved | None:
         raise
     except Exception as error:
         raise IsacError(
-            one_line(f"the executor gave up {_named(chunk)}: {raised(error).rstrip(': ')}")
+            one_line(f"the executor failed on {_named(chunk)}: {raised(error).rstrip(': ')}")
         ) from error
 
 
@@ -225,15 +225,15 @@ class _Queue:
             self._deaths[suspects[0]] += 1
             if self._deaths[suspects[0]] == ATTEMPTS:
                 raise IsacError(
-                    f"the worker processes died {ATTEMPTS} times over {_named(suspects[0])}; a script that asks"
-                    ' for workers must do so under if __name__ == "__main__"'
+                    f"worker processes crashed {ATTEMPTS} times on {_named(suspects[0])}; scripts must start workers inside"
+                    ' `if __name__ == "__main__":`'
                 )
         self._suspects.extend(suspects)
         self._ahead.extendleft(reversed(lost[self._running :]))
 
 
 def _named(chunk: Chunk) -> str:
-    return f"drops {chunk.drops.start} to {chunk.drops.stop - 1}"
+    return f"drops {chunk.drops.start}–{chunk.drops.stop - 1}"
 
 
 @contextmanager
@@ -255,7 +255,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
     except ImportError as error:
         raise InputError("--scheduler", f"needs Dask ({error}): python -m pip install 'isacfw[dask]'") from None
     try:
-        # Who answers, but is no scheduler, can make Dask wait for ever or raise whatever it likes.
+        # A server that is not a Dask scheduler can make the client hang or raise any exception.
         with time_limit(ANSWER_S + 5):
             client = Client(address, timeout=ANSWER_S)
     except (Exception, TimeUp) as error:
@@ -279,7 +279,7 @@ def _packed(work: Work, sources: Sources) -> bytes:
     try:
         return pickle.dumps((work, sources))
     except Exception as error:
-        raise InputError("workers", f"must be 1 for parts that cannot be pickled: {error}") from error
+        raise InputError("workers", f"cannot be several: a part cannot be pickled: {error}") from error
 
 
 def _in_process(packed: bytes, chunk: Chunk) -> Solved:

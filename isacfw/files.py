@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Atomic file writes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def writable(folder: Path) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give the path of a new file that takes the place of another at once, when it is done, or never.
+    """Yield a temporary path and atomically replace `path` with it on success.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def for_hdf5(path: Path) -> Iterator[HDF5File]:
 
 
 class HDF5File(io.RawIOBase):
-    """A file whose writes never fail, since HDF5 ends the process when it closes a file that it could not write.
+    """A file whose writes never fail, because HDF5 aborts the process if closing a file fails.
 
     What does not fit on the disk is kept in memory, where HDF5 finds it again; :meth:`check` tells.
 

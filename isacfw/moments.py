@@ -228,7 +228,7 @@ class _LinkSums:
         own = np.einsum("mkk->mk", received)
         self._add_signal(own, np.einsum("mnk,mnk->mk", estimates.conj(), weights))
         if not self.draws:
-            # About a first guess of their mean, or else the spread of a strong signal cancels to nothing.
+            # Centre by a first estimate of the mean to avoid cancellation.
             self.centre = own.mean(axis=0)
         own -= self.centre
         self.first += own.sum(axis=0)

@@ -202,7 +202,7 @@ class PluginHost:
                     )
                 )
             except PluginError as error:
-                self.problems.append(f"plugin {entry.name!r} of {provider} was left out: {error}")
+                self.problems.append(f"plugin {entry.name!r} of {provider} was skipped: {error}")
 
     def _add(self, plugin: _Plugin) -> None:
         if self._manager.is_registered(plugin.module):

@@ -1,4 +1,4 @@
-"""Linear precoders and the few numbers by which power allocation knows them."""
+"""Linear precoders and and their link statistics."""
 
 from __future__ import annotations
 

@@ -530,7 +530,7 @@ def _cores() -> dict[str, int]:
 
 
 def _unchecked(numbers: dict[str, FloatArray]) -> PowerAllocationProblem:
-    """Return a problem of numbers that another has had checked: for each of many, a check takes its time."""
+    """Return a problem of numbers that another has had checked: skips validation, which is costly for many small problems."""
     problem = object.__new__(PowerAllocationProblem)
     for name in _cores():
         value = numbers.get(name)

@@ -1,4 +1,4 @@
-"""Figures that are more than the comparison of their scenario."""
+"""Figures with their own data collection and plotting."""
 
 from __future__ import annotations
 

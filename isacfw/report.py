@@ -1,4 +1,4 @@
-"""What a person reads of a comparison: the table, and the files of a folder."""
+"""Tables and files produced from a comparison: the table, and the files of a folder."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ def _bounds(own: xarray.Dataset, bounds: Mapping[str, str]) -> dict[str, float]:
 
 
 def duration(seconds: float) -> str:
-    """Return a time as a person says it: ``"12 µs"``, ``"3.4 ms"``, ``"2.1 s"``."""
+    """Format a duration for display: ``"12 µs"``, ``"3.4 ms"``, ``"2.1 s"``."""
     for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if seconds >= scale:
             return f"{seconds / scale:.3g} {unit}"
@@ -308,13 +308,13 @@ def _cells_of(allocator: str, row: Any, columns: Columns) -> Iterator[Text | str
 def _notes(frame: Any) -> Iterator[str]:
     """Yield sentences below the tables: the legend, who broke a limit, and what the statuses do not say."""
     if frame["best"].any():
-        yield "★ highest mean sum rate of its precoder within the limits, or within 1e-6 of it"
+        yield "★ best mean sum rate for this precoder among feasible allocators (ties within 1e-6)"
     if frame["status"].str.contains("locally_optimal").any():
-        yield "local: locally optimal, by the allocator's own word"
+        yield "local: reported by the allocator as locally optimal, and verified to first order"
     if (frame["drops"] > 1).any():
         yield "± half-width of the 95 % interval of the mean over the drops (Student's t)"
     if ((frame["answered"] > 0) & (frame["answered"] < frame["drops"])).any():
-        yield "† mean over the drops with an answer only: not to be compared with a mean over all"
+        yield "† mean over solved drops only; not comparable with the other rows"
     blocks = [name for name in ("precoder", "beam") if name in frame.index.names]
     swept = len(frame.index.names) > len(blocks) + 1
     broken = frame[frame["within_limits"] < frame["answered"]].reset_index()

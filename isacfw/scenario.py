@@ -1,4 +1,4 @@
-"""A scenario: who is where, what is asked, and which parts answer."""
+"""A scenario: Scenarios: geometry, requirements, and the parts to compare.."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def labelled(parts: Sequence[LabelledPart]) -> dict[str, LabelledPart]:
         if count[title] > 1 and part.label is None and (options := _options(part)):
             title = f"{title}({options})"
         if title in found:
-            raise InputError(f"[{position}]", f"must have a label of its own, got {title!r} a second time")
+            raise InputError(f"[{position}]", f"needs a unique label; {title!r} is already used")
         found[title] = part
     return found
 
@@ -179,7 +179,7 @@ class Scenario:
         self._check_directions()
         for path, values in self.sweep.items():
             if not isinstance(values, tuple) or not values:
-                raise InputError(f"sweep.{path}", f"must be a list that is not empty, got {shown(values)}")
+                raise InputError(f"sweep.{path}", f"must be a nonempty list, got {shown(values)}")
         if self.sweep:
             for _ in self.points():
                 pass

@@ -1,4 +1,4 @@
-"""Finished chunks of a study on disk: what was solved once is never solved again, and never lost."""
+"""Finished chunks of a study on disk: Checkpoints of finished chunks.."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def _code(cls: type[Part]) -> str:
             return "".join(map(_of_package, map(Path, folders)))
         return hashlib.sha256(Path(inspect.getfile(cls)).read_bytes()).hexdigest()
     except (OSError, TypeError):
-        # Typed into a notebook, say: nobody can tell whether it is what it was.
+        # Defined interactively, so changes to it cannot be detected.
         return uuid.uuid4().hex
 
 

@@ -78,8 +78,8 @@ def compare(
     workers : int
         Number of processes on this machine that share the work.
     executor : concurrent.futures.Executor or distributed.Client, optional
-        Who does the work, in place of processes of our own: a pool, or a Dask cluster. Results are the same
-        whoever does it.
+        Who does the work, in place of processes of our own: a pool, or a Dask cluster. Results do not depend on
+        the executor.
     out : str or path, optional
         Folder that keeps what is finished, and the results in ``results.nc``, from where they are read on
         demand. The same study with the same folder goes on from there, with more drops too.
@@ -145,7 +145,9 @@ def _selected(
             except InputError as error:
                 raise error.within(f"{kind}s") from None
             except TypeError as error:
-                raise InputError(f"{kind}s", f"must give the options of {item!r} too: {error}") from None
+                raise InputError(
+                    f"{kind}s", f"{item!r} has required options; pass a part instead of its name: {error}"
+                ) from None
     return tuple(parts)
 
 
@@ -154,7 +156,7 @@ def _work(scenario: Scenario, host: PluginHost) -> Work:
     for _, point in scenario.points():
         for part in (point.transmit_array, point.receive_array, point.channel):
             if (reason := part.why_unavailable()) is not None:
-                raise PluginError(f"{described(part)} cannot work here: {reason}")
+                raise PluginError(f"{described(part)} is not available: {reason}")
     unavailable = {}
     kinds: tuple[tuple[str, Sequence[LabelledPart]], ...] = (
         ("precoder", scenario.precoders),
@@ -182,7 +184,7 @@ def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric
             raise InputError("metrics", f"must report quantities of different names, got {name!r} twice")
     for metric in metrics:
         if (reason := metric.why_unavailable()) is not None:
-            _warn(f"metric {described(metric)} is left out: {reason}")
+            _warn(f"metric {described(metric)} is unavailable: {reason}")
     return tuple(metric for metric in metrics if metric.why_unavailable() is None)
 
 
@@ -217,7 +219,7 @@ class _Study:
         store = ChunkStore(folder / "chunks", key, self.scenario.drops)
         outlines = store.chosen()
         self._advance(sum(self._allocations(outline.chunk) for outline in outlines))
-        # Again when another run into the same folder has cut the study in another way meanwhile.
+        # Repeat in case a concurrent run with the same folder used different chunks.
         while chunks := self._planned(workers, outlines):
             with closing(self._solved(chunks, executor, workers)) as results:
                 for result in results:

@@ -13,7 +13,7 @@ _AGAIN = 0.2
 
 
 class TimeUp(BaseException):
-    """The time limit has passed. Not an Exception, so that code which catches those does not go on."""
+    """The time limit has passed. Not an Exception, so that `except Exception` does not swallow it."""
 
 
 @contextmanager

@@ -54,7 +54,7 @@ def _checked(
         except OverflowError:
             good = False
         if not good:
-            # The largest integer is there for the machine's sake: a user who gives 0 need not hear of it.
+            # Mention the upper bound only when it is the one violated.
             large = isinstance(value, Integral) and at_most is not None and int(value) > at_most
             limits = both if kind is not Integral else upper if large else lower
             raise InputError(
@@ -83,7 +83,7 @@ def number(
 def text(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     """Check that a field is a string that is not empty, and that a file can hold."""
     if not isinstance(value, str) or not value.strip():
-        raise InputError(attribute.name, f"must be a string that is not empty, got {shown(value)}")
+        raise InputError(attribute.name, f"must be a nonempty string, got {shown(value)}")
     if "\0" in value:
         raise InputError(attribute.name, f"must be a string without null characters, got {shown(value)}")
 
@@ -101,7 +101,7 @@ def choice(*allowed: str) -> Validator:
 
 def each(validator: Validator, *, or_none: bool = False) -> Validator:
     """Return a validator for a tuple whose members all pass `validator`; only with `or_none` may it be empty."""
-    requirement = "must be a list" if or_none else "must be a list that is not empty"
+    requirement = "must be a list" if or_none else "must be a nonempty list"
 
     def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if not isinstance(value, tuple) or not (value or or_none):

@@ -278,7 +278,7 @@ wrong(
     "finite_output",
     "allocator",
     "nan",
-    "returned shares that are not finite numbers",
+    "returned non-finite shares",
     solve=lambda self, problem: Shares(
         communication=np.full(problem.users, np.nan), sensing=np.array(np.nan), status=Status.FEASIBLE
     ),

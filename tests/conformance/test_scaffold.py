@@ -56,7 +56,7 @@ def test_every_kind_but_a_figure_can_be_new():
 @pytest.mark.parametrize("kind", NEW_KINDS)
 def test_a_new_part_passes_as_written(cli, here, kind):
     path = here / f"my_{kind}.py"
-    told = f"wrote my_{kind}.py\nnext: isacfw check my_{kind}.py, then the commands at the head of the file\n"
+    told = f"wrote my_{kind}.py\nNext: run `isacfw check my_{kind}.py`, then try the commands at the top of the file.\n"
     assert cli("new", kind, f"my_{kind}") == (0, told, "")
     assert f"Check it:  isacfw check {path.name}\n" in path.read_text()
     status, out, err = cli("check", path.name)
@@ -168,7 +168,7 @@ def test_a_file_is_not_overwritten(cli, here, monkeypatch, imported):
 def test_a_folder_is_made(cli, here):
     status, out, _ = cli("new", "metric", "mine", "--out", "some/where")
     assert status == 0
-    assert out.startswith("wrote some/where/mine.py\nnext: isacfw check some/where/mine.py,")
+    assert out.startswith("wrote some/where/mine.py\nNext: run `isacfw check some/where/mine.py`,")
     assert cli("check", "some/where/mine.py")[0] == 0
 
 
@@ -198,7 +198,7 @@ def test_a_folder_of_others_is_a_mistake(cli, here):
     ],
 )
 def test_an_unknown_kind_is_a_mistake(cli, here, kind, hint):
-    said = f"isacfw: kind must be that of a part to write, got {kind!r}{hint}\n"
+    said = f"isacfw: unknown kind {kind!r}{hint}\n"
     assert cli("new", kind, "mine") == (2, "", said)
     assert list(here.iterdir()) == []
 

@@ -366,7 +366,9 @@ def test_silence_of_an_allocator_is_filled_in_by_the_framework(run):
     loose = run({"sensing": {}, "allocators": ["equal_cs"]}).records()
     tight = run(INFEASIBLE | {"allocators": ["equal_cs"]}).records()
     assert {(row["status"], row["message"]) for row in loose} == {("feasible", "")}
-    assert {(row["status"], row["message"]) for row in tight} == {("infeasible", "the allocation breaks a limit")}
+    assert {(row["status"], row["message"]) for row in tight} == {
+        ("infeasible", "the allocation violates a constraint")
+    }
 
 
 def test_an_allocator_that_does_not_fit_a_problem_is_skipped(run, host_with):

@@ -498,7 +498,7 @@ def test_the_same_kind_may_stand_twice(entries, titles, variant, host):
 def test_parts_that_cannot_be_told_apart_are_refused(path, entries, variant, mistake):
     error = mistake(variant({path: entries}))
     assert error.key == f"{path}[1]"
-    assert "must have a label of its own" in error.problem
+    assert "needs a unique label" in error.problem
 
 
 @pytest.mark.parametrize(
@@ -597,11 +597,11 @@ def test_characters_that_are_no_text_stay_within_one_line(changes, variant):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"snr_db = = 3", "must be TOML, got: Invalid value (at line 1"),
-        (b"snr_db = 3\nsnr_db = 4", "must be TOML, got: Cannot overwrite"),
-        (b"just some words", "must be TOML"),
+        (b"snr_db = = 3", "is not valid TOML: Invalid value (at line 1"),
+        (b"snr_db = 3\nsnr_db = 4", "is not valid TOML: Cannot overwrite"),
+        (b"just some words", "is not valid TOML"),
         (b"\xff\xfe\x00\x01", "must be a text file in UTF-8"),
-        (b"name = 'a\0b'", "must be TOML"),
+        (b"name = 'a\0b'", "is not valid TOML"),
     ],
 )
 def test_a_file_that_is_not_toml(content, words, tmp_path):

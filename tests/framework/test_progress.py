@@ -1,4 +1,4 @@
-"""How far a command is, is shown on a terminal and nowhere else."""
+"""Progress bars on standard error, is shown on a terminal and nowhere else."""
 
 from __future__ import annotations
 

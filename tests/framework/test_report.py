@@ -1,4 +1,4 @@
-"""What a person reads of a comparison: table, figures, files."""
+"""Tables and files produced from a comparison: table, figures, files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever solves the chunks of a study, the results are the same bits; what breaks costs no more than itself."""
+"""Whoever solves the chunks of a study, the results are bitwise identical; what breaks costs no more than itself."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ def test_workers_that_always_die_are_one_sentence_and_cost_no_finished_chunk(bed
     bed.told("die")
     status, printed, error = cli("compare", path, "--workers", 2, "--out", out)
     assert (status, printed) == (2, "")
-    assert error.startswith("isacfw: the worker processes died 3 times over drops ")
+    assert error.startswith("isacfw: worker processes crashed 3 times on drops ")
     assert error.count("\n") == 1
     kept = len(list(out.glob("chunks/*/points-*.nc")))
     bed.told("")
@@ -219,7 +219,7 @@ def test_an_allocator_that_misbehaves_costs_its_own_rows_only(by, bed, same):
     messages = set(found["message"].to_numpy()[failed])
     assert messages == {
         "probe of probe raised RuntimeError: out of order",
-        "probe of probe returned shares that are not finite numbers",
+        "probe of probe returned non-finite shares",
         "probe of probe was stopped at its time limit of 0.3 s",
     }
     assert not failed[:, 1].any()

@@ -424,7 +424,7 @@ def test_ctrl_c_stops_at_once_with_what_there_is(workers, everyone, bed, out, sa
     printed, error = process.communicate(timeout=20)
     assert time.monotonic() - start < 5
     assert (process.returncode, printed) == (130, "")
-    assert error == "isacfw: interrupted; with the same --out, the same command goes on\n"
+    assert error == "isacfw: interrupted; run the same command with the same --out to resume\n"
     assert hidden(out) == []
     kept = len(chunks_of(out))
     assert kept > 0

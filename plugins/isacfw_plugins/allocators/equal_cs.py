@@ -25,7 +25,7 @@ class EqualCS(isacfw.Allocator):
     vectorized: ClassVar[bool] = True
 
     def solve(self, problem: PowerAllocationProblem) -> Shares:
-        """Return the shares of a batch; whether they meet the limits is the framework's to say."""
+        """Return the shares of a batch; the framework checks feasibility."""
         shape = problem.batch_shape
         x = np.broadcast_to(0.5 * problem.equal_split, (*shape, problem.users))
         return Shares(communication=x, sensing=np.full(shape, 0.5))

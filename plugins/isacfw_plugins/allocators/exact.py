@@ -42,7 +42,7 @@ def water_filling(gain: FloatArray, total: FloatArray) -> FloatArray:
 
 
 def _filled(inverse: FloatArray, total: FloatArray) -> FloatArray:
-    """Return the shares of water-filling for inverse gains, in the place of these."""
+    """Return the shares of water-filling for inverse gains, in place."""
     # Relative to the best user, or else the level cancels to nothing against large inverse gains.
     if inverse.shape[-1] <= _SORTED_USERS:
         ordered = _ordered(inverse)
@@ -74,7 +74,7 @@ def _lowest_level(ordered: FloatArray, total: FloatArray) -> FloatArray:
 
 
 def _level_of_many(inverse: FloatArray, total: FloatArray) -> FloatArray:
-    """Return the water level, for more users than can be sorted in no time.
+    """Return the water level, without sorting, for large K.
 
     A sample of the users would have a level that is not below it. Those above a level get nothing, and the others
     alone have the next one, until it serves all of them.

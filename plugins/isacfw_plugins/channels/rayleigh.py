@@ -82,7 +82,7 @@ class Rayleigh(isacfw.Channel):
 
     def _check_cell(self) -> None:
         if self.users is None:
-            raise InputError("users", "must be given, or else large_scale_fading, got neither")
+            raise InputError("users", "is required unless large_scale_fading is given")
         if self.min_distance_m >= self.cell_radius_m:
             raise InputError(
                 "min_distance_m",
@@ -100,8 +100,7 @@ class Rayleigh(isacfw.Channel):
             if getattr(self, key) != fields[key].default:
                 raise InputError(
                     key,
-                    "must not stand beside large_scale_fading, which leaves nothing to draw,"
-                    f" got {getattr(self, key)!r}",
+                    f"has no effect when large_scale_fading is given, got {getattr(self, key)!r}",
                 )
 
     @classmethod
