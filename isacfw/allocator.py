@@ -153,7 +153,7 @@ Progress = Callable[[int], None]
 
 @attrs.frozen(kw_only=True)
 class Allocator(LabelledPart):
-    """Contract of a power allocator: Abstract base class of power allocators..
+    """Abstract base class of power allocators.
 
     Attributes
     ----------

@@ -82,7 +82,7 @@ class _Lattice:
 
 
 def _phases(differences: FloatArray, cosine: FloatArray) -> ComplexArray:
-    """Return exp(-jπ d cosine) for sorted differences d, along a new last axis; by recurrence when the differences are equally spaced."""
+    """Return exp(-jπ d cosine) for sorted differences d, along a new last axis; by recurrence if even."""
     gaps = np.diff(differences)
     if not np.allclose(gaps, gaps[:1]):
         return np.asarray(np.exp(-1j * np.pi * cosine[..., None] * differences))

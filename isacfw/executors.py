@@ -1,4 +1,4 @@
-"""Execution of chunks: in-process, in a process pool, or on an executor.: this process, processes of this machine, or any executor."""
+"""Execution of chunks: in-process, in a process pool, or on an executor."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _pool(workers: int) -> Iterator[Callable[[], Executor]]:
 
 
 def _started(workers: int) -> ProcessPoolExecutor:
-    """Return a pool Start a pool whose workers ignore SIGINT; the parent terminates them.."""
+    """Start a pool whose workers ignore SIGINT; the parent terminates them."""
     # Spawned, since a fork of a process with threads may hang.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
@@ -225,8 +225,8 @@ class _Queue:
             self._deaths[suspects[0]] += 1
             if self._deaths[suspects[0]] == ATTEMPTS:
                 raise IsacError(
-                    f"worker processes crashed {ATTEMPTS} times on {_named(suspects[0])}; scripts must start workers inside"
-                    ' `if __name__ == "__main__":`'
+                    f"worker processes crashed {ATTEMPTS} times on {_named(suspects[0])}; scripts must start"
+                    ' workers inside `if __name__ == "__main__":`'
                 )
         self._suspects.extend(suspects)
         self._ahead.extendleft(reversed(lost[self._running :]))

@@ -46,7 +46,7 @@ class Part(ABC):  # noqa: B024 - each kind of part has abstract methods of its o
         return (cls(),)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        """Pickle the part; a part defined in a plugin file carries the file's source so that it can be unpickled elsewhere."""
+        """Pickle the part; one defined in a plugin file carries the file's source, to be unpickled elsewhere."""
         module = sys.modules.get(type(self).__module__)
         source = getattr(module, "__isacfw_source__", None)
         if source is None:

@@ -1,4 +1,4 @@
-"""Linear precoders and and their link statistics."""
+"""Linear precoders and their link statistics."""
 
 from __future__ import annotations
 

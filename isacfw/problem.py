@@ -530,7 +530,7 @@ def _cores() -> dict[str, int]:
 
 
 def _unchecked(numbers: dict[str, FloatArray]) -> PowerAllocationProblem:
-    """Return a problem of numbers that another has had checked: skips validation, which is costly for many small problems."""
+    """Return a problem without validation, which is costly for many small problems."""
     problem = object.__new__(PowerAllocationProblem)
     for name in _cores():
         value = numbers.get(name)

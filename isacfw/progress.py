@@ -1,4 +1,4 @@
-"""Progress bars on standard error: bars on standard error, where that is a terminal."""
+"""Progress bars on standard error, where that is a terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables and files produced from a comparison: the table, and the files of a folder."""
+"""Tables and files produced from a comparison."""
 
 from __future__ import annotations
 

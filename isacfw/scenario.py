@@ -1,4 +1,4 @@
-"""A scenario: Scenarios: geometry, requirements, and the parts to compare.."""
+"""Scenarios: geometry, requirements, and the parts to compare."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finished chunks of a study on disk: Checkpoints of finished chunks.."""
+"""Checkpoints of finished chunks."""
 
 from __future__ import annotations
 

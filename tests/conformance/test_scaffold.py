@@ -56,7 +56,8 @@ def test_every_kind_but_a_figure_can_be_new():
 @pytest.mark.parametrize("kind", NEW_KINDS)
 def test_a_new_part_passes_as_written(cli, here, kind):
     path = here / f"my_{kind}.py"
-    told = f"wrote my_{kind}.py\nNext: run `isacfw check my_{kind}.py`, then try the commands at the top of the file.\n"
+    advice = f"Next: run `isacfw check my_{kind}.py`, then try the commands at the top of the file."
+    told = f"wrote my_{kind}.py\n{advice}\n"
     assert cli("new", kind, f"my_{kind}") == (0, told, "")
     assert f"Check it:  isacfw check {path.name}\n" in path.read_text()
     status, out, err = cli("check", path.name)

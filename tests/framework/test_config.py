@@ -390,7 +390,8 @@ def test_an_unknown_key_like_no_other_lists_the_known_ones(variant, mistake):
     error = mistake(variant({"transmit_array.zzz": 1}))
     assert (
         str(error)
-        == "transmit_array.zzz is not a known key; known: horizontal, horizontal_spacing, kind, vertical, vertical_spacing"
+        == "transmit_array.zzz is not a known key; known: horizontal, horizontal_spacing, kind, vertical,"
+        " vertical_spacing"
     )
 
 

@@ -248,7 +248,7 @@ def test_estimates_are_not_to_be_written_to():
         estimates *= 2
         return estimates
 
-    with pytest.raises(PluginError, match="precoder watched of test_moments raised ValueError: .*read-only"):
+    with pytest.raises(PluginError, match=r"precoder watched of test_moments raised ValueError: .*read-only"):
         sample(watched(spoil), FIXED)
 
 
@@ -294,7 +294,9 @@ def test_weights_that_break_the_contract_are_one_line_that_names_whose(case, lab
 @pytest.mark.parametrize("accuracy", [0.05, 0.02])
 def test_moments_that_do_not_exist_are_a_reason_and_not_numbers(accuracy):
     # E||w||^2 is infinite for as many antennas as users, and finite for one more.
-    words = rf"moments of stripped .*, short of the {100 * accuracy:g} % required: the moments may not exist.*sampling_acc"
+    words = (
+        rf"moments of stripped .*, short of the {100 * accuracy:g} % required: the moments may not.*sampling_acc"
+    )
     with pytest.raises(IncompatibleError, match=words):
         sample(Stripped(of=ZF()), FIXED, antennas=3, accuracy=accuracy)
     assert np.isfinite(sample(Stripped(of=ZF()), FIXED, antennas=5, accuracy=accuracy).weight_power).all()
@@ -308,7 +310,7 @@ def test_a_draw_beyond_memory_is_refused_before_it_is_made(monkeypatch):
 
 def test_statistics_without_fading_are_refused():
     bare = ChannelStatistics(beta=np.ones((1, 2)), xi=np.ones((1, 2)), epsilon=np.zeros((1, 2)), prelog=1.0)
-    with pytest.raises(InputError, match="channel must come from `Scenario.statistics`"):
+    with pytest.raises(InputError, match=r"channel must come from `Scenario\.statistics`"):
         RZF().link_statistics(scene(bare, 4))
 
 

@@ -1,4 +1,4 @@
-"""Whoever solves the chunks of a study, the results are bitwise identical; what breaks costs no more than itself."""
+"""Results do not depend on the executor to the bit; what breaks costs no more than itself."""
 
 from __future__ import annotations
 
