@@ -102,7 +102,7 @@ def _in_one_axis(dataset: xarray.Dataset) -> xarray.Dataset:
     if "beam" not in dataset.dims:
         return dataset
     names = [f"{one}, {two}" for one in dataset["precoder"].to_numpy() for two in dataset["beam"].to_numpy()]
-    # Neither words in a file nor a history without an iteration can be stacked; of these, only the status is needed.
+    # Words in a file and a history without iterations cannot be stacked; of these, only the status is needed.
     drawn = [name for name in dataset.data_vars if dataset[name].dtype.kind in "fiub" and dataset[name].size]
     dataset = dataset[drawn].assign(status=dataset["status"].load())
     stacked = dataset.stack(block=("precoder", "beam"), create_index=False).drop_vars(["precoder", "beam"])
