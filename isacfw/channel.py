@@ -305,13 +305,13 @@ def _check_variances(values: dict[str, NDArray[Any]], who: str, drops: int) -> N
 def _check_second_order(values: dict[str, NDArray[Any]], who: str, array: Array | None) -> None:
     """Check shapes, symmetry and sign of positions, means and covariances."""
     shape = values["beta"].shape
-    antennas = None if array is None else array.n_elements
-    for name, axes in (("positions", ("3",)), ("means", ("N",)), ("covariances", ("N", "N"))):
+    for name, axes in (("positions", 0), ("means", 1), ("covariances", 2)):
         value = values.get(name)
         if value is None:
             continue
-        size = antennas if antennas is not None else value.shape[-1]
-        wanted = (*shape, *(3 if axis == "3" else size for axis in axes))
+        # The array is asked only where its size matters: one that fails costs rows, not the comparison.
+        size = value.shape[-1] if array is None or not axes else array.n_elements
+        wanted = (*shape, *([size] * axes or [3]))
         if value.shape != wanted:
             raise PluginError(f"{who} must return {name} of shape {wanted}, got {value.shape}")
         if not np.isfinite(value.sum()):

@@ -330,7 +330,7 @@ class _Run:
         self, point: Scenario, part: LabelledPart, statistics: ChannelStatistics
     ) -> LinkStatistics | BeamStatistics:
         """Return the moments of a precoder or a beam, which do not depend on limits: taken once for all."""
-        key: Any = part, _fading(point), _seen(point, part)
+        key: Any = part, _fading(point), _seen(point, part, statistics)
         if key not in self.moments:
             of = point.link_statistics if isinstance(part, Precoder) else point.beam_statistics
             try:
@@ -416,8 +416,10 @@ def _fading(point: Scenario) -> tuple[Any, ...]:
     return point.channel, point.transmit_array, point.seed, point.sampling_accuracy
 
 
-def _seen(point: Scenario, part: LabelledPart) -> tuple[Any, ...]:
+def _seen(point: Scenario, part: LabelledPart, statistics: ChannelStatistics) -> tuple[Any, ...]:
     """Return what else the moments of a precoder or beam depend on: directions, and the power if it is used."""
+    if isinstance(part, Precoder) and statistics.isotropic and part.turns_with_channel and not part.uses_scene():
+        return ()  # Its signals are the same in all directions.
     directions = tuple((target.direction, point.sensing.beam(target)) for target in point.sensed)
     uses_power = part.uses_scene() if isinstance(part, Precoder) else cast(Beam, part).depends_on_power()
     return directions, point.snr_db if uses_power else None

@@ -110,13 +110,16 @@ WITHOUT_MATHEMATICS = {
     *(
         "Allocation",
         "Allocator",
+        "Beam",
         "Channel",
         "Comparison",
+        "Drop",
         "FigureRecipe",
         "LabelledPart",
         "Metric",
         "Part",
         "PluginHost",
+        "PointedBeam",
     ),
     *("Precoder", "Quantity", "Scenario", "Shares", "Status"),
 }

@@ -255,7 +255,7 @@ MISTAKES = {
     "two forms of a limit": (
         {"sensing.azimuth_crlb_limit_db": -30},
         (),
-        "sensing.azimuth_crlb_limit_db must not stand beside crlb_limit_db",
+        "sensing.azimuth_crlb_limit_db cannot be combined with crlb_limit_db",
     ),
     "users that disagree": ({"channel.large_scale_fading": [0.1]}, (), "channel.users must agree with"),
     "a sweep of nothing": ({"sweep": {"snr_db": []}}, (), "sweep.snr_db must be a list that is not empty"),

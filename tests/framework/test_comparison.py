@@ -134,7 +134,7 @@ def test_a_limit_that_cannot_be_met_is_a_row_without_numbers(run):
         else:
             assert all(row[key] is None for key in NUMBERS)
             assert row["rates"] == row["gamma"] == [None] * 3
-            assert "the smallest that full power reaches are" in row["message"]
+            assert "at full power the CRLBs can be no smaller than" in row["message"]
     assert not comparison.failed
 
 
@@ -409,12 +409,18 @@ def test_any_other_part_that_raises_is_no_traceback(hook, base, members, changes
 
 
 POSITIONS = {
-    "one coordinate": (lambda: np.arange(16.0), "must return positions of shape (N, 2), got (16,)"),
-    "three coordinates": (lambda: np.ones((16, 3)), "must return positions of shape (N, 2), got (16, 3)"),
-    "transposed": (lambda: np.ones((2, 16)), "must return positions of shape (N, 2), got (2, 16)"),
-    "an axis more": (lambda: np.ones((1, 16, 2)), "must return positions of shape (N, 2), got (1, 16, 2)"),
-    "no elements": (lambda: np.ones((0, 2)), "must return positions of shape (N, 2), got (0, 2)"),
-    "nothing": (lambda: None, "must return positions of shape (N, 2), got ()"),
+    "one coordinate": (lambda: np.arange(16.0), "must return positions of shape (N, 2) or (N, 3), got (16,)"),
+    "four coordinates": (
+        lambda: np.ones((16, 4)),
+        "must return positions of shape (N, 2) or (N, 3), got (16, 4)",
+    ),
+    "transposed": (lambda: np.ones((2, 16)), "must return positions of shape (N, 2) or (N, 3), got (2, 16)"),
+    "an axis more": (
+        lambda: np.ones((1, 16, 2)),
+        "must return positions of shape (N, 2) or (N, 3), got (1, 16, 2)",
+    ),
+    "no elements": (lambda: np.ones((0, 2)), "must return positions of shape (N, 2) or (N, 3), got (0, 2)"),
+    "nothing": (lambda: None, "must return positions of shape (N, 2) or (N, 3), got ()"),
     "words": (lambda: [["left", "right"]], "raised ValueError: could not convert string to float: 'left'"),
     "NaN": (lambda: np.full((16, 2), np.nan), "must return finite positions, got NaN or an infinite number"),
     "an infinity": (lambda: [[np.inf, 0.0]], "must return finite positions, got NaN or an infinite number"),
@@ -437,7 +443,7 @@ def test_as_many_positions_as_elements_are_asked_for(run, host_with):
     part = attrs.frozen(kw_only=True)(type("Odd", (isacfw.Array,), body))
     comparison = run({"receive_array": "odd"}, host_with(register_arrays=lambda: [part]))
     (message,) = {row["message"] for row in comparison.records()}
-    assert message.endswith("must return positions of shape (4, 2), got (5, 2)")
+    assert message.endswith("must return positions of shape (4, 2) or (4, 3), got (5, 2)")
 
 
 def test_a_number_without_memory_is_no_traceback(run):

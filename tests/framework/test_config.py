@@ -14,6 +14,10 @@ from hypothesis import strategies as st
 import isacfw
 from isacfw import InputError, PluginError, Scenario, load_scenario
 from isacfw.config import structure, to_toml
+from isacfw_plugins.beams.difference import Difference
+from isacfw_plugins.beams.joined import Joined
+from isacfw_plugins.beams.projected import Projected
+from isacfw_plugins.beams.rzf import RZFBeam
 
 HUGE = 10**400
 NAN, INF = float("nan"), float("inf")
@@ -28,7 +32,13 @@ WRONG = {
     "choice": [True, 3, ["x"], {"x": "y"}, "", "x"],
 }
 
-PLANAR = {"horizontal": "integer", "vertical": "integer", "kind": "string"}
+PLANAR = {
+    "horizontal": "integer",
+    "vertical": "integer",
+    "horizontal_spacing": "number",
+    "vertical_spacing": "number",
+    "kind": "string",
+}
 KEYS = {
     "": {
         "name": "string",
@@ -37,6 +47,7 @@ KEYS = {
         "sampling_accuracy": "number",
         "time_limit_s": "number",
         "precoders": "list",
+        "beams": "list",
         "allocators": "list",
         "metrics": "list",
         "plugins": "list",
@@ -44,14 +55,27 @@ KEYS = {
         "transmit_array": "part",
         "receive_array": "part",
         "target": "table",
+        "targets": "list",
         "sensing": "table",
         "channel": "part",
         "sweep": "table",
     },
     "transmit_array": PLANAR,
     "receive_array": PLANAR,
-    "target": dict.fromkeys(
-        ["azimuth_deg", "elevation_deg", "reflection_amplitude", "distance_m", "reference_distance_m"], "number"
+    "target": {"known": "list"}
+    | dict.fromkeys(
+        [
+            "azimuth_deg",
+            "elevation_deg",
+            "reflection_amplitude",
+            "distance_m",
+            "reference_distance_m",
+            "reflection_phase_deg",
+            "crlb_limit_db",
+            "azimuth_crlb_limit_db",
+            "elevation_crlb_limit_db",
+        ],
+        "number",
     ),
     "sensing": {"frame_length": "integer"}
     | dict.fromkeys(
@@ -80,6 +104,11 @@ FULL = {
     "sampling_accuracy": 0.02,
     "time_limit_s": 60.0,
     "precoders": ["zf", {"kind": "mrt", "label": "matched"}],
+    "beams": [
+        {"kind": "difference", "label": "narrow", "sum_share": 0.25, "directions_deg": [[10.0, 80.0]]},
+        {"kind": "rzf", "regularization": 0.5, "of": {"kind": "difference", "sum_share": 0.5}},
+        {"kind": "joined", "beams": ["steered", {"kind": "projected", "of": "difference"}]},
+    ],
     "allocators": [
         "equal_cs",
         {"kind": "exact", "label": "best"},
@@ -98,7 +127,15 @@ FULL = {
     "snr_db": 12.5,
     "transmit_array": {"kind": "upa", "horizontal": 5, "vertical": 6},
     "receive_array": {"kind": "ula", "elements": 4, "axis": "vertical"},
-    "target": {"azimuth_deg": -10.5, "elevation_deg": 60.0, "distance_m": 300.0, "reference_distance_m": 50.0},
+    "target": {
+        "azimuth_deg": -10.5,
+        "elevation_deg": 60.0,
+        "distance_m": 300.0,
+        "reference_distance_m": 50.0,
+        "reflection_phase_deg": 30.0,
+        "azimuth_crlb_limit_db": -21.0,
+        "known": ["elevation"],
+    },
     "sensing": {
         "frame_length": 20,
         "azimuth_crlb_limit_db": -20.0,
@@ -164,7 +201,8 @@ def test_every_key_is_read(host):
     scenario = structure(FULL, host)
     for table in ("target", "sensing"):
         for key, value in FULL[table].items():
-            assert getattr(getattr(scenario, table), key) == value
+            read = getattr(getattr(scenario, table), key)
+            assert (list(read) if isinstance(value, list) else read) == value
     for table in ("transmit_array", "receive_array", "channel"):
         part = getattr(scenario, table)
         assert part.name == FULL[table]["kind"]
@@ -174,6 +212,11 @@ def test_every_key_is_read(host):
         assert getattr(scenario, key) == FULL[key]
     assert [part.title for part in scenario.precoders] == ["zf", "matched"]
     assert [part.title for part in scenario.allocators] == ["equal_cs", "best", "mine", "point"]
+    assert scenario.beams == (
+        Difference(label="narrow", sum_share=0.25, directions_deg=((10.0, 80.0),)),
+        RZFBeam(regularization=0.5, of=Difference(sum_share=0.5)),
+        Joined(beams=(isacfw.Steered(), Projected(of=Difference()))),
+    )
     for part, options in zip(scenario.allocators[1:], FULL["allocators"][1:], strict=True):
         assert {key: getattr(part, key) for key in options if key != "kind"} == {
             key: value for key, value in options.items() if key != "kind"
@@ -290,7 +333,7 @@ def test_a_value_out_of_range_names_its_key(changes, key, words, variant, mistak
     [
         ({"sensing.azimuth_crlb_limit_db": -30}, "sensing.azimuth_crlb_limit_db", "crlb_limit_db"),
         ({"sensing.elevation_crlb_limit_db": -30}, "sensing.elevation_crlb_limit_db", "crlb_limit_db"),
-        ({"target.distance_m": 400}, "target.reflection_amplitude", "must not stand beside distance_m"),
+        ({"target.distance_m": 400}, "target.reflection_amplitude", "cannot be combined with distance_m"),
         ({"target.reference_distance_m": 100}, "target.reflection_amplitude", "reference_distance_m"),
         (
             {"target.reflection_amplitude": ..., "target.reference_distance_m": 100},
@@ -345,7 +388,10 @@ def test_an_unknown_key_gets_a_suggestion(path, guess, variant, mistake):
 
 def test_an_unknown_key_like_no_other_lists_the_known_ones(variant, mistake):
     error = mistake(variant({"transmit_array.zzz": 1}))
-    assert str(error) == "transmit_array.zzz is not a known key; known: horizontal, kind, vertical"
+    assert (
+        str(error)
+        == "transmit_array.zzz is not a known key; known: horizontal, horizontal_spacing, kind, vertical, vertical_spacing"
+    )
 
 
 def test_an_unknown_option_of_an_allocator(variant, mistake):
@@ -460,7 +506,11 @@ def test_parts_that_cannot_be_told_apart_are_refused(path, entries, variant, mis
     [
         ({"snr": [1]}, "sweep.snr", "did you mean 'snr_db'?"),
         ({"sensing.crlb_limit": [-30]}, "sweep.sensing.crlb_limit", "did you mean 'crlb_limit_db'?"),
-        ({"transmit_array.elements": [3]}, "sweep.transmit_array.elements", "known: horizontal, vertical"),
+        (
+            {"transmit_array.elements": [3]},
+            "sweep.transmit_array.elements",
+            "known: horizontal, horizontal_spacing, vertical, vertical_spacing",
+        ),
         ({"snr_db.x": [1]}, "sweep.snr_db.x", "must be a key of the scenario"),
         ({"target.name": ["x"]}, "sweep.target.name", "must be a key of the scenario"),
         ({"target.__class__": ["x"]}, "sweep.target.__class__", "must be a key of the scenario"),

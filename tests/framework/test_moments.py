@@ -11,6 +11,7 @@ from unittest.mock import patch
 import attrs
 import numpy as np
 import pytest
+from channels import LineOfSight, scene, with_fading
 
 import isacfw
 from isacfw import (
@@ -23,10 +24,8 @@ from isacfw import (
     Precoder,
     moments,
 )
-from isacfw.channel import Fading
 from isacfw.config import structure
 from isacfw.moments import sampled_link_statistics
-from isacfw.testing.samples import LineOfSight
 from isacfw_plugins.channels.rayleigh import Rayleigh
 from isacfw_plugins.precoders.mrt import MRT
 from isacfw_plugins.precoders.rzf import RZF
@@ -48,7 +47,7 @@ class Stripped(Precoder):
         return self.of.weights(estimates)
 
 
-def watched(function=lambda estimates: estimates, label=None, keep=np.copy):
+def watched(function=lambda estimates: estimates, label=None, keep=np.copy, turns=False):
     """Return a precoder of the given weights that keeps copies of the estimates it sees, or other, in `seen`."""
     seen = []
 
@@ -56,7 +55,13 @@ def watched(function=lambda estimates: estimates, label=None, keep=np.copy):
         seen.append(keep(estimates))
         return function(estimates)
 
-    body = {"name": "watched", "__module__": __name__, "weights": weights, "seen": seen}
+    body = {
+        "name": "watched",
+        "__module__": __name__,
+        "weights": weights,
+        "seen": seen,
+        "turns_with_channel": turns,
+    }
     return attrs.frozen(kw_only=True)(type("Watched", (Precoder,), body))(label=label)
 
 
@@ -71,14 +76,8 @@ CASES = [(MRT(), "own pilots"), (MRT(), "shared pilots"), (MRT(), "physical esti
 CASES += [(ZF(), "own pilots"), (ZF(), "shared pilots")]
 
 
-def with_fading(channel, seed=0, accuracy=0.01, drops=(0,)):
-    generators = isacfw.channel.drop_generators(seed, drops)
-    fading = Fading(channel=channel, seed=seed, drops=drops, accuracy=accuracy)
-    return attrs.evolve(channel.statistics(generators), fading=fading)
-
-
 def sample(precoder, channel, antennas=ANTENNAS, **options):
-    return sampled_link_statistics(precoder, antennas, with_fading(channel, **options))
+    return sampled_link_statistics(precoder, scene(with_fading(channel, antennas, **options), antennas))
 
 
 def errors(found: LinkStatistics, claim: LinkStatistics):
@@ -106,7 +105,7 @@ by_case = pytest.mark.parametrize(
 @by_case
 def test_a_precoder_without_closed_forms_agrees_with_them(precoder, name):
     found = sample(Stripped(of=precoder), CHANNELS[name], seed=3)
-    claim = precoder.link_statistics(ANTENNAS, with_fading(CHANNELS[name]))
+    claim = precoder.link_statistics(scene(with_fading(CHANNELS[name])))
     for error in errors(found, claim):
         assert error.shape[0] == 1
         assert (np.abs(error) <= 4).all(), error
@@ -124,7 +123,7 @@ SEEDS = 60
 def standardised(position):
     """Return the standardised errors of many samples, each of a seed of its own: three arrays (SEEDS, ...)."""
     precoder, name = CASES[position]
-    claim = precoder.link_statistics(ANTENNAS, with_fading(CHANNELS[name]))
+    claim = precoder.link_statistics(scene(with_fading(CHANNELS[name])))
     with patch.object(moments, "BYTES_AT_ONCE", 2**20):  # No more draws than the accuracy asks for, to save time.
         found = [sample(Stripped(of=precoder), CHANNELS[name], accuracy=0.1, seed=seed) for seed in range(SEEDS)]
     return tuple(np.array(of)[:, 0] for of in zip(*(errors(one, claim) for one in found), strict=True))
@@ -152,7 +151,7 @@ def test_standard_errors_are_as_large_as_the_errors(position):
 def test_draws_that_are_so_large_that_they_come_one_by_one_give_the_same_moments(precoder, name, monkeypatch):
     monkeypatch.setattr(moments, "BYTES_AT_ONCE", 1)
     found = sample(Stripped(of=precoder), CHANNELS[name], seed=4, accuracy=0.05)
-    claim = precoder.link_statistics(ANTENNAS, with_fading(CHANNELS[name]))
+    claim = precoder.link_statistics(scene(with_fading(CHANNELS[name])))
     for error in errors(found, claim):
         assert (np.abs(error) <= 4).all(), error
 
@@ -191,8 +190,8 @@ def scenario(variant, host_with):
 @pytest.mark.parametrize("drops", [[0], [2], [3, 1], [1, 3], range(2, 4), [0, 1, 2, 3]], ids=str)
 def test_a_drop_has_the_same_moments_whatever_is_beside_it(drops, scenario):
     one = scenario({"channel.users": 3, "drops": 4})
-    reference = RZF().link_statistics(16, one.statistics())
-    found = RZF().link_statistics(16, one.statistics(drops))
+    reference = RZF().link_statistics(one.scene(one.statistics()))
+    found = RZF().link_statistics(one.scene(one.statistics(drops)))
     expected = [{field: getattr(link, field)[list(drops)] for field in FIELDS} for link in both(reference)]
     assert_same_bits(found, LinkStatistics(**expected[0], standard_error=LinkStatistics(**expected[1])))
     # The drops differ, or all of this says nothing.
@@ -202,9 +201,9 @@ def test_a_drop_has_the_same_moments_whatever_is_beside_it(drops, scenario):
 @pytest.mark.parametrize("drops", [[0], [5], [3, 1], range(3)], ids=str)
 def test_a_channel_that_is_the_same_in_all_drops_has_the_same_moments_in_all(drops, scenario):
     one = scenario({"channel": {"kind": "rayleigh", "large_scale_fading": [0.5, 2.0, 0.1]}, "drops": 4})
-    reference = RZF().link_statistics(16, one.statistics())
+    reference = RZF().link_statistics(one.scene(one.statistics()))
     assert reference.weight_power.shape == (1, 3)
-    assert_same_bits(RZF().link_statistics(16, one.statistics(drops)), reference)
+    assert_same_bits(RZF().link_statistics(one.scene(one.statistics(drops))), reference)
 
 
 def both(link):
@@ -249,7 +248,7 @@ def test_estimates_are_not_to_be_written_to():
         estimates *= 2
         return estimates
 
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(PluginError, match="precoder watched of test_moments raised ValueError: .*read-only"):
         sample(watched(spoil), FIXED)
 
 
@@ -295,7 +294,7 @@ def test_weights_that_break_the_contract_are_one_line_that_names_whose(case, lab
 @pytest.mark.parametrize("accuracy", [0.05, 0.02])
 def test_moments_that_do_not_exist_are_a_reason_and_not_numbers(accuracy):
     # E||w||^2 is infinite for as many antennas as users, and finite for one more.
-    words = rf"moments of stripped .*, not to {100 * accuracy:g} %: they may not exist.*sampling_accuracy"
+    words = rf"moments of stripped .*, short of the {100 * accuracy:g} % required: the moments may not exist.*sampling_acc"
     with pytest.raises(IncompatibleError, match=words):
         sample(Stripped(of=ZF()), FIXED, antennas=3, accuracy=accuracy)
     assert np.isfinite(sample(Stripped(of=ZF()), FIXED, antennas=5, accuracy=accuracy).weight_power).all()
@@ -309,8 +308,8 @@ def test_a_draw_beyond_memory_is_refused_before_it_is_made(monkeypatch):
 
 def test_statistics_without_fading_are_refused():
     bare = ChannelStatistics(beta=np.ones((1, 2)), xi=np.ones((1, 2)), epsilon=np.zeros((1, 2)), prelog=1.0)
-    with pytest.raises(InputError, match="channel must be a scenario's statistics"):
-        RZF().link_statistics(4, bare)
+    with pytest.raises(InputError, match="channel must come from `Scenario.statistics`"):
+        RZF().link_statistics(scene(bare, 4))
 
 
 def test_memory_does_not_grow_with_the_accuracy():
@@ -333,12 +332,12 @@ def test_memory_does_not_grow_with_the_accuracy():
 
 
 @pytest.mark.parametrize("precoder", [MRT(), ZF()], ids=["mrt", "zf"])
-def test_moments_are_sampled_where_a_channel_does_not_say_that_it_is_gaussian(precoder):
+def test_moments_are_sampled_where_a_channel_does_not_say_that_it_is_isotropic(precoder):
     given = with_fading(LineOfSight(), accuracy=0.02)
-    found = precoder.link_statistics(ANTENNAS, given)
-    assert_same_bits(found, sampled_link_statistics(Stripped(of=precoder), ANTENNAS, given))
+    found = precoder.link_statistics(scene(given))
+    assert_same_bits(found, sampled_link_statistics(Stripped(of=precoder), scene(given)))
     # The closed form is far off, or all of this says nothing.
-    claim = precoder.link_statistics(ANTENNAS, attrs.evolve(given, gaussian=True))
+    claim = precoder.link_statistics(scene(attrs.evolve(given, isotropic=True)))
     assert claim.standard_error is None
     assert max(np.abs(error).max() for error in errors(found, claim)) > 20
 
@@ -353,9 +352,9 @@ def test_the_rates_over_a_line_of_sight_are_those_of_sampled_moments(scenario):
 def test_zero_forcing_says_that_it_does_not_exist_whatever_the_fading():
     given = with_fading(LineOfSight())
     with pytest.raises(IncompatibleError, match="more transmit antennas than users"):
-        ZF().link_statistics(given.users, given)
+        ZF().link_statistics(scene(given, given.users))
     with pytest.raises(IncompatibleError, match="share a pilot"):
-        ZF().link_statistics(ANTENNAS, attrs.evolve(given, collinear=~np.eye(3, dtype=bool)))
+        ZF().link_statistics(scene(attrs.evolve(given, collinear=~np.eye(3, dtype=bool))))
 
 
 @pytest.fixture
@@ -376,7 +375,8 @@ def compared(variant, host_with):
         ({}, 1),
         ({"snr_db": [0, 5, 10]}, 1),
         ({"sensing.crlb_limit_db": [-20, -30], "receive_array.vertical": [3, 4]}, 1),
-        ({"target.azimuth_deg": [10, 20], "snr_db": [0, 5]}, 1),
+        # What targets see of a precoder that does not turn with the channel depends on where they are.
+        ({"target.azimuth_deg": [10, 20], "snr_db": [0, 5]}, (1, 2)),
         ({"channel.pilot_snr_db": [0.0, 10.0, 20.0]}, 3),
         ({"channel.pilot_snr_db": [0.0, 10.0], "snr_db": [0, 5]}, 2),
         ({"transmit_array.horizontal": [4, 3]}, 2),
@@ -387,14 +387,14 @@ def compared(variant, host_with):
 )
 def test_moments_are_sampled_once_for_all_points_that_share_the_channel(sweep, times, compared):
     # One chunk holds all the draws of a drop here, so that a call of `weights` is a drop.
-    calls = watched(label="one"), watched(RZF().weights, "two")
+    calls = watched(label="one", turns=True), watched(RZF().weights, "two")
     changes = {"sampling_accuracy": 0.3, "drops": 2, "channel.users": 3} | ({"sweep": sweep} if sweep else {})
     if "sampling_accuracy" in sweep:
         changes["sweep"] = {"sampling_accuracy": [0.3, 0.31]}
     comparison = compared(changes, calls)
     assert not comparison.failed
-    for precoder in calls:
-        assert len(precoder.seen) == 2 * times
+    expected = times if isinstance(times, tuple) else (times, times)
+    assert [len(precoder.seen) for precoder in calls] == [2 * number for number in expected]
 
 
 def test_a_precoder_that_fails_is_not_tried_again_at_every_point_of_the_same_channel(compared):
@@ -405,17 +405,17 @@ def test_a_precoder_that_fails_is_not_tried_again_at_every_point_of_the_same_cha
 
 
 def statistics_with(**changes):
-    def statistics(self, generators):
-        shape = (len(generators), 3)
+    def statistics(self, drops, array):
+        shape = (len(drops), 3)
         values = {"beta": np.ones(shape), "xi": np.full(shape, 0.6), "epsilon": np.full(shape, 0.4)}
-        return ChannelStatistics(**({"prelog": 0.9, "gaussian": True} | values | changes))
+        return ChannelStatistics(**({"prelog": 0.9, "isotropic": True} | values | changes))
 
     return statistics
 
 
 def draw_with(change_channels=lambda h: h, change_estimates=lambda h: h):
-    def draw(self, statistics, antennas, draws, generator):
-        both = isacfw.channel.complex_normal((2, draws, antennas, statistics.users), generator)
+    def draw(self, statistics, array, draws, generator):
+        both = isacfw.channel.complex_normal((2, draws, array.n_elements, statistics.users), generator)
         return change_channels(both[0].copy()), change_estimates(both[0].copy())
 
     return draw
@@ -436,11 +436,14 @@ STATISTICS = {
     "three drops": (statistics_with(beta=np.ones((3, 3))), "beta of shape"),
     "no users": (statistics_with(beta=np.ones((2, 0))), "beta of shape"),
     "another shape of xi": (statistics_with(xi=np.ones((2, 4))), "xi of the same shape as beta"),
-    "NaN": (statistics_with(epsilon=np.full((2, 3), np.nan)), "epsilon of finite numbers"),
-    "a negative variance": (statistics_with(xi=np.full((2, 3), -1.0)), "xi of finite numbers"),
+    "NaN": (statistics_with(epsilon=np.full((2, 3), np.nan)), "epsilon with finite, nonnegative entries"),
+    "a negative variance": (statistics_with(xi=np.full((2, 3), -1.0)), "xi with finite, nonnegative entries"),
     "a prelog above 1": (statistics_with(prelog=1.5), "prelog within"),
     "a prelog of NaN": (statistics_with(prelog=float("nan")), "prelog within"),
-    "a word for gaussian": (statistics_with(gaussian="no"), "must return gaussian as True or False, got 'no'"),
+    "a word for isotropic": (
+        statistics_with(isotropic="no"),
+        "must return isotropic as True or False, got 'no'",
+    ),
     "words": (statistics_with(beta="much"), ""),
     "a prelog of words": (statistics_with(prelog="much"), ""),
     "an error": (raising, "raised RuntimeError: broken inside"),

@@ -113,9 +113,10 @@ def names(host, kind="allocator"):
 def test_the_built_in_parts():
     host = PluginHost(discover=False)
     expected = {
-        "array": {"upa", "ula"},
+        "array": {"upa", "ula", "circular"},
         "channel": {"rayleigh"},
         "precoder": {"mrt", "zf", "rzf"},
+        "beam": {"steered", "difference", "projected", "rzf", "joined"},
         "metric": {"sum_rate", "user_rates", "crlb", "powers"},
         "allocator": {"exact", "sca", "ipopt", "equal_com", "equal_cs"},
     }

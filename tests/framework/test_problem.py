@@ -23,7 +23,6 @@ from isacfw import (
 )
 from isacfw_plugins.allocators.equal_cs import EqualCS
 from isacfw_plugins.allocators.exact import Exact
-from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.arrays.upa import UPA
 from isacfw_plugins.channels.rayleigh import Rayleigh
 from isacfw_plugins.precoders.mrt import MRT
@@ -185,12 +184,21 @@ def test_violation(x: list[float], q: float, limit: list[float], expected: float
 
 
 def test_an_angle_that_cannot_be_estimated_breaks_only_its_own_limit() -> None:
-    blind = scenario(transmit_array=ULA(elements=9), receive_array=ULA(elements=4), sensing=Sensing())
+    # On the vertical axis the azimuth changes nothing.
+    target = attrs.evolve(scenario().target, elevation_deg=0.0)
+    blind = scenario(target=target, sensing=Sensing())
     x, q = np.full(7, 0.1), np.asarray(0.3)
-    assert np.isposinf(blind.problem(MRT())[0].crlb(x, q)).all()
+    azimuth, elevation = blind.problem(MRT())[0].crlb(x, q)
+    assert np.isposinf(azimuth)
+    assert 0 < elevation < np.inf
     assert blind.problem(MRT())[0].violation(x, q) == 0
-    limited = attrs.evolve(blind, sensing=Sensing(elevation_crlb_limit_db=50.0))
-    assert limited.problem(MRT())[0].violation(x, q) == np.inf
+    for limits, violation in (
+        ({"elevation_crlb_limit_db": 10 * np.log10(2 * elevation)}, 0),
+        ({"elevation_crlb_limit_db": 10 * np.log10(elevation / 2)}, pytest.approx(1, rel=1e-12)),
+        ({"azimuth_crlb_limit_db": 50.0}, np.inf),
+    ):
+        limited = attrs.evolve(blind, sensing=Sensing(**limits))
+        assert limited.problem(MRT())[0].violation(x, q) == violation
 
 
 @pytest.mark.parametrize("limit_db", [-20.0, -34.0, -60.0])

@@ -19,7 +19,10 @@ OPTIONS = {
         {"kind": "upa", "horizontal": 1, "vertical": 7},
         {"kind": "ula", "elements": 1},
         {"kind": "ula", "elements": 6, "axis": "horizontal"},
-        {"kind": "ula", "elements": 6, "axis": "vertical"},
+        {"kind": "ula", "elements": 6, "axis": "vertical", "spacing": 1.25},
+        {"kind": "upa", "horizontal": 3, "vertical": 2, "horizontal_spacing": 0.5, "vertical_spacing": 2.0},
+        {"kind": "circular", "elements": 6},
+        {"kind": "circular", "elements": 5, "spacing": 0.75, "plane": "upright"},
     ],
     "channel": [
         {"kind": "rayleigh", "users": 1},
@@ -35,6 +38,14 @@ OPTIONS = {
         {"kind": "zf", "label": "b"},
         {"kind": "rzf", "label": "c", "regularization": 2.0},
     ],
+    "beam": [
+        {"kind": "steered", "label": "a"},
+        {"kind": "steered", "directions_deg": [[10.0, 80.0], [-20.5, 60.0]]},
+        {"kind": "difference", "label": "b", "sum_share": 0.2, "directions_deg": [[1.0, 2.0]]},
+        {"kind": "projected", "label": "c", "of": {"kind": "difference", "sum_share": 0.3}},
+        {"kind": "rzf", "label": "d", "regularization": 0.1, "of": "steered"},
+        {"kind": "joined", "label": "e", "beams": ["steered", {"kind": "rzf", "of": {"kind": "difference"}}]},
+    ],
     "allocator": [
         {"kind": "exact", "label": "c"},
         {"kind": "equal_com", "label": "d"},
@@ -46,7 +57,13 @@ OPTIONS = {
     ],
     "metric": ["sum_rate", "user_rates", "crlb", "powers"],
 }
-PLACE = {"array": "receive_array", "channel": "channel", "precoder": "precoders", "allocator": "allocators"}
+PLACE = {
+    "array": "receive_array",
+    "channel": "channel",
+    "precoder": "precoders",
+    "beam": "beams",
+    "allocator": "allocators",
+}
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +112,19 @@ def test_every_option_survives_the_way_to_toml_and_back(kind, options, variant, 
         {"target.reflection_amplitude": ...},
         {"target.reflection_amplitude": ..., "target.distance_m": 321.0, "target.reference_distance_m": 10.0},
         {"snr_db": 0.1 + 0.2, "target.azimuth_deg": 1e-17},
+        {
+            "target": ...,
+            "targets": [
+                {
+                    "azimuth_deg": 10.0,
+                    "elevation_deg": 60.0,
+                    "reflection_phase_deg": 12.5,
+                    "crlb_limit_db": -30.0,
+                },
+                {"azimuth_deg": -10.0, "elevation_deg": 60.0, "azimuth_crlb_limit_db": -20.0},
+                {"azimuth_deg": -30.0, "elevation_deg": 60.0, "known": ["elevation", "azimuth"]},
+            ],
+        },
         {"name": 'quotes " and \\ and ünï "\tcode"'},
         {"seed": 2**70},
         {"sweep": {"snr_db": [0, 2.5, 5.0]}},

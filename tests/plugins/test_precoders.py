@@ -11,6 +11,7 @@ from functools import cache
 import attrs
 import numpy as np
 import pytest
+from channels import scene
 
 from isacfw import (
     Channel,
@@ -21,12 +22,14 @@ from isacfw import (
     LinkStatistics,
     Precoder,
 )
-from isacfw.channel import complex_normal, drop_generators
+from isacfw.channel import complex_normal, drops_of
+from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.channels.rayleigh import Rayleigh
 from isacfw_plugins.precoders.mrt import MRT
 from isacfw_plugins.precoders.zf import ZF
 
 DRAWS, ANTENNAS = 240_000, 10
+ARRAY = ULA(elements=ANTENNAS)
 DETECTABLE = 0.03
 
 CHANNELS: dict[str, Channel] = {
@@ -73,7 +76,7 @@ def sampled(precoder: Precoder, name: str) -> Sampled:
     generator = np.random.default_rng(131)
     products, powers = [], []
     for _ in range(12):
-        channels, estimates = channel.draw(statistics(name), ANTENNAS, DRAWS // 12, generator)
+        channels, estimates = channel.draw(statistics(name), ARRAY, DRAWS // 12, generator)
         weights = precoder.weights(estimates)
         products.append(np.einsum("mnk,mnj->mkj", channels[:, 0].conj(), weights[:, 0]))
         powers.append((np.abs(weights[:, 0]) ** 2).sum(axis=-2))
@@ -91,11 +94,11 @@ def sampled(precoder: Precoder, name: str) -> Sampled:
 
 @cache
 def statistics(name: str) -> ChannelStatistics:
-    return CHANNELS[name].statistics(drop_generators(0, [0]))
+    return CHANNELS[name].statistics(drops_of(0, [0]), ARRAY)
 
 
 def closed_form(precoder: Precoder, name: str) -> LinkStatistics:
-    return precoder.link_statistics(ANTENNAS, statistics(name))
+    return precoder.link_statistics(scene(statistics(name), ARRAY))
 
 
 def assert_within_errors(claim: FloatArray, found: Moment, detectable: float = DETECTABLE) -> None:
@@ -158,24 +161,24 @@ def test_zero_forcing_weights_null_the_other_estimates() -> None:
 @pytest.mark.parametrize(("antennas", "users"), [(3, 3), (2, 3), (1, 1)])
 def test_zero_forcing_needs_more_antennas_than_users(antennas: int, users: int) -> None:
     channel = Rayleigh(large_scale_fading=[0.5] * users)
-    given = channel.statistics(drop_generators(0, [0]))
+    given = channel.statistics(drops_of(0, [0]), ULA(elements=antennas))
     with pytest.raises(IncompatibleError, match="more transmit antennas than users"):
-        ZF().link_statistics(antennas, given)
-    assert np.isfinite(ZF().link_statistics(users + 1, given).weight_power).all()
+        ZF().link_statistics(scene(given, antennas))
+    assert np.isfinite(ZF().link_statistics(scene(given, users + 1)).weight_power).all()
 
 
 def test_zero_forcing_does_not_exist_for_collinear_estimates() -> None:
     with pytest.raises(IncompatibleError, match="pilot"):
         closed_form(ZF(), "physical estimates")
     own = Rayleigh(large_scale_fading=[0.5, 0.2], pilot_length=2, estimates="physical")
-    assert ZF().link_statistics(4, own.statistics(drop_generators(0, [0]))).coupling is None
+    assert ZF().link_statistics(scene(own.statistics(drops_of(0, [0]), ARRAY))).coupling is None
 
 
 @pytest.mark.parametrize("precoder", [MRT(), ZF()], ids=["mrt", "zf"])
 def test_closed_forms_of_a_batch_equal_those_of_its_drops(precoder: Precoder) -> None:
     channel = Rayleigh(users=4, pilot_length=3)
-    together = precoder.link_statistics(9, channel.statistics(drop_generators(1, range(3))))
+    together = precoder.link_statistics(scene(channel.statistics(drops_of(1, range(3)), ARRAY)))
     for drop in range(3):
-        alone = precoder.link_statistics(9, channel.statistics(drop_generators(1, [drop])))
+        alone = precoder.link_statistics(scene(channel.statistics(drops_of(1, [drop]), ARRAY)))
         for key in ("signal_gain", "interference_gain", "weight_power"):
             np.testing.assert_array_equal(getattr(together, key)[drop], getattr(alone, key)[0])

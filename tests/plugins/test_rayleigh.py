@@ -17,20 +17,22 @@ from scipy import stats
 
 import isacfw
 from isacfw import Allocator, ChannelStatistics, FloatArray, InputError, Scenario, Sensing, Target
-from isacfw.channel import complex_normal, drop_generators
+from isacfw.channel import complex_normal, drops_of
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.allocators.ipopt import Ipopt
 from isacfw_plugins.allocators.sca import SCA
+from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.arrays.upa import UPA
 from isacfw_plugins.channels.rayleigh import Rayleigh
 from isacfw_plugins.precoders.mrt import MRT
 
 SIGNIFICANCE = 1e-3
+ARRAY = ULA(elements=4)
 ESTIMATES = pytest.mark.parametrize("estimates", ["independent", "physical"])
 
 
 def of_one_drop(channel: Rayleigh) -> ChannelStatistics:
-    return channel.statistics(drop_generators(0, [0]))
+    return channel.statistics(drops_of(0, [0]), ARRAY)
 
 
 # Estimation
@@ -104,7 +106,7 @@ def test_draws_have_the_covariance_of_channels_and_estimates(estimates: Any) -> 
     channel = Rayleigh(large_scale_fading=beta, pilot_length=2, pilot_snr_db=0.0, estimates=estimates)
     statistics = of_one_drop(channel)
     draws, antennas = 20_000, 4
-    channels, guesses = channel.draw(statistics, antennas, draws, np.random.default_rng(142))
+    channels, guesses = channel.draw(statistics, ULA(elements=antennas), draws, np.random.default_rng(142))
     assert channels.shape == guesses.shape == (draws, 1, antennas, 3)
     joint = np.concatenate([channels, guesses], axis=-1).reshape(-1, 6)
     covariance = joint.T @ joint.conj() / len(joint)
@@ -124,8 +126,8 @@ def test_draws_have_the_covariance_of_channels_and_estimates(estimates: Any) -> 
 @ESTIMATES
 def test_draws_of_different_antennas_and_drops_are_uncorrelated(estimates: Any) -> None:
     channel = Rayleigh(users=2, pilot_length=1, estimates=estimates)
-    statistics = channel.statistics(drop_generators(3, range(2)))
-    channels, guesses = channel.draw(statistics, 3, 20_000, np.random.default_rng(143))
+    statistics = channel.statistics(drops_of(3, range(2)), ARRAY)
+    channels, guesses = channel.draw(statistics, ULA(elements=3), 20_000, np.random.default_rng(143))
     assert channels.shape == (20_000, 2, 3, 2)
     for value, size in ((channels, statistics.beta), (guesses, statistics.xi)):
         unit = (value / np.sqrt(size)[:, None, :])[..., 0].reshape(20_000, -1)
@@ -145,7 +147,7 @@ CELL = Rayleigh(users=50, cell_radius_m=800.0, min_distance_m=50.0, path_loss_ex
 
 
 def fading(channel: Rayleigh, drops: int = 400) -> FloatArray:
-    return channel.statistics(drop_generators(145, range(drops))).beta
+    return channel.statistics(drops_of(145, range(drops)), ARRAY).beta
 
 
 def relative_distance(beta: FloatArray) -> FloatArray:
@@ -245,8 +247,8 @@ def test_given_fading_is_the_same_in_every_drop() -> None:
 @ESTIMATES
 def test_draws_are_a_function_of_their_generator(estimates: Any) -> None:
     channel = Rayleigh(users=3, pilot_length=2, estimates=estimates)
-    statistics = channel.statistics(drop_generators(5, [0]))
-    first, again, other = (channel.draw(statistics, 4, 5, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    statistics = channel.statistics(drops_of(5, [0]), ARRAY)
+    first, again, other = (channel.draw(statistics, ARRAY, 5, np.random.default_rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert not np.isclose(first, other).any()
 

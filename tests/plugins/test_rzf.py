@@ -85,7 +85,7 @@ def test_moments_are_those_of_their_limits(precoder, limit, scale, scenario):
     # Pilots so weak that zero forcing leaves interference to speak of.
     one = scenario({"channel": {"kind": "rayleigh", "large_scale_fading": [0.5, 2.0, 0.1], "pilot_snr_db": 0.0}})
     given = one.statistics()
-    found, claim = precoder.link_statistics(16, given), limit.link_statistics(16, given)
+    found, claim = (part.link_statistics(one.scene(given)) for part in (precoder, limit))
     error = found.standard_error
     for value, expected, spread in (
         (scale**2 * found.signal_gain, claim.signal_gain, scale**2 * error.signal_gain),

@@ -232,7 +232,7 @@ def conditional_bound(scenario: Scenario, transmission: Transmission, draws: int
     length = scenario.sensing.frame_length
     generator = np.random.default_rng(411)
     _, waveforms = transmission.draw(draws, generator)
-    signals = waveforms @ symbols(len(transmission.gamma), length, generator, draws)
+    signals = waveforms @ symbols(waveforms.shape[-1], length, generator, draws)
     projected = scenario.transmit_array.steering_basis(scenario.target.direction).conj().T @ signals
     given: Any = crlb(
         fisher_of_covariance(

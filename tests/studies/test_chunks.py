@@ -7,7 +7,7 @@ import types
 import numpy as np
 import pytest
 
-from isacfw import PluginHost, chunk, compare
+from isacfw import PluginHost, Steered, chunk, compare
 from isacfw.chunk import Chunk, planned
 from isacfw.config import structure
 
@@ -104,6 +104,7 @@ def study(generator, *, fast=True):
         drops=int(generator.integers(1, [4, 80, 600][generator.integers(3)])),
         allocators=(allocator,),
         precoders=(HOST.find("precoder", "mrt").cls(),),
+        compared_beams=(Steered(),),
     )
 
 

@@ -140,8 +140,8 @@ class Crowd(Rayleigh):
     name = "crowd"
     drops: int = 1
 
-    def statistics(self, generators):
-        found = super().statistics(generators)
+    def statistics(self, drops, array):
+        found = super().statistics(drops, array)
         return attrs.evolve(found, beta=found.beta * self.drops)
 
 @isacfw.hookimpl

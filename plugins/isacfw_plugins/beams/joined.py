@@ -23,12 +23,16 @@ def _tuple(value: Any) -> Any:
 @final
 @attrs.frozen(kw_only=True)
 class Joined(isacfw.Beam):
-    """The streams of several beams side by side, each with a share of its own.
+    r"""The streams of several beams side by side, each with a share of its own.
 
     Parameters
     ----------
     beams : list of Beam
         The beams; their streams follow each other in this order.
+
+    Notes
+    -----
+    :math:`R_x = \sum_k x_k R_k + \sum_s q_s R_s` with the streams s of all members.
     """
 
     name: ClassVar[str] = "joined"

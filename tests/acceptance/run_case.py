@@ -1,0 +1,384 @@
+"""Run acceptance cases through the public interface and print the project's numbers.
+
+``python run_case.py FILE.json`` reads ``{section: {case: {"input": ..., "expected": ...}}}`` and prints one JSON
+object of the same layout, with the project's numbers under the keys of ``expected``. Of the file only ``input`` is
+read. A section, case or key that is not supported, or that fails, is null, and costs no other one.
+
+A section is a function in :data:`SECTIONS`: from the input of a case to its numbers, of which each is computed by a
+function of its own. To support another key is to put a function in the place of ``unsupported``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NoReturn
+
+import attrs
+import numpy as np
+from parts import GivenChannels, GivenUser
+
+import isacfw
+from isacfw import FloatArray
+from isacfw_plugins.beams.difference import Difference
+from isacfw_plugins.beams.joined import Joined
+from isacfw_plugins.beams.projected import Projected
+from isacfw_plugins.precoders.mrt import MRT
+
+Input = Mapping[str, Any]
+Compute = Callable[[], Any]
+
+SECONDS_IN_ALL = 540.0
+SECONDS_PER_CASE = 120.0
+WORKERS = 2
+
+
+class UnsupportedError(Exception):
+    """What a case asks for is not supported."""
+
+
+def unsupported() -> NoReturn:
+    """Raise that a number is not supported."""
+    raise UnsupportedError
+
+
+def numbers(functions: Mapping[str, Compute]) -> dict[str, Any]:
+    """Return what each function returns, None for one that fails."""
+    found: dict[str, Any] = {}
+    for key, function in functions.items():
+        try:
+            found[key] = plain(function())
+        except UnsupportedError:
+            found[key] = None
+        except Exception as error:  # A number that fails must not cost the others.
+            print(f"{key}: {type(error).__name__}: {error}", file=sys.stderr)
+            found[key] = None
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Return what JSON knows: lists, and None for what is not a finite number."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(member) for key, member in value.items()}
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [plain(member) for member in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def empty(value: Any) -> bool:
+    """Return whether there is no number in what a case gave."""
+    return all(map(empty, value.values())) if isinstance(value, dict) else value is None
+
+
+# Scenarios
+
+
+def document(case: Input, **changes: Any) -> dict[str, Any]:
+    """Return the scenario document of what is common to all sections."""
+    pair = dict(zip(("horizontal", "vertical"), case["transmit"], strict=True))
+    other = dict(zip(("horizontal", "vertical"), case["receive"], strict=True))
+    return {
+        "snr_db": case["snr_db"],
+        "precoders": ["mrt"],
+        "allocators": ["exact"],
+        "transmit_array": {"kind": "upa", **pair},
+        "receive_array": {"kind": "upa", **other},
+        "targets": targets(case),
+        "sensing": {"frame_length": case["frame_length"]},
+        "channel": {"kind": "rayleigh", **rayleigh(case)},
+        **changes,
+    }
+
+
+def targets(case: Input) -> list[dict[str, Any]]:
+    """Return the tables of the targets, with their limits where the case has any."""
+    directions, amplitudes = case["targets_deg"], case["reflection_amplitudes"]
+    phases = case.get("reflection_phases_deg", [0.0] * len(directions))
+    limits = case.get("crlb_limits_db")
+    found = []
+    for number, (direction, amplitude, phase) in enumerate(zip(directions, amplitudes, phases, strict=True)):
+        azimuth, elevation = direction
+        table = {
+            "azimuth_deg": azimuth,
+            "elevation_deg": elevation,
+            "reflection_amplitude": amplitude,
+            "reflection_phase_deg": phase,
+        }
+        if limits is not None:
+            table |= dict(zip(("azimuth_crlb_limit_db", "elevation_crlb_limit_db"), limits[number], strict=True))
+        found.append(table)
+    return found
+
+
+def rayleigh(case: Input) -> dict[str, Any]:
+    """Return the keys of independent isotropic fading."""
+    keys = ("large_scale_fading", "pilot_length", "coherence_length", "pilot_snr_db")
+    return {key: case[key] for key in keys if key in case}
+
+
+# General
+
+
+def given_channels(case: Input) -> dict[str, Any]:
+    """Return moments of MRT and of the steered beam, and Fisher information, for given means and covariances."""
+    if case["transmit"][1] != 1:
+        raise UnsupportedError("the channels are those of a horizontal line")
+    azimuth, elevation = case["beam_deg"]
+    base = document(
+        case | {"large_scale_fading": [1.0]},
+        sensing={
+            "frame_length": case["frame_length"],
+            "beam_azimuth_deg": azimuth,
+            "beam_elevation_deg": elevation,
+        },
+        # The second number of a limit does not count: a line does not see the elevation.
+        targets=[
+            {key: value for key, value in table.items() if key != "elevation_crlb_limit_db"}
+            for table in targets(case)
+        ],
+    )
+    channel = GivenChannels(
+        users=[GivenUser(**user) for user in case["users"]],
+        pilot_length=case["pilot_length"],
+        pilot_snr_db=case["pilot_snr_db"],
+        coherence_length=case.get("coherence_length"),
+    )
+    scenario = attrs.evolve(isacfw.load_scenario(base).scenario, channel=channel)
+    precoder, beam = MRT(), scenario.compared_beams[0]
+    statistics = scenario.statistics()
+    antennas, users = scenario.transmit_array.n_elements, statistics.users
+
+    def second_moments() -> FloatArray:
+        link = scenario.link_statistics(precoder, statistics)
+        return link.interference[0] * antennas + np.diag(link.signal_gain[0])
+
+    def fisher(x: FloatArray, q: float) -> FloatArray:
+        return scenario.problem(precoder, statistics)[0].fisher(x, q)
+
+    return numbers(
+        {
+            "signal_gain": lambda: scenario.link_statistics(precoder, statistics).signal_gain[0],
+            "weight_power": lambda: antennas * scenario.link_statistics(precoder, statistics).weight_power[0],
+            "second_moments": second_moments,
+            "beam_interference": lambda: scenario.beam_statistics(beam, statistics).stream_interference[0, :, 0],
+            "fisher_users": lambda: [fisher(share, 0.0) for share in np.eye(users)],
+            "fisher_sensing": lambda: fisher(np.zeros(users), 1.0),
+            "least_power": unsupported,
+            "max_min": unsupported,
+        }
+    )
+
+
+OBJECTIVES = (
+    "sum_rate",
+    "weighted",
+    "proportional_fair",
+    "alpha_fair_2",
+    "max_min",
+    "sum_rate_with_minimum_rates",
+    "least_power",
+    "least_crlb",
+)
+
+
+def objectives(case: Input) -> dict[str, Any]:
+    """Return the optima of each precoder."""
+
+    def of(precoder: str) -> dict[str, Any]:
+        supported: dict[str, Compute] = {"sum_rate": lambda: sum_rate(case, precoder)}
+        return numbers({name: supported.get(name, unsupported) for name in OBJECTIVES})
+
+    return {precoder: of(precoder) for precoder in ("mrt", "zf")}
+
+
+def sum_rate(case: Input, precoder: str) -> dict[str, Any]:
+    """Return the largest sum rate under all limits, with its shares."""
+    scenario = isacfw.load_scenario(document(case, precoders=[precoder])).scenario
+    (record,) = isacfw.compare(scenario).records()
+    if record["status"] == "infeasible":
+        return {"status": "infeasible"}
+    if record["status"] != "optimal":
+        raise RuntimeError(f"{record['status']}: {record['message']}")
+    problem = scenario.problem(scenario.precoders[0])[0]
+    factors = problem.antennas * problem.weight_power / problem.power
+    return {
+        "value": record["sum_rate"],
+        "rates": record["rates"],
+        "x": np.array(record["gamma"]) * factors,
+        "sensing": record["sensing_power"] / problem.power,
+    }
+
+
+# Peers
+
+SUM_RATE_UNDER_SUM_CRLB = ("communication", "sensing", "x", "rates", "sum_rate", "sum_crlb_db")
+
+
+def topal2024(case: Input) -> dict[str, Any]:
+    """Return the numbers of several targets and beams."""
+    if "channels_re" in case:
+        return numbers({"fixed_beams": unsupported, "joint": unsupported})
+    functions: dict[str, Compute] = {
+        "least_sum_crlb": unsupported,
+        "sum_rate": unsupported,
+        "crlb_at_0.6_and_equal_rest": lambda: crlb_of_split(case, 0.6),
+    }
+    if case.get("projected"):
+        functions["projected_share"] = lambda: projected_share(case)
+    return numbers(functions)
+
+
+def beams_of(case: Input) -> tuple[list[isacfw.Beam], list[int]]:
+    """Return beams and, for each of the case's, the number of its stream among those of all of them."""
+    beams: list[isacfw.Beam] = []
+    first: dict[tuple[str, tuple[float, float]], int] = {}
+    streams, count = [], 0
+    for beam in case["beams"]:
+        kind, _, axis = beam["kind"].partition("_")
+        if (kind, axis) not in (("steering", ""), ("difference", "u"), ("difference", "w")):
+            raise UnsupportedError(f"beams of kind {beam['kind']}")
+        direction = (float(beam["direction_deg"][0]), float(beam["direction_deg"][1]))
+        if kind == "steering" or (kind, direction) not in first:
+            first[kind, direction] = count
+            part = isacfw.Steered if kind == "steering" else Difference
+            beams.append(part(directions_deg=(direction,)))
+            count += 1 if kind == "steering" else 2
+        streams.append(first[kind, direction] + (axis == "w"))
+    return beams, streams
+
+
+def crlb_of_split(case: Input, communication: float) -> FloatArray:
+    """Return the CRLBs, all azimuths first, for a share to the users and the rest in equal parts on all beams."""
+    scenario = isacfw.load_scenario(document(case, precoders=[case["precoder"]])).scenario
+    beams, streams = beams_of(case)
+    if case.get("projected"):
+        beams = [Projected(of=beam) for beam in beams]
+    problem = scenario.problem(scenario.precoders[0], beam=Joined(beams=beams))[0]
+    x = np.full(problem.users, communication / problem.users)
+    q = np.zeros(problem.streams)
+    q[streams] = (1 - communication) / len(streams)
+    return problem.crlb(x, q).reshape(-1, 2).T.ravel()
+
+
+def projected_share(case: Input) -> float:
+    """Return μ of the projected beams, whose covariance is μ times that of the beams and 1 - μ isotropic."""
+    scenario = isacfw.load_scenario(document(case)).scenario
+    statistics = scenario.statistics()
+    isotropic = scenario.scene(statistics).isotropic_forms
+    beams = beams_of(case)[0]
+    before, after = (
+        scenario.beam_statistics(Joined(beams=own), statistics).forms[0] - isotropic
+        for own in (beams, [Projected(of=beam) for beam in beams])
+    )
+    return float(np.vdot(before, after).real / np.vdot(before, before).real)
+
+
+SECTIONS: dict[str, Callable[[Input], dict[str, Any]]] = {
+    "given_channels": given_channels,
+    "objectives": objectives,
+    "topal2024": topal2024,
+}
+
+
+# Cases in processes of their own
+
+
+def answer(section: str, given: Any) -> Any:
+    """Return the numbers of a case, None where there are none."""
+    try:
+        found = SECTIONS[section](given)
+    except Exception as error:  # A case that fails must not cost the others.
+        print(f"{section}: {type(error).__name__}: {error}", file=sys.stderr)
+        return None
+    return None if empty(found) else found
+
+
+def serve(connection: Connection) -> None:
+    """Answer cases until the connection is closed; what solvers print does not go to the output."""
+    os.dup2(2, 1)
+    while True:
+        try:
+            section, given = connection.recv()
+        except EOFError:
+            return
+        connection.send(answer(section, given))
+
+
+def with_worker(cases: Sequence[tuple[str, Any]], deadline: float) -> list[Any]:
+    """Return the answers of a process, which is replaced where it dies or takes too long."""
+    context = multiprocessing.get_context("spawn")
+    found: list[Any] = []
+    process, connection = None, None
+    for case in cases:
+        if process is None or connection is None:
+            connection, other = context.Pipe()
+            process = context.Process(target=serve, args=(other,), daemon=True)
+            process.start()
+            other.close()
+        left = min(SECONDS_PER_CASE, deadline - time.monotonic())
+        try:
+            connection.send(case)
+            if not connection.poll(max(left, 0.0)):
+                raise TimeoutError(f"no answer within {left:.0f} s")
+            found.append(connection.recv())
+        except (EOFError, OSError) as error:
+            print(f"{case[0]}: {type(error).__name__}: {error}", file=sys.stderr)
+            found.append(None)
+            process.kill()
+            process.join()
+            process = None
+    if process is not None and connection is not None:
+        connection.close()
+        process.join()
+    return found
+
+
+def answers(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a file with the project's numbers in the place of what is expected."""
+    cases = [
+        (section, name, case["input"])
+        for section, members in content.items()
+        if section in SECTIONS and isinstance(members, Mapping)
+        for name, case in members.items()
+        if isinstance(case, Mapping) and isinstance(case.get("input"), Mapping)
+    ]
+    deadline = time.monotonic() + SECONDS_IN_ALL
+    shares = [[(section, given) for section, _, given in cases[start::WORKERS]] for start in range(WORKERS)]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        parts = list(pool.map(lambda share: with_worker(share, deadline), shares))
+    found: dict[tuple[str, str], Any] = {}
+    for number, (section, name, given) in enumerate(cases):
+        own = parts[number % WORKERS][number // WORKERS]
+        found[section, name] = None if own is None else {"input": plain(given), "expected": own}
+    return {
+        section: {name: found.get((section, name)) for name in members}
+        if section in SECTIONS and isinstance(members, Mapping)
+        else None
+        for section, members in content.items()
+    }
+
+
+def main() -> int:
+    """Run the cases of a file."""
+    if len(sys.argv) != 2:
+        print("usage: run_case.py FILE.json", file=sys.stderr)
+        return 2
+    content = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    print(json.dumps(answers(content), indent=1, allow_nan=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

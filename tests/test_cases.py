@@ -1,0 +1,281 @@
+"""Acceptance cases of the general model and of the peers, through ``acceptance/run_case.py``."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+FOLDER = Path(__file__).parent / "acceptance"
+FILES = ("general.json", "peers.json")
+
+EXACT = {
+    "signal_gain",
+    "weight_power",
+    "second_moments",
+    "beam_interference",
+    "fisher_users",
+    "fisher_sensing",
+}
+"""Compared with 1e-8 of the largest entry."""
+SHARES = {"x", "sensing"}
+"""Compared with 1e-5 absolutely; all other numbers with 1e-6 relatively."""
+
+SUPPORTED = {
+    *(
+        f"objectives/{case}/{precoder}/sum_rate/{key}"
+        for case in ("paper", "small", "floors-infeasible")
+        for precoder in ("mrt", "zf")
+        for key in ("value", "rates", "x", "sensing")
+    ),
+    *(f"given_channels/{case}/{key}" for case in ("ula8-rician", "shared-pilots") for key in EXACT),
+    *(
+        f"topal2024/{case}/crlb_at_0.6_and_equal_rest"
+        for case in (
+            "two-targets-zf",
+            "close-targets-mrt",
+            "three-targets-projected",
+            "one-target-three-beams",
+        )
+    ),
+    "topal2024/three-targets-projected/projected_share",
+}
+
+
+def ran(path: Path, folder: Path, script: Path = FOLDER / "run_case.py") -> dict[str, Any]:
+    """Return what the script prints for a file, run from a folder."""
+    done = subprocess.run([sys.executable, script, path], cwd=folder, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@cache
+def expected(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((FOLDER / name).read_text(encoding="utf-8"))
+    return content
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What the script prints for both files, each with its expected numbers taken out, elsewhere."""
+    folder = tmp_path_factory.mktemp("cases")
+    results = {}
+    for name in FILES:
+        content = copy.deepcopy(expected(name))
+        for section in content.values():
+            for case in section.values():
+                case.pop("expected", None)
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+        results[name] = ran(folder / name, folder)
+    return results
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield path and value of everything that is no table."""
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from leaves(member, f"{path}/{key}" if path else key)
+    else:
+        yield path, value
+
+
+def at(content: Any, path: str) -> Any:
+    """Return what is at a path of ``section/case/key...`` below ``expected``; None below a null."""
+    section, case, *keys = path.split("/")
+    for key in (section, case, "expected", *keys):
+        content = None if content is None else content[key]
+    return content
+
+
+REFERENCES = [
+    pytest.param(name, f"{section}/{case}/{path}", value, id=f"{section}/{case}/{path}")
+    for name in FILES
+    for section, cases in expected(name).items()
+    for case, members in cases.items()
+    for path, value in leaves(members.get("expected", {}))
+    if f"{section}/{case}/{path}" in SUPPORTED
+]
+
+
+def test_everything_supported_has_a_reference() -> None:
+    assert {parameters.values[1] for parameters in REFERENCES} == SUPPORTED
+
+
+@pytest.mark.parametrize(("name", "path", "value"), REFERENCES)
+def test_case_agrees_with_the_reference(name: str, path: str, value: Any, found: dict[str, Any]) -> None:
+    actual, wanted = np.asarray(at(found[name], path), dtype=float), np.asarray(value, dtype=float)
+    assert actual.shape == wanted.shape
+    key = path.split("/")[-1]
+    if key in EXACT:
+        # Each matrix for itself.
+        scale = np.abs(wanted).max(axis=tuple(range(wanted.ndim))[-2:], keepdims=True)
+        assert (np.abs(actual - wanted) <= 1e-8 * scale).all()
+    elif key in SHARES:
+        np.testing.assert_allclose(actual, wanted, rtol=0, atol=1e-5)
+    else:
+        np.testing.assert_allclose(actual, wanted, rtol=1e-6, atol=0)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_layout_is_that_of_the_file(name: str, found: dict[str, Any]) -> None:
+    actual = found[name]
+    assert list(actual) == list(expected(name))
+    for section, cases in actual.items():
+        if cases is None:
+            continue
+        assert list(cases) == list(expected(name)[section])
+        for case, members in cases.items():
+            own = expected(name)[section][case]
+            if members is not None:
+                assert members["input"] == own["input"]
+                assert set(members["expected"]) == set(own["expected"])
+
+
+def test_nothing_else_has_numbers(found: dict[str, Any]) -> None:
+    numbers = {
+        f"{section}/{case}/{path}"
+        for content in found.values()
+        for section, cases in content.items()
+        for case, members in (cases or {}).items()
+        for path, value in leaves((members or {}).get("expected", {}))
+        if value is not None
+    }
+    assert numbers == SUPPORTED
+
+
+# Hostile files
+
+
+def small() -> dict[str, Any]:
+    """Return a file with one good case in each supported section."""
+    return {
+        section: {case: copy.deepcopy(expected(name)[section][case])}
+        for name, section, case in (
+            ("general.json", "objectives", "small"),
+            ("general.json", "given_channels", "ula8-rician"),
+            ("peers.json", "topal2024", "two-targets-zf"),
+        )
+    }
+
+
+BROKEN: dict[str, Any] = {
+    "no input": ("objectives", lambda case: case.pop("input")),
+    "input is no table": ("objectives", lambda case: case.update(input=[1, 2])),
+    "no fading": ("objectives", lambda case: case["input"].pop("large_scale_fading")),
+    "an infinite power": ("objectives", lambda case: case["input"].update(snr_db=float("inf"))),
+    "a limit too few": ("objectives", lambda case: case["input"].update(crlb_limits_db=[[-40.0]])),
+    "no antennas": ("objectives", lambda case: case["input"].update(transmit=[0, 6])),
+    "more antennas than memory": ("objectives", lambda case: case["input"].update(transmit=[10**9, 10**9])),
+    "no users": ("given_channels", lambda case: case["input"].update(users=[])),
+    "a user without gain": ("given_channels", lambda case: case["input"]["users"][1].pop("beta")),
+    "a phase that is no number": (
+        "given_channels",
+        lambda case: case["input"]["users"][0].update(phase=float("nan")),
+    ),
+    "a planar array": ("given_channels", lambda case: case["input"].update(transmit=[4, 2])),
+    "a beam that is no pair": ("given_channels", lambda case: case["input"].update(beam_deg=20.0)),
+    "an unknown beam": (
+        "topal2024",
+        lambda case: case["input"]["beams"][0].update(kind="helical"),
+    ),
+    "an unknown precoder": ("topal2024", lambda case: case["input"].update(precoder="dirty paper")),
+    "an amplitude too few": ("topal2024", lambda case: case["input"].update(reflection_amplitudes=[0.1])),
+    "targets in one direction": (
+        "topal2024",
+        lambda case: case["input"].update(targets_deg=[[22.5, 45.0], [22.5, 45.0]]),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the script prints for a good file, and for one with all broken cases beside them."""
+    folder = tmp_path_factory.mktemp("hostile")
+    content = small()
+    (folder / "good.json").write_text(json.dumps(content), encoding="utf-8")
+    for title, (section, breaks) in BROKEN.items():
+        (case,) = copy.deepcopy(small()[section]).values()
+        breaks(case)
+        content[section] = {title: case, **content[section]}
+    content |= {
+        "no such section": {"case": {"input": {}, "expected": {"value": 1}}},
+        "an empty section": {},
+        "a section that is a list": [1, 2],
+        "liu2022": {"case": copy.deepcopy(expected("peers.json")["liu2022"]["k4-0db"])},
+    }
+    content["objectives"]["a case that is a number"] = 3
+    (folder / "bad.json").write_text(json.dumps(content), encoding="utf-8")
+    return ran(folder / "good.json", folder), ran(folder / "bad.json", folder)
+
+
+@pytest.mark.parametrize("title", BROKEN)
+def test_broken_case_is_null(title: str, hostile: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    assert hostile[1][BROKEN[title][0]][title] is None
+
+
+def test_broken_cases_cost_no_other(hostile: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    good, bad = hostile
+    for section, cases in good.items():
+        for case, members in cases.items():
+            assert members is not None
+            assert bad[section][case] == members
+
+
+def test_unknown_sections_are_null(hostile: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    bad = hostile[1]
+    for section in ("no such section", "an empty section", "a section that is a list", "liu2022"):
+        assert bad[section] is None
+    assert bad["objectives"]["a case that is a number"] is None
+
+
+def test_another_number_of_users_costs_only_what_needs_it(tmp_path: Path) -> None:
+    content = small()
+    for section in ("objectives", "given_channels"):
+        (case,) = content[section].values()
+        case["input"]["minimum_rates"] = [0.1]
+        case["input"]["weights"] = [1, 2]
+    (case,) = content["given_channels"].values()
+    case["input"]["users"] = case["input"]["users"][:2]
+    path = tmp_path / "file.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    found = ran(path, tmp_path)
+    own = found["objectives"]["small"]["expected"]
+    for precoder in ("mrt", "zf"):
+        assert own[precoder]["sum_rate"]["value"] > 0
+        assert own[precoder]["weighted"] is None
+        assert own[precoder]["sum_rate_with_minimum_rates"] is None
+    moments = found["given_channels"]["ula8-rician"]["expected"]
+    reference = expected("general.json")["given_channels"]["ula8-rician"]["expected"]
+    # No pilot is shared there, so the moments of the first two users are the same without the third.
+    np.testing.assert_allclose(moments["signal_gain"], reference["signal_gain"][:2], rtol=1e-8)
+    np.testing.assert_allclose(
+        moments["second_moments"], np.array(reference["second_moments"])[:2, :2], rtol=1e-8
+    )
+
+
+def test_script_runs_next_to_its_parts_alone(tmp_path: Path) -> None:
+    for name in ("run_case.py", "parts.py"):
+        shutil.copy(FOLDER / name, tmp_path / name)
+    content = {"objectives": small()["objectives"]}
+    (tmp_path / "file.json").write_text(json.dumps(content), encoding="utf-8")
+    found = ran(Path("file.json"), tmp_path, tmp_path / "run_case.py")
+    assert found["objectives"]["small"]["expected"]["mrt"]["sum_rate"]["value"] > 0
+
+
+def test_infeasible_limits_are_told_by_the_status(tmp_path: Path) -> None:
+    content = {"objectives": small()["objectives"]}
+    content["objectives"]["small"]["input"]["crlb_limits_db"] = [[-90.0, -90.0]]
+    path = tmp_path / "file.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    own = ran(path, tmp_path)["objectives"]["small"]["expected"]
+    assert own["mrt"]["sum_rate"] == own["zf"]["sum_rate"] == {"status": "infeasible"}
