@@ -126,7 +126,7 @@ def sampled_beam_statistics(beam: Beam, scene: Scene) -> BeamStatistics:
     """
     from .beam import BeamStatistics
 
-    found = _each_drop(beam, scene, scene.users, lambda own: _BeamSums(own.users, own.basis))
+    found = _each_drop(beam, scene, scene.users, lambda own: _BeamSums(beam, own.users, own.basis))
     return BeamStatistics.stacked(found)
 
 
@@ -311,8 +311,8 @@ class _LinkSums:
 class _BeamSums:
     """Sums over draws of the powers of the samples, and the moments of a beam that follow."""
 
-    def __init__(self, users: int, basis: ComplexArray) -> None:
-        self.users, self.basis, self.draws = users, basis, 0
+    def __init__(self, beam: Beam, users: int, basis: ComplexArray) -> None:
+        self.beam, self.users, self.basis, self.draws = beam, users, basis, 0
         self.forms: _FormSums | None = None
         self.square: FloatArray = np.zeros(0)
         self.fourth: FloatArray = np.zeros(0)
@@ -354,7 +354,7 @@ class _BeamSums:
         assert self.forms is not None
         power, power_error = self.power / self.draws, self._spread(self.power, self.power_square)
         if not (power > 0).all():
-            raise PluginError("must give every stream a weight, got one without")
+            raise PluginError(f"beam {described(self.beam)} must give every stream a weight, got one without")
         forms, forms_error = self.forms.forms(self.draws, power, power_error)
         each = self.square / self.draws / power
         error = self._spread(self.square, self.fourth) / power + each * power_error / power

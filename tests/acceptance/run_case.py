@@ -1,8 +1,8 @@
 """Run acceptance cases through the public interface and print the project's numbers.
 
 ``python run_case.py FILE.json`` reads ``{section: {case: {"input": ..., "expected": ...}}}`` and prints one
-JSON object of the same layout, with the project's numbers under the keys of ``expected``. Of the file only ``input`` is
-read. A section, case or key that is not supported, or that fails, is null, and costs no other one.
+JSON object of the same layout, with the project's numbers under the keys of ``expected``. Of the file only
+``input`` is read. A section, case or key that is not supported, or that fails, is null, and costs no other one.
 
 A section is a function in :data:`SECTIONS`: from the input of a case to its numbers, of which each is computed
 by a function of its own. To support another key is to put a function in the place of ``unsupported``.

@@ -294,9 +294,7 @@ def test_weights_that_break_the_contract_are_one_line_that_names_whose(case, lab
 @pytest.mark.parametrize("accuracy", [0.05, 0.02])
 def test_moments_that_do_not_exist_are_a_reason_and_not_numbers(accuracy):
     # E||w||^2 is infinite for as many antennas as users, and finite for one more.
-    words = (
-        rf"moments of stripped .*, short of the {100 * accuracy:g} % required: the moments may not.*sampling_acc"
-    )
+    words = rf"moments of stripped .*, short of the {100 * accuracy:g} % required: .*sampling_acc"
     with pytest.raises(IncompatibleError, match=words):
         sample(Stripped(of=ZF()), FIXED, antennas=3, accuracy=accuracy)
     assert np.isfinite(sample(Stripped(of=ZF()), FIXED, antennas=5, accuracy=accuracy).weight_power).all()
