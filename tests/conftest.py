@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tomli_w
 
@@ -100,3 +103,30 @@ def cli(capsys):
         return status, captured.out, captured.err
 
     return run
+
+
+def _blas() -> Iterator[Any]:
+    """Yield the copies of OpenBLAS that come with NumPy and SciPy, where they are found."""
+    for name in ("numpy", "scipy"):
+        for path in (Path(np.__file__).parents[1] / f"{name}.libs").glob("*openblas*"):
+            try:
+                yield ctypes.CDLL(str(path))
+            except OSError:
+                continue
+
+
+@pytest.fixture(scope="module")
+def one_blas_thread() -> Iterator[None]:
+    """Keep BLAS to one thread where it is OpenBLAS: on busy cores its threads mostly wait for each other."""
+    restore = []
+    for library in _blas():
+        for prefix, suffix in (("scipy_", "64_"), ("scipy_", ""), ("", "64_"), ("", "")):
+            read = getattr(library, f"{prefix}openblas_get_num_threads{suffix}", None)
+            write = getattr(library, f"{prefix}openblas_set_num_threads{suffix}", None)
+            if read is not None and write is not None:
+                restore.append((write, read()))
+                write(1)
+                break
+    yield
+    for write, threads in restore:
+        write(threads)

@@ -1,11 +1,11 @@
 """Run acceptance cases through the public interface and print the project's numbers.
 
-``python run_case.py FILE.json`` reads ``{section: {case: {"input": ..., "expected": ...}}}`` and prints one
-JSON object of the same layout, with the project's numbers under the keys of ``expected``. Of the file only
-``input`` is read. A section, case or key that is not supported, or that fails, is null, and costs no other one.
+``python run_case.py FILE.json`` reads ``{section: {case: {"input": ..., "expected": ...}}}`` and prints one JSON
+object of the same layout, with the project's numbers under the keys of ``expected``. Of the file only ``input``
+is read. A section, case or key that is not supported, or that fails, is null, and costs no other one.
 
-A section is a function in :data:`SECTIONS`: from the input of a case to its numbers, of which each is computed
-by a function of its own. To support another key is to put a function in the place of ``unsupported``.
+A section is a function in :data:`SECTIONS`: from the input of a case to its numbers, of which each is computed by
+a function of its own. To support another key is to put a function in the place of ``unsupported``.
 """
 
 from __future__ import annotations
@@ -354,6 +354,8 @@ def answers(content: Mapping[str, Any]) -> dict[str, Any]:
         for name, case in members.items()
         if isinstance(case, Mapping) and isinstance(case.get("input"), Mapping)
     ]
+    # Two processes with as many threads of BLAS as cores each would mostly wait for each other.
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     deadline = time.monotonic() + SECONDS_IN_ALL
     shares = [[(section, given) for section, _, given in cases[start::WORKERS]] for start in range(WORKERS)]
     with ThreadPoolExecutor(WORKERS) as pool:
