@@ -1554,6 +1554,22 @@ def test_a_line_of_sight_passes(part):
     assert report.ok, str(report)
 
 
+@pytest.mark.parametrize("key", ["azimuth_deg", "elevation_deg"])
+def test_a_line_of_sight_needs_a_direction_for_each_user(key):
+    with pytest.raises(
+        isacfw.InputError, match=f"{key} must have as many entries as large_scale_fading, 3, got 1"
+    ):
+        LineOfSight(**{key: (10.0,)})
+
+
+def test_the_mean_of_a_line_of_sight_is_known_with_its_phase_only():
+    array, drops = samples.transmit_array(), [isacfw.Drop(seed=0, number=0)]
+    assert LineOfSight().statistics(drops, array).means is None
+    fixed = LineOfSight(random_phase=False, k_factor=3.0)
+    means = fixed.statistics(drops, array).means[0]
+    assert np.allclose(np.abs(means) ** 2, 0.75 * np.array(fixed.large_scale_fading)[:, None])
+
+
 class Buffer:
     """Arrays that are filled again and again."""
 
