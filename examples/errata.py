@@ -159,9 +159,7 @@ def erratum_4(scenario: Scenario) -> None:
 
 def erratum_5(scenario: Scenario) -> None:
     """Sensing superposed on the data radiates another power where means have a known phase."""
-    print(
-        "\n5. Superposed sensing with half of the power: radiated power, and rates of equal shares in bit/s/Hz"
-    )
+    print("\n5. Superposed sensing with half of the power: radiated power, and rates of equal shares in bit/s/Hz")
     line = LineOfSight(azimuth_deg=(20.0, 24.0, -30.0), k_factor=3.0)
     sensing = attrs.evolve(scenario.sensing, crlb_limit_db=None)
     shares, half = np.full(3, 1 / 6), 0.5

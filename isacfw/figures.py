@@ -106,7 +106,7 @@ def _in_one_axis(dataset: xarray.Dataset) -> xarray.Dataset:
     drawn = [name for name in dataset.data_vars if dataset[name].dtype.kind in "fiub" and dataset[name].size]
     dataset = dataset[drawn].assign(status=dataset["status"].load())
     stacked = dataset.stack(block=("precoder", "beam"), create_index=False).drop_vars(["precoder", "beam"])
-    return stacked.rename({"block": "precoder"}).assign_coords(precoder=names)
+    return stacked.rename({"block": "precoder"}).assign_coords(precoder=names).assign_attrs(beams="compared")
 
 
 def _label(quantity: xarray.DataArray) -> str:
@@ -131,6 +131,7 @@ def _figure(dataset: xarray.Dataset, axis: str | None, rows: list[tuple[str, str
             axes = grid[row, column]
             _draw(axes, panel, axis, name, limit)
             axes.grid(visible=True, alpha=0.3)
+            _widen(axes)
             if column == 0:
                 axes.set_ylabel(label)
         if others:
@@ -141,6 +142,15 @@ def _figure(dataset: xarray.Dataset, axis: str | None, rows: list[tuple[str, str
     handles, labels = grid[0, -1].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", fontsize="small", frameon=False)
     return figure
+
+
+def _widen(axes: Axes) -> None:
+    """Let the vertical axis span a thousandth of its values at least: less is the tolerance of a solver."""
+    low, high = axes.get_ylim()
+    least = 1e-3 * max(abs(low), abs(high))
+    if high - low < least:
+        middle = (low + high) / 2
+        axes.set_ylim(middle - least / 2, middle + least / 2)
 
 
 def _draw(axes: Axes, panel: xarray.Dataset, axis: str | None, name: str, limit: str | None) -> None:
@@ -167,7 +177,8 @@ def _draw_lines(axes: Axes, panel: xarray.Dataset, axis: str, name: str) -> None
         for column, allocator in enumerate(allocators):
             values = panel[name].isel(precoder=row, allocator=column).transpose(axis, "drop")
             mean, half = _statistics(values.to_numpy())
-            colour = _COLOURS[(column if len(allocators) > 1 else row) % len(_COLOURS)]
+            by_allocator = len(allocators) > 1 and "beams" not in panel.attrs
+            colour = _COLOURS[(column if by_allocator else row) % len(_COLOURS)]
             axes.errorbar(
                 x,
                 mean,
@@ -175,7 +186,7 @@ def _draw_lines(axes: Axes, panel: xarray.Dataset, axis: str, name: str) -> None
                 capsize=2.5,
                 elinewidth=0.8,
                 color=colour,
-                linestyle=_LINES[row % len(_LINES)],
+                linestyle=_LINES[(row if by_allocator or len(allocators) == 1 else column) % len(_LINES)],
                 marker=_MARKERS[column % len(_MARKERS)],
                 markersize=4 + 1.5 * (len(panel["allocator"]) - column),
                 markerfacecolor="none",
