@@ -154,6 +154,7 @@ class PyomoNLP:
         for template in self._templates.values():
             template.close()
         self.iterations = 0
+        self.stopped: Callable[[], bool] = _never
         self._structures()
         self.refresh()
 
@@ -247,6 +248,10 @@ class PyomoNLP:
         return np.concatenate([*entries, np.zeros(0)])
 
     def intermediate(self, _mode: int, iteration: int, *_rest: float) -> bool:
-        """Keep the number of iterations; go on."""
+        """Keep the number of iterations; stop when an interrupt is due."""
         self.iterations = iteration
-        return True
+        return not self.stopped()
+
+
+def _never() -> bool:
+    return False

@@ -9,6 +9,7 @@ import numpy as np
 
 import isacfw
 from isacfw import FloatArray, PowerAllocationProblem, Shares, Status
+from isacfw.time_limit import interrupts_held_back
 from isacfw.validators import integer, number
 
 from ._ipopt_general import GeneralNumbers, build_general_model
@@ -154,8 +155,13 @@ class Ipopt(isacfw.Allocator):
 
     def solve(self, problem: PowerAllocationProblem) -> Shares:
         """Return the best answer over the starting points."""
-        if is_plain(problem) and problem.stream_coupling is None:
-            return self._solved_plain(problem)
+        # Neither IPOPT's callbacks nor a model that is being changed survives an exception at any place.
+        with interrupts_held_back():
+            if is_plain(problem) and problem.stream_coupling is None:
+                return self._solved_plain(problem)
+            return self._solved_general(problem)
+
+    def _solved_general(self, problem: PowerAllocationProblem) -> Shares:
         limits = Limits.of(problem)
         if limits is None:
             return Shares.none(problem, Status.INFEASIBLE, str(problem.infeasibility))
@@ -183,8 +189,12 @@ class Ipopt(isacfw.Allocator):
 
     def _best(self, problem: PowerAllocationProblem, program: Any, starts: list[FloatArray]) -> Shares:
         """Return the best answer over starting points of a program."""
-        outcomes, iterations = [], 0
+        outcomes: list[tuple[FloatArray, Status, float, str]] = []
+        iterations = 0
         for start in starts:
+            with interrupts_held_back() as due:
+                if outcomes and due():
+                    break
             solution, info = _solve(program, start, self.tolerance, self.max_iterations)
             outcomes.append(_outcome(problem, solution, info))
             iterations += program.iterations
@@ -308,7 +318,9 @@ def _solve(
     }
     for name, value in options.items():
         solver.add_option(name, value)
-    solution, info = solver.solve(start)
+    with interrupts_held_back() as due:
+        program.stopped = due
+        solution, info = solver.solve(start)
     return np.asarray(solution), info
 
 

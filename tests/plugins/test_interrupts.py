@@ -1,0 +1,102 @@
+"""IPOPT under time limits and Ctrl-C at any moment: Python does not crash, and answers stay the same bits."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from threading import Thread
+
+import pytest
+
+from isacfw.time_limit import TimeUp, interrupts_held_back, time_limit
+
+PROGRAM = """
+import os, signal, sys, threading, time
+import numpy as np
+from isacfw.testing import samples
+from isacfw_plugins.allocators.ipopt import Ipopt
+
+problem, ipopt = samples.problem(20, seed=10, batch=(1,)), Ipopt()
+expected = ipopt.allocate(problem)
+longest = 2 * expected.seconds.item() + 0.01
+
+def limited(count):
+    for number in range(count):
+        found = ipopt.allocate(problem, time_limit_s=1e-4 + longest * number / count)
+        if found.status[0] == "locally_optimal":
+            assert np.array_equal(found.communication, expected.communication)
+        else:
+            assert "time limit" in found.message[0], found.message[0]
+
+limited(40)
+threads = [threading.Thread(target=limited, args=(20,)) for _ in range(2)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+interrupted = 0
+for number in range(20):
+    alarm = threading.Timer(longest * number / 20, lambda: os.kill(os.getpid(), signal.SIGINT))
+    try:
+        alarm.start()
+        ipopt.allocate(problem)
+        alarm.join()
+        time.sleep(0.05)
+    except KeyboardInterrupt:
+        interrupted += 1
+    alarm.join()
+assert interrupted == 20, interrupted
+assert np.array_equal(ipopt.allocate(problem).communication, expected.communication)
+print("alive")
+"""
+
+
+def test_ipopt_survives_time_limits_and_interrupts_at_any_moment() -> None:
+    ran = subprocess.run([sys.executable, "-X", "faulthandler", "-c", PROGRAM], capture_output=True, text=True)
+    assert (ran.returncode, ran.stdout) == (0, "alive\n"), ran.stderr[-2000:]
+
+
+def held(seconds: float, steps: list[str]) -> None:
+    with time_limit(seconds), interrupts_held_back() as due:
+        while not due():
+            time.sleep(0.001)
+        steps.append("went on by its own means")
+
+
+def test_a_time_limit_is_raised_at_the_end_of_what_holds_it_back() -> None:
+    steps: list[str] = []
+    with pytest.raises(TimeUp):
+        held(0.02, steps)
+    assert steps == ["went on by its own means"]
+
+
+def test_so_it_is_in_another_thread() -> None:
+    steps: list[str] = []
+
+    def run() -> None:
+        try:
+            held(0.02, steps)
+        except TimeUp:
+            steps.append("time is up")
+
+    thread = Thread(target=run)
+    thread.start()
+    thread.join()
+    assert steps == ["went on by its own means", "time is up"]
+
+
+def test_an_interrupt_is_raised_at_the_end_and_the_handler_is_back() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    steps: list[str] = []
+    with pytest.raises(KeyboardInterrupt), interrupts_held_back() as due:
+        signal.raise_signal(signal.SIGINT)
+        assert due()
+        steps.append("went on")
+    assert steps == ["went on"]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_nothing_is_raised_where_nothing_was_due() -> None:
+    with time_limit(10), interrupts_held_back() as due, interrupts_held_back() as inner:
+        assert not due()
+        assert not inner()
