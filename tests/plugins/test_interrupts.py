@@ -19,6 +19,7 @@ from isacfw.testing import samples
 from isacfw_plugins.allocators.ipopt import Ipopt
 
 problem, ipopt = samples.problem(8, seed=10, batch=(1,)), Ipopt()
+ipopt.allocate(problem)
 expected = ipopt.allocate(problem)
 longest = 2 * expected.seconds.item() + 0.01
 
