@@ -105,6 +105,8 @@ def _in_one_axis(dataset: xarray.Dataset) -> xarray.Dataset:
     if "beam" not in dataset.dims:
         return dataset
     names = [f"{one}, {two}" for one in dataset["precoder"].to_numpy() for two in dataset["beam"].to_numpy()]
+    # Axes of length 0, as of a history without iterations, cannot be stacked; no figure shows one.
+    dataset = dataset.drop_vars("objective_history", errors="ignore")
     stacked = dataset.stack(block=("precoder", "beam"), create_index=False).drop_vars(["precoder", "beam"])
     return stacked.rename({"block": "precoder"}).assign_coords(precoder=names)
 

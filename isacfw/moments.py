@@ -341,8 +341,6 @@ class _BeamSums:
 
         assert self.forms is not None
         power, power_error = self.power / self.draws, self._spread(self.power, self.power_square)
-        if not (power > 0).all():
-            raise PluginError("must give every stream a weight, got one without")
         forms, forms_error = self.forms.forms(self.draws, power, power_error)
         each = self.square / self.draws / power
         error = self._spread(self.square, self.fourth) / power + each * power_error / power
@@ -381,6 +379,8 @@ def _sampled(part: Part, scene: Scene, sums: _Sums, fading: FadingSource, positi
     while True:
         while sums.draws < wanted:
             sums.add(*_draw(part, scene, fading, chunk, generator))
+        if isinstance(sums, _BeamSums) and not (sums.power > 0).all():
+            raise PluginError(f"beam {described(part)} must give every stream a weight, got one without")
         found = sums.statistics()
         if isinstance(found, LinkStatistics) and not (found.weight_power > 0).all():
             raise PluginError(f"precoder {described(part)} must give every user a weight, got one without")
