@@ -45,6 +45,13 @@ def _variant(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
     return document
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that start processes and clusters together: side by side they would only wait for each other."""
+    for item in items:
+        if "studies" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("studies"))
+
+
 @pytest.fixture(scope="session")
 def variant():
     """Return a function that gives the small scenario with values at dotted paths; ``...`` leaves a key out."""
