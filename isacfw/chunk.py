@@ -159,20 +159,26 @@ class Outline:
 
 
 def sizes_of(scenario: Scenario) -> tuple[int, int]:
-    """Return `numbers` and `streams` of :class:`Work`, from one drop of each channel.
+    """Return `numbers` and `streams` of :class:`Work`, from one drop of each channel, and every point's beams.
 
     A beam that breaks down counts as one stream; its rows say so later.
     """
-    channels = {_fading(point): point for _, point in scenario.points()}
     numbers, streams = 1, 1
-    for point in channels.values():
-        one = point.statistics(range(1))
-        own = one.users if one.collinear is None and one.isotropic else one.users**2
-        extra = [value for value in (one.covariances, *one.extra.values()) if value is not None]
-        numbers = max(numbers, own, *(value[0].size for value in extra))
+    channels: dict[Any, ChannelStatistics] = {}
+    counted: set[Any] = set()
+    for _, point in scenario.points():
+        fading = _fading(point)
+        if fading not in channels:
+            one = channels[fading] = point.statistics(range(1))
+            own = one.users if one.collinear is None and one.isotropic else one.users**2
+            extra = [value for value in (one.covariances, *one.extra.values()) if value is not None]
+            numbers = max(numbers, own, *(value[0].size for value in extra))
         for beam in scenario.compared_beams:
-            with suppress(IsacError):
-                streams = max(streams, point.streams_of(beam, one))
+            key = beam, fading, _seen(point, beam, channels[fading])
+            if key not in counted:
+                counted.add(key)
+                with suppress(IsacError):
+                    streams = max(streams, point.streams_of(beam, channels[fading]))
     return numbers, streams
 
 

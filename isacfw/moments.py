@@ -445,6 +445,11 @@ def drawn_weights(
     """Return checked weights of a precoder, (M, N, K), or a beam, (M, N, S, R), for estimates (M, N, K)."""
     precoder = hasattr(part, "weights_in")
     who = f"{'precoder' if precoder else 'beam'} {described(part)}"
+    draws, antennas, _ = estimates.shape
+    if not precoder and draws == antennas:
+        # With one draw more, or else the first axis of a beam's weights may be either's.
+        more = np.concatenate([estimates, estimates[-1:]])
+        return drawn_weights(part, scene, np.asarray(read_only(more)), time_limit_s)[:draws]
     with blamed(who):
         try:
             with time_limit(time_limit_s):
@@ -452,15 +457,11 @@ def drawn_weights(
                 weights = np.asarray(given, dtype=np.complex128)
         except TimeUp:
             raise PluginError(f"{who} was stopped at its time limit of {time_limit_s:g} s") from None
-    draws, antennas, _ = estimates.shape
     if precoder:
         if weights.shape != estimates.shape:
             raise PluginError(f"{who} must return weights of shape {estimates.shape}, got {weights.shape}")
     else:
-        fixed = (
-            weights.ndim in (2, 3) and weights.shape[:1] == (antennas,) and weights.shape[:2] != (draws, antennas)
-        )
-        if fixed:
+        if weights.ndim in (2, 3) and weights.shape[0] == antennas:
             weights = np.broadcast_to(weights, (draws, *weights.shape))
         if weights.ndim == 3:
             weights = weights[..., None]

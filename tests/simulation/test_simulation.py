@@ -9,7 +9,7 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, ClassVar, final
 
 import attrs
 import numpy as np
@@ -494,3 +494,40 @@ def test_echoes_are_the_reflection_and_noise_of_unit_variance() -> None:
     assert (np.abs(noise) ** 2).mean() == pytest.approx(1, abs=ERRORS / np.sqrt(noise.size))
     assert abs((noise**2).mean()) < 5 / np.sqrt(noise.size)
     assert abs(np.vdot(signals[:, :12], noise)) < 5 * np.sqrt(noise.size)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class PerAntenna(isacfw.Beam):
+    """A stream per antenna, each with a waveform of its own; the last antenna has twice the weight."""
+
+    name: ClassVar[str] = "per_antenna"
+    waveforms: bool = False
+
+    def weights(self, scene: isacfw.Scene, estimates: isacfw.ComplexArray) -> isacfw.ComplexArray:
+        weights = np.eye(scene.antennas, dtype=np.complex128)
+        weights[-1, -1] = 2
+        return weights[..., None] if self.waveforms else weights
+
+
+@pytest.mark.parametrize("waveforms", [False, True])
+@pytest.mark.parametrize("draws", [1, 3, 4, 5])
+def test_beam_with_a_stream_per_antenna_is_the_same_for_any_number_of_draws(draws: int, waveforms: bool) -> None:
+    beam = PerAntenna(waveforms=waveforms)
+    scenario = attrs.evolve(Case(sides=(2, 2)).scenario, beams=[beam])
+    x, q = np.full(3, 0.1), np.arange(1.0, 5.0) * 0.07
+    transmission = Transmission.of(scenario, PRECODERS["mrt"], 0, x, q)
+    _, waveform = transmission.draw(draws, np.random.default_rng(0))
+    assert waveform.shape == (draws, 4, 3 + 4)
+    np.testing.assert_allclose(
+        waveform[..., 3:], np.broadcast_to(np.diag(np.sqrt(q * 10)), (draws, 4, 4)), atol=1e-12
+    )
+
+
+def test_steered_beams_of_as_many_targets_as_antennas_and_draws_are_the_same_in_all_draws() -> None:
+    targets = [Target(azimuth_deg=azimuth, elevation_deg=70.0) for azimuth in (-40.0, 25.0)]
+    scenario = attrs.evolve(Case(sides=(2, 1), fading=(1.0,)).scenario, target=None, targets=targets)
+    transmission = Transmission.of(scenario, PRECODERS["mrt"], 0, np.array([0.5]), np.array([0.1, 0.4]))
+    streams = [transmission.draw(draws, np.random.default_rng(0))[1][:, :, 1:] for draws in (2, 3)]
+    np.testing.assert_array_equal(streams[0], streams[1][:2])
+    np.testing.assert_array_equal(streams[0][0], streams[0][1])

@@ -166,3 +166,25 @@ def test_what_overlaps_leaves_no_gap():
         done = [Chunk(points=range(3), drops=range(a, a + b)) for a, b in zip(starts, lengths, strict=True)]
         first, rest = covered(scenario, done), covered(scenario, planned(scenario, done))
         np.testing.assert_array_equal(rest, first == 0)
+
+
+@pytest.mark.parametrize("elevations_deg", [[60.0, 90.0], [90.0, 60.0]])
+def test_streams_are_counted_at_all_points_that_share_a_channel(elevations_deg):
+    """A circle that lies flat sees one cosine of a target at its height, and two of others."""
+    scenario = structure(
+        {
+            "snr_db": 10.0,
+            "transmit_array": {"kind": "circular", "elements": 6},
+            "receive_array": {"kind": "upa", "horizontal": 3, "vertical": 3},
+            "channel": {"kind": "rayleigh", "large_scale_fading": FADING},
+            "target": {"azimuth_deg": 10.0, "elevation_deg": 60.0},
+            "precoders": ["mrt"],
+            "beams": ["difference"],
+            "allocators": ["equal_cs"],
+            "sweep": {"target.elevation_deg": elevations_deg},
+        },
+        HOST,
+    )
+    powers = compare(scenario, host=HOST).dataset["stream_powers"].squeeze(["precoder", "allocator", "drop"])
+    np.testing.assert_array_equal(np.isfinite(powers.sel({"target.elevation_deg": 60.0})), [True, True])
+    np.testing.assert_array_equal(np.isfinite(powers.sel({"target.elevation_deg": 90.0})), [True, False])
