@@ -414,7 +414,7 @@ def _fading(point: Scenario) -> tuple[Any, ...]:
 
 
 def _seen(point: Scenario, part: LabelledPart, statistics: ChannelStatistics) -> tuple[Any, ...]:
-    """Return what else the moments of a precoder or beam depend on: directions, and the power where it is used."""
+    """Return what else the moments of a precoder or beam depend on: directions, and the power where used."""
     if isinstance(part, Precoder) and statistics.isotropic and part.turns_with_channel and not part.uses_scene():
         return ()  # Its signals are the same in all directions.
     directions = tuple((target.direction, point.sensing.beam(target)) for target in point.sensed)
