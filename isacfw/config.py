@@ -101,7 +101,7 @@ def structure(document: Mapping[str, Any], host: PluginHost) -> Scenario:
             failure = _first(error, "")
         # A key may be required only because a swept key is absent, e.g. `users` when the fading is swept.
         missing = {failure.key} & absent or absent
-        if not failure.problem.startswith(_MISSING) or not missing:
+        if not failure.missing or not missing:
             raise failure from None
         for path in sorted(missing):
             if isinstance(sweep[path], list) and sweep[path]:
@@ -344,7 +344,7 @@ def _structured_part(host: PluginHost, converter: cattrs.Converter, kind: str, v
         raise InputError("", f"must be a name or a table with a kind, got {shown(value)}")
     options = dict(options)
     if "kind" not in options:
-        raise InputError("kind", _MISSING)
+        raise InputError("kind", _MISSING, missing=True)
     name = options.pop("kind")
     if not isinstance(name, str):
         raise InputError("kind", f"must be a string, got {shown(name)}")
@@ -373,7 +373,7 @@ def _first(error: BaseException, path: str) -> InputError:
         return InputError(key, f"is not a known key{hint}").within(path)
     key = _noted(error)
     if isinstance(error, KeyError) and key:
-        return InputError(key, _MISSING).within(path)
+        return InputError(key, _MISSING, missing=True).within(path)
     if isinstance(error, IsacError):
         return InputError(key, f"is not valid: {error}").within(path)
     return InputError(key, f"is not valid: {' '.join(str(error).split())}").within(path)

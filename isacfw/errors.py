@@ -29,13 +29,16 @@ class InputError(IsacError, ValueError):
     key : str
         Name of the parameter; for a file, its path (``"channel.pilot_length"``).
     problem : str
-        The rest of the sentence: what the parameter must be and what it got.
+        The rest of the message: what the parameter must be and what it got.
+    missing : bool
+        Whether the parameter is required and was not given.
     """
 
-    def __init__(self, key: str, problem: str) -> None:
-        super().__init__(key, problem)
+    def __init__(self, key: str, problem: str, missing: bool = False) -> None:
+        super().__init__(key, problem, missing)
         self.key = key
         self.problem = problem
+        self.missing = missing
 
     def __str__(self) -> str:
         return one_line(f"{self.key} {self.problem}")
@@ -45,7 +48,7 @@ class InputError(IsacError, ValueError):
         if not prefix:
             return self
         separator = "." if self.key and not self.key.startswith("[") else ""
-        return InputError(f"{prefix}{separator}{self.key}", self.problem)
+        return InputError(f"{prefix}{separator}{self.key}", self.problem, self.missing)
 
 
 class PluginError(IsacError):

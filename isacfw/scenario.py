@@ -173,7 +173,7 @@ class Scenario:
 
     def __attrs_post_init__(self) -> None:
         if self.target is None and not self.targets:
-            raise InputError("target", "must be given")
+            raise InputError("target", "must be given", missing=True)
         if self.target is not None and self.targets:
             raise InputError("targets", "cannot be combined with target")
         self._check_directions()

@@ -110,7 +110,7 @@ def each(validator: Validator, *, or_none: bool = False) -> Validator:
             try:
                 validator(instance, attribute, member)
             except InputError as error:
-                raise InputError(f"{attribute.name}[{position}]", error.problem) from None
+                raise InputError(f"{attribute.name}[{position}]", error.problem, error.missing) from None
 
     return validate
 

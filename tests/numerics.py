@@ -277,9 +277,7 @@ def feasible_shares(
 ) -> tuple[FloatArray, FloatArray]:
     """Return random points that meet all limits; the limits are checked by inverting the 4 x 4."""
     x, q = random_shares(generator, problem.users, draws)
-    f = x.sum(axis=-1)
-    fisher = f[:, None, None] * problem.fisher_communication + q[:, None, None] * problem.fisher_sensing
-    keep = (crlb_by_inverse(fisher) <= problem.crlb_limit).all(axis=-1)
+    keep = (crlb_by_inverse(problem.fisher(x, q)) <= problem.crlb_limit).all(axis=-1)
     return x[keep], q[keep]
 
 

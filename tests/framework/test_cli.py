@@ -306,7 +306,7 @@ def test_a_mistake_is_one_sentence_that_names_the_key(case, mistake, scenario_fi
     ("name", "content", "words"),
     [
         ("bad.toml", b"a = = 1", "bad.toml is not valid TOML"),
-        ("bad.toml", b"\xff\xfe\x00", "bad.toml must be a text file in UTF-8"),
+        ("bad.toml", b"\xff\xfe\x00", "bad.toml is not a UTF-8 text file"),
         ("empty.toml", b"", "must be given"),
         ("absent.toml", None, "absent.toml must be a file that can be read, got: No such file"),
         ("", None, "must be a file that can be read"),
@@ -379,9 +379,9 @@ COMMAND_LINES = {
     "plugins x": "unexpected argument 'x' for isacfw plugins",
     "compar": "unknown command 'compar'; did you mean 'compare'?",
     "bogus": f"unknown command 'bogus'{COMMANDS}",
-    "check": "NAME|FILE must be given",
-    "new array": "NAME must be given",
-    "new": "KIND, NAME must be given",
+    "check": "NAME|FILE is required",
+    "new array": "NAME is required",
+    "new": "KIND, NAME is required",
 }
 
 

@@ -505,10 +505,10 @@ def test_parts_names_and_labels_in_place_of_the_scenario_s(run, host_with):
     [
         ({"allocators": "exact"}, "allocators", "must be a list, got the string 'exact'"),
         ({"allocators": 5}, "allocators", "must be a list"),
-        ({"allocators": []}, "allocators", "not empty"),
+        ({"allocators": []}, "allocators", "nonempty"),
         ({"allocators": ["exct"]}, "allocators", "did you mean 'exact'?"),
         ({"allocators": [5]}, "allocators[0]", "must be an allocator, got 5"),
-        ({"allocators": ["exact", "exact"]}, "allocators[1]", "a second time"),
+        ({"allocators": ["exact", "exact"]}, "allocators[1]", "already used"),
         ({"precoders": ["mtr"]}, "precoders", "did you mean 'mrt'?"),
         ({"precoders": ["exact"]}, "precoders", "a known precoder"),
         ({"drops": 0}, "drops", "at least 1, got 0"),
@@ -557,6 +557,9 @@ def test_a_metric_of_a_plugin_is_a_key_and_a_variable(run, host_with):
         "units": "bit/s/Hz",
         "long_name": "Least user rate",
         "better": "higher",
+        "role": "metric",
+        "heading": "\nleast_rate\nbit/s/Hz",
+        "group": "extra",
     }
     assert "least_rate" not in run({}, host).records()[0]
 

@@ -257,8 +257,8 @@ def test_a_number_too_large_for_a_float_names_its_key(path, variant, host, attem
         ({"drops": 0}, "drops", "at least 1, got 0"),
         ({"snr_db": 301}, "snr_db", "at most 300, got 301"),
         ({"snr_db": -INF}, "snr_db", "finite number"),
-        ({"precoders": []}, "precoders", "not empty"),
-        ({"allocators": []}, "allocators", "not empty"),
+        ({"precoders": []}, "precoders", "nonempty"),
+        ({"allocators": []}, "allocators", "nonempty"),
         ({"transmit_array.horizontal": 0}, "transmit_array.horizontal", "at least 1, got 0"),
         ({"receive_array.vertical": -3}, "receive_array.vertical", "at least 1, got -3"),
         ({"receive_array": {"kind": "ula", "elements": 0}}, "receive_array.elements", "at least 1, got 0"),
@@ -305,7 +305,7 @@ def test_a_number_too_large_for_a_float_names_its_key(path, variant, host, attem
             "channel.large_scale_fading[1]",
             "must be a number, got 'x'",
         ),
-        ({"channel": {"kind": "rayleigh", "large_scale_fading": []}}, "channel.large_scale_fading", "not empty"),
+        ({"channel": {"kind": "rayleigh", "large_scale_fading": []}}, "channel.large_scale_fading", "nonempty"),
         (
             {"allocators": [{"kind": "sca", "tolerance": 0}]},
             "allocators[0].tolerance",
@@ -319,7 +319,7 @@ def test_a_number_too_large_for_a_float_names_its_key(path, variant, host, attem
         ({"allocators": [{"kind": "sca", "solver": 3}]}, "allocators[0].solver", "must be a string, got 3"),
         ({"allocators": ["exact", {"kind": "ipopt", "starts": 0}]}, "allocators[1].starts", "at least 1"),
         ({"allocators": ["exact", {"kind": "ipopt", "seed": -1}]}, "allocators[1].seed", "at least 0"),
-        ({"allocators": [{"kind": "exact", "label": ""}]}, "allocators[0].label", "not empty"),
+        ({"allocators": [{"kind": "exact", "label": ""}]}, "allocators[0].label", "nonempty"),
     ],
 )
 def test_a_value_out_of_range_names_its_key(changes, key, words, variant, mistake):
@@ -341,7 +341,7 @@ def test_a_value_out_of_range_names_its_key(changes, key, words, variant, mistak
             "distance_m",
         ),
         ({"channel.large_scale_fading": [0.1, 0.2]}, "channel.users", "2 entries, got 3"),
-        ({"channel.users": ...}, "channel.users", "must be given"),
+        ({"channel.users": ...}, "channel.users", "is required"),
         ({"channel.min_distance_m": 2000}, "channel.min_distance_m", "cell_radius_m, which is 1000"),
         ({"channel.pilot_length": 100}, "channel.pilot_length", "coherence_length, which is 100"),
         (
@@ -516,7 +516,7 @@ def test_parts_that_cannot_be_told_apart_are_refused(path, entries, variant, mis
         ({"target.name": ["x"]}, "sweep.target.name", "must be a key of the scenario"),
         ({"target.__class__": ["x"]}, "sweep.target.__class__", "must be a key of the scenario"),
         ({"": [1]}, "sweep", "must be a key of the scenario"),
-        ({"snr_db": []}, "sweep.snr_db", "not empty"),
+        ({"snr_db": []}, "sweep.snr_db", "nonempty"),
         ({"snr_db": 5}, "sweep.snr_db", "must be a list, got 5"),
         ({"snr_db": "abc"}, "sweep.snr_db", "must be a list, got 'abc'"),
         ({"sensing": {"crlb_limit_db": [1]}}, "sweep.sensing", "must be a list"),
@@ -601,7 +601,7 @@ def test_characters_that_are_no_text_stay_within_one_line(changes, variant):
         (b"snr_db = = 3", "is not valid TOML: Invalid value (at line 1"),
         (b"snr_db = 3\nsnr_db = 4", "is not valid TOML: Cannot overwrite"),
         (b"just some words", "is not valid TOML"),
-        (b"\xff\xfe\x00\x01", "must be a text file in UTF-8"),
+        (b"\xff\xfe\x00\x01", "is not a UTF-8 text file"),
         (b"name = 'a\0b'", "is not valid TOML"),
     ],
 )

@@ -116,7 +116,7 @@ def split(records, key="allocator", name="bad"):
 
 
 FAILURES = {
-    "NaN": ("return attrs.evolve(good, communication=good.communication * np.nan)", "not finite numbers"),
+    "NaN": ("return attrs.evolve(good, communication=good.communication * np.nan)", "non-finite shares"),
     "wrong shape": ("return attrs.evolve(good, communication=np.ones(7))", "shapes (7,)"),
     "an error": ("raise RuntimeError('one\\ntwo')", "raised RuntimeError: one two"),
     "an error without words": ("raise KeyError()", "raised KeyError:"),

@@ -294,7 +294,10 @@ def test_weights_that_break_the_contract_are_one_line_that_names_whose(case, lab
 @pytest.mark.parametrize("accuracy", [0.05, 0.02])
 def test_moments_that_do_not_exist_are_a_reason_and_not_numbers(accuracy):
     # E||w||^2 is infinite for as many antennas as users, and finite for one more.
-    words = rf"moments of stripped .*, short of the {100 * accuracy:g} % required: .*sampling_acc"
+    words = (
+        rf"moments of stripped .*, short of the {100 * accuracy:g} % required: the moments may not exist.*"
+        "sampling_accuracy is too strict"
+    )
     with pytest.raises(IncompatibleError, match=words):
         sample(Stripped(of=ZF()), FIXED, antennas=3, accuracy=accuracy)
     assert np.isfinite(sample(Stripped(of=ZF()), FIXED, antennas=5, accuracy=accuracy).weight_power).all()
@@ -428,6 +431,101 @@ def raising(*_arguments):
 def channel_class(statistics=None, draw=None):
     body = {"name": "odd", "statistics": statistics or statistics_with(), "draw": draw or draw_with()}
     return attrs.frozen(kw_only=True)(type("Odd", (isacfw.Channel,), body | {"__module__": __name__}))
+
+
+def covariances_with(change=lambda matrix: matrix, **changes):
+    """Return statistics of two drops and three users of 16 antennas, one covariance of which is changed."""
+
+    def statistics(self, drops, array):
+        shape = (len(drops), 3)
+        matrices = np.tile(np.eye(array.n_elements, dtype=complex), (*shape, 1, 1))
+        matrices[1, 2] = change(matrices[1, 2].copy())
+        values = {"beta": np.ones(shape), "xi": np.full(shape, 0.6), "epsilon": np.full(shape, 0.4)}
+        values |= {"covariances": matrices, "pilots": np.arange(3), "pilot_energy": 5.0, "prelog": 0.9}
+        return ChannelStatistics(**(values | changes))
+
+    return statistics
+
+
+def entry(row, column, value):
+    def change(matrix):
+        matrix[row, column] = value
+        return matrix
+
+    return change
+
+
+SECOND_ORDER = {
+    "a covariance that is not Hermitian": (
+        covariances_with(entry(0, 1, 0.1)),
+        "must return Hermitian covariances, got another for user 2 of drop 1",
+    ),
+    "a complex diagonal": (
+        covariances_with(entry(3, 3, 1 + 0.2j)),
+        "must return Hermitian covariances, got another for user 2 of drop 1",
+    ),
+    "a negative eigenvalue": (
+        covariances_with(lambda matrix: matrix - 1.5 * np.ones((16, 16)) / 16),
+        "must return positive semidefinite covariances, got another for user 2 of drop 1",
+    ),
+    "a covariance with NaN": (covariances_with(entry(0, 0, np.nan)), "must return finite covariances, got NaN"),
+    "an infinite covariance": (covariances_with(entry(0, 0, np.inf)), "must return finite covariances, got NaN"),
+    "covariances of other antennas": (
+        covariances_with(covariances=np.tile(np.eye(15, dtype=complex), (2, 3, 1, 1))),
+        "must return covariances of shape (2, 3, 16, 16), got (2, 3, 15, 15)",
+    ),
+    "covariances of other users": (
+        covariances_with(covariances=np.tile(np.eye(16, dtype=complex), (2, 4, 1, 1))),
+        "must return covariances of shape (2, 3, 16, 16), got (2, 4, 16, 16)",
+    ),
+    "one covariance": (
+        covariances_with(covariances=np.eye(16, dtype=complex)),
+        "must return covariances of shape (2, 3, 16, 16), got (16, 16)",
+    ),
+    "means of other antennas": (
+        covariances_with(means=np.zeros((2, 3, 15))),
+        "must return means of shape (2, 3, 16), got (2, 3, 15)",
+    ),
+    "means with NaN": (
+        covariances_with(means=np.full((2, 3, 16), np.nan)),
+        "must return finite means, got NaN or an infinite number",
+    ),
+    "positions in the plane": (
+        covariances_with(positions=np.zeros((2, 3, 2))),
+        "must return positions of shape (2, 3, 3), got (2, 3, 2)",
+    ),
+    "positions with NaN": (
+        covariances_with(positions=np.full((2, 3, 3), np.nan)),
+        "must return finite positions, got NaN or an infinite number",
+    ),
+    "pilots of other users": (
+        covariances_with(pilots=np.arange(4)),
+        "must return pilots of shape (3,), got (4,)",
+    ),
+    "extra of other drops": (
+        covariances_with(extra={"paths": np.ones((3, 7))}),
+        "must return extra['paths'] with first axis 2, got (3, 7)",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SECOND_ORDER)
+def test_means_and_covariances_that_break_the_contract_are_one_line_that_names_them(case, compared):
+    statistics, words = SECOND_ORDER[case]
+    with pytest.raises(PluginError) as caught:
+        compared({"channel": {"kind": "odd"}}, ["mrt"], [channel_class(statistics)])
+    assert str(caught.value).startswith(f"channel odd of {__name__.partition('.')[0]} {words}"), caught.value
+    assert "\n" not in str(caught.value)
+
+
+def test_good_means_and_covariances_pass(compared):
+    # Of rank one and zero, too, and Hermitian up to rounding.
+    ones = covariances_with(lambda matrix: np.ones((16, 16)) * (1 + 1e-12j) + 0 * matrix)
+    nothing = covariances_with(lambda matrix: 0 * matrix, means=np.ones((2, 3, 16)))
+    for statistics in (covariances_with(), ones, nothing):
+        found = compared({"channel": {"kind": "odd"}}, ["mrt"], [channel_class(statistics)])
+        assert {row["status"] for row in found.records()} <= {"feasible", "infeasible"}
+        assert all(np.isfinite(row["sum_rate"]) for row in found.records())
 
 
 STATISTICS = {

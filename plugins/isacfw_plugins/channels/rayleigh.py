@@ -82,7 +82,7 @@ class Rayleigh(isacfw.Channel):
 
     def _check_cell(self) -> None:
         if self.users is None:
-            raise InputError("users", "is required unless large_scale_fading is given")
+            raise InputError("users", "is required unless large_scale_fading is given", missing=True)
         if self.min_distance_m >= self.cell_radius_m:
             raise InputError(
                 "min_distance_m",
