@@ -168,12 +168,14 @@ def test_stream_powers_are_those_of_the_streams(run):
     assert "stream" not in run().dataset.dims
 
 
-def test_exact_is_skipped_where_streams_differ_and_says_so(run):
-    rows = run({"beams": ["steered", "difference"], "allocators": ["exact"]}).records()
-    assert {row["status"] for row in rows if row["beam"] == "steered"} == {"optimal"}
-    skipped = [row for row in rows if row["beam"] == "difference"]
-    assert {row["status"] for row in skipped} == {"skipped"}
-    assert all("stream" in row["message"] for row in skipped)
+def test_exact_shares_the_sensing_power_between_streams_that_differ(run):
+    changes = {"beams": ["steered", "difference"], "allocators": ["exact", "equal_com", "ipopt"]}
+    rows = run(changes).records()
+    for row in (row for row in rows if row["allocator"] == "exact"):
+        same = [other for other in rows if all(other[key] == row[key] for key in ("precoder", "beam", "drop"))]
+        best = max(other["sum_rate"] for other in same)
+        assert row["status"] == "optimal"
+        assert row["sum_rate"] == pytest.approx(best, rel=1e-6)
 
 
 # Targets

@@ -264,7 +264,7 @@ def test_a_script_that_asks_for_workers_where_it_must_not_is_told_so(bed, launch
     _, error = process.communicate(timeout=120)
     assert process.returncode == 1
     assert error.count("Traceback") == 1
-    assert error.splitlines()[-1].endswith('must do so under if __name__ == "__main__"')
+    assert error.splitlines()[-1].endswith('must start workers inside `if __name__ == "__main__":`')
 
 
 def test_dask_that_is_not_there_is_one_sentence(cli, monkeypatch):

@@ -497,6 +497,9 @@ def test_the_file_of_results_opens_without_the_framework(run, out):
             "units": "bit/s/Hz",
             "better": "higher",
             "long_name": "Least rate",
+            "role": "metric",
+            "heading": "\nleast_rate\nbit/s/Hz",
+            "group": "least",
         }
         assert data["crlb_azimuth_limit_db"].attrs["units"] == "dB rad^2"
         assert data["sum_rate"].dims == ("precoder", "allocator", "snr_db", "drop")
