@@ -165,10 +165,6 @@ class SteeringBeam(Beam):
     def coefficients(self, scene: Scene) -> ComplexArray:
         """Return the coefficients c of each stream, and of each of its waveforms; (3B, S, R)."""
 
-    def depends_on_power(self) -> bool:
-        """Return False; a subclass whose coefficients depend on the power overrides this."""
-        return False
-
     def weights(self, scene: Scene, estimates: ComplexArray) -> ComplexArray:
         """Return the weights; (N, S, R)."""
         basis, coefficients = scene.basis_of(self.directions(scene)), self.coefficients(scene)
@@ -274,6 +270,10 @@ class Steered(PointedBeam):
     """
 
     name: ClassVar[str] = "steered"
+
+    def depends_on_power(self) -> bool:
+        """Return False."""
+        return False
 
     def coefficients(self, scene: Scene) -> ComplexArray:
         """Return 1 for the steering vector of each direction; (3B, B, 1)."""

@@ -183,7 +183,9 @@ class _FormSums:
 
     def add(self, weights: ComplexArray) -> None:
         """Add draws of weights; (M, N, B), or (M, N, B, R) for signals with R waveforms."""
-        seen = np.tensordot(weights, self.basis, axes=(1, 1))
+        # Draw by draw: one large product has other bits with another number of threads.
+        flat = self.basis @ weights.reshape(*weights.shape[:2], -1)
+        seen = np.moveaxis(flat, 1, -1).reshape(len(weights), *weights.shape[2:], -1)
         seen = seen if weights.ndim == 4 else seen[:, :, None]
         products = np.einsum("mbri,mbrj->mbij", seen, seen.conj())
         self.total += products.sum(axis=0)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import tracemalloc
 from functools import cache
 from typing import ClassVar, final
@@ -583,3 +586,29 @@ def test_draws_that_break_the_contract_cost_the_sampled_rows_and_name_the_channe
             assert row["status"] == "failed"
             assert row["message"].startswith(f"channel odd of {__name__.partition('.')[0]} "), row["message"]
             assert words in row["message"]
+
+
+FORMS = """
+import numpy as np
+from isacfw.moments import _FormSums
+generator = np.random.default_rng(0)
+basis, weights = (generator.standard_normal((*size, 2)) @ [1, 1j] for size in ((64, 6), (900, 64, 5)))
+sums = _FormSums(5, basis)
+sums.add(weights)
+print(sums.total.tobytes().hex())
+"""
+
+
+def test_what_targets_see_has_the_same_bits_whatever_the_number_of_threads_of_blas():
+    """Workers have one thread each, a single process as many as there are cores."""
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", FORMS],
+            env=os.environ | {"OPENBLAS_NUM_THREADS": threads},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for threads in ("1", "2")
+    }
+    assert len(found) == 1

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import types
+from typing import ClassVar, final
 
+import attrs
 import numpy as np
 import pytest
 
-from isacfw import PluginHost, Steered, chunk, compare
+from isacfw import PluginHost, Steered, SteeringBeam, chunk, compare
 from isacfw.chunk import Chunk, planned
 from isacfw.config import structure
 
@@ -188,3 +190,26 @@ def test_streams_are_counted_at_all_points_that_share_a_channel(elevations_deg):
     powers = compare(scenario, host=HOST).dataset["stream_powers"].squeeze(["precoder", "allocator", "drop"])
     np.testing.assert_array_equal(np.isfinite(powers.sel({"target.elevation_deg": 60.0})), [True, True])
     np.testing.assert_array_equal(np.isfinite(powers.sel({"target.elevation_deg": 90.0})), [True, False])
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Slanted(SteeringBeam):
+    """A steering vector and its derivative, the more of it the higher the power."""
+
+    name: ClassVar[str] = "slanted"
+
+    def directions(self, scene):
+        return scene.beams
+
+    def coefficients(self, scene):
+        return np.array([1, scene.power / 100, 0], dtype=np.complex128).reshape(3, 1, 1)
+
+
+def test_steering_beam_that_looks_at_the_power_is_taken_anew_at_every_power(variant):
+    scenario = structure(variant({"drops": 1, "precoders": ["mrt"], "allocators": ["equal_cs"]}), HOST)
+    scenario = attrs.evolve(scenario, beams=[Slanted()], sweep={"snr_db": [0.0, 20.0]})
+    swept = compare(scenario, host=HOST).dataset["crlb_azimuth_db"]
+    for power_db in (0.0, 20.0):
+        alone = compare(attrs.evolve(scenario, sweep={}, snr_db=power_db), host=HOST).dataset["crlb_azimuth_db"]
+        np.testing.assert_array_equal(swept.sel(snr_db=power_db).values, alone.values)

@@ -45,6 +45,10 @@ class Difference(isacfw.PointedBeam):
         """Return beams with and without power on the steering vector, and with directions of their own."""
         return cls(), cls(sum_share=0.2), cls(directions_deg=((10.0, 80.0), (-20.0, 60.0)))
 
+    def depends_on_power(self) -> bool:
+        """Return False."""
+        return False
+
     def coefficients(self, scene: Scene) -> ComplexArray:
         """Return the coefficients of difference and sum of each stream; (3B, S, R)."""
         directions = self.directions(scene)
