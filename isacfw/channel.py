@@ -240,8 +240,8 @@ class Channel(Part):
         Returns
         -------
         channels, estimates : ndarray of complex, shape (M, ..., N, K)
-            The columns are the users' channels and what the base station knows of them: their conditional means
-            given all estimates (MMSE).
+            The columns are the users' channels and what the base station knows of them: MMSE estimates. Where the
+            statistics are `isotropic` or `correlated`, they are conditional means of the channels.
         """
 
     def inputs(self) -> tuple[Path, ...]:

@@ -2,8 +2,9 @@ r"""Moments of any linear precoder and any beam, from sampled channels: they nee
 
 With :math:`t_{kj} = h_k^H w_j`, the moments of the use-and-then-forget bound are means over draws of the
 fading: :math:`\lambda_k = |E\,t_{kk}|^2`, :math:`N_t \zeta_{kj} = E|t_{kj}|^2 - \delta_{kj} \lambda_k` and
-:math:`N_t \xi_{bf,k} = E\|w_k\|^2`, see (17), (21) and (22). Estimates are conditional means of the channels,
-so :math:`E\,t_{kk} = E\,\hat h_k^H w_k`, which is known far better from as many draws. What the targets see of
+:math:`N_t \xi_{bf,k} = E\|w_k\|^2`, see (17), (21) and (22). Where
+estimates are conditional means of the channels, as those of Gaussian channels are,
+:math:`E\,t_{kk} = E\,\hat h_k^H w_k`, which is known far better from as many draws. What the targets see of
 a signal is :math:`P^H E\{w_k w_k^H\} P`, and what a sensing stream is to a user :math:`E|h_k^H v_s|^2`.
 """
 
@@ -73,7 +74,7 @@ def sampled_link_statistics(precoder: Precoder, scene: Scene) -> LinkStatistics:
     columns = scene.users
 
     def sums(own: Scene) -> _Sums:
-        return _LinkSums(own.antennas, columns, None if isotropic else own.basis)
+        return _LinkSums(own, None if isotropic else own.basis)
 
     found = _each_drop(precoder, scene, columns, sums)
     return attrs.evolve(LinkStatistics.stacked(found), isotropic=isotropic)
@@ -83,7 +84,7 @@ def sampled_forms(precoder: Precoder, scene: Scene) -> ComplexArray:
     """Return what the targets see of each user's signal, sampled; (D, K, 3T, 3T)."""
 
     def sums(own: Scene) -> _Sums:
-        return _LinkSums(own.antennas, own.users, own.basis, forms_alone=True)
+        return _LinkSums(own, own.basis, forms_alone=True)
 
     found = LinkStatistics.stacked(_each_drop(precoder, scene, scene.users, sums))
     assert found.forms is not None
@@ -94,7 +95,7 @@ def sampled_in_full(precoder: Precoder, scene: Scene) -> LinkStatistics:
     """Return all moments of a precoder sampled, with the forms of its signals, whatever it claims of them."""
 
     def sums(own: Scene) -> _Sums:
-        return _LinkSums(own.antennas, own.users, own.basis)
+        return _LinkSums(own, own.basis)
 
     return LinkStatistics.stacked(_each_drop(precoder, scene, scene.users, sums))
 
@@ -210,10 +211,12 @@ class _FormSums:
 class _LinkSums:
     """Sums over draws of the powers of the samples, and the moments of a precoder that follow."""
 
-    def __init__(
-        self, antennas: int, users: int, basis: ComplexArray | None, *, forms_alone: bool = False
-    ) -> None:
-        self.antennas, self.draws = antennas, 0
+    def __init__(self, scene: Scene, basis: ComplexArray | None, *, forms_alone: bool = False) -> None:
+        users = scene.users
+        self.antennas, self.draws = scene.antennas, 0
+        # Estimates of Gaussian channels are conditional means; others may be the best linear ones only, for which
+        # what they leave out of the channels has a mean behind a precoder that is not linear in them.
+        self.conditional = scene.statistics.isotropic or scene.statistics.correlated
         self.forms = None if basis is None else _FormSums(users, basis)
         self.forms_alone = forms_alone
         self.known: ComplexArray = np.zeros(users, dtype=np.complex128)
@@ -253,7 +256,9 @@ class _LinkSums:
         self.error_square += (error.real**2 + error.imag**2).sum(axis=0)
 
     def biased(self) -> bool:
-        """Return whether what estimates leave out of the channels has a mean, by more than 6 standard errors."""
+        """Return whether errors of Gaussian estimates have a mean, by more than 6 standard errors."""
+        if not self.conditional:
+            return False
         allowed = 6 * np.sqrt(self.error_square) + ROUNDING * np.sqrt(self.draws * self.known_square)
         return bool((np.abs(self.error) > allowed).any())
 
@@ -264,9 +269,13 @@ class _LinkSums:
 
     def statistics(self) -> LinkStatistics:
         """Return the moments with their standard errors."""
-        amplitude = np.abs(self.known) / self.draws
-        variance = np.maximum(self.known_square / self.draws - amplitude**2, 0)
         disturbance = self.square / self.draws - np.diag(np.abs(self.first / self.draws) ** 2)
+        if self.conditional:
+            amplitude = np.abs(self.known) / self.draws
+            variance = np.maximum(self.known_square / self.draws - amplitude**2, 0)
+        else:
+            amplitude = np.abs(self.centre + self.first / self.draws)
+            variance = np.maximum(np.diagonal(disturbance), 0)
         none = np.zeros_like(amplitude)
         power_error = self._spread(self.power, self.power_square)
         forms: ComplexArray | None = None

@@ -178,6 +178,8 @@ class Scenario:
             raise InputError("targets", "cannot be combined with target")
         self._check_directions()
         for path, values in self.sweep.items():
+            if isinstance(values, tuple) and None in values:
+                raise InputError(f"sweep.{path}[{values.index(None)}]", "must be a value, got None")
             if not isinstance(values, tuple) or not values:
                 raise InputError(f"sweep.{path}", f"must be a nonempty list, got {shown(values)}")
         if self.sweep:

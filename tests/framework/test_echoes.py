@@ -412,9 +412,7 @@ def test_limit_on_the_azimuth_alone_works_on_lines_at_any_elevation(elevation_de
     x, q = np.array([0.3, 0.2]), 0.5
     kept = problem.fisher(x, q)[np.ix_([0, 2, 3], [0, 2, 3])]
     assert problem.crlb(x, q)[0] == pytest.approx(np.linalg.inv(kept)[0, 0], rel=1e-9)
-    sentence = (
-        "elevation counts as known: it has no limit, and the arrays cannot tell both angles apart"
-    )
+    sentence = "elevation counts as known: it has no limit, and the arrays cannot tell both angles apart"
     # Broadside, the elevation changes nothing, and need not be known.
     assert (sentence in " ".join(str(comparison).split())) == (elevation_deg != 90.0)
     assert whole.assumptions() == [sentence] * (elevation_deg != 90.0)

@@ -20,15 +20,19 @@ import isacfw
 from isacfw import (
     ChannelStatistics,
     ComplexArray,
+    Direction,
     IncompatibleError,
     InputError,
     LinkStatistics,
     PluginError,
     Precoder,
+    Scene,
     moments,
 )
+from isacfw.channel import FadingSource, complex_normal
 from isacfw.config import structure
 from isacfw.moments import sampled_link_statistics
+from isacfw_plugins.arrays.upa import UPA
 from isacfw_plugins.channels.rayleigh import Rayleigh
 from isacfw_plugins.precoders.mrt import MRT
 from isacfw_plugins.precoders.rzf import RZF
@@ -612,3 +616,66 @@ def test_what_targets_see_has_the_same_bits_whatever_the_number_of_threads_of_bl
         for threads in ("1", "2")
     }
     assert len(found) == 1
+
+
+@attrs.frozen(kw_only=True)
+class Paths(isacfw.Channel):
+    """Plane waves of random phase with linear MMSE estimates, which are no conditional means."""
+
+    name = "paths"
+    pilot_energy: float = 0.3
+
+    def covariances(self, array):
+        azimuth = np.random.default_rng(5).uniform(-60, 60, (2, 6))
+        waves = [
+            [array.steering_vector(Direction(azimuth_deg=one, elevation_deg=80.0)) for one in own]
+            for own in azimuth
+        ]
+        waves = np.sqrt([[0.5, 0.2, 0.1, 0.1, 0.05, 0.05]])[..., None] * np.array(waves)
+        return waves, np.einsum("kln,klm->knm", waves, waves.conj())
+
+    def statistics(self, drops, array):
+        _, covariances = self.covariances(array)
+        kept = (
+            self.pilot_energy
+            * covariances
+            @ np.linalg.inv(self.pilot_energy * covariances + np.eye(array.n_elements))
+        )
+        xi = np.einsum("knm,kmn->k", kept, covariances).real[None] / array.n_elements
+        return ChannelStatistics(
+            beta=np.ones((1, 2)), xi=xi, epsilon=1 - xi, prelog=1.0, extra={"filters": kept[None]}
+        )
+
+    def draw(self, statistics, array, draws, generator):
+        waves, _ = self.covariances(array)
+        phases = np.exp(2j * np.pi * generator.random((draws, *waves.shape[:2])))
+        channels = np.einsum("mkl,kln->mkn", phases, waves)
+        noise = complex_normal(channels.shape, generator) / np.sqrt(self.pilot_energy)
+        estimates = np.einsum("knj,mkj->mkn", statistics.extra["filters"], channels + noise)
+        return np.swapaxes(channels, -1, -2), np.swapaxes(estimates, -1, -2)
+
+
+@pytest.mark.parametrize("precoder", [RZF(regularization=0.1), RZF()], ids=["little", "much"])
+def test_signal_gain_is_that_of_the_channels_where_estimates_are_no_conditional_means(precoder):
+    array = UPA(horizontal=3, vertical=3)
+    statistics = attrs.evolve(
+        Paths().statistics([], array),
+        fading=FadingSource(channel=Paths(), seed=3, drops=(0,), accuracy=0.02),
+    )
+    given = Scene(
+        array=array,
+        statistics=statistics,
+        targets=(Direction(azimuth_deg=0.0, elevation_deg=90.0),),
+        beams=(),
+        power=1.0,
+    )
+    found = precoder.link_statistics(given)
+    channels, estimates = Paths().draw(statistics.of_drop(0), array, 100_000, np.random.default_rng(4))
+    own = np.einsum("mnk,mnk->mk", channels.conj(), precoder.weights(estimates))
+    mean, error = own.mean(axis=0), own.std(axis=0) / np.sqrt(len(own))
+    distance = np.abs(np.sqrt(found.signal_gain[0]) - np.abs(mean))
+    spread = found.standard_error.signal_gain[0] / (2 * np.sqrt(found.signal_gain[0]))
+    assert (distance <= 4 * (error + spread)).all()
+    # The means of the estimates' own signals are others by far.
+    known = np.einsum("mnk,mnk->mk", estimates.conj(), precoder.weights(estimates)).mean(axis=0)
+    assert (np.abs(known - mean) > 6 * error).any()
