@@ -50,6 +50,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "studies" in item.path.parts:
             item.add_marker(pytest.mark.xdist_group("studies"))
+    # The longest group first, or else the other workers wait for it at the end.
+    items.sort(key=lambda item: "studies" not in item.path.parts)
 
 
 @pytest.fixture(scope="session")
