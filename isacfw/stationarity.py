@@ -80,21 +80,28 @@ def first_order_rise(
         0 at a stationary point, NaN where it is not wanted or cannot be determined.
     """
     shape = problem.batch_shape
+    one_line = problem.fisher_users is None and problem.fisher_streams is None
+    if where is None and one_line and not np.isnan(problem.largest_communication_share).any():
+        return _rise(problem, x, problem.stream_shares(x, q), problem.largest_communication_share)
     where = np.ones(shape, dtype=np.bool_) if where is None else np.broadcast_to(where, shape)
     found = np.full(shape, np.nan)
     if not where.any():
         return found
     users = np.broadcast_to(x, (*shape, problem.users))[where]
     streams = np.broadcast_to(problem.stream_shares(x, q), (*shape, problem.streams))[where]
-    one_line = problem.fisher_users is None and problem.fisher_streams is None
     share = np.broadcast_to(problem.largest_communication_share, shape)[where] if one_line else None
-    chosen = problem[where]
-    slopes = gradient(chosen, users, streams)
-    present = (slopes[0] * users).sum(axis=-1) + (slopes[1] * streams).sum(axis=-1)
-    best = _best(chosen, slopes, share)
-    total = np.log1p(chosen.sinr(users, streams)).sum(axis=-1)
-    found[where] = np.maximum(best - present, 0.0) / np.maximum(total, _TINY)
+    found[where] = _rise(problem[where], users, streams, share)
     return found
+
+
+def _rise(
+    problem: PowerAllocationProblem, users: FloatArray, streams: FloatArray, share: FloatArray | None
+) -> FloatArray:
+    slopes = gradient(problem, users, streams)
+    present = (slopes[0] * users).sum(axis=-1) + (slopes[1] * streams).sum(axis=-1)
+    best = _best(problem, slopes, share)
+    total = np.log1p(problem.sinr(users, streams)).sum(axis=-1)
+    return np.asarray(np.maximum(best - present, 0.0) / np.maximum(total, _TINY))
 
 
 def _best(

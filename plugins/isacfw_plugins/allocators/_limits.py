@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import attrs
 import numpy as np
 
@@ -101,9 +103,10 @@ def is_plain(problem: PowerAllocationProblem) -> bool:
     if problem.targets > 1 or problem.fisher_users is not None or problem.fisher_streams is not None:
         return False
     jacobian = problem.jacobians[0]
-    determinant = abs(np.linalg.det(jacobian))
-    regular = determinant >= _REGULAR * np.prod(np.linalg.norm(jacobian, axis=0))
-    return bool(regular and determinant > 0 and not problem.known.any())
+    (a, b), (c, d) = jacobian.tolist()
+    determinant = abs(a * d - b * c)
+    regular = determinant >= _REGULAR * math.hypot(a, c) * math.hypot(b, d)
+    return regular and determinant > 0 and not problem.known.any()
 
 
 def angular(problem: PowerAllocationProblem) -> FloatArray:
