@@ -16,6 +16,7 @@ import numpy as np
 from ..array import ComplexArray, Direction, FloatArray
 from ..beam import Beam, BeamStatistics
 from ..channel import fading_generator
+from ..errors import IncompatibleError
 from ..fisher import EchoModel
 from ..moments import drawn_channels
 from ..precoder import LinkStatistics, Precoder
@@ -23,6 +24,7 @@ from ..problem import PowerAllocationProblem
 from ..scenario import Scenario
 from ..simulation import Simulated, Transmission, jackknife
 from . import samples
+from .kit import require
 
 DRAWS, BLOCKS = 5000, 50
 ACCURACY = 0.02
@@ -144,6 +146,34 @@ class Model:
         q = np.arange(1.0, streams + 1) / (streams * (streams + 1) / 2)
         for title, share in (("all power for the users", 1.0), ("half", 0.5), ("most of it for sensing", 0.05)):
             yield title, share * x, (1 - share) * q
+
+
+def require_agreement(precoder: Precoder, beam: Beam | None = None) -> None:
+    """Fail the check unless problems with a precoder and a beam agree with simulation, over every sample channel.
+
+    Parameters
+    ----------
+    precoder : Precoder
+        The precoder.
+    beam : Beam, optional
+        The beam; that of :func:`samples.scenario` by default.
+
+    Raises
+    ------
+    CheckFailed
+        If one does not agree, or if there is none for which both exist.
+    """
+    compared = 0
+    for title, channel in samples.channels().items():
+        for addition, scenario in scenes(samples.scenario(channel, accuracy=ACCURACY, beam=beam)):
+            try:
+                model = Model.of(scenario, precoder)
+            except IncompatibleError:
+                continue
+            found = disagreement(model)
+            require(not found, f"over {title}{addition} {found}")
+            compared += 1
+    require(compared, "it exists for no channel that it was tried on")
 
 
 def disagreement(model: Model, draws: int = DRAWS) -> str:

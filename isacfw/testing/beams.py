@@ -119,19 +119,7 @@ def _departure(claimed: BeamStatistics, found: BeamStatistics) -> str:
 @check("beam")
 def model_agrees_with_simulation(part: Beam) -> None:
     """Rates and Fisher information of a problem are those of drawn signals, for a target near a user too."""
-    compared = 0
-    for title, channel in samples.channels().items():
-        for addition, scenario in agreement.scenes(
-            samples.scenario(channel, accuracy=agreement.ACCURACY, beam=part)
-        ):
-            try:
-                model = agreement.Model.of(scenario, cast(Precoder, samples.built_in("precoder", "mrt")))
-            except IncompatibleError:
-                continue
-            found = agreement.disagreement(model)
-            require(not found, f"over {title}{addition} {found}")
-            compared += 1
-    require(compared, "it exists for no channel that it was tried on")
+    agreement.require_agreement(cast(Precoder, samples.built_in("precoder", "mrt")), part)
 
 
 @check("beam")

@@ -150,17 +150,7 @@ def departure(claimed: LinkStatistics, found: LinkStatistics, scene: Scene) -> s
 @check("precoder")
 def model_agrees_with_simulation(part: Precoder) -> None:
     """Rates and Fisher information of a problem are those of drawn signals, for a target near a user too."""
-    compared = 0
-    for title, channel in samples.channels().items():
-        for addition, scenario in agreement.scenes(samples.scenario(channel, accuracy=agreement.ACCURACY)):
-            try:
-                model = agreement.Model.of(scenario, part)
-            except IncompatibleError:
-                continue
-            found = agreement.disagreement(model)
-            require(not found, f"over {title}{addition} {found}")
-            compared += 1
-    require(compared, "it exists for no channel that it was tried on")
+    agreement.require_agreement(part)
 
 
 @check("precoder")
