@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .allocator import Allocation, Allocator, Shares, Status
-from .array import Array, ComplexArray, Direction, FloatArray
+from .array import Array, Direction
+from .base.numbers import ComplexArray, FloatArray
 from .beam import Beam, BeamStatistics, PointedBeam, Steered, SteeringBeam
 from .channel import Channel, ChannelStatistics, Drop
 from .errors import IncompatibleError, InputError, IsacError, PluginError

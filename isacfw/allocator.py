@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .array import FloatArray, float_array, read_only
+from .base.numbers import FloatArray, float_array, read_only
 from .errors import IncompatibleError, log_traceback, one_line, raised, shown
 from .part import ONE_AT_A_TIME, LabelledPart, described
 from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem

@@ -4,33 +4,14 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Any
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
 
+from .base.numbers import ComplexArray, FloatArray, float_array
 from .errors import PluginError, blamed
 from .part import Part, described
 from .validators import number, real
-
-FloatArray = NDArray[np.float64]
-ComplexArray = NDArray[np.complex128]
-
-
-def float_array(value: object) -> FloatArray:
-    """Convert numbers to an array of floats; a field's converter."""
-    return np.asarray(value, dtype=np.float64)
-
-
-def read_only(value: Any) -> Any:
-    """Return a view of an array that cannot be made writable again."""
-    array: Any = np.asarray(value)
-    if array.dtype == object or not array.size:
-        view = array.view()
-        view.flags.writeable = False
-        return view
-    return np.asarray(memoryview(array).toreadonly())
 
 
 def _sin_cos(angle_deg: float) -> tuple[float, float]:

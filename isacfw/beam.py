@@ -9,7 +9,8 @@ from typing import Any, ClassVar, final
 import attrs
 import numpy as np
 
-from .array import ComplexArray, Direction, FloatArray, read_only
+from .array import Direction
+from .base.numbers import ComplexArray, FloatArray, read_only
 from .errors import InputError, PluginError, shown
 from .fisher import gram
 from .part import LabelledPart, described

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from .array import Array, ComplexArray, FloatArray, read_only
+from .array import Array
+from .base.numbers import ComplexArray, FloatArray, read_only
 from .errors import PluginError, shown
 from .gaussian import SecondOrder, complex_normal
 from .part import Part, described

@@ -9,7 +9,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .array import Array, ComplexArray, FloatArray
+from .array import Array
+from .base.numbers import ComplexArray, FloatArray
 
 _CHUNK = 16
 

@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+from .base.sources import Sources
 from .chunk import Chunk, Solved, Work, solved
 from .errors import InputError, IsacError, one_line, raised
-from .plugins import PluginHost, Sources
+from .plugins import PluginHost
 from .time_limit import TimeUp, time_limit
 
 ATTEMPTS = 3

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .base.progress import Progress
 from .errors import blamed
 from .files import for_hdf5, replacing, write_netcdf
-from .recipe import FigureRecipe, Progress
+from .recipe import FigureRecipe
 from .report import Columns, mean_and_interval, save_figures, sweep_of
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .array import Array, ComplexArray, Direction, FloatArray
+from .array import Array, Direction
+from .base.numbers import ComplexArray, FloatArray
 
 _ROUNDING = 1e-14
 LOST = 16 * np.finfo(np.float64).eps

@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .array import FloatArray
+from .base.numbers import FloatArray
 from .errors import IsacError
 from .fisher import LOST, reduction
 

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from .allocator import Allocation
-from .array import FloatArray
+from .base.numbers import FloatArray
 from .part import Part
 from .problem import PowerAllocationProblem
 

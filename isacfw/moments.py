@@ -18,7 +18,7 @@ import attrs
 import numpy as np
 from numpy.linalg import norm
 
-from .array import ComplexArray, FloatArray, read_only
+from .base.numbers import ComplexArray, FloatArray, read_only
 from .channel import FadingSource
 from .errors import IncompatibleError, InputError, PluginError, blamed
 from .part import Part, described

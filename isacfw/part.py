@@ -51,10 +51,10 @@ class Part(ABC):  # noqa: B024 - each kind of part has abstract methods of its o
         source = getattr(module, "__isacfw_source__", None)
         if source is None:
             return super().__reduce_ex__(protocol)
-        from .plugins import revived
+        from .base.sources import revive
 
         options = {field.alias: getattr(self, field.name) for field in attrs.fields(type(self)) if field.init}
-        return revived, (*source, type(self).__qualname__, options)
+        return revive, (*source, type(self).__qualname__, options)
 
     @classmethod
     def source(cls) -> str | None:

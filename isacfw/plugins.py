@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.metadata
 import inspect
-import operator
-import sys
-import threading
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from os import PathLike
@@ -22,6 +18,7 @@ import pluggy
 from . import hookspecs
 from .allocator import Allocator
 from .array import Array
+from .base.sources import Sources, module_from_file, module_from_source, import_plugin
 from .beam import Beam
 from .channel import Channel
 from .errors import InputError, PluginError, log_traceback, one_line, shown, suggestion
@@ -31,8 +28,6 @@ from .precoder import Precoder
 from .recipe import FigureRecipe
 
 ENTRY_POINT_GROUP = "isacfw"
-_LOADING = threading.RLock()
-"""Held while the file of a plugin is run, so that no other thread of a worker meets half a module."""
 
 KINDS: dict[str, type[Part]] = {
     "array": Array,
@@ -76,8 +71,6 @@ BUILT_INS = (
     "isacfw_plugins.figures.nguyen2025_fig8",
 )
 
-Sources = tuple[tuple[str, bytes] | str, ...]
-"""Plugins as they travel: path and content of a file, or the name of a module."""
 
 ScenarioSource = PathLike[str] | Mapping[str, Any]
 
@@ -170,7 +163,7 @@ class PluginHost:
     @classmethod
     def of_sources(cls, sources: Sources) -> PluginHost:
         """Return the host that has these plugins beside the built-in and the installed ones."""
-        return cls([one if isinstance(one, str) else _from_source(Path(one[0]), one[1]) for one in sources])
+        return cls([one if isinstance(one, str) else module_from_source(Path(one[0]), one[1]) for one in sources])
 
     @property
     def sources(self) -> Sources:
@@ -195,7 +188,7 @@ class PluginHost:
             try:
                 self._add(
                     _Plugin(
-                        module=_imported(entry.value, entry.load),
+                        module=import_plugin(entry.value, entry.load),
                         source=entry.value,
                         provider=provider,
                         version=version,
@@ -341,65 +334,19 @@ def default_host() -> PluginHost:
     return PluginHost()
 
 
-def _imported(source: str, load: Any) -> Any:
-    try:
-        return load()
-    except (Exception, SystemExit) as error:
-        line = next(
-            (f" (line {frame.lineno})" for frame in reversed(inspect.trace()) if frame.filename == source), ""
-        )
-        raise PluginError(f"plugin {source} raised {type(error).__name__}{line}: {error}") from error
-
-
 def _asked_for(plugin: str | PathLike[str] | ModuleType | type, base: Path) -> _Plugin:
     if isinstance(plugin, PathLike) or (isinstance(plugin, str) and plugin.endswith(".py")):
         path = Path(base / Path(plugin))
-        return _Plugin(module=_from_file(path), source=str(path), provider=path.stem, version="")
+        return _Plugin(module=module_from_file(path), source=str(path), provider=path.stem, version="")
     if not isinstance(plugin, str):
         name = getattr(plugin, "__isacfw_provider__", getattr(plugin, "__name__", type(plugin).__name__))
         version = str(getattr(plugin, "__version__", ""))
         return _Plugin(module=plugin, source=name, provider=name, version=version)
-    module = _imported(plugin, lambda: importlib.import_module(plugin))
+    module = import_plugin(plugin, lambda: importlib.import_module(plugin))
     top = plugin.partition(".")[0]
     owners = importlib.metadata.packages_distributions().get(top, [])
     version = importlib.metadata.version(owners[0]) if owners else str(getattr(module, "__version__", ""))
     return _Plugin(module=module, source=plugin, provider=owners[0] if owners else top, version=version)
-
-
-def _from_file(path: Path) -> ModuleType:
-    try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise PluginError(f"plugin {path} must be a Python file that can be read, got: {reason}") from None
-    return _from_source(path.resolve(), content)
-
-
-def _from_source(path: Path, content: bytes) -> ModuleType:
-    """Return the module of a plugin's file, which need not exist any more, or not on this machine."""
-    # Named after path and content, so that two files never mix and a changed file is read again.
-    digest = hashlib.sha256(str(path).encode() + content).hexdigest()[:8]
-    name = f"isacfw_plugin_{path.stem}_{digest}"
-    with _LOADING:
-        if name in sys.modules:
-            return sys.modules[name]
-        module = ModuleType(name)
-        module.__file__ = str(path)
-        module.__dict__["__isacfw_provider__"] = path.stem
-        module.__dict__["__isacfw_source__"] = (str(path), content)
-        sys.modules[name] = module
-        try:
-            _imported(str(path), lambda: exec(compile(content, path, "exec"), module.__dict__))
-        except PluginError:
-            del sys.modules[name]
-            raise
-        return module
-
-
-def revived(path: str, content: bytes, name: str, options: Mapping[str, Any]) -> Part:
-    """Return a part of a plugin's file from the file's content, in whatever process: how such parts travel."""
-    cls: type[Part] = operator.attrgetter(name)(_from_source(Path(path), content))
-    return cls(**options)
 
 
 def _check_hooks(module: Any, source: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import attrs
 import numpy as np
 
-from .array import ComplexArray, FloatArray, read_only
+from .base.numbers import ComplexArray, FloatArray, read_only
 from .errors import PluginError
 from .part import LabelledPart, described
 from .scene import Scene

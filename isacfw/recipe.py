@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
+from .base.progress import Progress
 from .part import Part
 from .validators import integer, optional
 
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     import xarray
 
     from .config import LoadedScenario
-
-Progress = Callable[[int, int], None]
-"""Called with the number of steps done and the number of all."""
 
 
 @attrs.frozen(kw_only=True)

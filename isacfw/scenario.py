@@ -12,7 +12,8 @@ import attrs
 import numpy as np
 
 from .allocator import Allocator
-from .array import Array, Direction, FloatArray
+from .array import Array, Direction
+from .base.numbers import FloatArray
 from .beam import Beam, BeamStatistics, Steered, SteeringBeam
 from .channel import Channel, ChannelStatistics, FadingSource, checked, drops_of, fading_generator
 from .errors import InputError, blamed, shown, suggestion

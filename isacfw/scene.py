@@ -7,7 +7,8 @@ from functools import cached_property
 import attrs
 import numpy as np
 
-from .array import Array, ComplexArray, Direction, read_only
+from .array import Array, Direction
+from .base.numbers import ComplexArray, read_only
 from .channel import ChannelStatistics
 
 

@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 from numpy.random import Generator
 
-from .array import ComplexArray, FloatArray
+from .base.numbers import ComplexArray, FloatArray
 from .beam import Beam
 from .channel import Channel, ChannelStatistics, complex_normal
 from .errors import InputError

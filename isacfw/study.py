@@ -19,6 +19,7 @@ import attrs
 
 from .allocator import Allocator
 from .assembly import Extent, Layout, in_file, in_memory
+from .base.progress import Progress
 from .beam import Beam
 from .channel import Channel
 from .chunk import Chunk, Outline, Solved, Work, planned, sizes_of
@@ -30,7 +31,6 @@ from .metric import Metric
 from .part import LabelledPart, described
 from .plugins import PluginHost, default_host
 from .precoder import Precoder
-from .recipe import Progress
 from .scenario import Scenario, labelled
 from .schema import limits_of, variables_of
 from .store import ChunkStore, InputFiles, study_key

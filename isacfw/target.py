@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .array import Direction, FloatArray
+from .array import Direction
+from .base.numbers import FloatArray
 from .errors import InputError, shown
 from .fisher import ANGLES
 from .validators import integer, number, optional, real

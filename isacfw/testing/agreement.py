@@ -13,7 +13,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..array import ComplexArray, Direction, FloatArray
+from ..array import Direction
+from ..base.numbers import ComplexArray, FloatArray
 from ..beam import Beam, BeamStatistics
 from ..channel import fading_generator
 from ..errors import IncompatibleError

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from ..allocator import Allocation, Allocator, Shares, Status
-from ..array import FloatArray
+from ..base.numbers import FloatArray
 from ..errors import IncompatibleError
 from ..problem import PowerAllocationProblem
 from . import samples

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..array import Array, ComplexArray, Direction, FloatArray, checked
+from ..array import Array, Direction, checked
+from ..base.numbers import ComplexArray, FloatArray
 from ..fisher import fisher_information
 from . import samples
 from .kit import check, require

@@ -6,7 +6,7 @@ from typing import cast
 
 import numpy as np
 
-from ..array import ComplexArray
+from ..base.numbers import ComplexArray
 from ..beam import Beam, BeamStatistics
 from ..channel import Channel
 from ..errors import IncompatibleError

@@ -9,7 +9,8 @@ from typing import Any, cast
 import attrs
 import numpy as np
 
-from ..array import Array, ComplexArray, FloatArray
+from ..array import Array
+from ..base.numbers import ComplexArray, FloatArray
 from ..beam import Steered
 from ..channel import Channel, ChannelStatistics, FadingSource, checked, drops_of
 from ..errors import IncompatibleError

@@ -9,7 +9,8 @@ import attrs
 import numpy as np
 from numpy.random import Generator
 
-from ..array import Array, ComplexArray, Direction, FloatArray
+from ..array import Array, Direction
+from ..base.numbers import ComplexArray, FloatArray
 from ..channel import Channel, ChannelStatistics, Drop, complex_normal
 from ..errors import InputError
 from ..validators import each, number, real, reals

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..array import ComplexArray, FloatArray
+from ..base.numbers import ComplexArray, FloatArray
 from ..channel import Channel, complex_normal
 from ..errors import IncompatibleError
 from ..moments import sampled_in_full

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.random import Generator
 
 from ..allocator import Allocation, Shares, verified
-from ..array import Array, ComplexArray, Direction, FloatArray, read_only
+from ..array import Array, Direction
+from ..base.numbers import ComplexArray, FloatArray, read_only
 from ..beam import Beam
 from ..channel import Channel, ChannelStatistics, Drop, complex_normal
 from ..fisher import EchoModel, fisher_information

@@ -10,8 +10,8 @@ import numpy as np
 
 import isacfw
 from isacfw import Scenario
+from isacfw.base.progress import Progress
 from isacfw.config import LoadedScenario
-from isacfw.recipe import Progress
 from isacfw.simulation import Transmission, simulated_crlb
 
 from . import _paper

@@ -10,7 +10,7 @@ import numpy as np
 
 import isacfw
 from isacfw import FloatArray
-from isacfw.recipe import Progress
+from isacfw.base.progress import Progress
 
 from . import _paper
 

@@ -10,9 +10,9 @@ import numpy as np
 
 import isacfw
 from isacfw import Precoder, Scenario
+from isacfw.base.progress import Progress
 from isacfw.config import LoadedScenario
 from isacfw.estimator import AngleGrid, MaximumLikelihood
-from isacfw.recipe import Progress
 from isacfw.simulation import Transmission, simulated_crlb, squared_errors
 
 from . import _paper

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, final
 import attrs
 
 import isacfw
-from isacfw.recipe import Progress
+from isacfw.base.progress import Progress
 
 from . import _paper
 

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 import isacfw
-from isacfw.recipe import Progress
+from isacfw.base.progress import Progress
 
 from . import _paper
 

@@ -9,8 +9,8 @@ import attrs
 
 import isacfw
 from isacfw import Scenario
+from isacfw.base.progress import Progress
 from isacfw.config import LoadedScenario
-from isacfw.recipe import Progress
 
 from . import _paper
 

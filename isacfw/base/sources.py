@@ -1,0 +1,69 @@
+"""Plugin files as modules: loaded from a path, or revive from their content in another process."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import operator
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ..errors import PluginError
+from ..part import Part
+
+_LOADING = threading.RLock()
+"""Held while the file of a plugin is run, so that no other thread of a worker meets half a module."""
+
+
+Sources = tuple[tuple[str, bytes] | str, ...]
+"""Plugins as they travel: path and content of a file, or the name of a module."""
+
+
+def import_plugin(source: str, load: Any) -> Any:
+    try:
+        return load()
+    except (Exception, SystemExit) as error:
+        line = next(
+            (f" (line {frame.lineno})" for frame in reversed(inspect.trace()) if frame.filename == source), ""
+        )
+        raise PluginError(f"plugin {source} raised {type(error).__name__}{line}: {error}") from error
+
+
+def module_from_file(path: Path) -> ModuleType:
+    try:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise PluginError(f"plugin {path} must be a Python file that can be read, got: {reason}") from None
+    return module_from_source(path.resolve(), content)
+
+
+def module_from_source(path: Path, content: bytes) -> ModuleType:
+    """Return the module of a plugin's file, which need not exist any more, or not on this machine."""
+    # Named after path and content, so that two files never mix and a changed file is read again.
+    digest = hashlib.sha256(str(path).encode() + content).hexdigest()[:8]
+    name = f"isacfw_plugin_{path.stem}_{digest}"
+    with _LOADING:
+        if name in sys.modules:
+            return sys.modules[name]
+        module = ModuleType(name)
+        module.__file__ = str(path)
+        module.__dict__["__isacfw_provider__"] = path.stem
+        module.__dict__["__isacfw_source__"] = (str(path), content)
+        sys.modules[name] = module
+        try:
+            import_plugin(str(path), lambda: exec(compile(content, path, "exec"), module.__dict__))
+        except PluginError:
+            del sys.modules[name]
+            raise
+        return module
+
+
+def revive(path: str, content: bytes, name: str, options: Mapping[str, Any]) -> Part:
+    """Return a part of a plugin's file from the file's content, in whatever process: how such parts travel."""
+    cls: type[Part] = operator.attrgetter(name)(module_from_source(Path(path), content))
+    return cls(**options)
