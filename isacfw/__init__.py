@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from .allocator import Allocation, Allocator, Shares, Status
 from .array import Array, Direction
+from .base.errors import IncompatibleError, InputError, IsacError, PluginError
 from .base.numbers import ComplexArray, FloatArray
+from .base.part import LabelledPart, Part
 from .beam import Beam, BeamStatistics, PointedBeam, Steered, SteeringBeam
 from .channel import Channel, ChannelStatistics, Drop
-from .errors import IncompatibleError, InputError, IsacError, PluginError
 from .hookspecs import hookimpl
 from .metric import Metric, Quantity
-from .part import LabelledPart, Part
 from .precoder import LinkStatistics, Precoder
 from .problem import PowerAllocationProblem
 from .recipe import FigureRecipe

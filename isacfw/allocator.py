@@ -14,12 +14,12 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from .base.errors import IncompatibleError, log_traceback, one_line, raised, shown
 from .base.numbers import FloatArray, float_array, read_only
-from .errors import IncompatibleError, log_traceback, one_line, raised, shown
-from .part import ONE_AT_A_TIME, LabelledPart, described
+from .base.part import ONE_AT_A_TIME, LabelledPart, described
+from .base.time_limit import TimeUp, time_limit
 from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
 from .stationarity import STATIONARITY_TOLERANCE, first_order_rise
-from .time_limit import TimeUp, time_limit
 
 
 class Status(enum.StrEnum):

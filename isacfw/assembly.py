@@ -12,8 +12,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from .base.files import HDF5File, for_hdf5, replacing, write_netcdf
 from .chunk import Outline, Solved, Work
-from .files import HDF5File, for_hdf5, replacing, write_netcdf
 from .scenario import Scenario, labelled
 from .schema import limits_of
 

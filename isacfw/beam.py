@@ -10,10 +10,10 @@ import attrs
 import numpy as np
 
 from .array import Direction
+from .base.errors import InputError, PluginError, shown
 from .base.numbers import ComplexArray, FloatArray, read_only
-from .errors import InputError, PluginError, shown
+from .base.part import LabelledPart, described
 from .fisher import gram
-from .part import LabelledPart, described
 from .scene import Scene
 
 

@@ -14,10 +14,10 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from .array import Array
+from .base.errors import PluginError, shown
 from .base.numbers import ComplexArray, FloatArray, read_only
-from .errors import PluginError, shown
+from .base.part import Part, described
 from .gaussian import SecondOrder, complex_normal
-from .part import Part, described
 
 __all__ = ["Channel", "ChannelStatistics", "Drop", "FadingSource", "complex_normal"]
 

@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .allocator import Allocation, Allocator, Shares, Status, verified
+from .base.errors import IncompatibleError, IsacError, log_traceback, one_line, raised
+from .base.part import LabelledPart, Part, described
 from .beam import Beam, BeamStatistics
 from .channel import ChannelStatistics
-from .errors import IncompatibleError, IsacError, log_traceback, one_line, raised
 from .metric import Metric, Quantity
-from .part import LabelledPart, Part, described
 from .plugins import PluginHost
 from .precoder import LinkStatistics, Precoder
 from .problem import PowerAllocationProblem

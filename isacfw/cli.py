@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, redi
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from .errors import IsacError, one_line, suggestion
+from .base.errors import IsacError, one_line, suggestion
 
 DEFAULT_SCENARIO = "nguyen2025"
 
@@ -290,8 +290,8 @@ def _warnings_in_a_line() -> Iterator[None]:
 
 
 def _compare(options: argparse.Namespace) -> int:
+    from .base.files import writable
     from .config import load_scenario
-    from .files import writable
     from .progress import Bars
     from .study import compare
 
@@ -335,8 +335,8 @@ def _executor(address: str | None) -> AbstractContextManager[Any]:
 
 
 def _show(options: argparse.Namespace) -> int:
+    from .base.files import writable
     from .comparison import Comparison
-    from .files import writable
     from .progress import Bars
     from .report import save_figures
 
@@ -352,9 +352,9 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _figure(options: argparse.Namespace) -> int:
+    from .base.files import writable
     from .config import load_scenario
     from .figures import make, save_figure
-    from .files import writable
     from .progress import Bars
 
     keys = (("drops", options.drops), ("seed", options.seed))
@@ -385,7 +385,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _new(options: argparse.Namespace) -> int:
-    from .errors import InputError
+    from .base.errors import InputError
     from .scaffold import NEW_KINDS, new_part
 
     if options.kind not in NEW_KINDS:

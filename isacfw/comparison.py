@@ -12,8 +12,8 @@ import attrs
 import numpy as np
 
 from .allocator import Status
+from .base.errors import InputError
 from .base.progress import Progress
-from .errors import InputError
 from .schema import record_keys, roles_in
 
 if TYPE_CHECKING:

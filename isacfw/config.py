@@ -17,8 +17,8 @@ import cattrs
 import tomli_w
 from cattrs.errors import ForbiddenExtraKeysError
 
-from .errors import InputError, IsacError, shown, suggestion
-from .part import LabelledPart, Part
+from .base.errors import InputError, IsacError, shown, suggestion
+from .base.part import LabelledPart, Part
 from .plugins import KINDS, PluginHost, ScenarioSource, default_host
 from .scenario import Scenario
 

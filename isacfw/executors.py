@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+from .base.errors import InputError, IsacError, one_line, raised
 from .base.sources import Sources
+from .base.time_limit import TimeUp, time_limit
 from .chunk import Chunk, Solved, Work, solved
-from .errors import InputError, IsacError, one_line, raised
 from .plugins import PluginHost
-from .time_limit import TimeUp, time_limit
 
 ATTEMPTS = 3
 ANSWER_S = 10

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .base.errors import blamed
+from .base.files import for_hdf5, replacing, write_netcdf
 from .base.progress import Progress
-from .errors import blamed
-from .files import for_hdf5, replacing, write_netcdf
 from .recipe import FigureRecipe
 from .report import Columns, mean_and_interval, save_figures, sweep_of
 

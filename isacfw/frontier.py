@@ -12,8 +12,8 @@ from typing import Any
 import attrs
 import numpy as np
 
+from .base.errors import IsacError
 from .base.numbers import FloatArray
-from .errors import IsacError
 from .fisher import LOST, reduction
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .allocator import Allocation
 from .base.numbers import FloatArray
-from .part import Part
+from .base.part import Part
 from .problem import PowerAllocationProblem
 
 

@@ -18,12 +18,12 @@ import attrs
 import numpy as np
 from numpy.linalg import norm
 
+from .base.errors import IncompatibleError, InputError, PluginError, blamed
 from .base.numbers import ComplexArray, FloatArray, read_only
+from .base.part import Part, described
+from .base.time_limit import TimeUp, time_limit
 from .channel import FadingSource
-from .errors import IncompatibleError, InputError, PluginError, blamed
-from .part import Part, described
 from .precoder import LinkStatistics
-from .time_limit import TimeUp, time_limit
 
 if TYPE_CHECKING:
     from .beam import Beam, BeamStatistics

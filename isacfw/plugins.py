@@ -18,12 +18,12 @@ import pluggy
 from . import hookspecs
 from .allocator import Allocator
 from .array import Array
-from .base.sources import Sources, module_from_file, module_from_source, import_plugin
+from .base.errors import InputError, PluginError, log_traceback, one_line, shown, suggestion
+from .base.part import Part
+from .base.sources import Sources, import_plugin, module_from_file, module_from_source
 from .beam import Beam
 from .channel import Channel
-from .errors import InputError, PluginError, log_traceback, one_line, shown, suggestion
 from .metric import Metric
-from .part import Part
 from .precoder import Precoder
 from .recipe import FigureRecipe
 

@@ -11,9 +11,9 @@ from typing import Any, ClassVar
 import attrs
 import numpy as np
 
+from .base.errors import PluginError
 from .base.numbers import ComplexArray, FloatArray, read_only
-from .errors import PluginError
-from .part import LabelledPart, described
+from .base.part import LabelledPart, described
 from .scene import Scene
 
 

@@ -10,8 +10,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from .base.errors import InputError
 from .base.numbers import FloatArray, float_array, read_only
-from .errors import InputError
 from .fisher import Line, angle_names, crlb, crlb_of_split, in_angles
 from .frontier import MatrixInequalities
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
+from .base.part import Part
 from .base.progress import Progress
-from .part import Part
-from .validators import integer, optional
+from .base.validators import integer, optional
 
 if TYPE_CHECKING:
     import matplotlib.figure

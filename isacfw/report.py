@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from .base.files import for_hdf5, replacing, writable, write_netcdf
 from .base.numbers import FloatArray
 from .base.progress import Progress
-from .files import for_hdf5, replacing, writable, write_netcdf
 from .schema import roles_in
 
 if TYPE_CHECKING:

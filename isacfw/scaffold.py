@@ -7,8 +7,8 @@ import keyword
 import sys
 from pathlib import Path
 
-from .errors import InputError, shown
-from .files import unwritable, writable
+from .base.errors import InputError, shown
+from .base.files import unwritable, writable
 from .plugins import KINDS
 
 _HEAD = '''"""{title}: {what}.

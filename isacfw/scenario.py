@@ -13,19 +13,19 @@ import numpy as np
 
 from .allocator import Allocator
 from .array import Array, Direction
+from .base.errors import InputError, blamed, shown, suggestion
 from .base.numbers import FloatArray
+from .base.part import LabelledPart, Part, described
+from .base.validators import Validator, each, instance_of, integer, number, optional, real, text
 from .beam import Beam, BeamStatistics, Steered, SteeringBeam
 from .channel import Channel, ChannelStatistics, FadingSource, checked, drops_of, fading_generator
-from .errors import InputError, blamed, shown, suggestion
 from .fisher import ANGLES, EchoModel, angle_names
 from .metric import Metric
 from .moments import drawn_channels, drawn_weights, sampled_forms
-from .part import LabelledPart, Part, described
 from .precoder import LinkStatistics, Precoder
 from .problem import PowerAllocationProblem
 from .scene import Scene
 from .target import Sensing, Target
-from .validators import Validator, each, instance_of, integer, number, optional, real, text
 
 _NOT_SWEPT = (
     "name",

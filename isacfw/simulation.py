@@ -13,10 +13,10 @@ import attrs
 import numpy as np
 from numpy.random import Generator
 
+from .base.errors import InputError
 from .base.numbers import ComplexArray, FloatArray
 from .beam import Beam
 from .channel import Channel, ChannelStatistics, complex_normal
-from .errors import InputError
 from .estimator import MaximumLikelihood
 from .fisher import crlb
 from .moments import drawn_channels, drawn_weights

@@ -10,6 +10,7 @@ import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,10 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from .base.errors import InputError
+from .base.files import for_hdf5, replacing, writable, write_netcdf
+from .base.part import Part
 from .chunk import Chunk, Outline, Solved, Work, shortened
-from .errors import InputError
-from .files import for_hdf5, replacing, writable, write_netcdf
-from .part import Part
 
 if TYPE_CHECKING:
     import xarray
@@ -197,7 +198,7 @@ def study_key(work: Work, toml: str, versions: str, files: InputFiles | None = N
     """
     codes = {f"{part.provider()}:{part.__qualname__}": _code(part) for part in work.parts}
     unavailable = {" ".join(key): reason for key, reason in work.unavailable.items()}
-    own = _of_package(Path(__file__).parent)
+    own = _of_package(Path(str(package_files(__name__.partition(".")[0]))))
     read = {} if files is None else files.digests
     content = json.dumps([FORMAT, toml, codes, own, unavailable, versions, read], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()

@@ -19,16 +19,16 @@ import attrs
 
 from .allocator import Allocator
 from .assembly import Extent, Layout, in_file, in_memory
+from .base.errors import InputError, IsacError, PluginError, blamed, one_line, shown
+from .base.part import LabelledPart, described
 from .base.progress import Progress
 from .beam import Beam
 from .channel import Channel
 from .chunk import Chunk, Outline, Solved, Work, planned, sizes_of
 from .comparison import Comparison
 from .config import LoadedScenario, load_scenario, to_toml
-from .errors import InputError, IsacError, PluginError, blamed, one_line, shown
 from .executors import each_solved
 from .metric import Metric
-from .part import LabelledPart, described
 from .plugins import PluginHost, default_host
 from .precoder import Precoder
 from .scenario import Scenario, labelled

@@ -9,10 +9,10 @@ import attrs
 import numpy as np
 
 from .array import Direction
+from .base.errors import InputError, shown
 from .base.numbers import FloatArray
-from .errors import InputError, shown
+from .base.validators import integer, number, optional, real
 from .fisher import ANGLES
-from .validators import integer, number, optional, real
 
 DEFAULT_REFLECTION_AMPLITUDE = 1 / 16
 

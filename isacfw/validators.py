@@ -1,150 +1,29 @@
-"""Validators for attrs fields; their errors name the field, what it must be and what it got."""
+"""Validators for the attrs fields of parts; their errors name the field, what it must be and what it got."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from numbers import Integral, Real
-from typing import Any, cast
+from .base.validators import (
+    Validator,
+    choice,
+    each,
+    instance_of,
+    integer,
+    number,
+    optional,
+    real,
+    reals,
+    text,
+)
 
-import attrs
-
-from .errors import InputError, shown
-
-Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
-
-
-def _bounds(above: float | None, at_least: float | None, below: float | None, at_most: float | None) -> str:
-    terms = [
-        (above, "greater than"),
-        (at_least, "at least"),
-        (below, "less than"),
-        (at_most, "at most"),
-    ]
-    return " and ".join(
-        f"{word} {bound if isinstance(bound, int) else format(bound, 'g')}"
-        for bound, word in terms
-        if bound is not None
-    )
-
-
-def _checked(
-    kind: type,
-    noun: str,
-    above: float | None,
-    at_least: float | None,
-    below: float | None,
-    at_most: float | None,
-) -> Validator:
-    both = _bounds(above, at_least, below, at_most)
-    lower, upper = _bounds(above, at_least, None, None), _bounds(None, None, below, at_most)
-
-    def within(value: float) -> bool:
-        return (
-            (kind is Integral or math.isfinite(value))
-            and (above is None or value > above)
-            and (at_least is None or value >= at_least)
-            and (below is None or value < below)
-            and (at_most is None or value <= at_most)
-        )
-
-    def validate(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        try:
-            good = isinstance(value, kind) and not isinstance(value, bool) and within(cast(float, value))
-        except OverflowError:
-            good = False
-        if not good:
-            # Mention the upper bound only when it is the one violated.
-            large = isinstance(value, Integral) and at_most is not None and int(value) > at_most
-            limits = both if kind is not Integral else upper if large else lower
-            raise InputError(
-                attribute.name, f"must be {' '.join(filter(None, (noun, limits)))}, got {shown(value)}"
-            )
-
-    return validate
-
-
-def integer(*, at_least: int | None = None, at_most: int | None = None) -> Validator:
-    """Return a validator for an integer within bounds."""
-    return _checked(Integral, "an integer", None, at_least, None, at_most)
-
-
-def number(
-    *,
-    above: float | None = None,
-    at_least: float | None = None,
-    below: float | None = None,
-    at_most: float | None = None,
-) -> Validator:
-    """Return a validator for a finite real number within bounds."""
-    return _checked(Real, "a finite number", above, at_least, below, at_most)
-
-
-def text(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """Check that a field is a string that is not empty, and that a file can hold."""
-    if not isinstance(value, str) or not value.strip():
-        raise InputError(attribute.name, f"must be a nonempty string, got {shown(value)}")
-    if "\0" in value:
-        raise InputError(attribute.name, f"must be a string without null characters, got {shown(value)}")
-
-
-def choice(*allowed: str) -> Validator:
-    """Return a validator for one of the words `allowed`."""
-    listed = ", ".join(repr(word) for word in allowed)
-
-    def validate(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if not isinstance(value, str) or value not in allowed:
-            raise InputError(attribute.name, f"must be one of {listed}, got {shown(value)}")
-
-    return validate
-
-
-def each(validator: Validator, *, or_none: bool = False) -> Validator:
-    """Return a validator for a tuple whose members all pass `validator`; only with `or_none` may it be empty."""
-    requirement = "must be a list" if or_none else "must be a nonempty list"
-
-    def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if not isinstance(value, tuple) or not (value or or_none):
-            raise InputError(attribute.name, f"{requirement}, got {shown(value)}")
-        for position, member in enumerate(value):
-            try:
-                validator(instance, attribute, member)
-            except InputError as error:
-                raise InputError(f"{attribute.name}[{position}]", error.problem, error.missing) from None
-
-    return validate
-
-
-def instance_of(kind: type, noun: str) -> Validator:
-    """Return a validator for an instance of `kind`, called `noun` in the error."""
-
-    def validate(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if not isinstance(value, kind):
-            raise InputError(attribute.name, f"must be {noun}, got {shown(value)}")
-
-    return validate
-
-
-def optional(validator: Validator) -> Validator:
-    """Return a validator that accepts None beside what `validator` accepts."""
-
-    def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value is not None:
-            validator(instance, attribute, value)
-
-    return validate
-
-
-def real(value: Any) -> Any:
-    """Convert an integer or NumPy number to a float; leave anything else for the validator to refuse."""
-    try:
-        return value if isinstance(value, bool) or not isinstance(value, Real) else float(value)
-    except OverflowError:
-        return value
-
-
-def reals(value: Any) -> Any:
-    """Convert a sequence or array of numbers to a tuple of floats; leave anything else to the validator."""
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
-        return value
-    return tuple(real(member) for member in value)
+__all__ = [
+    "Validator",
+    "choice",
+    "each",
+    "instance_of",
+    "integer",
+    "number",
+    "optional",
+    "real",
+    "reals",
+    "text",
+]

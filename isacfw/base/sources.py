@@ -7,13 +7,12 @@ import inspect
 import operator
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..errors import PluginError
-from ..part import Part
+from .errors import PluginError
 
 _LOADING = threading.RLock()
 """Held while the file of a plugin is run, so that no other thread of a worker meets half a module."""
@@ -23,7 +22,8 @@ Sources = tuple[tuple[str, bytes] | str, ...]
 """Plugins as they travel: path and content of a file, or the name of a module."""
 
 
-def import_plugin(source: str, load: Any) -> Any:
+def import_plugin(source: str, load: Callable[[], Any]) -> Any:
+    """Return what `load` gives; turn any exception into a :class:`PluginError` that names the source."""
     try:
         return load()
     except (Exception, SystemExit) as error:
@@ -34,6 +34,13 @@ def import_plugin(source: str, load: Any) -> Any:
 
 
 def module_from_file(path: Path) -> ModuleType:
+    """Return the module of a plugin's file.
+
+    Raises
+    ------
+    PluginError
+        If it cannot be read, or raises.
+    """
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
@@ -63,7 +70,7 @@ def module_from_source(path: Path, content: bytes) -> ModuleType:
         return module
 
 
-def revive(path: str, content: bytes, name: str, options: Mapping[str, Any]) -> Part:
+def revive(path: str, content: bytes, name: str, options: Mapping[str, Any]) -> Any:
     """Return a part of a plugin's file from the file's content, in whatever process: how such parts travel."""
-    cls: type[Part] = operator.attrgetter(name)(module_from_source(Path(path), content))
+    cls = operator.attrgetter(name)(module_from_source(Path(path), content))
     return cls(**options)

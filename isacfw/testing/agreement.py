@@ -14,10 +14,10 @@ import attrs
 import numpy as np
 
 from ..array import Direction
+from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray, FloatArray
 from ..beam import Beam, BeamStatistics
 from ..channel import fading_generator
-from ..errors import IncompatibleError
 from ..fisher import EchoModel
 from ..moments import drawn_channels
 from ..precoder import LinkStatistics, Precoder

@@ -9,8 +9,8 @@ import attrs
 import numpy as np
 
 from ..allocator import Allocation, Allocator, Shares, Status
+from ..base.errors import IncompatibleError
 from ..base.numbers import FloatArray
-from ..errors import IncompatibleError
 from ..problem import PowerAllocationProblem
 from . import samples
 from .kit import CheckSkipped, check, longest_s, require

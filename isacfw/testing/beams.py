@@ -6,10 +6,10 @@ from typing import cast
 
 import numpy as np
 
+from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray
 from ..beam import Beam, BeamStatistics
 from ..channel import Channel
-from ..errors import IncompatibleError
 from ..moments import drawn_weights, sampled_beam_statistics
 from ..precoder import Precoder
 from ..scene import Scene

@@ -10,10 +10,10 @@ import attrs
 import numpy as np
 
 from ..array import Array
+from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray, FloatArray
 from ..beam import Steered
 from ..channel import Channel, ChannelStatistics, FadingSource, checked, drops_of
-from ..errors import IncompatibleError
 from ..moments import sampled_beam_statistics, sampled_in_full
 from ..precoder import Precoder
 from ..scene import Scene

@@ -13,10 +13,10 @@ import attrs
 import numpy as np
 import tomli_w
 
+from ..base.errors import PluginError
+from ..base.part import LabelledPart, Part
 from ..config import part_from_table, part_to_table
-from ..errors import PluginError
 from ..hookspecs import hookimpl
-from ..part import LabelledPart, Part
 from ..plugins import PluginHost, default_host
 from .kit import CheckFailed, check, kind_of, require
 from .trials import Numbers, Trial, arrays_in, copies, trial, unlocked

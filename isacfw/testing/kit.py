@@ -12,8 +12,8 @@ from typing import Any
 
 import attrs
 
-from ..errors import InputError, PluginError, log_traceback, one_line, shown, suggestion
-from ..part import Part, described
+from ..base.errors import InputError, PluginError, log_traceback, one_line, shown, suggestion
+from ..base.part import Part, described
 from ..plugins import KINDS
 
 CheckFunction = Callable[[Any], None]

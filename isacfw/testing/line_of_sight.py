@@ -10,10 +10,10 @@ import numpy as np
 from numpy.random import Generator
 
 from ..array import Array, Direction
+from ..base.errors import InputError
 from ..base.numbers import ComplexArray, FloatArray
+from ..base.validators import each, number, real, reals
 from ..channel import Channel, ChannelStatistics, Drop, complex_normal
-from ..errors import InputError
-from ..validators import each, number, real, reals
 
 
 @final

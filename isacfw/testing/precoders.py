@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray, FloatArray
 from ..channel import Channel, complex_normal
-from ..errors import IncompatibleError
 from ..moments import sampled_in_full
 from ..precoder import LinkStatistics, Precoder
 from ..scene import Scene

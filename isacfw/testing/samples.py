@@ -13,10 +13,10 @@ from numpy.random import Generator
 from ..allocator import Allocation, Shares, verified
 from ..array import Array, Direction
 from ..base.numbers import ComplexArray, FloatArray, read_only
+from ..base.part import Part
 from ..beam import Beam
 from ..channel import Channel, ChannelStatistics, Drop, complex_normal
 from ..fisher import EchoModel, fisher_information
-from ..part import Part
 from ..plugins import default_host
 from ..precoder import Precoder
 from ..problem import PowerAllocationProblem

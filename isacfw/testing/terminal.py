@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..errors import InputError, PluginError, suggestion
-from ..part import Part
+from ..base.errors import InputError, PluginError, suggestion
+from ..base.part import Part
 from ..plugins import PartInfo, PluginHost
 from ..progress import Bars
 from .kit import TIME_LIMIT_S, CheckReport, Outcome, attempts, checks_of, examples_of

@@ -10,15 +10,15 @@ import numpy as np
 
 from ..allocator import Allocation, Allocator, Shares, Status
 from ..array import Array
+from ..base.errors import IncompatibleError
+from ..base.part import Part, described
+from ..base.time_limit import TimeUp, time_limit
 from ..beam import Beam
 from ..channel import Channel, ChannelStatistics, drops_of
-from ..errors import IncompatibleError
 from ..metric import Metric
-from ..part import Part, described
 from ..precoder import Precoder
 from ..problem import PowerAllocationProblem
 from ..scene import Scene
-from ..time_limit import TimeUp, time_limit
 from . import samples
 from .kit import CheckFailed, CheckSkipped, CheckTimedOut, kind_of, longest_s
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import isacfw
-from isacfw import InputError, Sensing, Target, validators
-from isacfw.errors import shown, suggestion
+from isacfw import InputError, Sensing, Target
+from isacfw.base import validators
+from isacfw.base.errors import shown, suggestion
 
 
 def test_every_error_on_purpose_is_an_isac_error():

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from isacfw.time_limit import TimeUp, time_limit
+from isacfw.base.time_limit import TimeUp, time_limit
 
 LIMIT = 0.05
 LATEST = 10.0  # Of bodies that without their limit take longer by far.

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from isacfw.time_limit import TimeUp, interrupts_held_back, time_limit
+from isacfw.base.time_limit import TimeUp, interrupts_held_back, time_limit
 
 PROGRAM = """
 import os, signal, sys, threading, time

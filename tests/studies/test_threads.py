@@ -14,7 +14,7 @@ from threads import SCENARIO, differing_rows
 
 import isacfw
 from isacfw import Allocator, Shares, compare
-from isacfw.part import ONE_AT_A_TIME
+from isacfw.base.part import ONE_AT_A_TIME
 from isacfw_plugins.allocators import ipopt, sca
 from isacfw_plugins.allocators._lender import Lender
 from isacfw_plugins.allocators.ipopt import Ipopt

@@ -12,7 +12,7 @@ import numpy as np
 
 import isacfw
 from isacfw import FloatArray, InputError, PowerAllocationProblem, Shares, Status
-from isacfw.errors import shown
+from isacfw.base.errors import shown
 from isacfw.problem import FEASIBILITY_TOLERANCE
 from isacfw.stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from isacfw.validators import choice, integer, number, text

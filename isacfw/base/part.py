@@ -51,7 +51,7 @@ class Part(ABC):  # noqa: B024 - each kind of part has abstract methods of its o
         source = getattr(module, "__isacfw_source__", None)
         if source is None:
             return super().__reduce_ex__(protocol)
-        from .base.sources import revive
+        from .sources import revive
 
         options = {field.alias: getattr(self, field.name) for field in attrs.fields(type(self)) if field.init}
         return revive, (*source, type(self).__qualname__, options)
@@ -99,8 +99,9 @@ def owner(package: str) -> str:
     """Return the distribution that a top-level package belongs to, or its own name for none."""
     from importlib.metadata import packages_distributions
 
-    if package == f"{__package__}_plugins":
-        return str(__package__)
+    own = __name__.partition(".")[0]
+    if package == f"{own}_plugins":
+        return own
     return packages_distributions().get(package, [package])[0]
 
 
