@@ -14,15 +14,18 @@ from .array import Array, Direction
 from .base.errors import IncompatibleError, InputError, IsacError, PluginError
 from .base.numbers import ComplexArray, FloatArray
 from .base.part import LabelledPart, Part
-from .beam import Beam, BeamStatistics, PointedBeam, Steered, SteeringBeam
-from .channel import Channel, ChannelStatistics, Drop
+from .beam import Beam, PointedBeam, Steered, SteeringBeam
+from .channel import Channel
 from .hookspecs import hookimpl
 from .metric import Metric, Quantity
-from .precoder import LinkStatistics, Precoder
+from .precoder import Precoder
 from .problem import PowerAllocationProblem
 from .recipe import FigureRecipe
 from .scenario import Scenario
 from .scene import Scene
+from .sensing.beam_statistics import BeamStatistics
+from .signal.link import LinkStatistics
+from .signal.statistics import ChannelStatistics, Drop
 from .target import Sensing, Target
 
 if TYPE_CHECKING:

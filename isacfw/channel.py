@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,188 +14,12 @@ from numpy.typing import NDArray
 
 from .array import Array
 from .base.errors import PluginError, shown
-from .base.numbers import ComplexArray, FloatArray, read_only
+from .base.numbers import ComplexArray, read_only
 from .base.part import Part, described
-from .gaussian import SecondOrder, complex_normal
+from .gaussian import complex_normal
+from .signal.statistics import ChannelStatistics, Drop
 
-__all__ = ["Channel", "ChannelStatistics", "Drop", "FadingSource", "complex_normal"]
-
-_FADING = 2**31  # Keeps the generators of the fading apart from any that a drop's own may spawn.
-
-
-@attrs.frozen(kw_only=True)
-class Drop:
-    """A random drop of users: its number, and its source of randomness.
-
-    Parameters
-    ----------
-    seed : int
-        Of the study.
-    number : int
-        Of the drop. The two determine all that is random in it, so a drop is the same whichever are drawn
-        beside it.
-    """
-
-    seed: int
-    number: int
-
-    @cached_property
-    def generator(self) -> Generator:
-        """The generator for everything but the small-scale fading, at its start when it is first used."""
-        return np.random.default_rng(np.random.SeedSequence(entropy=self.seed, spawn_key=(self.number,)))
-
-
-def drops_of(seed: int, numbers: Sequence[int]) -> tuple[Drop, ...]:
-    """Return the drops of a study with the given numbers."""
-    return tuple(Drop(seed=seed, number=number) for number in numbers)
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class ChannelStatistics:
-    r"""Large-scale fading of all users and the quality of their channel estimates, for a batch of drops.
-
-    Parameters
-    ----------
-    beta : ndarray, shape (..., K)
-        Large-scale fading :math:`\beta_k` relative to the noise.
-    xi : ndarray, shape (..., K)
-        Variance :math:`\xi_k` of the channel estimate per antenna, (6).
-    epsilon : ndarray, shape (..., K)
-        Variance :math:`\epsilon_k = \beta_k - \xi_k` of the estimation error, (7); given beside the other two,
-        since the difference loses its digits when estimates are good.
-    collinear : ndarray of bool, shape (K, K), optional
-        Which pairs of different users have collinear estimates, since they share a pilot. None where estimates of
-        all users are independent.
-    fading : FadingSource, optional
-        Where small-scale fading of these drops is drawn from; a scenario adds it.
-    prelog : float
-        Share :math:`\bar\tau = (\tau_c - \tau_p) / \tau_c` of the coherence block that carries data.
-    isotropic : bool
-        Whether estimates and their errors are independent of each other, and each circularly symmetric complex
-        Gaussian, independent and of equal variance at all antennas, and estimates independent between users that
-        are not `collinear`. Closed forms for independent Rayleigh fading hold there only; elsewhere they give way
-        to those for means and covariances, or to sampled moments.
-    positions : ndarray, shape (..., K, 3), optional
-        Where the users are, in metres along the horizontal, the vertical and the normal axis.
-    means : ndarray of complex, shape (..., K, N), optional
-        Means of the channels, known to the base station with their phases.
-    covariances : ndarray of complex, shape (..., K, N, N), optional
-        Covariances of the channels about their means. Given with `pilots` and `pilot_energy`, they say that
-        channels are Gaussian and estimates those of :class:`~isacfw.gaussian.SecondOrder`.
-    pilots : ndarray of int, shape (K,), optional
-        Number of each user's pilot.
-    pilot_energy : float, optional
-        Energy of a pilot relative to the noise.
-    independent_estimates : bool
-        Whether estimates of users that share a pilot are independent all the same.
-    extra : dict of str to ndarray
-        Further arrays with the same leading axis for :meth:`Channel.draw`: what takes time per drop, and should
-        be done once per drop and not once per chunk of draws.
-    """
-
-    beta: FloatArray
-    xi: FloatArray
-    epsilon: FloatArray
-    prelog: float
-    collinear: NDArray[np.bool_] | None = None
-    fading: FadingSource | None = None
-    isotropic: bool = False
-    positions: FloatArray | None = None
-    means: ComplexArray | None = None
-    covariances: ComplexArray | None = None
-    pilots: NDArray[np.int64] | None = None
-    pilot_energy: float | None = None
-    independent_estimates: bool = False
-    extra: dict[str, NDArray[Any]] = attrs.field(factory=dict)
-
-    @property
-    def users(self) -> int:
-        """Number of users K."""
-        return int(self.beta.shape[-1])
-
-    def of_drop(self, position: int) -> ChannelStatistics:
-        """Return the statistics of the drop at a position of the first axis, without that axis."""
-        values: dict[str, Any] = {name: value[position] for name, value in self._per_drop()}
-        extra = {name: value[position] for name, value in self.extra.items()}
-        return attrs.evolve(self, **values, extra=extra)
-
-    def first(self, count: int) -> ChannelStatistics:
-        """Return the statistics of the first drops."""
-        values: dict[str, Any] = {name: value[:count] for name, value in self._per_drop()}
-        return attrs.evolve(self, **values, extra={name: value[:count] for name, value in self.extra.items()})
-
-    def _per_drop(self) -> Iterator[tuple[str, NDArray[Any]]]:
-        """Yield name and values of each field with an axis over the drops."""
-        for name in _PER_DROP:
-            value = getattr(self, name)
-            if value is not None:
-                yield name, value
-
-    @property
-    def correlated(self) -> bool:
-        """Whether means and covariances describe Gaussian channels and their estimates completely."""
-        return self.covariances is not None and self.pilots is not None and self.pilot_energy is not None
-
-    @cached_property
-    def second_order(self) -> SecondOrder:
-        """Means, covariances and estimation of one drop; only where :attr:`correlated`, without batch axes."""
-        assert self.covariances is not None
-        assert self.pilots is not None
-        assert self.pilot_energy is not None
-        means = np.zeros(self.covariances.shape[:-1]) if self.means is None else self.means
-        return SecondOrder(
-            means=np.asarray(means, dtype=np.complex128),
-            covariances=self.covariances,
-            pilots=self.pilots,
-            pilot_energy=self.pilot_energy,
-            independent=self.independent_estimates,
-        )
-
-    @classmethod
-    def of_covariances(
-        cls,
-        covariances: ComplexArray,
-        *,
-        means: ComplexArray | None = None,
-        pilots: NDArray[np.int64],
-        pilot_energy: float,
-        prelog: float,
-        independent_estimates: bool = False,
-        positions: FloatArray | None = None,
-    ) -> ChannelStatistics:
-        """Return the statistics of Gaussian channels with given means and covariances, estimated from pilots.
-
-        Parameters
-        ----------
-        covariances, means, pilots, pilot_energy, independent_estimates, positions
-            As the fields of the same names; with leading axis (D,) or (1,).
-        prelog : float
-            As the field.
-        """
-        antennas = covariances.shape[-1]
-        found = cls(
-            beta=np.zeros(covariances.shape[:2]),
-            xi=np.zeros(covariances.shape[:2]),
-            epsilon=np.zeros(covariances.shape[:2]),
-            prelog=prelog,
-            positions=positions,
-            means=means,
-            covariances=covariances,
-            pilots=pilots,
-            pilot_energy=pilot_energy,
-            independent_estimates=independent_estimates,
-        )
-        errors = [
-            np.einsum("knn->k", found.of_drop(drop).second_order.error_covariances).real / antennas
-            for drop in range(len(covariances))
-        ]
-        beta = np.einsum("dknn->dk", covariances).real / antennas
-        if means is not None:
-            beta = beta + (np.abs(means) ** 2).mean(axis=-1)
-        return attrs.evolve(found, beta=beta, xi=beta - errors, epsilon=np.array(errors))
-
-
-_PER_DROP = ("beta", "xi", "epsilon", "positions", "means", "covariances")
+__all__ = ["Channel", "ChannelStatistics", "Drop", "complex_normal"]
 
 
 @attrs.frozen(kw_only=True)
@@ -335,37 +158,3 @@ def _check_second_order(values: dict[str, NDArray[Any]], who: str, array: Array 
                 f"{who} must return positive semidefinite covariances, got another for user {place[1]} of drop"
                 f" {place[0]}"
             ) from None
-
-
-@attrs.frozen(kw_only=True)
-class FadingSource:
-    """Where the small-scale fading of a batch of drops is drawn from.
-
-    Parameters
-    ----------
-    channel : Channel
-        Draws it.
-    seed : int
-        With the number of a drop, determines its draws.
-    drops : sequence of int
-        Number of the drop at each position.
-    accuracy : float
-        Relative standard error to which moments are to be sampled.
-    time_limit_s : float, optional
-        Longest time in seconds for the weights of a chunk of draws.
-    """
-
-    channel: Channel
-    seed: int
-    drops: Sequence[int]
-    accuracy: float
-    time_limit_s: float | None = None
-
-    def generator(self, position: int) -> Generator:
-        """Return a new generator for the drop at a position, the same at every call."""
-        return fading_generator(self.seed, self.drops[position])
-
-
-def fading_generator(seed: int, drop: int) -> Generator:
-    """Return a new generator of the small-scale fading of a drop."""
-    return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(drop, _FADING)))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .array import Array, Direction
 from .base.numbers import ComplexArray, FloatArray
+from .signal.gram import gram
 
 _ROUNDING = 1e-14
 LOST = 16 * np.finfo(np.float64).eps
@@ -139,28 +140,6 @@ class EchoModel:
         if not all(seen) or not unlimited.any() or (angles.determinant > 0 and angles.turn != 0):
             return None
         return 1 if unlimited[1] else 0
-
-
-def gram(array: Array, directions: Sequence[Direction]) -> ComplexArray:
-    """Return :math:`P^H P` of the bases of several directions side by side; (3T, 3T)."""
-    count = len(directions)
-    found = np.zeros((3 * count, 3 * count), dtype=np.complex128)
-    for row, first in enumerate(directions):
-        own = slice(3 * row, 3 * row + 3)
-        found[3 * row, 3 * row] = array.n_elements
-        found[own, own][1:, 1:] = _second_moments(array, first)
-        for column in range(row):
-            products = array.inner_products(first, directions[column])
-            found[own, 3 * column : 3 * column + 3] = products
-            found[3 * column : 3 * column + 3, own] = products.conj().T
-    return found
-
-
-def _second_moments(array: Array, direction: Direction) -> FloatArray:
-    moments = array.second_moments()
-    if moments.shape == (2, 2):
-        return moments
-    return np.asarray(direction.tangents.T @ moments @ direction.tangents)
 
 
 def _change(array: Array, directions: Sequence[Direction], *, planar: bool) -> FloatArray:

@@ -17,14 +17,18 @@ from .base.errors import InputError, blamed, shown, suggestion
 from .base.numbers import FloatArray
 from .base.part import LabelledPart, Part, described
 from .base.validators import Validator, each, instance_of, integer, number, optional, real, text
-from .beam import Beam, BeamStatistics, Steered, SteeringBeam
-from .channel import Channel, ChannelStatistics, FadingSource, checked, drops_of, fading_generator
+from .beam import Beam, Steered, SteeringBeam
+from .channel import Channel, checked
 from .fisher import ANGLES, EchoModel, angle_names
 from .metric import Metric
-from .moments import drawn_channels, drawn_weights, sampled_forms
-from .precoder import LinkStatistics, Precoder
+from .moments import drawn_channels
+from .precoder import Precoder
 from .problem import PowerAllocationProblem
 from .scene import Scene
+from .sensing.beam_statistics import BeamStatistics
+from .signal.link import LinkStatistics
+from .signal.link_moments import sampled_forms
+from .signal.statistics import ChannelStatistics, FadingSource, drops_of, fading_generator
 from .target import Sensing, Target
 
 _NOT_SWEPT = (
@@ -342,7 +346,7 @@ class Scenario:
                 return int(beam.coefficients(scene).shape[1])
         generator = fading_generator(self.seed, 0)
         _, estimates = drawn_channels(self.channel, scene, 2, generator)
-        return int(drawn_weights(beam, scene, estimates, self.time_limit_s).shape[2])
+        return int(beam.checked_weights(scene, estimates, self.time_limit_s).shape[2])
 
     @property
     def echo_model(self) -> EchoModel:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .array import Array, Direction
 from .base.numbers import ComplexArray, read_only
-from .channel import ChannelStatistics
+from .signal.statistics import ChannelStatistics
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -63,7 +63,7 @@ class Scene:
     @cached_property
     def isotropic_forms(self) -> ComplexArray:
         """What the targets see of a unit-power signal that is the same in all directions; (3T, 3T)."""
-        from .fisher import gram
+        from .signal.gram import gram
 
         return np.asarray(read_only(gram(self.array, self.targets) / self.antennas))
 

@@ -16,13 +16,14 @@ from numpy.random import Generator
 from .base.errors import InputError
 from .base.numbers import ComplexArray, FloatArray
 from .beam import Beam
-from .channel import Channel, ChannelStatistics, complex_normal
+from .channel import Channel, complex_normal
 from .estimator import MaximumLikelihood
 from .fisher import crlb
-from .moments import drawn_channels, drawn_weights
+from .moments import drawn_channels
 from .precoder import Precoder
 from .scenario import Scenario
 from .scene import Scene
+from .signal.statistics import ChannelStatistics
 
 BLOCKS = 100
 DRAWS_AT_ONCE = 16
@@ -138,8 +139,8 @@ class Transmission:
         A stream with several waveforms has as many columns.
         """
         channels, estimates = drawn_channels(self.channel, self.scene, draws, generator)
-        weights = drawn_weights(self.precoder, self.scene, estimates) * np.sqrt(self.gamma)
-        beams = drawn_weights(self.beam, self.scene, estimates) * np.sqrt(self.rho)[:, None]
+        weights = self.precoder.checked_weights(self.scene, estimates) * np.sqrt(self.gamma)
+        beams = self.beam.checked_weights(self.scene, estimates) * np.sqrt(self.rho)[:, None]
         streams = beams.reshape(*beams.shape[:2], -1)
         if self.superposed:
             return channels, weights + streams.sum(axis=-1, keepdims=True) / np.sqrt(len(self.gamma))

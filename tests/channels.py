@@ -10,7 +10,8 @@ import numpy as np
 from numpy.random import Generator
 
 from isacfw import Array, Channel, ChannelStatistics, ComplexArray, Direction, Drop, Precoder, Scene
-from isacfw.channel import FadingSource, complex_normal, drops_of
+from isacfw.channel import complex_normal
+from isacfw.signal.statistics import FadingSource, drops_of
 from isacfw_plugins.arrays.ula import ULA
 
 TARGET = Direction(azimuth_deg=20.0, elevation_deg=70.0)

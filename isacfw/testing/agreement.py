@@ -16,13 +16,15 @@ import numpy as np
 from ..array import Direction
 from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray, FloatArray
-from ..beam import Beam, BeamStatistics
-from ..channel import fading_generator
+from ..beam import Beam
 from ..fisher import EchoModel
 from ..moments import drawn_channels
-from ..precoder import LinkStatistics, Precoder
+from ..precoder import Precoder
 from ..problem import PowerAllocationProblem
 from ..scenario import Scenario
+from ..sensing.beam_statistics import BeamStatistics
+from ..signal.link import LinkStatistics
+from ..signal.statistics import fading_generator
 from ..simulation import Simulated, Transmission, jackknife
 from . import samples
 from .kit import require

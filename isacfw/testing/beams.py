@@ -8,11 +8,11 @@ import numpy as np
 
 from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray
-from ..beam import Beam, BeamStatistics
+from ..beam import Beam
 from ..channel import Channel
-from ..moments import drawn_weights, sampled_beam_statistics
 from ..precoder import Precoder
 from ..scene import Scene
+from ..sensing.beam_statistics import BeamStatistics
 from . import agreement, samples
 from .kit import CheckSkipped, check, require
 from .precoders import close
@@ -26,7 +26,7 @@ _ACCURACY = 0.015
 def _weights(part: Beam, estimates: ComplexArray, scene: Scene | None = None) -> ComplexArray:
     """Return a copy of the weights for estimates (M, N, K), with all axes: (M, N, S, R)."""
     own = samples.scene(samples.fading_channel((1.0,) * estimates.shape[-1])) if scene is None else scene
-    return np.array(drawn_weights(part, own.of_drop(0), estimates))
+    return np.array(part.checked_weights(own.of_drop(0), estimates))
 
 
 def _statistics(part: Beam, scene: Scene) -> BeamStatistics:
@@ -84,7 +84,7 @@ def statistics_against_sampled_moments(part: Beam) -> None:
                 claimed = _statistics(part, scene)
             except IncompatibleError:
                 continue
-            off = _departure(claimed, sampled_beam_statistics(part, scene))
+            off = _departure(claimed, Beam.beam_statistics(part, scene))
             require(not off, f"with {title} and {aim}, {off} standard errors from the sampled moments")
             compared += 1
     require(compared, "it exists for no channel that it was tried on")

@@ -12,11 +12,12 @@ import numpy as np
 from ..array import Array
 from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray, FloatArray
-from ..beam import Steered
-from ..channel import Channel, ChannelStatistics, FadingSource, checked, drops_of
-from ..moments import sampled_beam_statistics, sampled_in_full
+from ..beam import Beam, Steered
+from ..channel import Channel, checked
 from ..precoder import Precoder
 from ..scene import Scene
+from ..signal.link_moments import sampled_in_full
+from ..signal.statistics import ChannelStatistics, FadingSource, drops_of
 from . import agreement, samples
 from .kit import CheckSkipped, check, require
 from .precoders import departure
@@ -262,7 +263,7 @@ def isotropic_claim_against_sampled_moments(part: Channel) -> None:
         "the statistics say isotropic, but with maximum-ratio transmission"
         f" {off} standard errors from what follows",
     )
-    claimed, found = beam.beam_statistics(scene), sampled_beam_statistics(beam, scene)
+    claimed, found = beam.beam_statistics(scene), Beam.beam_statistics(beam, scene)
     assert found.standard_error is not None
     distance = np.abs(claimed.stream_interference - found.stream_interference)
     error = found.standard_error.stream_interference

@@ -13,7 +13,8 @@ from ..array import Array, Direction
 from ..base.errors import InputError
 from ..base.numbers import ComplexArray, FloatArray
 from ..base.validators import each, number, real, reals
-from ..channel import Channel, ChannelStatistics, Drop, complex_normal
+from ..channel import Channel, complex_normal
+from ..signal.statistics import ChannelStatistics, Drop
 
 
 @final

@@ -9,9 +9,10 @@ import numpy as np
 from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray, FloatArray
 from ..channel import Channel, complex_normal
-from ..moments import sampled_in_full
-from ..precoder import LinkStatistics, Precoder
+from ..precoder import Precoder
 from ..scene import Scene
+from ..signal.link import LinkStatistics
+from ..signal.link_moments import sampled_in_full
 from . import agreement, samples
 from .kit import CheckSkipped, check, require
 

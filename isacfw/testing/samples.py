@@ -15,13 +15,14 @@ from ..array import Array, Direction
 from ..base.numbers import ComplexArray, FloatArray, read_only
 from ..base.part import Part
 from ..beam import Beam
-from ..channel import Channel, ChannelStatistics, Drop, complex_normal
+from ..channel import Channel, complex_normal
 from ..fisher import EchoModel, fisher_information
 from ..plugins import default_host
 from ..precoder import Precoder
 from ..problem import PowerAllocationProblem
 from ..scenario import Scenario
 from ..scene import Scene
+from ..signal.statistics import ChannelStatistics, Drop
 from ..target import Sensing, Target
 from .line_of_sight import LineOfSight
 

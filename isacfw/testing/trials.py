@@ -14,11 +14,12 @@ from ..base.errors import IncompatibleError
 from ..base.part import Part, described
 from ..base.time_limit import TimeUp, time_limit
 from ..beam import Beam
-from ..channel import Channel, ChannelStatistics, drops_of
+from ..channel import Channel
 from ..metric import Metric
 from ..precoder import Precoder
 from ..problem import PowerAllocationProblem
 from ..scene import Scene
+from ..signal.statistics import ChannelStatistics, drops_of
 from . import samples
 from .kit import CheckFailed, CheckSkipped, CheckTimedOut, kind_of, longest_s
 

@@ -20,8 +20,8 @@ import pytest
 
 import isacfw
 from isacfw import InputError, PluginHost
-from isacfw.channel import drops_of
 from isacfw.scaffold import NEW_KINDS, new_part, source
+from isacfw.signal.statistics import drops_of
 from isacfw.testing import samples
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,6 @@ import isacfw
 from isacfw import Beam, ComplexArray, IncompatibleError, InputError, PluginError, Scene, Shares, Steered, compare
 from isacfw.comparison import Comparison
 from isacfw.config import structure
-from isacfw.moments import sampled_beam_statistics
 from isacfw_plugins.beams.difference import Difference
 from isacfw_plugins.beams.joined import Joined
 from isacfw_plugins.beams.projected import Projected
@@ -401,7 +400,7 @@ def test_closed_forms_on_isotropic_fading_agree_with_sampled_moments(kind, of):
     channel = Rayleigh(large_scale_fading=[1.0, 0.6, 0.3], pilot_length=4, pilot_snr_db=0.0)
     beam = kind(of=of)
     here = scene(with_fading(channel, ARRAY, seed=7), ARRAY, targets=DIRECTIONS)
-    claim, found = beam.beam_statistics(here), sampled_beam_statistics(beam, here)
+    claim, found = beam.beam_statistics(here), Beam.beam_statistics(beam, here)
     own = claim.standard_error
     for name in ("stream_interference", "weight_power", "forms"):
         value, expected, error = (np.asarray(getattr(one, name)) for one in (found, claim, found.standard_error))
@@ -415,7 +414,7 @@ def test_closed_forms_on_isotropic_fading_agree_with_sampled_moments(kind, of):
 def test_collinear_estimates_are_projected_on_their_span():
     channel = Rayleigh(large_scale_fading=[1.0, 0.6, 0.3], pilot_length=2, pilot_snr_db=0.0, estimates="physical")
     here = scene(with_fading(channel, ARRAY, seed=8), ARRAY, targets=DIRECTIONS)
-    claim, found = Projected().beam_statistics(here), sampled_beam_statistics(Projected(), here)
+    claim, found = Projected().beam_statistics(here), Beam.beam_statistics(Projected(), here)
     np.testing.assert_allclose(claim.weight_power, 8 * (8 - 2) / 8 * np.ones((1, 2)), rtol=1e-12)
     for name in ("stream_interference", "weight_power", "forms"):
         value, expected, error = (np.asarray(getattr(one, name)) for one in (found, claim, found.standard_error))

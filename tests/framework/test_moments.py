@@ -29,9 +29,9 @@ from isacfw import (
     Scene,
     moments,
 )
-from isacfw.channel import FadingSource, complex_normal
+from isacfw.channel import complex_normal
 from isacfw.config import structure
-from isacfw.moments import sampled_link_statistics
+from isacfw.signal.statistics import FadingSource
 from isacfw_plugins.arrays.upa import UPA
 from isacfw_plugins.channels.rayleigh import Rayleigh
 from isacfw_plugins.precoders.mrt import MRT
@@ -84,7 +84,7 @@ CASES += [(ZF(), "own pilots"), (ZF(), "shared pilots")]
 
 
 def sample(precoder, channel, antennas=ANTENNAS, **options):
-    return sampled_link_statistics(precoder, scene(with_fading(channel, antennas, **options), antennas))
+    return Precoder.link_statistics(precoder, scene(with_fading(channel, antennas, **options), antennas))
 
 
 def errors(found: LinkStatistics, claim: LinkStatistics):
@@ -345,7 +345,7 @@ def test_memory_does_not_grow_with_the_accuracy():
 def test_moments_are_sampled_where_a_channel_does_not_say_that_it_is_isotropic(precoder):
     given = with_fading(LineOfSight(), accuracy=0.02)
     found = precoder.link_statistics(scene(given))
-    assert_same_bits(found, sampled_link_statistics(Stripped(of=precoder), scene(given)))
+    assert_same_bits(found, Precoder.link_statistics(Stripped(of=precoder), scene(given)))
     # The closed form is far off, or all of this says nothing.
     claim = precoder.link_statistics(scene(attrs.evolve(given, isotropic=True)))
     assert claim.standard_error is None

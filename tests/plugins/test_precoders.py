@@ -22,7 +22,8 @@ from isacfw import (
     LinkStatistics,
     Precoder,
 )
-from isacfw.channel import complex_normal, drops_of
+from isacfw.channel import complex_normal
+from isacfw.signal.statistics import drops_of
 from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.channels.rayleigh import Rayleigh
 from isacfw_plugins.precoders.mrt import MRT

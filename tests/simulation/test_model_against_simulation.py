@@ -33,7 +33,6 @@ from isacfw import (
     Target,
 )
 from isacfw.channel import complex_normal
-from isacfw.moments import sampled_beam_statistics, sampled_link_statistics
 from isacfw.simulation import Simulated, Transmission, simulated_crlb, simulated_rates
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.arrays.ula import ULA
@@ -269,7 +268,7 @@ ARRAY = scattered(np.random.default_rng(608), 8)
 @EVERY
 def test_closed_form_of_maximum_ratio_agrees_with_sampled_moments(channel: Gaussian) -> None:
     here = scene(with_fading(channel, ARRAY, seed=11), ARRAY, targets=TARGETS)
-    claim, found = MRT().link_statistics(here), sampled_link_statistics(MRT(), here)
+    claim, found = MRT().link_statistics(here), Precoder.link_statistics(MRT(), here)
     assert claim.standard_error is None
     error = found.standard_error
     assert error is not None
@@ -284,7 +283,7 @@ def test_closed_form_of_maximum_ratio_agrees_with_sampled_moments(channel: Gauss
 @pytest.mark.parametrize("beam", [Steered(), Difference(sum_share=0.3)], ids=["steered", "difference"])
 def test_closed_form_of_a_steering_beam_agrees_with_sampled_moments(channel: Gaussian, beam: Beam) -> None:
     here = scene(with_fading(channel, ARRAY, seed=12), ARRAY, targets=TARGETS)
-    claim, found = beam.beam_statistics(here), sampled_beam_statistics(beam, here)
+    claim, found = beam.beam_statistics(here), Beam.beam_statistics(beam, here)
     assert claim.standard_error is None
     assert found.standard_error is not None
     error = found.standard_error.stream_interference

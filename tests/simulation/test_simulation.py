@@ -26,8 +26,8 @@ from isacfw import (
     Target,
     simulation,
 )
-from isacfw.channel import drops_of
 from isacfw.estimator import AngleGrid, MaximumLikelihood
+from isacfw.signal.statistics import drops_of
 from isacfw.simulation import (
     Simulated,
     Transmission,

@@ -1,0 +1,1 @@
+"""Targets, sensing beams and Fisher information: what is known of the targets, and what it costs."""

@@ -1,0 +1,92 @@
+"""Moments of the streams of a sensing beam over the small-scale fading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from ..base.errors import PluginError
+from ..base.numbers import ComplexArray, FloatArray, read_only
+from ..base.part import LabelledPart, described
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class BeamStatistics:
+    r"""Moments of the S streams of a beam over the small-scale fading, per unit of each stream's power.
+
+    Parameters
+    ----------
+    interference : ndarray, shape (..., K)
+        What every stream is to a user, :math:`E|h_k^H v_s|^2 / E\|v_s\|^2`, as far as it is the same for all.
+    weight_power : ndarray, shape (..., S)
+        :math:`E\|v_s\|^2`.
+    forms : ndarray of complex, shape (..., S, 3T, 3T)
+        :math:`P^H E\{v_s v_s^H\} P / E\|v_s\|^2`, what the targets see of it, with :attr:`Scene.basis`.
+    coupling : ndarray, shape (..., K, S), optional
+        What a stream adds to `interference`, where the streams differ.
+    standard_error : BeamStatistics, optional
+        Standard errors of the other fields, where they are sampled.
+    """
+
+    interference: FloatArray
+    weight_power: FloatArray
+    forms: ComplexArray
+    coupling: FloatArray | None = None
+    standard_error: BeamStatistics | None = None
+
+    @property
+    def streams(self) -> int:
+        """Number of streams S."""
+        return int(np.shape(self.forms)[-3])
+
+    @property
+    def stream_interference(self) -> FloatArray:
+        r""":math:`E|h_k^H v_s|^2 / E\|v_s\|^2` of each stream; (..., K, S)."""
+        common = np.asarray(self.interference)[..., None]
+        if self.coupling is not None:
+            return np.asarray(common + self.coupling)
+        return np.broadcast_to(common, (*common.shape[:-1], self.streams))
+
+    def check(self, beam: LabelledPart, users: int, targets: int) -> BeamStatistics:
+        """Return the same as read-only copies.
+
+        Raises
+        ------
+        PluginError
+            Unless these are what a beam must give.
+        """
+        who = f"beam {described(beam)}"
+        if np.ndim(self.forms) < 3:
+            raise PluginError(f"{who} must return forms of shape (..., S, 3T, 3T), got {np.shape(self.forms)}")
+        streams = self.streams
+        cores = {
+            "interference": (users,),
+            "weight_power": (streams,),
+            "forms": (streams, 3 * targets, 3 * targets),
+            "coupling": (users, streams),
+        }
+        copies: dict[str, Any] = {}
+        for name, core in cores.items():
+            value = getattr(self, name)
+            if value is None and name == "coupling":
+                continue
+            if np.shape(value)[-len(core) :] != core:
+                wanted = ", ".join(map(str, ("...", *core)))
+                raise PluginError(f"{who} must return {name} of shape ({wanted}), got {np.shape(value)}")
+            if not np.isfinite(value).all() or (name != "forms" and (np.asarray(value) < 0).any()):
+                raise PluginError(f"{who} must return {name} with finite, nonnegative entries, got others")
+            copies[name] = read_only(np.array(value))
+        return attrs.evolve(self, **copies)
+
+    @staticmethod
+    def stacked(members: Sequence[BeamStatistics]) -> BeamStatistics:
+        """Return those of several drops as one, along a new first axis."""
+        values: dict[str, Any] = {}
+        for name in ("interference", "weight_power", "forms", "coupling"):
+            if getattr(members[0], name) is not None:
+                values[name] = np.stack([getattr(one, name) for one in members])
+        errors = [one.standard_error for one in members if one.standard_error is not None]
+        return BeamStatistics(**values, standard_error=BeamStatistics.stacked(errors) if errors else None)

@@ -1,0 +1,106 @@
+"""Moments of a precoder over the small-scale fading."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from ..base.errors import PluginError
+from ..base.numbers import ComplexArray, FloatArray, read_only
+from ..base.part import LabelledPart, described
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class LinkStatistics:
+    r"""Moments of a precoder over the small-scale fading: what the rate expression (20) needs of it.
+
+    Parameters
+    ----------
+    signal_gain : ndarray, shape (..., K)
+        :math:`\lambda_k = |E\{h_k^H w_k\}|^2`, (21).
+    interference_gain : ndarray, shape (..., K)
+        :math:`\kappa_k` such that user `j` disturbs user `k` by :math:`\zeta_{kj} = \kappa_k \xi_{bf,j}` per
+        antenna and unit of :math:`\gamma_j`, (22): :math:`\beta_k` for MRT, :math:`\epsilon_k` for ZF.
+    weight_power : ndarray, shape (..., K)
+        :math:`\xi_{bf,k} = E\|w_k\|^2 / N_t`, (17).
+    coupling : ndarray, shape (..., K, K), optional
+        What :math:`\zeta_{kj}` has beyond :math:`\kappa_k \xi_{bf,j}`; None for nothing.
+    isotropic : bool
+        Whether every user's signal is the same in all directions on average, :math:`E w_k w_k^H \propto I`: so it
+        is where the channel is isotropic and the precoder turns with it.
+    forms : ndarray of complex, shape (..., K, 3T, 3T), optional
+        :math:`P^H E\{w_k w_k^H\} P / E\|w_k\|^2`, what the targets see of each user's signal, with
+        :attr:`Scene.basis`. Sampled by the framework where they are neither given nor isotropic.
+    standard_error : LinkStatistics, optional
+        Standard errors of the other fields, where they are sampled.
+
+    Notes
+    -----
+    :math:`SINR_k = \lambda_k \gamma_k / (N_t \beta_k \rho + N_t \kappa_k \xi_{bf}^T \gamma + 1)`.
+    """
+
+    signal_gain: FloatArray
+    interference_gain: FloatArray
+    weight_power: FloatArray
+    coupling: FloatArray | None = None
+    isotropic: bool = False
+    forms: ComplexArray | None = None
+    standard_error: LinkStatistics | None = None
+
+    def check(self, precoder: LabelledPart, users: int, targets: int | None = None) -> LinkStatistics:
+        """Return the same as read-only copies.
+
+        Parameters
+        ----------
+        precoder : Precoder
+            The precoder that gave them.
+        users : int
+            Number of users K.
+        targets : int, optional
+            Number of targets T.
+
+        Raises
+        ------
+        PluginError
+            Unless these are what a precoder must give.
+        """
+        who = f"precoder {described(precoder)}"
+        copies: dict[str, Any] = {}
+        for name in ("signal_gain", "interference_gain", "weight_power", "coupling", "forms"):
+            value = getattr(self, name)
+            if value is None and name in ("coupling", "forms"):
+                continue
+            core: tuple[int, ...] = (users, users) if name == "coupling" else (users,)
+            if name == "forms":
+                size = np.shape(value)[-1] if targets is None else 3 * targets
+                core = (users, size, size)
+            if np.shape(value)[-len(core) :] != core:
+                wanted = ", ".join(map(str, ("...", *core)))
+                raise PluginError(f"{who} must return {name} of shape ({wanted}), got {np.shape(value)}")
+            if not np.isfinite(value).all() or (name != "forms" and (np.asarray(value) < 0).any()):
+                raise PluginError(f"{who} must return {name} with finite, nonnegative entries, got others")
+            copies[name] = read_only(np.array(value))
+        return attrs.evolve(self, **copies)
+
+    @property
+    def interference(self) -> FloatArray:
+        r""":math:`\zeta_{kj}`, by which user `j` disturbs user `k`; shape (..., K, K)."""
+        common = self.interference_gain[..., :, None] * self.weight_power[..., None, :]
+        return np.asarray(common if self.coupling is None else common + self.coupling)
+
+    @staticmethod
+    def stacked(members: Sequence[LinkStatistics]) -> LinkStatistics:
+        """Return those of several drops as one, along a new first axis."""
+        values: dict[str, Any] = {}
+        for name in ("signal_gain", "interference_gain", "weight_power", "coupling", "forms"):
+            if getattr(members[0], name) is not None:
+                values[name] = np.stack([getattr(one, name) for one in members])
+        errors = [one.standard_error for one in members if one.standard_error is not None]
+        return LinkStatistics(
+            **values,
+            isotropic=members[0].isotropic,
+            standard_error=LinkStatistics.stacked(errors) if errors else None,
+        )
