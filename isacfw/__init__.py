@@ -10,21 +10,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .allocator import Allocation, Allocator, Shares, Status
-from .array import Array, Direction
 from .base.errors import IncompatibleError, InputError, IsacError, PluginError
 from .base.numbers import ComplexArray, FloatArray
 from .base.part import LabelledPart, Part
 from .beam import Beam, PointedBeam, Steered, SteeringBeam
-from .channel import Channel
 from .hookspecs import hookimpl
 from .metric import Metric, Quantity
-from .precoder import Precoder
 from .problem import PowerAllocationProblem
 from .recipe import FigureRecipe
 from .scenario import Scenario
-from .scene import Scene
 from .sensing.beam_statistics import BeamStatistics
+from .signal.array import Array, Direction
+from .signal.channel import Channel
+from .signal.gaussian import complex_normal
 from .signal.link import LinkStatistics
+from .signal.precoder import Precoder
+from .signal.scene import Scene
 from .signal.statistics import ChannelStatistics, Drop
 from .target import Sensing, Target
 
@@ -77,6 +78,7 @@ __all__ = [
     "SteeringBeam",
     "Target",
     "compare",
+    "complex_normal",
     "hookimpl",
     "load_scenario",
 ]

@@ -8,15 +8,15 @@ from typing import Any, ClassVar, final
 import attrs
 import numpy as np
 
-from .array import Direction
 from .base.errors import InputError, PluginError, shown
 from .base.numbers import ComplexArray, read_only
 from .base.part import described
-from .moments import WeightedPart, call_weights
-from .scene import Scene
 from .sensing.beam_moments import sampled_beam_statistics
 from .sensing.beam_statistics import BeamStatistics
+from .signal.array import Direction
 from .signal.gram import gram
+from .signal.moments import WeightedPart, call_weights
+from .signal.scene import Scene
 
 
 @attrs.frozen(kw_only=True)

@@ -18,12 +18,12 @@ from .base.part import LabelledPart, Part, described
 from .beam import Beam
 from .metric import Metric, Quantity
 from .plugins import PluginHost
-from .precoder import Precoder
 from .problem import PowerAllocationProblem
 from .scenario import Scenario, labelled
 from .schema import HISTORY, Variable, variables_of
 from .sensing.beam_statistics import BeamStatistics
 from .signal.link import LinkStatistics
+from .signal.precoder import Precoder
 from .signal.statistics import ChannelStatistics
 
 POINTS_TOGETHER = 64

@@ -15,8 +15,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .array import Array, Direction
 from .base.numbers import ComplexArray, FloatArray
+from .signal.array import Array, Direction
 from .signal.gram import gram
 
 _ROUNDING = 1e-14

@@ -9,13 +9,13 @@ from typing import Any
 import pluggy
 
 from .allocator import Allocation, Allocator
-from .array import Array
 from .beam import Beam
-from .channel import Channel
 from .metric import Metric
-from .precoder import Precoder
 from .problem import PowerAllocationProblem
 from .recipe import FigureRecipe
+from .signal.array import Array
+from .signal.channel import Channel
+from .signal.precoder import Precoder
 
 hookspec = pluggy.HookspecMarker("isacfw")
 hookimpl = pluggy.HookimplMarker("isacfw")

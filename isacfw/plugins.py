@@ -17,15 +17,15 @@ import pluggy
 
 from . import hookspecs
 from .allocator import Allocator
-from .array import Array
 from .base.errors import InputError, PluginError, log_traceback, one_line, shown, suggestion
 from .base.part import Part
 from .base.sources import Sources, import_plugin, module_from_file, module_from_source
 from .beam import Beam
-from .channel import Channel
 from .metric import Metric
-from .precoder import Precoder
 from .recipe import FigureRecipe
+from .signal.array import Array
+from .signal.channel import Channel
+from .signal.precoder import Precoder
 
 ENTRY_POINT_GROUP = "isacfw"
 

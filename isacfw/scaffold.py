@@ -74,7 +74,7 @@ _BODIES = {
     "channel": (
         "a channel, given by its statistics and its draws",
         _COMPARE + " --set channel.kind={name}",
-        "from isacfw.channel import complex_normal\nfrom isacfw.validators import integer, number, real\n",
+        "from isacfw.validators import integer, number, real\n",
         '''    """Rayleigh fading with users at random distances from a road-side base station.
 
     Parameters
@@ -111,8 +111,8 @@ _BODIES = {
     def draw(self, statistics, array, draws, generator):
         """Draw channels and their estimates; (M, ..., N, K) each."""
         shape = (draws, *statistics.beta.shape[:-1], array.n_elements, statistics.users)
-        estimates = np.sqrt(statistics.xi)[..., None, :] * complex_normal(shape, generator)
-        errors = np.sqrt(statistics.epsilon)[..., None, :] * complex_normal(shape, generator)
+        estimates = np.sqrt(statistics.xi)[..., None, :] * isacfw.complex_normal(shape, generator)
+        errors = np.sqrt(statistics.epsilon)[..., None, :] * isacfw.complex_normal(shape, generator)
         return estimates + errors, estimates
 ''',
     ),

@@ -12,22 +12,22 @@ import attrs
 import numpy as np
 
 from .allocator import Allocator
-from .array import Array, Direction
 from .base.errors import InputError, blamed, shown, suggestion
 from .base.numbers import FloatArray
 from .base.part import LabelledPart, Part, described
 from .base.validators import Validator, each, instance_of, integer, number, optional, real, text
 from .beam import Beam, Steered, SteeringBeam
-from .channel import Channel, checked
 from .fisher import ANGLES, EchoModel, angle_names
 from .metric import Metric
-from .moments import drawn_channels
-from .precoder import Precoder
 from .problem import PowerAllocationProblem
-from .scene import Scene
 from .sensing.beam_statistics import BeamStatistics
+from .signal.array import Array, Direction
+from .signal.channel import Channel, checked
 from .signal.link import LinkStatistics
 from .signal.link_moments import sampled_forms
+from .signal.moments import drawn_channels
+from .signal.precoder import Precoder
+from .signal.scene import Scene
 from .signal.statistics import ChannelStatistics, FadingSource, drops_of, fading_generator
 from .target import Sensing, Target
 

@@ -16,13 +16,13 @@ from numpy.random import Generator
 from .base.errors import InputError
 from .base.numbers import ComplexArray, FloatArray
 from .beam import Beam
-from .channel import Channel, complex_normal
 from .estimator import MaximumLikelihood
 from .fisher import crlb
-from .moments import drawn_channels
-from .precoder import Precoder
 from .scenario import Scenario
-from .scene import Scene
+from .signal.channel import Channel, complex_normal
+from .signal.moments import drawn_channels
+from .signal.precoder import Precoder
+from .signal.scene import Scene
 from .signal.statistics import ChannelStatistics
 
 BLOCKS = 100

@@ -23,16 +23,16 @@ from .base.errors import InputError, IsacError, PluginError, blamed, one_line, s
 from .base.part import LabelledPart, described
 from .base.progress import Progress
 from .beam import Beam
-from .channel import Channel
 from .chunk import Chunk, Outline, Solved, Work, planned, sizes_of
 from .comparison import Comparison
 from .config import LoadedScenario, load_scenario, to_toml
 from .executors import each_solved
 from .metric import Metric
 from .plugins import PluginHost, default_host
-from .precoder import Precoder
 from .scenario import Scenario, labelled
 from .schema import limits_of, variables_of
+from .signal.channel import Channel
+from .signal.precoder import Precoder
 from .store import ChunkStore, InputFiles, study_key
 
 STANDARD_METRICS = ("sum_rate", "user_rates", "crlb", "powers")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 
 from isacfw import Array, Channel, ChannelStatistics, ComplexArray, Direction, Drop, Precoder, Scene
-from isacfw.channel import complex_normal
+from isacfw.signal.channel import complex_normal
 from isacfw.signal.statistics import FadingSource, drops_of
 from isacfw_plugins.arrays.ula import ULA
 

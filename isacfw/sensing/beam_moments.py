@@ -8,8 +8,8 @@ from numpy.linalg import norm
 from ..base.errors import PluginError
 from ..base.numbers import ComplexArray, FloatArray
 from ..base.part import described
-from ..moments import FormSums, WeightedPart, sample_each_drop
-from ..scene import Scene
+from ..signal.moments import FormSums, WeightedPart, sample_each_drop
+from ..signal.scene import Scene
 from .beam_statistics import BeamStatistics
 
 

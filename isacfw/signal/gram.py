@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..array import Array, Direction
 from ..base.numbers import ComplexArray, FloatArray
+from .array import Array, Direction
 
 
 def gram(array: Array, directions: Sequence[Direction]) -> ComplexArray:

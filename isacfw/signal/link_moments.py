@@ -9,9 +9,9 @@ from numpy.linalg import norm
 from ..base.errors import PluginError
 from ..base.numbers import ComplexArray, FloatArray
 from ..base.part import described
-from ..moments import ROUNDING, FormSums, WeightedPart, sample_each_drop
-from ..scene import Scene
 from .link import LinkStatistics
+from .moments import ROUNDING, FormSums, WeightedPart, sample_each_drop
+from .scene import Scene
 
 
 def sampled_link_statistics(precoder: WeightedPart, scene: Scene, *, isotropic: bool) -> LinkStatistics:

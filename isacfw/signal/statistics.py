@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..base.numbers import ComplexArray, FloatArray
 from ..base.part import Part
-from ..gaussian import SecondOrder
+from .gaussian import SecondOrder
 
 _FADING = 2**31  # Keeps the generators of the fading apart from any that a drop's own may spawn.
 

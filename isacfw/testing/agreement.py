@@ -13,17 +13,17 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..array import Direction
 from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray, FloatArray
 from ..beam import Beam
 from ..fisher import EchoModel
-from ..moments import drawn_channels
-from ..precoder import Precoder
 from ..problem import PowerAllocationProblem
 from ..scenario import Scenario
 from ..sensing.beam_statistics import BeamStatistics
+from ..signal.array import Direction
 from ..signal.link import LinkStatistics
+from ..signal.moments import drawn_channels
+from ..signal.precoder import Precoder
 from ..signal.statistics import fading_generator
 from ..simulation import Simulated, Transmission, jackknife
 from . import samples

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..array import Array, Direction, checked
 from ..base.numbers import ComplexArray, FloatArray
 from ..fisher import fisher_information
+from ..signal.array import Array, Direction, checked
 from . import samples
 from .kit import check, require
 

@@ -9,10 +9,10 @@ import numpy as np
 from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray
 from ..beam import Beam
-from ..channel import Channel
-from ..precoder import Precoder
-from ..scene import Scene
 from ..sensing.beam_statistics import BeamStatistics
+from ..signal.channel import Channel
+from ..signal.precoder import Precoder
+from ..signal.scene import Scene
 from . import agreement, samples
 from .kit import CheckSkipped, check, require
 from .precoders import close

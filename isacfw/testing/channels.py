@@ -9,14 +9,14 @@ from typing import Any, cast
 import attrs
 import numpy as np
 
-from ..array import Array
 from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray, FloatArray
 from ..beam import Beam, Steered
-from ..channel import Channel, checked
-from ..precoder import Precoder
-from ..scene import Scene
+from ..signal.array import Array
+from ..signal.channel import Channel, checked
 from ..signal.link_moments import sampled_in_full
+from ..signal.precoder import Precoder
+from ..signal.scene import Scene
 from ..signal.statistics import ChannelStatistics, FadingSource, drops_of
 from . import agreement, samples
 from .kit import CheckSkipped, check, require

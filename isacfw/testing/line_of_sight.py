@@ -9,11 +9,11 @@ import attrs
 import numpy as np
 from numpy.random import Generator
 
-from ..array import Array, Direction
 from ..base.errors import InputError
 from ..base.numbers import ComplexArray, FloatArray
 from ..base.validators import each, number, real, reals
-from ..channel import Channel, complex_normal
+from ..signal.array import Array, Direction
+from ..signal.channel import Channel, complex_normal
 from ..signal.statistics import ChannelStatistics, Drop
 
 

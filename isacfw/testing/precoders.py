@@ -8,11 +8,11 @@ import numpy as np
 
 from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray, FloatArray
-from ..channel import Channel, complex_normal
-from ..precoder import Precoder
-from ..scene import Scene
+from ..signal.channel import Channel, complex_normal
 from ..signal.link import LinkStatistics
 from ..signal.link_moments import sampled_in_full
+from ..signal.precoder import Precoder
+from ..signal.scene import Scene
 from . import agreement, samples
 from .kit import CheckSkipped, check, require
 

@@ -11,17 +11,17 @@ import numpy as np
 from numpy.random import Generator
 
 from ..allocator import Allocation, Shares, verified
-from ..array import Array, Direction
 from ..base.numbers import ComplexArray, FloatArray, read_only
 from ..base.part import Part
 from ..beam import Beam
-from ..channel import Channel, complex_normal
 from ..fisher import EchoModel, fisher_information
 from ..plugins import default_host
-from ..precoder import Precoder
 from ..problem import PowerAllocationProblem
 from ..scenario import Scenario
-from ..scene import Scene
+from ..signal.array import Array, Direction
+from ..signal.channel import Channel, complex_normal
+from ..signal.precoder import Precoder
+from ..signal.scene import Scene
 from ..signal.statistics import ChannelStatistics, Drop
 from ..target import Sensing, Target
 from .line_of_sight import LineOfSight

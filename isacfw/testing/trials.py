@@ -9,16 +9,16 @@ import attrs
 import numpy as np
 
 from ..allocator import Allocation, Allocator, Shares, Status
-from ..array import Array
 from ..base.errors import IncompatibleError
 from ..base.part import Part, described
 from ..base.time_limit import TimeUp, time_limit
 from ..beam import Beam
-from ..channel import Channel
 from ..metric import Metric
-from ..precoder import Precoder
 from ..problem import PowerAllocationProblem
-from ..scene import Scene
+from ..signal.array import Array
+from ..signal.channel import Channel
+from ..signal.precoder import Precoder
+from ..signal.scene import Scene
 from ..signal.statistics import ChannelStatistics, drops_of
 from . import samples
 from .kit import CheckFailed, CheckSkipped, CheckTimedOut, kind_of, longest_s

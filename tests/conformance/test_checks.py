@@ -14,7 +14,7 @@ import pytest
 
 import isacfw
 from isacfw import BeamStatistics, ChannelStatistics, IncompatibleError, LinkStatistics, Quantity, Shares, Status
-from isacfw.channel import complex_normal
+from isacfw.signal.channel import complex_normal
 from isacfw.testing import LineOfSight, Outcome, agreement, allocators, check_part, kit, samples
 
 EXACT = samples.built_in("allocator", "exact")

@@ -12,8 +12,8 @@ from numpy.random import Generator
 
 import isacfw
 from isacfw import Array, ComplexArray, Direction, FloatArray, InputError, Scenario, Sensing, Target
-from isacfw.channel import complex_normal
 from isacfw.fisher import EchoModel, angle_information, crlb, in_angles
+from isacfw.signal.channel import complex_normal
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.arrays.circular import Circular
 from isacfw_plugins.arrays.ula import ULA

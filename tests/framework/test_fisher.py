@@ -26,7 +26,6 @@ from numpy.random import Generator
 from scipy.optimize import minimize_scalar
 
 from isacfw import Array, ComplexArray, Direction, FloatArray
-from isacfw.channel import complex_normal
 from isacfw.fisher import (
     angle_information,
     crlb,
@@ -36,6 +35,7 @@ from isacfw.fisher import (
     smallest_crlb,
     smallest_excess,
 )
+from isacfw.signal.channel import complex_normal
 from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.arrays.upa import UPA
 

@@ -27,10 +27,10 @@ from isacfw import (
     PluginError,
     Precoder,
     Scene,
-    moments,
 )
-from isacfw.channel import complex_normal
 from isacfw.config import structure
+from isacfw.signal import moments
+from isacfw.signal.channel import complex_normal
 from isacfw.signal.statistics import FadingSource
 from isacfw_plugins.arrays.upa import UPA
 from isacfw_plugins.channels.rayleigh import Rayleigh
@@ -425,7 +425,7 @@ def statistics_with(**changes):
 
 def draw_with(change_channels=lambda h: h, change_estimates=lambda h: h):
     def draw(self, statistics, array, draws, generator):
-        both = isacfw.channel.complex_normal((2, draws, array.n_elements, statistics.users), generator)
+        both = isacfw.complex_normal((2, draws, array.n_elements, statistics.users), generator)
         return change_channels(both[0].copy()), change_estimates(both[0].copy())
 
     return draw
@@ -594,10 +594,10 @@ def test_draws_that_break_the_contract_cost_the_sampled_rows_and_name_the_channe
 
 FORMS = """
 import numpy as np
-from isacfw.moments import _FormSums
+from isacfw.signal.moments import FormSums
 generator = np.random.default_rng(0)
 basis, weights = (generator.standard_normal((*size, 2)) @ [1, 1j] for size in ((64, 6), (900, 64, 5)))
-sums = _FormSums(5, basis)
+sums = FormSums(5, basis)
 sums.add(weights)
 print(sums.total.tobytes().hex())
 """

@@ -22,7 +22,7 @@ from isacfw import (
     LinkStatistics,
     Precoder,
 )
-from isacfw.channel import complex_normal
+from isacfw.signal.channel import complex_normal
 from isacfw.signal.statistics import drops_of
 from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.channels.rayleigh import Rayleigh

@@ -17,7 +17,7 @@ from scipy import stats
 
 import isacfw
 from isacfw import Allocator, ChannelStatistics, FloatArray, InputError, Scenario, Sensing, Target
-from isacfw.channel import complex_normal
+from isacfw.signal.channel import complex_normal
 from isacfw.signal.statistics import drops_of
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.allocators.ipopt import Ipopt

@@ -10,8 +10,8 @@ import pytest
 
 import isacfw
 from isacfw import ComplexArray, InputError, Precoder, compare
-from isacfw.channel import complex_normal
 from isacfw.config import structure
+from isacfw.signal.channel import complex_normal
 from isacfw_plugins.precoders.mrt import MRT
 from isacfw_plugins.precoders.rzf import RZF
 from isacfw_plugins.precoders.zf import ZF

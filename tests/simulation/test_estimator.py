@@ -12,9 +12,9 @@ from numerics import random_direction, scattered
 from numpy.random import Generator
 
 from isacfw import Array, ComplexArray, Direction, FloatArray, Scenario, load_scenario
-from isacfw.channel import complex_normal
 from isacfw.estimator import AngleGrid, MaximumLikelihood
 from isacfw.fisher import crlb, fisher_of_covariance
+from isacfw.signal.channel import complex_normal
 from isacfw.simulation import Transmission, squared_errors, symbols
 from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.arrays.upa import UPA

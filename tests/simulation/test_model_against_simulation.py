@@ -32,7 +32,7 @@ from isacfw import (
     Steered,
     Target,
 )
-from isacfw.channel import complex_normal
+from isacfw.signal.channel import complex_normal
 from isacfw.simulation import Simulated, Transmission, simulated_crlb, simulated_rates
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.arrays.ula import ULA

@@ -11,8 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 import isacfw
-from isacfw import Array, ChannelStatistics, ComplexArray, Drop, FloatArray, InputError
-from isacfw.channel import complex_normal
+from isacfw import Array, ChannelStatistics, ComplexArray, Drop, FloatArray, InputError, complex_normal
 from isacfw.validators import choice, each, integer, number, optional, real, reals
 
 _CELL_KEYS = ("cell_radius_m", "min_distance_m", "path_loss_exponent", "shadowing_db")

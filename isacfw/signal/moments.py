@@ -19,12 +19,12 @@ import attrs
 import numpy as np
 from numpy.linalg import norm
 
-from .base.errors import IncompatibleError, InputError, PluginError, blamed
-from .base.numbers import ComplexArray, FloatArray, read_only
-from .base.part import LabelledPart, described
-from .base.time_limit import TimeUp, time_limit
+from ..base.errors import IncompatibleError, InputError, PluginError, blamed
+from ..base.numbers import ComplexArray, FloatArray, read_only
+from ..base.part import LabelledPart, described
+from ..base.time_limit import TimeUp, time_limit
 from .scene import Scene
-from .signal.statistics import FadingSource
+from .statistics import FadingSource
 
 FIRST_DRAWS = 1000
 BYTES_AT_ONCE = 2**21

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from ..base.errors import PluginError, shown
+from ..base.numbers import ComplexArray, read_only
+from ..base.part import Part, described
 from .array import Array
-from .base.errors import PluginError, shown
-from .base.numbers import ComplexArray, read_only
-from .base.part import Part, described
 from .gaussian import complex_normal
-from .signal.statistics import ChannelStatistics, Drop
+from .statistics import ChannelStatistics, Drop
 
 __all__ = ["Channel", "ChannelStatistics", "Drop", "complex_normal"]
 

@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 import attrs
 import numpy as np
 
-from .base.errors import PluginError
-from .base.numbers import ComplexArray
-from .base.part import described
+from ..base.errors import PluginError
+from ..base.numbers import ComplexArray
+from ..base.part import described
+from .link import LinkStatistics
+from .link_moments import sampled_link_statistics
 from .moments import WeightedPart, call_weights
 from .scene import Scene
-from .signal.link import LinkStatistics
-from .signal.link_moments import sampled_link_statistics
 
 
 @attrs.frozen(kw_only=True)

@@ -8,10 +8,10 @@ from abc import abstractmethod
 import attrs
 import numpy as np
 
-from .base.errors import PluginError, blamed
-from .base.numbers import ComplexArray, FloatArray, float_array
-from .base.part import Part, described
-from .base.validators import number, real
+from ..base.errors import PluginError, blamed
+from ..base.numbers import ComplexArray, FloatArray, float_array
+from ..base.part import Part, described
+from ..base.validators import number, real
 
 
 def _sin_cos(angle_deg: float) -> tuple[float, float]:

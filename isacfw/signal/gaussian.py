@@ -15,7 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from .base.numbers import ComplexArray, FloatArray
+from ..base.numbers import ComplexArray, FloatArray
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -7,9 +7,10 @@ from functools import cached_property
 import attrs
 import numpy as np
 
+from ..base.numbers import ComplexArray, read_only
 from .array import Array, Direction
-from .base.numbers import ComplexArray, read_only
-from .signal.statistics import ChannelStatistics
+from .gram import gram
+from .statistics import ChannelStatistics
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -63,8 +64,6 @@ class Scene:
     @cached_property
     def isotropic_forms(self) -> ComplexArray:
         """What the targets see of a unit-power signal that is the same in all directions; (3T, 3T)."""
-        from .signal.gram import gram
-
         return np.asarray(read_only(gram(self.array, self.targets) / self.antennas))
 
     def of_drop(self, position: int) -> Scene:
