@@ -14,7 +14,7 @@ import numpy as np
 
 from .base.errors import IsacError
 from .base.numbers import FloatArray
-from .fisher import LOST, reduction
+from .sensing.reduction import LOST, reduction
 
 
 @attrs.frozen(kw_only=True, eq=False)

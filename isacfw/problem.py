@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from .base.errors import InputError
 from .base.numbers import FloatArray, float_array, read_only
-from .fisher import Line, angle_names, crlb, crlb_of_split, in_angles
 from .frontier import MatrixInequalities
+from .sensing.information import Line, crlb, crlb_of_split
+from .sensing.reduction import angle_names, in_angles
 
 FEASIBILITY_TOLERANCE = 1e-6
 """Largest relative constraint violation at which the framework calls an allocation feasible."""

@@ -17,10 +17,11 @@ from .base.numbers import FloatArray
 from .base.part import LabelledPart, Part, described
 from .base.validators import Validator, each, instance_of, integer, number, optional, real, text
 from .beam import Beam, Steered, SteeringBeam
-from .fisher import ANGLES, EchoModel, angle_names
+from .fisher import EchoModel
 from .metric import Metric
 from .problem import PowerAllocationProblem
 from .sensing.beam_statistics import BeamStatistics
+from .sensing.reduction import ANGLES, angle_names
 from .signal.array import Array, Direction
 from .signal.channel import Channel, checked
 from .signal.link import LinkStatistics

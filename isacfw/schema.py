@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from .fisher import ANGLES, angle_names
 from .metric import Metric, Quantity
+from .sensing.reduction import ANGLES, angle_names
 
 if TYPE_CHECKING:
     import xarray

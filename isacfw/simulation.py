@@ -17,8 +17,8 @@ from .base.errors import InputError
 from .base.numbers import ComplexArray, FloatArray
 from .beam import Beam
 from .estimator import MaximumLikelihood
-from .fisher import crlb
 from .scenario import Scenario
+from .sensing.information import crlb
 from .signal.channel import Channel, complex_normal
 from .signal.moments import drawn_channels
 from .signal.precoder import Precoder

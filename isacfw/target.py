@@ -11,7 +11,7 @@ import numpy as np
 from .base.errors import InputError, shown
 from .base.numbers import FloatArray
 from .base.validators import integer, number, optional, real
-from .fisher import ANGLES
+from .sensing.reduction import ANGLES
 from .signal.array import Direction
 
 DEFAULT_REFLECTION_AMPLITUDE = 1 / 16

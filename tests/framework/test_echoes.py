@@ -12,7 +12,9 @@ from numpy.random import Generator
 
 import isacfw
 from isacfw import Array, ComplexArray, Direction, FloatArray, InputError, Scenario, Sensing, Target
-from isacfw.fisher import EchoModel, angle_information, crlb, in_angles
+from isacfw.fisher import EchoModel
+from isacfw.sensing.information import angle_information, crlb
+from isacfw.sensing.reduction import in_angles
 from isacfw.signal.channel import complex_normal
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.arrays.circular import Circular

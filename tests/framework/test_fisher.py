@@ -26,11 +26,10 @@ from numpy.random import Generator
 from scipy.optimize import minimize_scalar
 
 from isacfw import Array, ComplexArray, Direction, FloatArray
-from isacfw.fisher import (
+from isacfw.fisher import fisher_information, fisher_of_covariance
+from isacfw.sensing.information import (
     angle_information,
     crlb,
-    fisher_information,
-    fisher_of_covariance,
     largest_communication_share,
     smallest_crlb,
     smallest_excess,

@@ -21,8 +21,8 @@ from numerics import (
 from numpy.random import Generator
 
 from isacfw import Allocation, FloatArray, PowerAllocationProblem
-from isacfw.fisher import in_angles
 from isacfw.frontier import MatrixInequalities
+from isacfw.sensing.reduction import in_angles
 from isacfw_plugins.allocators._limits import Kind, Limits
 from isacfw_plugins.allocators._sca_cones import Layout
 from isacfw_plugins.allocators._sca_model import Approximation, Model

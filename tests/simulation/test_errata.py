@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from isacfw import Direction, FloatArray
-from isacfw.fisher import crlb, fisher_information
+from isacfw.fisher import fisher_information
+from isacfw.sensing.information import crlb
 from isacfw_plugins.arrays.upa import UPA
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,8 @@ from numpy.random import Generator
 
 from isacfw import Array, ComplexArray, Direction, FloatArray, Scenario, load_scenario
 from isacfw.estimator import AngleGrid, MaximumLikelihood
-from isacfw.fisher import crlb, fisher_of_covariance
+from isacfw.fisher import fisher_of_covariance
+from isacfw.sensing.information import crlb
 from isacfw.signal.channel import complex_normal
 from isacfw.simulation import Transmission, squared_errors, symbols
 from isacfw_plugins.arrays.ula import ULA

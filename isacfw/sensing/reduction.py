@@ -1,0 +1,180 @@
+"""Reduction of the Fisher information of targets to what it says of one angle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.numbers import FloatArray
+
+LOST = 16 * np.finfo(np.float64).eps
+"""Differences of numbers below this part of them are rounding."""
+
+
+ANGLES = ("azimuth", "elevation")
+
+
+def in_angles(fisher: FloatArray, jacobians: FloatArray) -> FloatArray:
+    """Return Fisher information in the angles: (azimuth, elevation, Re α, Im α) of each target; (..., 4T, 4T).
+
+    Parameters
+    ----------
+    fisher : ndarray, shape (..., 4T, 4T)
+        In coordinates.
+    jacobians : ndarray, shape (..., T, 2, 2)
+        Derivatives of the coordinates by the angles.
+    """
+    order, targets = fisher.shape[-1], fisher.shape[-1] // 4
+    change = np.zeros((*jacobians.shape[:-3], order, order))
+    change[..., range(order), range(order)] = 1.0
+    for target in range(targets):
+        change[..., 4 * target : 4 * target + 2, 4 * target : 4 * target + 2] = jacobians[..., target, :, :]
+    return np.asarray(np.swapaxes(change, -1, -2) @ fisher @ change)
+
+
+def reduction(
+    jacobians: FloatArray, known: FloatArray, angle: int
+) -> tuple[FloatArray, FloatArray] | tuple[None, None]:
+    """Return what is unknown beside an angle as a basis, and the angle as a linear function of its coefficients.
+
+    Parameters
+    ----------
+    jacobians, known : ndarray, shapes (T, 2, 2) and (2T,)
+        As in :func:`angle_information`, without batch axes.
+    angle : int
+        Number of the angle; it counts as unknown.
+
+    Returns
+    -------
+    basis : ndarray, shape (4T, D), or None
+        Columns span the unknowns; None where nothing changes with the angle.
+    row : ndarray, shape (D,), or None
+        By which the angle changes with each coefficient.
+    """
+    targets = len(jacobians)
+    columns: list[FloatArray] = []
+    row: list[float] = []
+    for target, jacobian in enumerate(jacobians):
+        own = angle - 2 * target if angle // 2 == target else None
+        angles = [one for one in (0, 1) if one == own or not known[2 * target + one]]
+        determinant = jacobian[0, 0] * jacobian[1, 1] - jacobian[0, 1] * jacobian[1, 0]
+        moves = [jacobian[:, one] for one in angles]
+        if own is not None and not moves[angles.index(own)].any():
+            return None, None
+        if len(angles) == 2 and determinant != 0:
+            moves = [np.array([1.0, 0.0]), np.array([0.0, 1.0])]
+            inverse = (
+                np.array([[jacobian[1, 1], -jacobian[0, 1]], [-jacobian[1, 0], jacobian[0, 0]]]) / determinant
+            )
+            row += [0.0, 0.0] if own is None else inverse[own].tolist()
+        else:
+            lengths = [float(np.hypot(*move)) for move in moves]
+            seen = [number for number, length in enumerate(lengths) if length > 0]
+            moves = [moves[number] / lengths[number] for number in seen]
+            row += [1 / lengths[number] if angles[number] == own else 0.0 for number in seen]
+        for move in moves:
+            column = np.zeros(4 * targets)
+            column[4 * target : 4 * target + 2] = move
+            columns.append(column)
+        for alpha in (2, 3):
+            columns.append(np.eye(4 * targets)[4 * target + alpha])
+            row.append(0.0)
+    return np.array(columns).T, np.array(row)
+
+
+def information_on(fisher: FloatArray, basis: FloatArray, row: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the information on a linear function of unknowns, and its minimiser; (...) and (..., 4T)."""
+    answered = np.asarray(np.isfinite(fisher).all(axis=(-2, -1)))
+    if not answered.all():
+        information, minimiser = information_on(np.where(answered[..., None, None], fisher, 0.0), basis, row)
+        return np.where(answered, information, np.nan), np.where(answered[..., None], minimiser, np.nan)
+    reduced = basis.T @ fisher @ basis
+    diagonal = np.diagonal(reduced, axis1=-2, axis2=-1)
+    scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    values, vectors = np.linalg.eigh(reduced * scale[..., :, None] * scale[..., None, :])
+    wanted = ((scale * row)[..., None, :] @ vectors)[..., 0, :]
+    lost = values <= len(row) * LOST * values[..., -1:]
+    inside = np.divide(wanted**2, values, out=np.zeros(values.shape), where=~lost).sum(axis=-1)
+    outside = np.where(lost, wanted**2, 0.0).sum(axis=-1)
+    blind = outside > len(row) * LOST * (wanted**2).sum(axis=-1)
+    information = np.where(blind, 0.0, np.divide(1.0, inside, out=np.zeros(inside.shape), where=inside > 0))
+    solved = np.divide(wanted, values, out=np.zeros(values.shape), where=~lost) * information[..., None]
+    unseen = np.divide(
+        np.where(lost, wanted, 0.0), outside[..., None], out=np.zeros(values.shape), where=outside[..., None] > 0
+    )
+    coefficients = np.where(blind[..., None], unseen, solved)
+    return information, ((vectors @ coefficients[..., None])[..., 0] * scale) @ basis.T
+
+
+class ReducedInformation:
+    """Information on the two coordinates of one target with α eliminated, entry by entry.
+
+    With R the reduced matrix and g the derivatives of the coordinates by the angles, the information on an
+    angle is det R (det g)² over that on the other angle, or :math:`g_i^T R g_i` where the other one is known or
+    not seen.
+    """
+
+    def __init__(self, entry: Callable[[int, int], FloatArray], jacobian: FloatArray, known: FloatArray) -> None:
+        alpha = entry(2, 2)
+        inverse_alpha = np.divide(1.0, alpha, out=np.zeros_like(alpha), where=alpha > 0)
+        real, imaginary = [entry(0, 2), entry(1, 2)], [entry(0, 3), entry(1, 3)]
+
+        def reduced(row: int, column: int) -> FloatArray:
+            eliminated = real[row] * real[column] + imaginary[row] * imaginary[column]
+            return np.asarray(entry(row, column) - eliminated * inverse_alpha)
+
+        own = entry(0, 0), entry(1, 1)
+        first, second = reduced(0, 0), reduced(1, 1)
+        self.first = np.where(first > LOST * own[0], first, 0.0)
+        self.second = np.where(second > LOST * own[1], second, 0.0)
+        self.cross = reduced(0, 1)
+        determinant = self.first * self.second - self.cross**2
+        lost = LOST * (own[0] * self.second + own[1] * self.first)
+        self.determinant = np.where(determinant > lost, determinant, 0.0)
+        self.jacobian, self.known = jacobian, known
+        self.turn = jacobian[..., 0, 0] * jacobian[..., 1, 1] - jacobian[..., 0, 1] * jacobian[..., 1, 0]
+        self.alone = self._alone(0), self._alone(1)
+
+    def _alone(self, angle: int) -> FloatArray:
+        """Return the information on an angle if it were the only unknown one."""
+        along, across = self.jacobian[..., 0, angle], self.jacobian[..., 1, angle]
+        parts = along**2 * self.first, across**2 * self.second
+        value = parts[0] + 2 * along * across * self.cross + parts[1]
+        return np.where(value > LOST * (parts[0] + parts[1]), value, 0.0)
+
+    def _single(self, angle: int, other: FloatArray) -> NDArray[np.bool_]:
+        return np.asarray((self.known[..., 1 - angle] > 0) | (other == 0))
+
+    def information(self, angle: int) -> FloatArray:
+        """Return the information on an angle."""
+        other = self.alone[1 - angle]
+        single = self._single(angle, other)
+        volume = self.determinant * self.turn**2
+        both = np.divide(volume, other, out=np.zeros(volume.shape), where=other > 0)
+        return np.where(single, self.alone[angle], both) if single.any() else both
+
+    def minimiser(self, angle: int) -> tuple[FloatArray, FloatArray]:
+        """Return the change of both coordinates with an angle, the other one following as is worst for it."""
+        other = self.alone[1 - angle]
+        # The derivatives of the coordinates by the other angle, turned by a right angle.
+        sign = 1 - 2 * angle
+        across = sign * self.jacobian[..., 1, 1 - angle]
+        along = sign * self.jacobian[..., 0, 1 - angle]
+        shape = np.broadcast_shapes(other.shape, self.turn.shape)
+        factor = np.divide(self.turn, other, out=np.zeros(shape), where=other > 0)
+        first = factor * (self.second * across + self.cross * along)
+        second = -factor * (self.cross * across + self.first * along)
+        single = self._single(angle, other)
+        if single.any():
+            first = np.where(single, self.jacobian[..., 0, angle], first)
+            second = np.where(single, self.jacobian[..., 1, angle], second)
+        return first, second
+
+
+def angle_names(targets: int) -> Iterator[str]:
+    """Yield the name of each angle: ``"azimuth"``, or ``"azimuth of target 1"`` for one of several targets."""
+    for target in range(targets):
+        for angle in ANGLES:
+            yield angle if targets == 1 else f"{angle} of target {target + 1}"
