@@ -14,7 +14,7 @@ import numpy as np
 import isacfw
 from isacfw import Direction, FloatArray, Scenario, Target
 from isacfw.config import load_scenario
-from isacfw.fisher import fisher_information
+from isacfw.sensing.fisher import fisher_information
 from isacfw.sensing.information import crlb
 from isacfw.simulation import Transmission, simulated_rates
 from isacfw.testing import LineOfSight

@@ -13,13 +13,14 @@ from .allocator import Allocation, Allocator, Shares, Status
 from .base.errors import IncompatibleError, InputError, IsacError, PluginError
 from .base.numbers import ComplexArray, FloatArray
 from .base.part import LabelledPart, Part
-from .beam import Beam, PointedBeam, Steered, SteeringBeam
 from .hookspecs import hookimpl
 from .metric import Metric, Quantity
 from .problem import PowerAllocationProblem
 from .recipe import FigureRecipe
 from .scenario import Scenario
+from .sensing.beam import Beam, PointedBeam, Steered, SteeringBeam
 from .sensing.beam_statistics import BeamStatistics
+from .sensing.target import Sensing, Target
 from .signal.array import Array, Direction
 from .signal.channel import Channel
 from .signal.gaussian import complex_normal
@@ -27,7 +28,6 @@ from .signal.link import LinkStatistics
 from .signal.precoder import Precoder
 from .signal.scene import Scene
 from .signal.statistics import ChannelStatistics, Drop
-from .target import Sensing, Target
 
 if TYPE_CHECKING:
     from .comparison import Comparison

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from .allocator import Allocation, Allocator, Shares, Status, verified
 from .base.errors import IncompatibleError, IsacError, log_traceback, one_line, raised
 from .base.part import LabelledPart, Part, described
-from .beam import Beam
 from .metric import Metric, Quantity
 from .plugins import PluginHost
 from .problem import PowerAllocationProblem
 from .scenario import Scenario, labelled
 from .schema import HISTORY, Variable, variables_of
+from .sensing.beam import Beam
 from .sensing.beam_statistics import BeamStatistics
 from .signal.link import LinkStatistics
 from .signal.precoder import Precoder

@@ -9,10 +9,10 @@ from typing import Any
 import pluggy
 
 from .allocator import Allocation, Allocator
-from .beam import Beam
 from .metric import Metric
 from .problem import PowerAllocationProblem
 from .recipe import FigureRecipe
+from .sensing.beam import Beam
 from .signal.array import Array
 from .signal.channel import Channel
 from .signal.precoder import Precoder

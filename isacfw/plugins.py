@@ -20,9 +20,9 @@ from .allocator import Allocator
 from .base.errors import InputError, PluginError, log_traceback, one_line, shown, suggestion
 from .base.part import Part
 from .base.sources import Sources, import_plugin, module_from_file, module_from_source
-from .beam import Beam
 from .metric import Metric
 from .recipe import FigureRecipe
+from .sensing.beam import Beam
 from .signal.array import Array
 from .signal.channel import Channel
 from .signal.precoder import Precoder

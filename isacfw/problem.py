@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .base.errors import InputError
 from .base.numbers import FloatArray, float_array, read_only
-from .frontier import MatrixInequalities
+from .sensing.frontier import MatrixInequalities
 from .sensing.information import Line, crlb, crlb_of_split
 from .sensing.reduction import angle_names, in_angles
 

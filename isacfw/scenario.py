@@ -16,21 +16,20 @@ from .base.errors import InputError, blamed, shown, suggestion
 from .base.numbers import FloatArray
 from .base.part import LabelledPart, Part, described
 from .base.validators import Validator, each, instance_of, integer, number, optional, real, text
-from .beam import Beam, Steered, SteeringBeam
-from .fisher import EchoModel
 from .metric import Metric
 from .problem import PowerAllocationProblem
+from .sensing.beam import Beam, Steered, SteeringBeam
 from .sensing.beam_statistics import BeamStatistics
+from .sensing.fisher import EchoModel
 from .sensing.reduction import ANGLES, angle_names
+from .sensing.target import Sensing, Target
 from .signal.array import Array, Direction
 from .signal.channel import Channel, checked
 from .signal.link import LinkStatistics
-from .signal.link_moments import sampled_forms
 from .signal.moments import drawn_channels
-from .signal.precoder import Precoder
+from .signal.precoder import Precoder, sampled_forms
 from .signal.scene import Scene
 from .signal.statistics import ChannelStatistics, FadingSource, drops_of, fading_generator
-from .target import Sensing, Target
 
 _NOT_SWEPT = (
     "name",

@@ -15,9 +15,9 @@ from numpy.random import Generator
 
 from .base.errors import InputError
 from .base.numbers import ComplexArray, FloatArray
-from .beam import Beam
 from .estimator import MaximumLikelihood
 from .scenario import Scenario
+from .sensing.beam import Beam
 from .sensing.information import crlb
 from .signal.channel import Channel, complex_normal
 from .signal.moments import drawn_channels

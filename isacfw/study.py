@@ -22,7 +22,6 @@ from .assembly import Extent, Layout, in_file, in_memory
 from .base.errors import InputError, IsacError, PluginError, blamed, one_line, shown
 from .base.part import LabelledPart, described
 from .base.progress import Progress
-from .beam import Beam
 from .chunk import Chunk, Outline, Solved, Work, planned, sizes_of
 from .comparison import Comparison
 from .config import LoadedScenario, load_scenario, to_toml
@@ -31,6 +30,7 @@ from .metric import Metric
 from .plugins import PluginHost, default_host
 from .scenario import Scenario, labelled
 from .schema import limits_of, variables_of
+from .sensing.beam import Beam
 from .signal.channel import Channel
 from .signal.precoder import Precoder
 from .store import ChunkStore, InputFiles, study_key

@@ -13,7 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from isacfw import Array, Direction, FloatArray, PowerAllocationProblem
-from isacfw.fisher import EchoModel, fisher_information
+from isacfw.sensing.fisher import EchoModel, fisher_information
 from isacfw_plugins.arrays.upa import UPA
 
 PROPERTY = settings(derandomize=True, deadline=None, database=None, max_examples=60)

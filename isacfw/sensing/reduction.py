@@ -1,4 +1,10 @@
-"""Reduction of the Fisher information of targets to what it says of one angle."""
+"""Reduction of the Fisher information of several targets to the information on one angle.
+
+Matrices are real and symmetric, of order 4T for T targets, with four parameters per target: two local
+coordinates of its direction, and Re α, Im α. The coordinates are direction cosines, or arc lengths on the
+sphere, in which the information is as well conditioned as the arrays allow; a Jacobian leads from the angles to
+them. Without one, the coordinates are the angles themselves.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""Moments of any linear precoder and any beam, from sampled channels: they need to provide only their weights.
+r"""Moments of any precoder and any beam, sampled: they need to provide only their weights.
 
 With :math:`t_{kj} = h_k^H w_j`, the moments of the use-and-then-forget bound are means over draws of the
 fading: :math:`\lambda_k = |E\,t_{kk}|^2`, :math:`N_t \zeta_{kj} = E|t_{kj}|^2 - \delta_{kj} \lambda_k` and
@@ -17,10 +17,9 @@ from typing import Any, Protocol
 
 import attrs
 import numpy as np
-from numpy.linalg import norm
 
 from ..base.errors import IncompatibleError, InputError, PluginError, blamed
-from ..base.numbers import ComplexArray, FloatArray, read_only
+from ..base.numbers import ComplexArray, read_only
 from ..base.part import LabelledPart, described
 from ..base.time_limit import TimeUp, time_limit
 from .scene import Scene
@@ -30,7 +29,6 @@ FIRST_DRAWS = 1000
 BYTES_AT_ONCE = 2**21
 LARGEST_DRAW = 2**30
 PATIENCE = 20
-ROUNDING = 1e-8
 
 
 @attrs.frozen(kw_only=True)
@@ -104,43 +102,6 @@ def sample_each_drop(part: WeightedPart, scene: Scene, sums: Callable[[Scene], S
         own = scene.of_drop(position)
         found.append(_sample(part, own, sums(own), fading, position, chunk))
     return found
-
-
-class FormSums:
-    """Sums of what the targets see of signals with weights w: P^H w w^H P, entry by entry."""
-
-    def __init__(self, signals: int, basis: ComplexArray) -> None:
-        order = basis.shape[-1]
-        self.basis = basis.conj().T
-        # The targets see nothing of a signal below a hundredth of what they see of an isotropic one.
-        self.least = 0.01 * (np.abs(basis) ** 2).sum(axis=0) / len(basis)
-        self.total: ComplexArray = np.zeros((signals, order, order), dtype=np.complex128)
-        self.square = np.zeros((signals, order, order))
-
-    def add(self, weights: ComplexArray) -> None:
-        """Add draws of weights; (M, N, B), or (M, N, B, R) for signals with R waveforms."""
-        # Draw by draw: one large product has other bits with another number of threads.
-        flat = self.basis @ weights.reshape(*weights.shape[:2], -1)
-        seen = np.moveaxis(flat, 1, -1).reshape(len(weights), *weights.shape[2:], -1)
-        seen = seen if weights.ndim == 4 else seen[:, :, None]
-        products = np.einsum("mbri,mbrj->mbij", seen, seen.conj())
-        self.total += products.sum(axis=0)
-        self.square += (products.real**2 + products.imag**2).sum(axis=0)
-
-    def forms(self, draws: int, power: FloatArray, power_error: FloatArray) -> tuple[ComplexArray, FloatArray]:
-        """Return the forms per unit power, and their standard errors; (B, 3T, 3T) each."""
-        mean = self.total / draws
-        spread = np.sqrt(np.maximum(self.square / draws - np.abs(mean) ** 2, 0) / max(draws - 1, 1))
-        forms = mean / power[:, None, None]
-        relative = (power_error / power)[:, None, None]
-        # An upper bound, since numerator and denominator rise together.
-        return forms, spread / power[:, None, None] + np.abs(forms) * relative
-
-    def worst(self, forms: ComplexArray, error: FloatArray) -> float:
-        """Return the largest relative standard error of a signal's diagonal."""
-        scale = np.maximum(np.einsum("bii->bi", forms).real, self.least)
-        relative = np.divide(np.einsum("bii->bi", error), scale, out=np.zeros(scale.shape), where=scale > 0)
-        return float((norm(relative, axis=-1) / np.sqrt(scale.shape[-1])).max())
 
 
 def _sample(part: WeightedPart, scene: Scene, sums: Sums, fading: FadingSource, position: int, chunk: int) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from abc import abstractmethod
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar
 
 import attrs
@@ -14,8 +14,8 @@ from ..base.errors import PluginError
 from ..base.numbers import ComplexArray
 from ..base.part import described
 from .link import LinkStatistics
-from .link_moments import sampled_link_statistics
-from .moments import WeightedPart, call_weights
+from .link_sums import LinkSums
+from .moments import Sums, WeightedPart, call_weights, sample_each_drop
 from .scene import Scene
 
 
@@ -79,7 +79,7 @@ class Precoder(WeightedPart):
         return weights
 
     def link_statistics(self, scene: Scene) -> LinkStatistics:
-        """Return the moments of the precoder; by default sampled.
+        r"""Return the moments of the precoder; by default sampled, with their standard errors.
 
         Parameters
         ----------
@@ -89,10 +89,40 @@ class Precoder(WeightedPart):
         Raises
         ------
         IncompatibleError
-            If the precoder does not exist here (zero forcing with no more antennas than users, say).
+            If the precoder does not exist here (zero forcing with no more antennas than users, say), or moments
+            are out of reach of the accuracy, as they are where one does not exist.
+
+        Notes
+        -----
+        Draws go on until, for every user, these relative standard errors are all within the accuracy: of the
+        signal gain, of the weight power, and of the vector of :math:`\zeta_{kj} / \xi_{bf,j}` over j, in the
+        Euclidean norm. The SINR of a user is made of one of each. Where the signals are not known to be
+        isotropic, the same holds for the diagonal of what the targets see of each. All interference is in
+        `coupling`: nothing is assumed to be common to the users. The draws of a drop depend on the seed and the
+        number of the drop alone, so all precoders and beams see the same.
         """
         isotropic = scene.statistics.isotropic and self.turns_with_channel
-        return sampled_link_statistics(self, scene, isotropic=isotropic)
+        found = sample_each_drop(self, scene, partial(_sums, self, isotropic=isotropic))
+        return attrs.evolve(LinkStatistics.stacked(found), isotropic=isotropic)
+
+
+def sampled_forms(precoder: Precoder, scene: Scene) -> ComplexArray:
+    """Return what the targets see of each user's signal, sampled; (D, K, 3T, 3T)."""
+    found = LinkStatistics.stacked(sample_each_drop(precoder, scene, partial(_sums, precoder, forms_alone=True)))
+    assert found.forms is not None
+    return found.forms
+
+
+def sampled_in_full(precoder: Precoder, scene: Scene) -> LinkStatistics:
+    """Return all moments of a precoder sampled, with the forms of its signals, whatever it claims of them."""
+    return LinkStatistics.stacked(sample_each_drop(precoder, scene, partial(_sums, precoder)))
+
+
+def _sums(precoder: Precoder, scene: Scene, *, isotropic: bool = False, forms_alone: bool = False) -> Sums:
+    """Return the empty sums for the scene of a drop."""
+    who = f"precoder {described(precoder)}"
+    basis = None if isotropic else scene.basis
+    return LinkSums(who, scene.statistics, scene.antennas, basis, forms_alone=forms_alone)
 
 
 @cache

@@ -8,8 +8,7 @@ import attrs
 import numpy as np
 
 from ..base.numbers import ComplexArray, read_only
-from .array import Array, Direction
-from .gram import gram
+from .array import Array, Direction, gram
 from .statistics import ChannelStatistics
 
 

@@ -15,11 +15,11 @@ import numpy as np
 
 from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray, FloatArray
-from ..beam import Beam
-from ..fisher import EchoModel
 from ..problem import PowerAllocationProblem
 from ..scenario import Scenario
+from ..sensing.beam import Beam
 from ..sensing.beam_statistics import BeamStatistics
+from ..sensing.fisher import EchoModel
 from ..signal.array import Direction
 from ..signal.link import LinkStatistics
 from ..signal.moments import drawn_channels

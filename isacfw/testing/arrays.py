@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..base.numbers import ComplexArray, FloatArray
-from ..fisher import fisher_information
+from ..sensing.fisher import fisher_information
 from ..signal.array import Array, Direction, checked
 from . import samples
 from .kit import check, require

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray
-from ..beam import Beam
+from ..sensing.beam import Beam
 from ..sensing.beam_statistics import BeamStatistics
 from ..signal.channel import Channel
 from ..signal.precoder import Precoder

@@ -11,11 +11,10 @@ import numpy as np
 
 from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray, FloatArray
-from ..beam import Beam, Steered
+from ..sensing.beam import Beam, Steered
 from ..signal.array import Array
 from ..signal.channel import Channel, checked
-from ..signal.link_moments import sampled_in_full
-from ..signal.precoder import Precoder
+from ..signal.precoder import Precoder, sampled_in_full
 from ..signal.scene import Scene
 from ..signal.statistics import ChannelStatistics, FadingSource, drops_of
 from . import agreement, samples

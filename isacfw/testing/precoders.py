@@ -10,8 +10,7 @@ from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray, FloatArray
 from ..signal.channel import Channel, complex_normal
 from ..signal.link import LinkStatistics
-from ..signal.link_moments import sampled_in_full
-from ..signal.precoder import Precoder
+from ..signal.precoder import Precoder, sampled_in_full
 from ..signal.scene import Scene
 from . import agreement, samples
 from .kit import CheckSkipped, check, require

@@ -13,17 +13,17 @@ from numpy.random import Generator
 from ..allocator import Allocation, Shares, verified
 from ..base.numbers import ComplexArray, FloatArray, read_only
 from ..base.part import Part
-from ..beam import Beam
-from ..fisher import EchoModel, fisher_information
 from ..plugins import default_host
 from ..problem import PowerAllocationProblem
 from ..scenario import Scenario
+from ..sensing.beam import Beam
+from ..sensing.fisher import EchoModel, fisher_information
+from ..sensing.target import Sensing, Target
 from ..signal.array import Array, Direction
 from ..signal.channel import Channel, complex_normal
 from ..signal.precoder import Precoder
 from ..signal.scene import Scene
 from ..signal.statistics import ChannelStatistics, Drop
-from ..target import Sensing, Target
 from .line_of_sight import LineOfSight
 
 ANTENNAS = 16

@@ -12,9 +12,9 @@ from ..allocator import Allocation, Allocator, Shares, Status
 from ..base.errors import IncompatibleError
 from ..base.part import Part, described
 from ..base.time_limit import TimeUp, time_limit
-from ..beam import Beam
 from ..metric import Metric
 from ..problem import PowerAllocationProblem
+from ..sensing.beam import Beam
 from ..signal.array import Array
 from ..signal.channel import Channel
 from ..signal.precoder import Precoder

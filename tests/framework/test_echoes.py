@@ -12,7 +12,7 @@ from numpy.random import Generator
 
 import isacfw
 from isacfw import Array, ComplexArray, Direction, FloatArray, InputError, Scenario, Sensing, Target
-from isacfw.fisher import EchoModel
+from isacfw.sensing.fisher import EchoModel
 from isacfw.sensing.information import angle_information, crlb
 from isacfw.sensing.reduction import in_angles
 from isacfw.signal.channel import complex_normal

@@ -26,7 +26,7 @@ from numpy.random import Generator
 from scipy.optimize import minimize_scalar
 
 from isacfw import Array, ComplexArray, Direction, FloatArray
-from isacfw.fisher import fisher_information, fisher_of_covariance
+from isacfw.sensing.fisher import fisher_information, fisher_of_covariance
 from isacfw.sensing.information import (
     angle_information,
     crlb,

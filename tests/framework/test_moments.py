@@ -594,7 +594,7 @@ def test_draws_that_break_the_contract_cost_the_sampled_rows_and_name_the_channe
 
 FORMS = """
 import numpy as np
-from isacfw.signal.moments import FormSums
+from isacfw.signal.form_sums import FormSums
 generator = np.random.default_rng(0)
 basis, weights = (generator.standard_normal((*size, 2)) @ [1, 1j] for size in ((64, 6), (900, 64, 5)))
 sums = FormSums(5, basis)

@@ -21,7 +21,7 @@ from numerics import (
 from numpy.random import Generator
 
 from isacfw import Allocation, FloatArray, PowerAllocationProblem
-from isacfw.frontier import MatrixInequalities
+from isacfw.sensing.frontier import MatrixInequalities
 from isacfw.sensing.reduction import in_angles
 from isacfw_plugins.allocators._limits import Kind, Limits
 from isacfw_plugins.allocators._sca_cones import Layout

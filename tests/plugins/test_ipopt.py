@@ -20,7 +20,7 @@ from numerics import (
 from numpy.random import Generator
 
 from isacfw import Allocation, Direction, FloatArray, PowerAllocationProblem
-from isacfw.fisher import fisher_information
+from isacfw.sensing.fisher import fisher_information
 from isacfw_plugins.allocators import ipopt
 from isacfw_plugins.allocators._pyomo_nlp import PyomoNLP
 from isacfw_plugins.allocators.exact import Exact

@@ -11,7 +11,7 @@ import pytest
 from numerics import best_improvement, in_pairs, limits_met_at, make_problem, random_problem
 
 from isacfw import Allocation, Direction, InputError, PowerAllocationProblem
-from isacfw.fisher import fisher_information
+from isacfw.sensing.fisher import fisher_information
 from isacfw_plugins.allocators import sca
 from isacfw_plugins.allocators._limits import Kind, Limits
 from isacfw_plugins.allocators._sca_cones import Layout

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from isacfw import Direction, FloatArray
-from isacfw.fisher import fisher_information
+from isacfw.sensing.fisher import fisher_information
 from isacfw.sensing.information import crlb
 from isacfw_plugins.arrays.upa import UPA
 

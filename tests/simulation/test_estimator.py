@@ -13,7 +13,7 @@ from numpy.random import Generator
 
 from isacfw import Array, ComplexArray, Direction, FloatArray, Scenario, load_scenario
 from isacfw.estimator import AngleGrid, MaximumLikelihood
-from isacfw.fisher import fisher_of_covariance
+from isacfw.sensing.fisher import fisher_of_covariance
 from isacfw.sensing.information import crlb
 from isacfw.signal.channel import complex_normal
 from isacfw.simulation import Transmission, squared_errors, symbols

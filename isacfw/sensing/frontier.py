@@ -12,9 +12,9 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .base.errors import IsacError
-from .base.numbers import FloatArray
-from .sensing.reduction import LOST, reduction
+from ..base.errors import IsacError
+from ..base.numbers import FloatArray
+from .reduction import LOST, reduction
 
 
 @attrs.frozen(kw_only=True, eq=False)

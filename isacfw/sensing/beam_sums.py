@@ -1,4 +1,4 @@
-"""Moments of any sensing beam, sampled: it needs to provide only its weights."""
+"""Sums over draws of channels and weights, and the moments of a sensing beam that follow."""
 
 from __future__ import annotations
 
@@ -7,46 +7,25 @@ from numpy.linalg import norm
 
 from ..base.errors import PluginError
 from ..base.numbers import ComplexArray, FloatArray
-from ..base.part import described
-from ..signal.moments import FormSums, WeightedPart, sample_each_drop
-from ..signal.scene import Scene
+from ..signal.form_sums import FormSums
 from .beam_statistics import BeamStatistics
 
 
-def sampled_beam_statistics(beam: WeightedPart, scene: Scene) -> BeamStatistics:
-    """Return the moments of a beam, each drop sampled until they are known to a stated accuracy.
+class BeamSums:
+    """Sums over draws of the powers of the samples.
 
     Parameters
     ----------
-    beam : Beam
-        Gives the weights.
-    scene : Scene
-        With the statistics of D drops and their source of fading: (D, K).
-
-    Returns
-    -------
-    BeamStatistics
-        With its standard errors. The interference of several streams is in `coupling`.
-
-    Raises
-    ------
-    IncompatibleError, InputError, PluginError
-        As :func:`~isacfw.signal.moments.sample_each_drop`.
-
-    Notes
-    -----
-    Draws go on until the relative standard errors of the streams' powers, of their interference to
-    each user (as a vector over the streams) and of the diagonals of their forms are all within the accuracy.
+    who : str
+        Kind and name of the beam, for messages.
+    users : int
+        Number of users K.
+    basis : ndarray of complex, shape (N, 3T)
+        :attr:`Scene.basis`, for what the targets see of the streams.
     """
-    found = sample_each_drop(beam, scene, lambda own: _BeamSums(beam, own.users, own.basis))
-    return BeamStatistics.stacked(found)
 
-
-class _BeamSums:
-    """Sums over draws of the powers of the samples, and the moments of a beam that follow."""
-
-    def __init__(self, beam: WeightedPart, users: int, basis: ComplexArray) -> None:
-        self.beam, self.users, self.basis, self.draws = beam, users, basis, 0
+    def __init__(self, who: str, users: int, basis: ComplexArray) -> None:
+        self.who, self.users, self.basis, self.draws = who, users, basis, 0
         self.forms: FormSums | None = None
         self.square: FloatArray = np.zeros(0)
         self.fourth: FloatArray = np.zeros(0)
@@ -86,7 +65,7 @@ class _BeamSums:
         assert self.forms is not None
         power, power_error = self.power / self.draws, self._spread(self.power, self.power_square)
         if not (power > 0).all():
-            raise PluginError(f"beam {described(self.beam)} must give every stream a weight, got one without")
+            raise PluginError(f"{self.who} must give every stream a weight, got one without")
         forms, forms_error = self.forms.forms(self.draws, power, power_error)
         each = self.square / self.draws / power
         error = self._spread(self.square, self.fourth) / power + each * power_error / power

@@ -1,10 +1,4 @@
-r"""Fisher information of the targets' angles, and what it leaves of the power for communication.
-
-Matrices are real and symmetric, of order 4T for T targets, with four parameters per target: two local
-coordinates of its direction, and Re α, Im α. The coordinates are direction cosines, or arc lengths on the
-sphere, in which the information is as well conditioned as the arrays allow; a Jacobian leads from the angles to
-them. Without one, the coordinates are the angles themselves. Everything is linear in the shares of power.
-"""
+"""Echoes of point targets, and their Fisher information; it is linear in the powers of the signals."""
 
 from __future__ import annotations
 
@@ -15,10 +9,9 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .base.numbers import ComplexArray, FloatArray
-from .sensing.reduction import ReducedInformation, in_angles
-from .signal.array import Array, Direction
-from .signal.gram import gram
+from ..base.numbers import ComplexArray, FloatArray
+from ..signal.array import Array, Direction, gram
+from .reduction import ReducedInformation, in_angles
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -8,11 +8,11 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .base.errors import InputError, shown
-from .base.numbers import FloatArray
-from .base.validators import integer, number, optional, real
-from .sensing.reduction import ANGLES
-from .signal.array import Direction
+from ..base.errors import InputError, shown
+from ..base.numbers import FloatArray
+from ..base.validators import integer, number, optional, real
+from ..signal.array import Direction
+from .reduction import ANGLES
 
 DEFAULT_REFLECTION_AMPLITUDE = 1 / 16
 

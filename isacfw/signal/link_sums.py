@@ -1,87 +1,50 @@
-"""Moments of any linear precoder, sampled: it needs to provide only its weights."""
+"""Sums over draws of channels and weights, and the moments of a precoder that follow."""
 
 from __future__ import annotations
 
-import attrs
 import numpy as np
 from numpy.linalg import norm
 
 from ..base.errors import PluginError
 from ..base.numbers import ComplexArray, FloatArray
-from ..base.part import described
+from .form_sums import FormSums
 from .link import LinkStatistics
-from .moments import ROUNDING, FormSums, WeightedPart, sample_each_drop
-from .scene import Scene
+from .statistics import ChannelStatistics
+
+ROUNDING = 1e-8
 
 
-def sampled_link_statistics(precoder: WeightedPart, scene: Scene, *, isotropic: bool) -> LinkStatistics:
-    r"""Return the moments of a precoder, each drop sampled until they are known to a stated accuracy.
+class LinkSums:
+    """Sums over draws of the powers of the samples.
 
     Parameters
     ----------
-    precoder : Precoder
-        Gives the weights.
-    scene : Scene
-        With the statistics of D drops and their source of fading: (D, K).
-    isotropic : bool
-        Whether its signals are known to be the same in all directions on average, so that what the targets see
-        of them need not be sampled.
-
-    Returns
-    -------
-    LinkStatistics
-        With its standard errors. All interference is in `coupling`: nothing is assumed to be common to the users.
-
-    Raises
-    ------
-    IncompatibleError
-        If the accuracy is out of reach, as it is when a moment does not exist.
-    InputError
-        If the statistics do not say where fading is drawn from.
-    PluginError
-        If weights or channels are not what they must be.
-
-    Notes
-    -----
-    Draws go on until, for every user, these relative standard errors are all within the accuracy:
-    of the signal gain, of the weight power, and of the vector of :math:`\zeta_{kj} / \xi_{bf,j}` over j, in the
-    Euclidean norm. The SINR of a user is made of one of each. Where they are not known to be
-    isotropic, the same holds for the diagonal of what the targets see of each user's
-    signal. The draws of a drop depend on the seed and the number of the drop alone, so all precoders and beams
-    see the same.
+    who : str
+        Kind and name of the precoder, for messages.
+    statistics : ChannelStatistics
+        Of one drop.
+    antennas : int
+        Number of transmit antennas N.
+    basis : ndarray of complex, shape (N, 3T), or None
+        :attr:`Scene.basis`, for what the targets see of the signals; None where that is known.
+    forms_alone : bool
+        Whether the accuracy counts only what the targets see.
     """
-    found = sample_each_drop(
-        precoder, scene, lambda own: _LinkSums(precoder, own, None if isotropic else own.basis)
-    )
-    return attrs.evolve(LinkStatistics.stacked(found), isotropic=isotropic)
-
-
-def sampled_forms(precoder: WeightedPart, scene: Scene) -> ComplexArray:
-    """Return what the targets see of each user's signal, sampled; (D, K, 3T, 3T)."""
-    each = sample_each_drop(precoder, scene, lambda own: _LinkSums(precoder, own, own.basis, forms_alone=True))
-    found = LinkStatistics.stacked(each)
-    assert found.forms is not None
-    return found.forms
-
-
-def sampled_in_full(precoder: WeightedPart, scene: Scene) -> LinkStatistics:
-    """Return all moments of a precoder sampled, with the forms of its signals, whatever it claims of them."""
-    return LinkStatistics.stacked(
-        sample_each_drop(precoder, scene, lambda own: _LinkSums(precoder, own, own.basis))
-    )
-
-
-class _LinkSums:
-    """Sums over draws of the powers of the samples, and the moments of a precoder that follow."""
 
     def __init__(
-        self, precoder: WeightedPart, scene: Scene, basis: ComplexArray | None, *, forms_alone: bool = False
+        self,
+        who: str,
+        statistics: ChannelStatistics,
+        antennas: int,
+        basis: ComplexArray | None,
+        *,
+        forms_alone: bool = False,
     ) -> None:
-        users, self.precoder = scene.users, precoder
-        self.antennas, self.draws = scene.antennas, 0
+        users, self.who = statistics.users, who
+        self.antennas, self.draws = antennas, 0
         # Estimates of Gaussian channels are conditional means; others may be the best linear ones only, for which
         # what they leave out of the channels has a mean behind a precoder that is not linear in them.
-        self.conditional = scene.statistics.isotropic or scene.statistics.correlated
+        self.conditional = statistics.isotropic or statistics.correlated
         self.forms = None if basis is None else FormSums(users, basis)
         self.forms_alone = forms_alone
         self.known: ComplexArray = np.zeros(users, dtype=np.complex128)
@@ -135,9 +98,7 @@ class _LinkSums:
     def statistics(self) -> LinkStatistics:
         """Return the moments with their standard errors."""
         if not (self.power > 0).all():
-            raise PluginError(
-                f"precoder {described(self.precoder)} must give every user a weight, got one without"
-            )
+            raise PluginError(f"{self.who} must give every user a weight, got one without")
         disturbance = self.square / self.draws - np.diag(np.abs(self.first / self.draws) ** 2)
         if self.conditional:
             amplitude = np.abs(self.known) / self.draws

@@ -8,15 +8,14 @@ from typing import Any, ClassVar, final
 import attrs
 import numpy as np
 
-from .base.errors import InputError, PluginError, shown
-from .base.numbers import ComplexArray, read_only
-from .base.part import described
-from .sensing.beam_moments import sampled_beam_statistics
-from .sensing.beam_statistics import BeamStatistics
-from .signal.array import Direction
-from .signal.gram import gram
-from .signal.moments import WeightedPart, call_weights
-from .signal.scene import Scene
+from ..base.errors import InputError, PluginError, shown
+from ..base.numbers import ComplexArray, read_only
+from ..base.part import described
+from ..signal.array import Direction, gram
+from ..signal.moments import WeightedPart, call_weights, sample_each_drop
+from ..signal.scene import Scene
+from .beam_statistics import BeamStatistics
+from .beam_sums import BeamSums
 
 
 @attrs.frozen(kw_only=True)
@@ -81,7 +80,7 @@ class Beam(WeightedPart):
         return weights
 
     def beam_statistics(self, scene: Scene) -> BeamStatistics:
-        """Return the moments of the beam; by default sampled.
+        """Return the moments of the beam; by default sampled, with their standard errors.
 
         Parameters
         ----------
@@ -91,9 +90,18 @@ class Beam(WeightedPart):
         Raises
         ------
         IncompatibleError
-            If the beam does not exist here (a projection with no more antennas than users, say).
+            If the beam does not exist here (a projection with no more antennas than users, say), or moments are
+            out of reach of the accuracy.
+
+        Notes
+        -----
+        Draws go on until the relative standard errors of the streams' powers, of their interference to each user
+        (as a vector over the streams) and of the diagonals of their forms are all within the accuracy. The
+        interference of several streams is in `coupling`.
         """
-        return sampled_beam_statistics(self, scene)
+        who = f"beam {described(self)}"
+        found = sample_each_drop(self, scene, lambda own: BeamSums(who, own.users, own.basis))
+        return BeamStatistics.stacked(found)
 
 
 @attrs.frozen(kw_only=True)
