@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .allocator import Allocation, Allocator, Shares, Status
+from .allocation.allocation import Allocation, Shares, Status
+from .allocation.quantity import Quantity
+from .allocator import Allocator
 from .base.errors import IncompatibleError, InputError, IsacError, PluginError
 from .base.numbers import ComplexArray, FloatArray
 from .base.part import LabelledPart, Part
 from .hookspecs import hookimpl
-from .metric import Metric, Quantity
+from .metric import Metric
 from .problem import PowerAllocationProblem
 from .recipe import FigureRecipe
 from .scenario import Scenario

@@ -12,10 +12,13 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .allocator import Allocation, Allocator, Shares, Status, verified
+from .allocation.allocation import Allocation, Shares, Status
+from .allocation.quantity import Quantity
+from .allocation.verdict import verified
+from .allocator import Allocator
 from .base.errors import IncompatibleError, IsacError, log_traceback, one_line, raised
 from .base.part import LabelledPart, Part, described
-from .metric import Metric, Quantity
+from .metric import Metric
 from .plugins import PluginHost
 from .problem import PowerAllocationProblem
 from .scenario import Scenario, labelled

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from .allocator import Status
+from .allocation.allocation import Status
 from .base.errors import InputError
 from .base.progress import Progress
 from .schema import record_keys, roles_in

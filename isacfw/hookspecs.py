@@ -8,7 +8,8 @@ from typing import Any
 
 import pluggy
 
-from .allocator import Allocation, Allocator
+from .allocation.allocation import Allocation
+from .allocator import Allocator
 from .metric import Metric
 from .problem import PowerAllocationProblem
 from .recipe import FigureRecipe

@@ -8,7 +8,8 @@ from typing import cast
 import attrs
 import numpy as np
 
-from ..allocator import Allocation, Allocator, Shares, Status
+from ..allocation.allocation import Allocation, Shares, Status
+from ..allocator import Allocator
 from ..base.errors import IncompatibleError
 from ..base.numbers import FloatArray
 from ..problem import PowerAllocationProblem

@@ -6,7 +6,8 @@ from typing import get_args, get_type_hints
 
 import numpy as np
 
-from ..metric import Metric, Quantity
+from ..allocation.quantity import Quantity
+from ..metric import Metric
 from ..problem import PowerAllocationProblem
 from . import samples
 from .kit import check, require

@@ -10,7 +10,8 @@ import attrs
 import numpy as np
 from numpy.random import Generator
 
-from ..allocator import Allocation, Shares, verified
+from ..allocation.allocation import Allocation, Shares
+from ..allocation.verdict import verified
 from ..base.numbers import ComplexArray, FloatArray, read_only
 from ..base.part import Part
 from ..plugins import default_host

@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..allocator import Allocation, Allocator, Shares, Status
+from ..allocation.allocation import Allocation, Shares, Status
+from ..allocator import Allocator
 from ..base.errors import IncompatibleError
 from ..base.part import Part, described
 from ..base.time_limit import TimeUp, time_limit

@@ -1,0 +1,1 @@
+"""The problem of power allocation, allocators, and the verification of what they return."""

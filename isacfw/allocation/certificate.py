@@ -1,0 +1,40 @@
+"""Certificates of infeasibility, in words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..base.numbers import FloatArray
+from ..sensing.reduction import angle_names
+
+
+def _certificate(reachable: FloatArray, limit: FloatArray, excess: float) -> str:
+    """Return why no split of the power meets the limits of one problem."""
+    names = list(angle_names(len(limit) // 2))
+    limited = np.flatnonzero(np.isfinite(limit))
+    blind = [names[angle] for angle in limited if np.isinf(reachable[angle])]
+    if blind:
+        return f"the CRLB limits are infeasible: {_unseen(blind, names)}"
+    reachable_db, limit_db = 10 * np.log10(reachable[limited]), 10 * np.log10(limit[limited])
+    bounds = " and ".join(
+        f"{bound:.3f} dB in {names[angle]} (limit {own:.3f})"
+        for angle, bound, own in zip(limited, reachable_db, limit_db, strict=True)
+    )
+    sentence = f"the CRLB limits are infeasible: at full power the CRLBs can be no smaller than {bounds}"
+    if (reachable <= limit).all():
+        sentence += f", but not at one split, where the worse exceeds its limit by {10 * np.log10(excess):.3f} dB"
+    return sentence
+
+
+def _unseen(blind: list[str], names: list[str]) -> str:
+    """Return that angles cannot be estimated, and what can be done where the two of a target blur."""
+    for angle, other in zip(names[::2], names[1::2], strict=True):
+        if angle in blind and other in blind:
+            return (
+                f"{angle} and {other} cannot both be estimated, since the arrays do not tell them apart there;"
+                " limit one of them, or call one known"
+            )
+    listed = " and ".join(blind)
+    return (
+        f"{listed} cannot be estimated in this direction by these arrays; leave the limit out, or call it known"
+    )

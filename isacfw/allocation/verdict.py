@@ -1,0 +1,170 @@
+"""Verification of allocations: objective, CRLBs, violations and claims, recomputed from the shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.errors import one_line
+from ..base.numbers import FloatArray, read_only
+from ..problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
+from ..stationarity import STATIONARITY_TOLERANCE, first_order_rise
+from .allocation import Allocation, Shares, Status
+
+
+def _padded(histories: list[tuple[float, ...]], shape: tuple[int, ...]) -> FloatArray:
+    if not any(histories):
+        return np.empty((*shape, 0))
+    length = max((len(history) for history in histories), default=0)
+    padded = np.full((len(histories), length), np.nan)
+    for row, history in zip(padded, histories, strict=True):
+        row[: len(history)] = history
+    return padded.reshape(*shape, length)
+
+
+def verified(
+    problem: PowerAllocationProblem,
+    shares: Shares,
+    seconds: FloatArray | float = 0.0,
+    histories: list[tuple[float, ...]] | None = None,
+    by: str = "the allocator",
+) -> Allocation:
+    """Verify shares by recomputing rates, CRLBs and constraint violations.
+
+    Parameters
+    ----------
+    problem : PowerAllocationProblem
+        What was asked.
+    shares : Shares
+        What was answered, over the problem's batch axes.
+    seconds : ndarray, shape (...), or float
+        Wall time of each problem.
+    histories : list of tuple, optional
+        Sum rate after every iteration, for each problem.
+    by : str
+        Who answered, for messages.
+    """
+    shape = problem.batch_shape
+    x, q = shares.communication, problem.stream_shares(shares.communication, shares.sensing)
+    answered = np.asarray(np.isfinite(x).all(axis=-1) & np.isfinite(q).all(axis=-1))
+    with np.errstate(invalid="ignore"):
+        if not answered.all():
+            x, q = np.where(answered[..., None], x, np.nan), np.where(answered[..., None], q, np.nan)
+        rates = problem.rates(x, q)
+        crlb = np.array(np.broadcast_to(problem.crlb(x, q), (*shape, 2 * problem.targets)))
+        crlb[~answered] = np.nan
+        violation = problem.violation(x, q, crlb)
+        feasible = np.asarray(violation <= FEASIBILITY_TOLERANCE)
+    status, message = _judged(problem, shares, answered, feasible, by)
+    status, message = _upheld(problem, x, q, status, message, violation)
+    values = {
+        "communication": x,
+        "sensing": q[..., 0] if problem.streams == 1 else q.sum(axis=-1),
+        "streams": q,
+        "status": status,
+        "message": message,
+        "iterations": np.broadcast_to(np.asarray(shares.iterations, dtype=np.int64), shape),
+        "seconds": np.broadcast_to(np.asarray(seconds, dtype=np.float64), shape),
+        "rates": rates,
+        "sum_rate": rates.sum(axis=-1),
+        "crlb": crlb,
+        "violation": violation,
+        "feasible": feasible,
+        "history": _padded(histories or [], shape),
+        "claim": _claim(shares, shape),
+    }
+    return Allocation(**{name: read_only(value) for name, value in values.items()})
+
+
+_ANSWERS = (Status.OPTIMAL, Status.LOCALLY_OPTIMAL, Status.FEASIBLE)
+
+
+def _judged(
+    problem: PowerAllocationProblem,
+    shares: Shares,
+    answered: NDArray[np.bool_],
+    feasible: NDArray[np.bool_],
+    by: str,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return status and message; an answer that is not finite, though claimed to be one, has failed.
+
+    Without a reported status, a missing answer to an infeasible problem counts as correct and receives the
+    certificate.
+    """
+    shape = problem.batch_shape
+    if isinstance(shares.status, Status) and shares.status in _ANSWERS and answered.all():
+        one = np.asarray(shares.status.value, dtype=object), np.asarray(one_line(shares.message), dtype=object)
+        if isinstance(shares.message, str):
+            return np.broadcast_to(one[0], shape), np.broadcast_to(one[1], shape)
+    claim = "" if shares.status is None else shares.status
+    status = np.array(np.broadcast_to(np.asarray(claim, dtype=object), shape), dtype=object)
+    message = np.array(np.broadcast_to(np.asarray(shares.message, dtype=object), shape), dtype=object)
+    silent = status == ""
+    status[silent] = np.where(feasible[silent], Status.FEASIBLE.value, Status.INFEASIBLE.value)
+    excused = np.isin(status, [Status.INFEASIBLE, Status.SKIPPED, Status.FAILED]) & ~silent
+    if (silent & ~answered).any():
+        right = silent & ~answered & (problem.infeasibility != "")
+        message[right] = problem.infeasibility[right]
+        excused |= right
+    broken = ~excused & ~answered
+    status[broken] = Status.FAILED.value
+    message[broken] = f"{by} returned non-finite shares"
+    mute = silent & answered & ~feasible & (message == "")
+    message[mute] = "the allocation violates a constraint"
+    return _each(str, status), _each(one_line, message)
+
+
+def _claim(shares: Shares, shape: tuple[int, ...]) -> NDArray[Any]:
+    claim = np.asarray("" if shares.status is None else shares.status, dtype=object)
+    return np.broadcast_to(_each(str, claim), shape)
+
+
+def _upheld(
+    problem: PowerAllocationProblem,
+    x: FloatArray,
+    q: FloatArray,
+    status: NDArray[Any],
+    message: NDArray[Any],
+    violation: FloatArray,
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return status and message with every claim that does not hold replaced by what does."""
+    violated = ~(violation <= FEASIBILITY_TOLERANCE)
+    if violated.any():
+        violated &= np.logical_or.reduce([_equal(status, answer) for answer in _ANSWERS])
+    local = _equal(status, Status.LOCALLY_OPTIMAL) & ~violated
+    if not violated.any() and not local.any():
+        return status, message
+    rise = first_order_rise(problem, x, q, where=local)
+    improvable = local & ~(rise <= STATIONARITY_TOLERANCE)
+    if not violated.any() and not improvable.any():
+        return status, message
+    status, message = np.array(status, dtype=object), np.array(message, dtype=object)
+    for index in map(tuple, np.argwhere(violated | improvable)):
+        reported = f"reported as {str(status[index]).replace('_', ' ')}, but"
+        if violated[index]:
+            status[index] = Status.INFEASIBLE.value
+            sentence = f"{reported} the allocation violates a constraint by {violation[index]:.2g} of its limit"
+        elif np.isnan(rise[index]):
+            status[index] = Status.FEASIBLE.value
+            sentence = f"{reported} this could not be verified"
+        else:
+            status[index] = Status.FEASIBLE.value
+            gain = f"{100 * rise[index]:.2g} %" if rise[index] < 10 else "more than 1000 %"
+            sentence = f"{reported} a feasible direction raises the sum rate by {gain} to first order"
+        message[index] = f"{message[index]}; {sentence}" if message[index] else sentence
+    return status, message
+
+
+def _equal(status: NDArray[Any], wanted: Status) -> NDArray[np.bool_]:
+    if status.size and not any(status.strides):  # The same for a whole batch, however large.
+        return np.broadcast_to(status.flat[0] == wanted.value, status.shape)
+    return np.asarray(status == wanted.value)
+
+
+def _each(function: Callable[[Any], str], values: NDArray[Any]) -> NDArray[Any]:
+    """Return a function of every value, asked once for each distinct one."""
+    known = {value: function(value) for value in set(values.flat)}
+    return np.array([known[value] for value in values.flat], dtype=object).reshape(values.shape)
