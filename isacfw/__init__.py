@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .allocation.allocation import Allocation, Shares, Status
+from .allocation.allocator import Allocator
+from .allocation.metric import Metric
+from .allocation.problem import PowerAllocationProblem
 from .allocation.quantity import Quantity
-from .allocator import Allocator
 from .base.errors import IncompatibleError, InputError, IsacError, PluginError
 from .base.numbers import ComplexArray, FloatArray
 from .base.part import LabelledPart, Part
 from .hookspecs import hookimpl
-from .metric import Metric
-from .problem import PowerAllocationProblem
 from .recipe import FigureRecipe
 from .scenario import Scenario
 from .sensing.beam import Beam, PointedBeam, Steered, SteeringBeam

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .allocation.allocation import Allocation, Shares, Status
+from .allocation.allocator import Allocator
+from .allocation.metric import Metric
+from .allocation.problem import PowerAllocationProblem
 from .allocation.quantity import Quantity
 from .allocation.verdict import verified
-from .allocator import Allocator
 from .base.errors import IncompatibleError, IsacError, log_traceback, one_line, raised
 from .base.part import LabelledPart, Part, described
-from .metric import Metric
 from .plugins import PluginHost
-from .problem import PowerAllocationProblem
 from .scenario import Scenario, labelled
 from .schema import HISTORY, Variable, variables_of
 from .sensing.beam import Beam
@@ -334,7 +334,7 @@ class _Run:
         batches = []
         for group in groups.values():
             stacked = PowerAllocationProblem.stack([problem for _, problem in group])
-            batches.append(([number for number, _ in group], stacked.over(len(self.chunk.drops))))
+            batches.append(([number for number, _ in group], stacked.with_drops(len(self.chunk.drops))))
         return batches
 
     def _moments(

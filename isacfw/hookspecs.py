@@ -9,9 +9,9 @@ from typing import Any
 import pluggy
 
 from .allocation.allocation import Allocation
-from .allocator import Allocator
-from .metric import Metric
-from .problem import PowerAllocationProblem
+from .allocation.allocator import Allocator
+from .allocation.metric import Metric
+from .allocation.problem import PowerAllocationProblem
 from .recipe import FigureRecipe
 from .sensing.beam import Beam
 from .signal.array import Array

@@ -16,11 +16,11 @@ import attrs
 import pluggy
 
 from . import hookspecs
-from .allocator import Allocator
+from .allocation.allocator import Allocator
+from .allocation.metric import Metric
 from .base.errors import InputError, PluginError, log_traceback, one_line, shown, suggestion
 from .base.part import Part
 from .base.sources import Sources, import_plugin, module_from_file, module_from_source
-from .metric import Metric
 from .recipe import FigureRecipe
 from .sensing.beam import Beam
 from .signal.array import Array

@@ -11,13 +11,13 @@ from typing import Any, cast
 import attrs
 import numpy as np
 
-from .allocator import Allocator
+from .allocation.allocator import Allocator
+from .allocation.metric import Metric
+from .allocation.problem import PowerAllocationProblem
 from .base.errors import InputError, blamed, shown, suggestion
 from .base.numbers import FloatArray
 from .base.part import LabelledPart, Part, described
 from .base.validators import Validator, each, instance_of, integer, number, optional, real, text
-from .metric import Metric
-from .problem import PowerAllocationProblem
 from .sensing.beam import Beam, Steered, SteeringBeam
 from .sensing.beam_statistics import BeamStatistics
 from .sensing.fisher import EchoModel

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
+from .allocation.metric import Metric
 from .allocation.quantity import Quantity
-from .metric import Metric
 from .sensing.reduction import ANGLES, angle_names
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from typing import Any, cast
 
 import attrs
 
-from .allocator import Allocator
+from .allocation.allocator import Allocator
+from .allocation.metric import Metric
 from .assembly import Extent, Layout, in_file, in_memory
 from .base.errors import InputError, IsacError, PluginError, blamed, one_line, shown
 from .base.part import LabelledPart, described
@@ -26,7 +27,6 @@ from .chunk import Chunk, Outline, Solved, Work, planned, sizes_of
 from .comparison import Comparison
 from .config import LoadedScenario, load_scenario, to_toml
 from .executors import each_solved
-from .metric import Metric
 from .plugins import PluginHost, default_host
 from .scenario import Scenario, labelled
 from .schema import limits_of, variables_of

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.numbers import FloatArray, float_array
-from ..problem import PowerAllocationProblem
+from .problem import PowerAllocationProblem
 
 
 class Status(enum.StrEnum):

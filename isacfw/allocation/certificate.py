@@ -8,7 +8,7 @@ from ..base.numbers import FloatArray
 from ..sensing.reduction import angle_names
 
 
-def _certificate(reachable: FloatArray, limit: FloatArray, excess: float) -> str:
+def certificate(reachable: FloatArray, limit: FloatArray, excess: float) -> str:
     """Return why no split of the power meets the limits of one problem."""
     names = list(angle_names(len(limit) // 2))
     limited = np.flatnonzero(np.isfinite(limit))

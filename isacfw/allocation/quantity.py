@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from ..base.numbers import FloatArray
-from ..problem import PowerAllocationProblem
+from .problem import PowerAllocationProblem
 
 
 @attrs.frozen(kw_only=True)

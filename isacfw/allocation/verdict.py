@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from ..base.errors import one_line
 from ..base.numbers import FloatArray, read_only
-from ..problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
-from ..stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from .allocation import Allocation, Shares, Status
+from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
+from .stationarity import STATIONARITY_TOLERANCE, first_order_rise
 
 
-def _padded(histories: list[tuple[float, ...]], shape: tuple[int, ...]) -> FloatArray:
+def pad_histories(histories: list[tuple[float, ...]], shape: tuple[int, ...]) -> FloatArray:
+    """Return histories of all problems of a batch as one array, NaN after the end of each; (..., I)."""
     if not any(histories):
         return np.empty((*shape, 0))
     length = max((len(history) for history in histories), default=0)
@@ -73,7 +74,7 @@ def verified(
         "crlb": crlb,
         "violation": violation,
         "feasible": feasible,
-        "history": _padded(histories or [], shape),
+        "history": pad_histories(histories or [], shape),
         "claim": _claim(shares, shape),
     }
     return Allocation(**{name: read_only(value) for name, value in values.items()})

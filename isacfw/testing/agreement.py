@@ -13,9 +13,9 @@ from typing import Any
 import attrs
 import numpy as np
 
+from ..allocation.problem import PowerAllocationProblem
 from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray, FloatArray
-from ..problem import PowerAllocationProblem
 from ..scenario import Scenario
 from ..sensing.beam import Beam
 from ..sensing.beam_statistics import BeamStatistics

@@ -9,10 +9,10 @@ import attrs
 import numpy as np
 
 from ..allocation.allocation import Allocation, Shares, Status
-from ..allocator import Allocator
+from ..allocation.allocator import Allocator
+from ..allocation.problem import PowerAllocationProblem
 from ..base.errors import IncompatibleError
 from ..base.numbers import FloatArray
-from ..problem import PowerAllocationProblem
 from . import samples
 from .kit import CheckSkipped, check, longest_s, require
 from .trials import allocated, solved

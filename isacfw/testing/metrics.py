@@ -6,9 +6,9 @@ from typing import get_args, get_type_hints
 
 import numpy as np
 
+from ..allocation.metric import Metric
+from ..allocation.problem import PowerAllocationProblem
 from ..allocation.quantity import Quantity
-from ..metric import Metric
-from ..problem import PowerAllocationProblem
 from . import samples
 from .kit import check, require
 from .trials import copies

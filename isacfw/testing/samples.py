@@ -11,11 +11,11 @@ import numpy as np
 from numpy.random import Generator
 
 from ..allocation.allocation import Allocation, Shares
+from ..allocation.problem import PowerAllocationProblem
 from ..allocation.verdict import verified
 from ..base.numbers import ComplexArray, FloatArray, read_only
 from ..base.part import Part
 from ..plugins import default_host
-from ..problem import PowerAllocationProblem
 from ..scenario import Scenario
 from ..sensing.beam import Beam
 from ..sensing.fisher import EchoModel, fisher_information

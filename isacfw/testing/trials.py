@@ -9,12 +9,12 @@ import attrs
 import numpy as np
 
 from ..allocation.allocation import Allocation, Shares, Status
-from ..allocator import Allocator
+from ..allocation.allocator import Allocator
+from ..allocation.metric import Metric
+from ..allocation.problem import PowerAllocationProblem
 from ..base.errors import IncompatibleError
 from ..base.part import Part, described
 from ..base.time_limit import TimeUp, time_limit
-from ..metric import Metric
-from ..problem import PowerAllocationProblem
 from ..sensing.beam import Beam
 from ..signal.array import Array
 from ..signal.channel import Channel

@@ -322,7 +322,7 @@ def test_coupled_and_uncoupled_problems_do_not_stack() -> None:
 
 def test_problems_over_different_drops_stack() -> None:
     one = scenario(channel=Rayleigh(large_scale_fading=[0.1, 0.2, 0.3])).problem(MRT())
-    stacked = PowerAllocationProblem.stack([one, one]).over(4)
+    stacked = PowerAllocationProblem.stack([one, one]).with_drops(4)
     assert stacked.batch_shape == (2, 4)
     np.testing.assert_array_equal(stacked[1, 3].gain, one[0].gain)
 

@@ -11,8 +11,8 @@ import pytest
 from numerics import central_difference, general_problem, in_pairs, random_problem
 
 from isacfw import Allocator, FloatArray, PowerAllocationProblem, Shares, Status
+from isacfw.allocation.stationarity import STATIONARITY_TOLERANCE, first_order_rise, gradient
 from isacfw.sensing.reduction import in_angles
-from isacfw.stationarity import STATIONARITY_TOLERANCE, first_order_rise, gradient
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.allocators.ipopt import Ipopt
 

@@ -12,9 +12,9 @@ import numpy as np
 
 import isacfw
 from isacfw import FloatArray, InputError, PowerAllocationProblem, Shares, Status
+from isacfw.allocation.problem import FEASIBILITY_TOLERANCE
+from isacfw.allocation.stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from isacfw.base.errors import shown
-from isacfw.problem import FEASIBILITY_TOLERANCE
-from isacfw.stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from isacfw.validators import choice, integer, number, text
 
 from ._lender import Lender

@@ -16,7 +16,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .base.numbers import FloatArray
+from ..base.numbers import FloatArray
 from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
 
 STATIONARITY_TOLERANCE = 1e-3

@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import attrs
 
-from .allocation.allocation import Allocation
-from .allocation.quantity import Quantity
-from .base.numbers import FloatArray
-from .base.part import Part
+from ..base.numbers import FloatArray
+from ..base.part import Part
+from .allocation import Allocation
 from .problem import PowerAllocationProblem
+from .quantity import Quantity
 
 
 @attrs.frozen(kw_only=True)

@@ -12,12 +12,12 @@ from typing import Any, ClassVar
 import attrs
 import numpy as np
 
-from .allocation.allocation import Allocation, Shares, Status
-from .allocation.verdict import verified
-from .base.errors import IncompatibleError, log_traceback, raised, shown
-from .base.part import ONE_AT_A_TIME, LabelledPart, described
-from .base.time_limit import TimeUp, time_limit
+from ..base.errors import IncompatibleError, log_traceback, raised, shown
+from ..base.part import ONE_AT_A_TIME, LabelledPart, described
+from ..base.time_limit import TimeUp, time_limit
+from .allocation import Allocation, Shares, Status
 from .problem import PowerAllocationProblem
+from .verdict import verified
 
 Progress = Callable[[int], None]
 
@@ -108,7 +108,7 @@ class Allocator(LabelledPart):
         self, problem: PowerAllocationProblem, time_limit_s: float | None
     ) -> tuple[Shares, float, bool]:
         # Drop cached values so that every allocator is timed from the same state.
-        problem = problem.unsolved()
+        problem = problem.without_cache()
         failure = ""
         start = time.perf_counter()
         try:

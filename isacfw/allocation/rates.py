@@ -1,0 +1,230 @@
+"""The numbers of a power-allocation problem: its fields, its batches, and the rates that follow from shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache, cached_property
+from typing import Any, Self
+
+import attrs
+import numpy as np
+
+from ..base.errors import InputError
+from ..base.numbers import FloatArray, float_array, read_only
+
+
+def _numbers(core: int, default: Any = attrs.NOTHING) -> Any:
+    """Declare a field of numbers with `core` trailing axes after the batch axes."""
+    converter: Any = _read_only
+    if default is None:
+        converter = attrs.converters.optional(_read_only)
+    return attrs.field(default=default, converter=converter, metadata={"core": core})
+
+
+def _read_only(value: object) -> FloatArray:
+    return np.asarray(read_only(float_array(value)))
+
+
+_IDENTITY = np.eye(2)[None]
+_UNKNOWN = np.zeros(2)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class RateProblem:
+    """Fields of a problem, and rates; :class:`~isacfw.PowerAllocationProblem` describes them and adds sensing."""
+
+    gain: FloatArray = _numbers(1)
+    sensing_interference: FloatArray = _numbers(1)
+    common_interference: FloatArray = _numbers(1)
+    prelog: FloatArray = _numbers(0)
+    fisher_communication: FloatArray = _numbers(2)
+    fisher_sensing: FloatArray = _numbers(2)
+    crlb_limit: FloatArray = _numbers(1)
+    power: FloatArray = _numbers(0)
+    weight_power: FloatArray = _numbers(1)
+    antennas: FloatArray = _numbers(0)
+    coupling: FloatArray | None = _numbers(2, None)
+    stream_coupling: FloatArray | None = _numbers(2, None)
+    fisher_users: FloatArray | None = _numbers(3, None)
+    fisher_streams: FloatArray | None = _numbers(3, None)
+    jacobians: FloatArray = _numbers(
+        3, attrs.Factory(lambda self: np.tile(_IDENTITY, (self.targets, 1, 1)), True)
+    )
+    known: FloatArray = _numbers(1, attrs.Factory(lambda self: np.tile(_UNKNOWN, self.targets), True))
+
+    def __attrs_post_init__(self) -> None:
+        users, streams, targets = self.users, self.streams, self.targets
+        order = (4 * targets, 4 * targets)
+        special = {
+            "crlb_limit": (2 * targets,),
+            "known": (2 * targets,),
+            "jacobians": (targets, 2, 2),
+            "coupling": (users, users),
+            "stream_coupling": (users, streams),
+            "fisher_communication": order,
+            "fisher_sensing": order,
+            "fisher_users": (users, *order),
+            "fisher_streams": (streams, *order),
+        }
+        for name, value, core in self._numbers():
+            shape = special.get(name, (users,) if core else ())
+            if value.ndim < core or value.shape[value.ndim - core :] != shape:
+                wanted = ", ".join(map(str, ("...", *shape)))
+                raise InputError(name, f"must have shape ({wanted}), got {value.shape}")
+            if np.isnan(value).any() or (name != "crlb_limit" and np.isinf(value).any()):
+                raise InputError(name, "must be finite, got NaN or an infinite number")
+        if (self.crlb_limit <= 0).any():
+            raise InputError("crlb_limit", f"must be greater than 0, got {self.crlb_limit.min()}")
+        try:
+            _ = self.batch_shape
+        except ValueError as error:
+            raise InputError("the leading axes", f"must broadcast, got {error}") from None
+
+    def _numbers(self) -> Iterator[tuple[str, FloatArray, int]]:
+        """Yield name, array and number of trailing axes of each field that is given."""
+        for name, core in _cores().items():
+            value = getattr(self, name)
+            if value is not None:
+                yield name, value, core
+
+    @cached_property
+    def batch_shape(self) -> tuple[int, ...]:
+        """Shape of the leading batch axes, those of all fields broadcast together."""
+        return np.broadcast_shapes(*(value.shape[: value.ndim - core] for _, value, core in self._numbers()))
+
+    @property
+    def users(self) -> int:
+        """Number of users K."""
+        return int(self.gain.shape[-1])
+
+    @property
+    def streams(self) -> int:
+        """Number of sensing streams S."""
+        if self.fisher_streams is not None:
+            return int(self.fisher_streams.shape[-3])
+        return 1 if self.stream_coupling is None else int(self.stream_coupling.shape[-1])
+
+    @property
+    def targets(self) -> int:
+        """Number of targets T."""
+        return int(self.fisher_communication.shape[-1]) // 4
+
+    @property
+    def coupled(self) -> bool:
+        """Whether in any problem of the batch interference is not common to all users, or to all streams."""
+        return any(matrix is not None and bool(matrix.any()) for matrix in (self.coupling, self.stream_coupling))
+
+    def __getitem__(self, index: Any) -> Self:
+        """Return the problems at an index of the batch."""
+        shape = self.batch_shape
+        return self._unchecked(
+            {
+                name: np.broadcast_to(value, shape + value.shape[value.ndim - core :])[index]
+                for name, value, core in self._numbers()
+            }
+        )
+
+    @classmethod
+    def _unchecked(cls, numbers: dict[str, FloatArray]) -> Self:
+        """Return a problem without validation, which is costly for many small problems."""
+        problem = object.__new__(cls)
+        for name in _cores():
+            value = numbers.get(name)
+            if value is not None:
+                value = read_only(value)
+            object.__setattr__(problem, name, value)
+        return problem
+
+    def without_cache(self) -> Self:
+        """Return the problem without the values that have been computed from it and kept."""
+        return self._unchecked({name: value for name, value, _ in self._numbers()})
+
+    def with_drops(self, drops: int) -> Self:
+        """Return the problem with a last batch axis of the given length, where it may have been 1."""
+        shape = (*self.batch_shape[:-1], drops)
+        return attrs.evolve(self, gain=np.broadcast_to(self.gain, (*shape, self.users)))
+
+    # Former names.
+    over, unsolved = with_drops, without_cache
+
+    @property
+    def layout(self) -> tuple[Any, ...]:
+        """What problems must have in common to be put into one batch."""
+        optional = (self.coupling, self.stream_coupling, self.fisher_users, self.fisher_streams)
+        return self.users, self.streams, self.targets, tuple(value is None for value in optional)
+
+    @classmethod
+    def stack(cls, problems: Sequence[Self]) -> Self:
+        """Return problems of the same :attr:`layout` as one, along a new first batch axis."""
+        if len({problem.layout for problem in problems}) > 1:
+            raise ValueError("problems of different layouts cannot be put into one batch")
+        axes = max(len(problem.batch_shape) for problem in problems)
+        fields: dict[str, FloatArray] = {}
+        for name, core in _cores().items():
+            given = [getattr(problem, name) for problem in problems]
+            if given[0] is not None:
+                padded = [value.reshape((1,) * (axes + core - value.ndim) + value.shape) for value in given]
+                shape = np.broadcast_shapes(*(value.shape for value in padded))
+                fields[name] = np.stack([np.broadcast_to(value, shape) for value in padded])
+        return cls(**fields)
+
+    def stream_shares(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
+        """Return the shares of the streams: `q` as it is, or a total in equal parts; (..., S).
+
+        Parameters
+        ----------
+        x : ndarray, shape (..., K)
+            Shares of the users; they tell which of the two `q` is.
+        q : ndarray, shape (..., S) or (...), or float
+            Shares of the streams, or their sum.
+
+        Raises
+        ------
+        InputError
+            If `q` has as many axes as `x`, but not one entry per stream on the last.
+        """
+        q = np.asarray(q, dtype=np.float64)
+        if q.ndim < np.ndim(x) or (q.ndim == 0):
+            return np.asarray(np.broadcast_to(q[..., None] / self.streams, (*q.shape, self.streams)))
+        if q.shape[-1] != self.streams:
+            raise InputError("q", f"must have shape (..., {self.streams}), a share per stream, got {q.shape}")
+        return q
+
+    def sinr(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
+        """Return the SINR of every user for shares `x` (..., K), and `q` (..., S) or their sum; (..., K)."""
+        return np.asarray(self.gain * x / self.disturbance(x, q))
+
+    def disturbance(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
+        """Return interference and noise of every user, the denominator of the SINR; shape (..., K)."""
+        total = x.sum(axis=-1, keepdims=True)
+        streams = self.stream_shares(x, q)
+        sensing = streams if self.streams == 1 else streams.sum(axis=-1, keepdims=True)
+        common = self.sensing_interference * sensing + self.common_interference * total + 1
+        if self.coupling is not None:
+            common = common + (self.coupling @ x[..., None])[..., 0]
+        if self.stream_coupling is not None:
+            common = common + (self.stream_coupling @ streams[..., None])[..., 0]
+        return np.asarray(common)
+
+    def rates(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
+        """Return the rate (20) of every user in bit/s/Hz; shape (..., K)."""
+        return np.asarray(self.prelog[..., None] * np.log1p(self.sinr(x, q)) / np.log(2))
+
+    def sum_rate(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
+        """Return the sum rate (54a) in bit/s/Hz; shape (...)."""
+        return np.asarray(self.rates(x, q).sum(axis=-1))
+
+    def gamma(self, x: FloatArray) -> FloatArray:
+        r"""Return the paper's :math:`\gamma_k = x_k P_t / (N_t \xi_{bf,k})`; shape (..., K)."""
+        scale = (self.power / self.antennas)[..., None]
+        return np.asarray(x * scale / self.weight_power)
+
+    def rho(self, q: FloatArray) -> FloatArray:
+        r"""Return the paper's :math:`\rho = q P_t / N_t`; shape (...)."""
+        return np.asarray(q * self.power / self.antennas)
+
+
+@cache
+def _cores() -> dict[str, int]:
+    """Return the number of trailing axes of each field."""
+    return {field.name: field.metadata["core"] for field in attrs.fields(RateProblem)}
