@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from .base.files import HDF5File, for_hdf5, replacing, write_netcdf
 from .chunk import Outline, Solved, Work
-from .scenario import Scenario, labelled
+from .scenario import Scenario
+from .scenario_labels import by_label
 from .schema import limits_of
 
 if TYPE_CHECKING:
@@ -198,11 +199,11 @@ def _pieces(layout: Layout, lengths: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _coordinates(scenario: Scenario, users: int, streams: int) -> dict[str, Any]:
-    several = {"beam": list(labelled(scenario.beams))} if len(scenario.beams) > 1 else {}
+    several = {"beam": list(by_label(scenario.beams))} if len(scenario.beams) > 1 else {}
     return {
-        "precoder": list(labelled(scenario.precoders)),
+        "precoder": list(by_label(scenario.precoders)),
         **several,
-        "allocator": list(labelled(scenario.allocators)),
+        "allocator": list(by_label(scenario.allocators)),
         **{path: _coordinate(values) for path, values in scenario.sweep.items()},
         "drop": np.arange(scenario.drops),
         "user": np.arange(users),

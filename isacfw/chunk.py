@@ -21,7 +21,8 @@ from .allocation.verdict import verified
 from .base.errors import IncompatibleError, IsacError, log_traceback, one_line, raised
 from .base.part import LabelledPart, Part, described
 from .plugins import PluginHost
-from .scenario import Scenario, labelled
+from .scenario import Scenario
+from .scenario_labels import by_label
 from .schema import HISTORY, Variable, variables_of
 from .sensing.beam import Beam
 from .sensing.beam_statistics import BeamStatistics
@@ -267,9 +268,9 @@ class _Run:
         self.points = [everything[number] for number in chunk.points]
         self.statistics = self._statistics()
         self.users = np.array([statistics.users for statistics in self.statistics])
-        precoders, beams = labelled(scenario.precoders), labelled(scenario.compared_beams)
+        precoders, beams = by_label(scenario.precoders), by_label(scenario.compared_beams)
         self.rows = list(itertools.product(precoders.items(), beams.items()))
-        self.allocators = labelled(scenario.allocators)
+        self.allocators = by_label(scenario.allocators)
         self.moments: dict[Any, LinkStatistics | BeamStatistics | IsacError] = {}
         self.shape = (len(self.rows), len(self.allocators), len(self.points), len(chunk.drops))
         self.values = self._empty()

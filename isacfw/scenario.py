@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, cast
@@ -14,88 +13,29 @@ import numpy as np
 from .allocation.allocator import Allocator
 from .allocation.metric import Metric
 from .allocation.problem import PowerAllocationProblem
-from .base.errors import InputError, blamed, shown, suggestion
+from .base.errors import InputError, blamed, shown
 from .base.numbers import FloatArray
-from .base.part import LabelledPart, Part, described
-from .base.validators import Validator, each, instance_of, integer, number, optional, real, text
-from .sensing.beam import Beam, Steered, SteeringBeam
+from .base.part import described
+from .base.validators import each, instance_of, integer, number, optional, real, text
+from .scenario_angles import assumptions, check_directions, known_angles
+from .scenario_changes import nest, to_tuple, with_changes
+from .scenario_labels import parts_validator
+from .scenario_moments import beam_statistics, channel_statistics, count_streams, link_statistics
+from .scenario_problem import Limits, build_problem
+from .sensing.beam import Beam, Steered
 from .sensing.beam_statistics import BeamStatistics
 from .sensing.fisher import EchoModel
-from .sensing.reduction import ANGLES, angle_names
 from .sensing.target import Sensing, Target
-from .signal.array import Array, Direction
-from .signal.channel import Channel, checked
+from .signal.array import Array
+from .signal.channel import Channel
 from .signal.link import LinkStatistics
-from .signal.moments import drawn_channels
-from .signal.precoder import Precoder, sampled_forms
+from .signal.precoder import Precoder
 from .signal.scene import Scene
-from .signal.statistics import ChannelStatistics, FadingSource, drops_of, fading_generator
-
-_NOT_SWEPT = (
-    "name",
-    "drops",
-    "targets",
-    "precoders",
-    "beams",
-    "allocators",
-    "metrics",
-    "plugins",
-    "sweep",
-    "time_limit_s",
-)
-
-
-def _sequence(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return tuple(value.tolist())
-    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+from .signal.statistics import ChannelStatistics, FadingSource
 
 
 def _sweep(value: Any) -> Any:
-    return {path: _sequence(values) for path, values in value.items()} if isinstance(value, Mapping) else value
-
-
-def _options(part: LabelledPart) -> str:
-    """Return the options of a part that differ from their defaults, as ``key=value, ...``."""
-    return ", ".join(
-        f"{field.name}={getattr(part, field.name)}"
-        for field in attrs.fields(type(part))
-        if field.name != "label" and getattr(part, field.name) != field.default
-    )
-
-
-def labelled(parts: Sequence[LabelledPart]) -> dict[str, LabelledPart]:
-    """Return parts by title; a part whose kind stands twice without label is told apart by its options.
-
-    Raises
-    ------
-    InputError
-        If two parts cannot be told apart; its key is the position, ``"[1]"``.
-    """
-    count = Counter(part.title for part in parts)
-    found: dict[str, LabelledPart] = {}
-    for position, part in enumerate(parts):
-        title = part.title
-        if count[title] > 1 and part.label is None and (options := _options(part)):
-            title = f"{title}({options})"
-        if title in found:
-            raise InputError(f"[{position}]", f"needs a unique label; {title!r} is already used")
-        found[title] = part
-    return found
-
-
-def _parts(base: type[Part], noun: str) -> Validator:
-    members = each(instance_of(base, noun), or_none=base in (Metric, Beam))
-
-    def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        members(instance, attribute, value)
-        if issubclass(base, LabelledPart):
-            try:
-                labelled(value)
-            except InputError as error:
-                raise error.within(attribute.name) from None
-
-    return validate
+    return {path: to_tuple(values) for path, values in value.items()} if isinstance(value, Mapping) else value
 
 
 @attrs.frozen(kw_only=True)
@@ -151,24 +91,28 @@ class Scenario:
     seed: int = attrs.field(default=0, validator=integer(at_least=0, at_most=2**128 - 1))
     drops: int = attrs.field(default=1, validator=integer(at_least=1, at_most=10**9))
     snr_db: float = attrs.field(converter=real, validator=number(at_least=-300, at_most=300))
-    precoders: tuple[Precoder, ...] = attrs.field(converter=_sequence, validator=_parts(Precoder, "a precoder"))
-    beams: tuple[Beam, ...] = attrs.field(default=(), converter=_sequence, validator=_parts(Beam, "a beam"))
+    precoders: tuple[Precoder, ...] = attrs.field(
+        converter=to_tuple, validator=parts_validator(Precoder, "a precoder")
+    )
+    beams: tuple[Beam, ...] = attrs.field(
+        default=(), converter=to_tuple, validator=parts_validator(Beam, "a beam", allow_empty=True)
+    )
     allocators: tuple[Allocator, ...] = attrs.field(
-        converter=_sequence, validator=_parts(Allocator, "an allocator")
+        converter=to_tuple, validator=parts_validator(Allocator, "an allocator")
     )
     metrics: tuple[Metric, ...] = attrs.field(
-        default=(), converter=_sequence, validator=_parts(Metric, "a metric")
+        default=(), converter=to_tuple, validator=parts_validator(Metric, "a metric", allow_empty=True)
     )
     sampling_accuracy: float = attrs.field(default=0.01, converter=real, validator=number(at_least=1e-4, below=1))
     time_limit_s: float | None = attrs.field(
         default=None, converter=real, validator=optional(number(above=0, at_most=1e8))
     )
-    plugins: tuple[str, ...] = attrs.field(default=(), converter=_sequence, validator=each(text, or_none=True))
+    plugins: tuple[str, ...] = attrs.field(default=(), converter=to_tuple, validator=each(text, or_none=True))
     transmit_array: Array = attrs.field(validator=instance_of(Array, "an array"))
     receive_array: Array = attrs.field(validator=instance_of(Array, "an array"))
     target: Target | None = attrs.field(default=None, validator=optional(instance_of(Target, "a target")))
     targets: tuple[Target, ...] = attrs.field(
-        default=(), converter=_sequence, validator=each(instance_of(Target, "a target"), or_none=True)
+        default=(), converter=to_tuple, validator=each(instance_of(Target, "a target"), or_none=True)
     )
     sensing: Sensing = attrs.field(factory=Sensing, validator=instance_of(Sensing, "a Sensing object"))
     channel: Channel = attrs.field(validator=instance_of(Channel, "a channel"))
@@ -181,7 +125,7 @@ class Scenario:
             raise InputError("target", "must be given", missing=True)
         if self.target is not None and self.targets:
             raise InputError("targets", "cannot be combined with target")
-        self._check_directions()
+        check_directions((self.transmit_array, self.receive_array), self.targets)
         for path, values in self.sweep.items():
             if isinstance(values, tuple) and None in values:
                 raise InputError(f"sweep.{path}[{values.index(None)}]", "must be a value, got None")
@@ -190,18 +134,6 @@ class Scenario:
         if self.sweep:
             for _ in self.points():
                 pass
-
-    def _check_directions(self) -> None:
-        """Refuse targets that the arrays cannot tell apart, for which the Fisher information is singular."""
-        arrays = (self.transmit_array, self.receive_array)
-        for second, target in enumerate(self.targets):
-            for first, other in enumerate(self.targets[:second]):
-                if _same_direction(arrays, other.direction, target.direction):
-                    raise InputError(
-                        f"targets[{second}]",
-                        f"must not be in the same direction as targets[{first}] for these arrays:"
-                        " the Fisher information of both is singular",
-                    )
 
     @property
     def sensed(self) -> tuple[Target, ...]:
@@ -231,18 +163,10 @@ class Scenario:
         InputError
             If there is no such path, or a value cannot stand there.
         """
-        changes: dict[str, Any] = {}
-        for path, value in values.items():
-            *parents, key = str(path).split(".")
-            if (parents or [key])[0] in _NOT_SWEPT:
-                raise InputError(f"sweep.{path}", f"must not be swept, got {shown(value)}")
-            table = changes
-            for parent in parents:
-                table = table.setdefault(parent, _Changes())
-            table[key] = value
+        changes = nest(values)
         plain = attrs.evolve(self, sweep={}) if self.sweep else self
         try:
-            return cast(Scenario, _changed(plain, changes))
+            return cast(Scenario, with_changes(plain, changes))
         except InputError as error:
             raise error.within("sweep") from None
 
@@ -258,18 +182,11 @@ class Scenario:
         Of shape (D, K), or (1, K) where the channel is the same in all drops.
         """
         numbers = range(self.drops) if drops is None else drops
-        # Two drops, since one cannot reveal whether all are the same, and so have the same draws of the fading.
-        asked = numbers if len(numbers) > 1 else (numbers[0], numbers[0] + 1)
-        with blamed(f"channel {described(self.channel)}"):
-            given = self.channel.statistics(drops_of(self.seed, asked), self.transmit_array)
-            found = checked(given, self.channel, len(asked), self.transmit_array)
-        same = len(found.beta) == 1
-        if not same and len(numbers) == 1:
-            found = found.first(1)
+        found = channel_statistics(self.channel, self.transmit_array, self.seed, numbers)
         fading = FadingSource(
             channel=self.channel,
             seed=self.seed,
-            drops=(0,) if same else numbers,
+            drops=(0,) if len(found.beta) == 1 else numbers,
             accuracy=self.sampling_accuracy,
             time_limit_s=self.time_limit_s,
         )
@@ -303,16 +220,7 @@ class Scenario:
         PluginError
             If a part breaks down or breaks its contract.
         """
-        with blamed(f"transmit array {described(self.transmit_array)}"):
-            scene = self.scene(statistics)
-            _ = scene.antennas
-        with blamed(f"precoder {described(precoder)}"):
-            link = precoder.link_statistics(scene)
-            if not isinstance(link, LinkStatistics):
-                raise TypeError(f"it must return LinkStatistics, got {shown(link)}")
-            if link.forms is None and not (link.isotropic and statistics.isotropic):
-                link = attrs.evolve(link, forms=sampled_forms(precoder, scene))
-        return link.check(precoder, statistics.users, len(scene.targets))
+        return link_statistics(precoder, self.scene(statistics))
 
     def beam_statistics(self, beam: Beam, statistics: ChannelStatistics) -> BeamStatistics:
         """Return the moments of a beam for drops of this scenario, checked, as read-only arrays.
@@ -331,22 +239,11 @@ class Scenario:
         PluginError
             If a part breaks down or breaks its contract.
         """
-        scene = self.scene(statistics)
-        with blamed(f"beam {described(beam)}"):
-            found = beam.beam_statistics(scene)
-            if not isinstance(found, BeamStatistics):
-                raise TypeError(f"it must return BeamStatistics, got {shown(found)}")
-        return found.check(beam, statistics.users, len(scene.targets))
+        return beam_statistics(beam, self.scene(statistics))
 
     def streams_of(self, beam: Beam, statistics: ChannelStatistics) -> int:
         """Return the number of streams of a beam, for the statistics of a drop at least."""
-        scene = self.scene(statistics).of_drop(0)
-        if isinstance(beam, SteeringBeam):
-            with blamed(f"beam {described(beam)}"):
-                return int(beam.coefficients(scene).shape[1])
-        generator = fading_generator(self.seed, 0)
-        _, estimates = drawn_channels(self.channel, scene, 2, generator)
-        return int(beam.checked_weights(scene, estimates, self.time_limit_s).shape[2])
+        return count_streams(beam, self.scene(statistics), self.time_limit_s)
 
     @property
     def echo_model(self) -> EchoModel:
@@ -371,24 +268,11 @@ class Scenario:
         """
         with self._blamed_arrays():
             model = self.echo_model if echo_model is None else echo_model
-            unlimited = np.isinf(self.crlb_limits()).reshape(-1, 2)
-            known = np.zeros((len(self.sensed), 2))
-            for number, target in enumerate(self.sensed):
-                named = [name in target.known for name in ANGLES]
-                known[number] = named
-                if not any(named) and (angle := model.blurred(number, unlimited[number])) is not None:
-                    known[number, angle] = 1
-        return known.reshape(-1)
+            return known_angles(self.sensed, self.crlb_limits(), model)
 
     def assumptions(self) -> list[str]:
         """Return a sentence for each angle that counts as known though the scenario does not say so."""
-        names = list(angle_names(len(self.sensed)))
-        named = [name in target.known for target in self.sensed for name in ANGLES]
-        return [
-            f"{names[angle]} counts as known: it has no limit, and the arrays cannot tell both angles apart"
-            for angle in np.flatnonzero(self.known_angles())
-            if not named[angle]
-        ]
+        return assumptions(self.sensed, self.known_angles())
 
     def _blamed_arrays(self) -> AbstractContextManager[None]:
         arrays = f"{described(self.transmit_array)} or receive array {described(self.receive_array)}"
@@ -402,7 +286,7 @@ class Scenario:
         beam: Beam | None = None,
         beam_statistics: BeamStatistics | None = None,
     ) -> PowerAllocationProblem:
-        r"""Return the power-allocation problem of each drop, at this point, for a precoder and a beam.
+        """Return the power-allocation problem of each drop, at this point, for a precoder and a beam.
 
         Parameters
         ----------
@@ -426,90 +310,18 @@ class Scenario:
         ------
         IncompatibleError
             If the precoder or the beam does not exist for these arrays and users.
-
-        Notes
-        -----
-        In shares of power, (20) has :math:`g_k = \lambda_k P_t / (N_t \xi_{bf,k})`,
-        :math:`b_{ks} = P_t E|h_k^H v_s|^2 / E\|v_s\|^2`, :math:`c_k = \kappa_k P_t` and, beyond what is common,
-        :math:`C_{kj}` in proportion to :math:`P_t / \xi_{bf,j}`, see
-        :class:`~isacfw.precoder.LinkStatistics` and :class:`~isacfw.beam.BeamStatistics`.
         """
         channel = self.statistics() if statistics is None else statistics
         link = self.link_statistics(precoder, channel) if link is None else link
         if beam_statistics is None:
             beam_statistics = self.beam_statistics(beam or self.compared_beams[0], channel)
-        power, antennas = 10 ** (self.snr_db / 10), self.transmit_array.n_elements
         with self._blamed_arrays():
             model = self.echo_model
-            sensing = power * model.fisher(beam_statistics.forms)
-            if link.forms is None:
-                users, communication = None, power * model.fisher(model.isotropic_forms)[None]
-            else:
-                users = power * model.fisher(link.forms)
-                communication = users.mean(axis=-3)
-            jacobians = model.jacobians
-        optional = {
-            "coupling": (link.coupling, 1 if link.coupling is None else link.weight_power[..., None, :]),
-            "stream_coupling": (beam_statistics.coupling, 1.0),
-        }
-        return PowerAllocationProblem(
-            gain=power * link.signal_gain / (antennas * link.weight_power),
-            sensing_interference=power * beam_statistics.interference,
-            common_interference=power * link.interference_gain,
-            prelog=np.array([channel.prelog]),
-            fisher_communication=communication,
-            fisher_sensing=sensing.mean(axis=-3),
-            crlb_limit=self.crlb_limits()[None],
-            power=np.array([power]),
-            weight_power=link.weight_power,
-            antennas=np.array([antennas]),
-            fisher_users=users,
-            fisher_streams=sensing if beam_statistics.streams > 1 else None,
-            jacobians=jacobians[None],
-            known=self.known_angles(model)[None],
-            **{name: None if value is None else power * value / unit for name, (value, unit) in optional.items()},
-        )
-
-    def to_toml(self) -> str:
-        """Return the scenario as a TOML file that reads back as the same scenario."""
-        from .config import to_toml
-
-        return to_toml(self)
-
-
-class _Changes(dict[str, Any]):
-    """Changes below a key, as opposed to a value that is a mapping."""
-
-
-def _changed(part: Any, changes: Mapping[str, Any]) -> Any:
-    """Return an attrs object with other values of its fields, and of the fields of its parts."""
-    known = [field.name for field in attrs.fields(type(part))] if attrs.has(type(part)) else []
-    values: dict[str, Any] = {}
-    for key, value in changes.items():
-        if key not in known:
-            raise InputError(key, f"must be a key of the scenario{suggestion(key, known)}")
-        current = getattr(part, key)
-        if isinstance(value, _Changes):
-            try:
-                values[key] = _changed(current, value)
-            except InputError as error:
-                raise error.within(key) from None
-        elif attrs.has(type(current)):
-            raise InputError(key, f"must lead to a value and not to a table, got {shown(value)}")
-        else:
-            values[key] = _sequence(value)
-    try:
-        return attrs.evolve(part, **values)
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(next(iter(values)), f"is not valid: {error}") from error
-
-
-def _same_direction(arrays: Sequence[Array], first: Direction, second: Direction) -> bool:
-    """Return whether arrays receive the same from two directions; what breaks down is reported elsewhere."""
-    try:
-        products = [abs(array.inner_products(first, second)[0, 0]) / array.n_elements for array in arrays]
-    except Exception:
-        return False
-    return all(product > 1 - 1e-12 for product in products)
+            return build_problem(
+                link,
+                beam_statistics,
+                model,
+                power=10 ** (self.snr_db / 10),
+                prelog=channel.prelog,
+                limits=Limits(crlb=self.crlb_limits(), known=self.known_angles(model)),
+            )

@@ -28,7 +28,8 @@ from .comparison import Comparison
 from .config import LoadedScenario, load_scenario, to_toml
 from .executors import each_solved
 from .plugins import PluginHost, default_host
-from .scenario import Scenario, labelled
+from .scenario import Scenario
+from .scenario_labels import by_label
 from .schema import limits_of, variables_of
 from .sensing.beam import Beam
 from .signal.channel import Channel
@@ -132,7 +133,7 @@ def _selected(
         raise InputError(f"{kind}s", f"must be a list, got the string {wanted!r}")
     if not isinstance(wanted, Iterable):
         raise InputError(f"{kind}s", f"must be a list, got {shown(wanted)}")
-    by_title = {part.name: part for part in reversed(own)} | labelled(own)
+    by_title = {part.name: part for part in reversed(own)} | by_label(own)
     parts: list[LabelledPart] = []
     for item in wanted:
         if not isinstance(item, str):
@@ -164,7 +165,7 @@ def _work(scenario: Scenario, host: PluginHost) -> Work:
         ("allocator", scenario.allocators),
     )
     for kind, parts in kinds:
-        for title, labelled_part in labelled(parts).items():
+        for title, labelled_part in by_label(parts).items():
             if (reason := labelled_part.why_unavailable()) is not None:
                 unavailable[kind, title] = reason
     numbers, streams = sizes_of(scenario)
@@ -204,8 +205,8 @@ class _Study:
         self.work, self.host, self.progress, self.saving = _work(scenario, host), host, progress, saving
         self.scenario = scenario
         self.points = [point for _, point in scenario.points()]
-        rows = len(labelled(scenario.precoders)) * len(labelled(scenario.compared_beams))
-        self.shape = (rows, len(labelled(scenario.allocators)), len(self.points), scenario.drops)
+        rows = len(by_label(scenario.precoders)) * len(by_label(scenario.compared_beams))
+        self.shape = (rows, len(by_label(scenario.allocators)), len(self.points), scenario.drops)
         self.files = InputFiles(path for point in self.points for path in _inputs_of(point.channel))
         self.done = 0
 

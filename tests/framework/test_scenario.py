@@ -12,7 +12,7 @@ import pytest
 import isacfw
 from isacfw import InputError, Scenario, Sensing, Target, load_scenario
 from isacfw.config import structure, to_toml
-from isacfw.scenario import labelled
+from isacfw.scenario_labels import by_label
 
 OPTIONS = {
     "array": [
@@ -268,9 +268,9 @@ def test_labels(host):
     sca = host.find("allocator", "sca").cls
     assert sca().title == "sca"
     assert sca(label="x").title == "x"
-    assert list(labelled([sca(), sca(initial="half"), sca(label="y")])) == ["sca", "sca(initial=half)", "y"]
+    assert list(by_label([sca(), sca(initial="half"), sca(label="y")])) == ["sca", "sca(initial=half)", "y"]
     with pytest.raises(InputError) as caught:
-        labelled([sca(), sca(label="z"), sca()])
+        by_label([sca(), sca(label="z"), sca()])
     assert caught.value.key == "[2]"
 
 

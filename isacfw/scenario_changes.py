@@ -1,0 +1,80 @@
+"""Other values at dotted paths of a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from .base.errors import InputError, shown, suggestion
+
+NOT_SWEPT = (
+    "name",
+    "drops",
+    "targets",
+    "precoders",
+    "beams",
+    "allocators",
+    "metrics",
+    "plugins",
+    "sweep",
+    "time_limit_s",
+)
+
+
+def to_tuple(value: Any) -> Any:
+    """Convert a sequence or array to a tuple; leave anything else for the validator."""
+    if isinstance(value, np.ndarray):
+        return tuple(value.tolist())
+    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+class Changes(dict[str, Any]):
+    """Changes below a key, as opposed to a value that is a mapping."""
+
+
+def nest(values: Mapping[str, Any]) -> Changes:
+    """Return values at dotted paths as nested changes.
+
+    Raises
+    ------
+    InputError
+        If a path leads to what cannot be swept.
+    """
+    changes = Changes()
+    for path, value in values.items():
+        *parents, key = str(path).split(".")
+        if (parents or [key])[0] in NOT_SWEPT:
+            raise InputError(f"sweep.{path}", f"must not be swept, got {shown(value)}")
+        table = changes
+        for parent in parents:
+            table = table.setdefault(parent, Changes())
+        table[key] = value
+    return changes
+
+
+def with_changes(part: Any, changes: Mapping[str, Any]) -> Any:
+    """Return an attrs object with other values of its fields, and of the fields of its parts."""
+    known = [field.name for field in attrs.fields(type(part))] if attrs.has(type(part)) else []
+    values: dict[str, Any] = {}
+    for key, value in changes.items():
+        if key not in known:
+            raise InputError(key, f"must be a key of the scenario{suggestion(key, known)}")
+        current = getattr(part, key)
+        if isinstance(value, Changes):
+            try:
+                values[key] = with_changes(current, value)
+            except InputError as error:
+                raise error.within(key) from None
+        elif attrs.has(type(current)):
+            raise InputError(key, f"must lead to a value and not to a table, got {shown(value)}")
+        else:
+            values[key] = to_tuple(value)
+    try:
+        return attrs.evolve(part, **values)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(next(iter(values)), f"is not valid: {error}") from error
