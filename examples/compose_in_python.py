@@ -26,4 +26,4 @@ scenario = isacfw.Scenario(
 
 comparison = isacfw.compare(scenario)
 print(comparison)
-print("As a file:", scenario.to_toml(), sep="\n\n")
+print("As a file:", isacfw.to_toml(scenario), sep="\n\n")

@@ -17,9 +17,10 @@ from .allocation.quantity import Quantity
 from .base.errors import IncompatibleError, InputError, IsacError, PluginError
 from .base.numbers import ComplexArray, FloatArray
 from .base.part import LabelledPart, Part
+from .base.progress import Progress
 from .hookspecs import hookimpl
-from .recipe import FigureRecipe
-from .scenario import Scenario
+from .scenario.figure import Figure
+from .scenario.scenario import Scenario
 from .sensing.beam import Beam, PointedBeam, Steered, SteeringBeam
 from .sensing.beam_statistics import BeamStatistics
 from .sensing.target import Sensing, Target
@@ -33,14 +34,17 @@ from .signal.statistics import ChannelStatistics, Drop
 
 if TYPE_CHECKING:
     from .comparison import Comparison
-    from .config import load_scenario
+    from .config import load_scenario, to_toml
     from .plugins import PluginHost
+    from .report import mean_and_interval
     from .study import compare
 
 _ON_DEMAND = {
     "Comparison": "comparison",
     "compare": "study",
     "load_scenario": "config",
+    "mean_and_interval": "report",
+    "to_toml": "config",
     "PluginHost": "plugins",
 }
 
@@ -56,7 +60,7 @@ __all__ = [
     "ComplexArray",
     "Direction",
     "Drop",
-    "FigureRecipe",
+    "Figure",
     "FloatArray",
     "IncompatibleError",
     "InputError",
@@ -70,6 +74,7 @@ __all__ = [
     "PointedBeam",
     "PowerAllocationProblem",
     "Precoder",
+    "Progress",
     "Quantity",
     "Scenario",
     "Scene",
@@ -83,6 +88,8 @@ __all__ = [
     "complex_normal",
     "hookimpl",
     "load_scenario",
+    "mean_and_interval",
+    "to_toml",
 ]
 
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from .base.files import HDF5File, for_hdf5, replacing, write_netcdf
 from .chunk import Outline, Solved, Work
-from .scenario import Scenario
-from .scenario_labels import by_label
+from .scenario.labels import by_label
+from .scenario.scenario import Scenario
 from .schema import limits_of
 
 if TYPE_CHECKING:

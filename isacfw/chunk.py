@@ -21,8 +21,9 @@ from .allocation.verdict import verified
 from .base.errors import IncompatibleError, IsacError, log_traceback, one_line, raised
 from .base.part import LabelledPart, Part, described
 from .plugins import PluginHost
-from .scenario import Scenario
-from .scenario_labels import by_label
+from .scenario.labels import by_label
+from .scenario.moments import count_streams
+from .scenario.scenario import Scenario
 from .schema import HISTORY, Variable, variables_of
 from .sensing.beam import Beam
 from .sensing.beam_statistics import BeamStatistics
@@ -184,7 +185,7 @@ def sizes_of(scenario: Scenario) -> tuple[int, int]:
             if key not in counted:
                 counted.add(key)
                 with suppress(IsacError):
-                    streams = max(streams, point.streams_of(beam, channels[fading]))
+                    streams = max(streams, count_streams(beam, point.scene(channels[fading]), point.time_limit_s))
     return numbers, streams
 
 

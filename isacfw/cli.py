@@ -354,8 +354,9 @@ def _show(options: argparse.Namespace) -> int:
 def _figure(options: argparse.Namespace) -> int:
     from .base.files import writable
     from .config import load_scenario
-    from .figures import make, save_figure
     from .progress import Bars
+    from .study import compare
+    from .study_figure import make_figure, save_figure
 
     keys = (("drops", options.drops), ("seed", options.seed))
     overrides = [f"{key} = {value}" for key, value in keys if value is not None]
@@ -363,7 +364,7 @@ def _figure(options: argparse.Namespace) -> int:
     _report_problems(loaded.host)
     writable(options.out)
     with Bars() as bars:
-        data, figures = make(loaded, options.trials, bars.of("steps"))
+        data, figures = make_figure(loaded, compare, options.trials, bars.of("steps"))
     for path in save_figure(loaded.scenario.name, data, figures, options.out):
         print(f"wrote {path}", file=sys.stderr)
     return 0

@@ -20,7 +20,7 @@ from cattrs.errors import ForbiddenExtraKeysError
 from .base.errors import InputError, IsacError, shown, suggestion
 from .base.part import LabelledPart, Part
 from .plugins import KINDS, PluginHost, ScenarioSource, default_host
-from .scenario import Scenario
+from .scenario.scenario import Scenario
 
 Document = dict[str, Any]
 

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .base.errors import blamed
-from .base.files import for_hdf5, replacing, write_netcdf
-from .base.progress import Progress
-from .recipe import FigureRecipe
-from .report import Columns, mean_and_interval, save_figures, sweep_of
+from .report import Columns, mean_and_interval, sweep_of
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .config import LoadedScenario
 
 # Okabe and Ito's palette, told apart also by colour-blind readers; black last.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
@@ -33,47 +27,6 @@ _AXIS_LABELS = {
     "transmit_array.horizontal": "Horizontal transmit antennas",
     "transmit_array.vertical": "Vertical transmit antennas",
 }
-
-
-def make(
-    loaded: LoadedScenario, trials: int | None, progress: Progress
-) -> tuple[xarray.Dataset, dict[str, Figure]]:
-    """Return the data and the figures of a scenario: its own recipe's, or those of its comparison.
-
-    Parameters
-    ----------
-    loaded : LoadedScenario
-        The scenario and its host.
-    trials : int, optional
-        Number of simulated channels or echoes per point, for a recipe.
-    progress : callable
-        Called with the number of steps done and the number of all.
-    """
-    from matplotlib import rc_context
-
-    from .study import compare
-
-    name = loaded.scenario.name
-    recipes = [part for part in loaded.host.parts("figure") if part.name == name]
-    if not recipes:
-        comparison = compare(loaded, progress=progress)
-        return comparison.dataset, comparison.plot()
-    recipe = recipes[0].cls(**({} if trials is None else {"trials": trials}))
-    assert isinstance(recipe, FigureRecipe)
-    settings: Any = dict(recipe.style)
-    with blamed(f"figure {name}"):
-        data = recipe.collect(loaded, progress)
-        with rc_context(settings):
-            return data, {"": recipe.draw(data)}
-
-
-def save_figure(name: str, data: xarray.Dataset, figures: dict[str, Figure], folder: Path) -> list[Path]:
-    """Write data and figures; return the files, the data first."""
-    path = folder / f"{name}.nc"
-    with replacing(path) as new, for_hdf5(new) as raw:
-        write_netcdf(data, raw)
-    titled = {"-".join(filter(None, (name, title))): figure for title, figure in figures.items()}
-    return [path, *save_figures(titled, folder)]
 
 
 def comparison_figures(dataset: xarray.Dataset) -> dict[str, Figure]:

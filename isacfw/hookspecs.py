@@ -12,7 +12,7 @@ from .allocation.allocation import Allocation
 from .allocation.allocator import Allocator
 from .allocation.metric import Metric
 from .allocation.problem import PowerAllocationProblem
-from .recipe import FigureRecipe
+from .scenario.figure import Figure
 from .sensing.beam import Beam
 from .signal.array import Array
 from .signal.channel import Channel
@@ -53,7 +53,7 @@ def register_allocators() -> Iterable[type[Allocator]]:  # type: ignore[empty-bo
 
 
 @hookspec
-def register_figures() -> Iterable[type[FigureRecipe]]:  # type: ignore[empty-body]
+def register_figures() -> Iterable[type[Figure]]:  # type: ignore[empty-body]
     """Return classes of figures, each named after its scenario."""
 
 

@@ -21,7 +21,7 @@ from .allocation.metric import Metric
 from .base.errors import InputError, PluginError, log_traceback, one_line, shown, suggestion
 from .base.part import Part
 from .base.sources import Sources, import_plugin, module_from_file, module_from_source
-from .recipe import FigureRecipe
+from .scenario.figure import Figure
 from .sensing.beam import Beam
 from .signal.array import Array
 from .signal.channel import Channel
@@ -36,7 +36,7 @@ KINDS: dict[str, type[Part]] = {
     "beam": Beam,
     "metric": Metric,
     "allocator": Allocator,
-    "figure": FigureRecipe,
+    "figure": Figure,
 }
 
 BUILT_INS = (

@@ -16,7 +16,7 @@ from numpy.random import Generator
 from .base.errors import InputError
 from .base.numbers import ComplexArray, FloatArray
 from .estimator import MaximumLikelihood
-from .scenario import Scenario
+from .scenario.scenario import Scenario
 from .sensing.beam import Beam
 from .sensing.information import crlb
 from .signal.channel import Channel, complex_normal

@@ -28,8 +28,8 @@ from .comparison import Comparison
 from .config import LoadedScenario, load_scenario, to_toml
 from .executors import each_solved
 from .plugins import PluginHost, default_host
-from .scenario import Scenario
-from .scenario_labels import by_label
+from .scenario.labels import by_label
+from .scenario.scenario import Scenario
 from .schema import limits_of, variables_of
 from .sensing.beam import Beam
 from .signal.channel import Channel

@@ -114,7 +114,7 @@ WITHOUT_MATHEMATICS = {
         "Channel",
         "Comparison",
         "Drop",
-        "FigureRecipe",
+        "Figure",
         "LabelledPart",
         "Metric",
         "Part",

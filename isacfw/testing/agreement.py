@@ -16,7 +16,7 @@ import numpy as np
 from ..allocation.problem import PowerAllocationProblem
 from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray, FloatArray
-from ..scenario import Scenario
+from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
 from ..sensing.beam_statistics import BeamStatistics
 from ..sensing.fisher import EchoModel

@@ -16,7 +16,7 @@ from ..allocation.verdict import verified
 from ..base.numbers import ComplexArray, FloatArray, read_only
 from ..base.part import Part
 from ..plugins import default_host
-from ..scenario import Scenario
+from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
 from ..sensing.fisher import EchoModel, fisher_information
 from ..sensing.target import Sensing, Target

@@ -481,7 +481,7 @@ def test_an_entry_is_a_name_or_a_table(variant, host):
     ],
 )
 def test_the_same_kind_may_stand_twice(entries, titles, variant, host):
-    from isacfw.scenario_labels import by_label
+    from isacfw.scenario.labels import by_label
 
     assert list(by_label(structure(variant({"allocators": entries}), host).allocators)) == titles
 

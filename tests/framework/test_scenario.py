@@ -12,7 +12,7 @@ import pytest
 import isacfw
 from isacfw import InputError, Scenario, Sensing, Target, load_scenario
 from isacfw.config import structure, to_toml
-from isacfw.scenario_labels import by_label
+from isacfw.scenario.labels import by_label
 
 OPTIONS = {
     "array": [
@@ -139,7 +139,7 @@ def test_a_scenario_survives_the_way_to_toml_and_back(changes, variant, host):
 
 
 def test_what_is_written_holds_every_key_with_a_value(variant, host):
-    document = tomllib.loads(structure(variant({"sweep": {"snr_db": [0, 5]}}), host).to_toml())
+    document = tomllib.loads(to_toml(structure(variant({"sweep": {"snr_db": [0, 5]}}), host)))
     assert document["channel"] == {
         "kind": "rayleigh",
         "users": 3,

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from isacfw import load_scenario
+from isacfw import compare, load_scenario
 from isacfw.cli import main
-from isacfw.figures import make
+from isacfw.study_figure import make_figure
 from isacfw_plugins.figures import nguyen2025_fig8
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def made(number: int) -> tuple[xarray.Dataset, Figure, list[tuple[int, int]]]:
     changes, trials = SETTINGS[number]
     loaded = load_scenario(f"nguyen2025-fig{number}", overrides=["drops = 2", *changes])
     steps: list[tuple[int, int]] = []
-    data, figures = make(loaded, trials, lambda done, total: steps.append((done, total)))
+    data, figures = make_figure(loaded, compare, trials, lambda done, total: steps.append((done, total)))
     assert list(figures) == [""]
     return data, figures[""], steps
 
@@ -120,7 +120,7 @@ def test_closed_bounds_rise_with_the_offset_and_fall_with_the_level() -> None:
 
 def test_simulated_bounds_of_figure_2_agree_with_the_closed_form() -> None:
     loaded = load_scenario("nguyen2025-fig2")
-    data, _ = make(loaded, 2000, lambda _done, _total: None)
+    data, _ = make_figure(loaded, compare, 2000, lambda _done, _total: None)
     apart = (data["simulated_crlb"] - data["crlb"]) / data["standard_error"]
     # 44 comparisons, each within 4 standard errors.
     assert (np.abs(apart) < 4).all()
@@ -132,7 +132,9 @@ def test_simulations_are_of_the_allocations_beside_them(number: int, monkeypatch
     monkeypatch.setattr(nguyen2025_fig8, "_SIDES", (4, 5))
     overrides = ["drops = 2", *(SETTINGS[number][0] if number < 8 else []), *SMALL]
     loaded = load_scenario(f"nguyen2025-fig{number}", overrides=overrides)
-    data = make(loaded, 1500, lambda _done, _total: None)[0].drop_vars("objective_history", errors="ignore")
+    data = make_figure(loaded, compare, 1500, lambda _done, _total: None)[0].drop_vars(
+        "objective_history", errors="ignore"
+    )
     for allocator in data["simulated_allocator"].to_numpy():
         own = data.sel(allocator=allocator, simulated_allocator=allocator)
         # Standard errors are 1 per cent at most where rates are large; allocations differ by far more.
@@ -144,7 +146,9 @@ def test_simulations_are_of_the_allocations_beside_them(number: int, monkeypatch
 
 def test_a_limit_that_cannot_be_met_leaves_a_gap() -> None:
     overrides = ["drops = 1", f'sweep."{LIMITS}" = [-90.0, -30.0]', *SMALL]
-    data, figures = make(load_scenario("nguyen2025-fig7", overrides=overrides), 3, lambda _done, _total: None)
+    data, figures = make_figure(
+        load_scenario("nguyen2025-fig7", overrides=overrides), compare, 3, lambda _done, _total: None
+    )
     exact = data.sel(allocator="exact", simulated_allocator="exact")
     for name in ("sum_rate", "simulated_sum_rate"):
         np.testing.assert_array_equal(np.isnan(exact[name].transpose(LIMITS, ...)), [[[True]] * 2, [[False]] * 2])
@@ -158,7 +162,9 @@ def test_zero_forcing_that_does_not_exist_leaves_a_gap() -> None:
         'channel.estimates = "physical"',
         'allocators = ["exact", "sca", "equal_com", "equal_cs"]',
     ]
-    data, _ = make(load_scenario("nguyen2025-fig5", overrides=overrides), 3, lambda _done, _total: None)
+    data, _ = make_figure(
+        load_scenario("nguyen2025-fig5", overrides=overrides), compare, 3, lambda _done, _total: None
+    )
     own = data.sel(simulated_allocator="equal_cs")["simulated_sum_rate"]
     assert np.isnan(own.sel(precoder="zf")).all()
     assert np.isfinite(own.sel(precoder="mrt")).all()
@@ -344,15 +350,15 @@ def test_a_figure_that_raises_is_one_line(tmp_path: Path, capsys: pytest.Capture
     plugin.write_text(
         "import attrs, isacfw\n\n"
         "@attrs.frozen(kw_only=True)\n"
-        "class Broken(isacfw.FigureRecipe):\n"
+        "class Broken(isacfw.Figure):\n"
         "    name = 'broken'\n"
-        "    def collect(self, loaded, progress): raise RuntimeError('no\\ndata')\n"
+        "    def collect(self, scenario, compare, progress): raise RuntimeError('no\\ndata')\n"
         "    def draw(self, data): raise NotImplementedError\n\n"
         "@isacfw.hookimpl\ndef register_figures(): return [Broken]\n\n"
         "@isacfw.hookimpl\ndef register_scenarios():\n"
-        "    from isacfw.plugins import default_host\n"
-        "    from isacfw.config import _read\n"
-        "    return {'broken': {**_read(default_host().scenarios['nguyen2025']), 'name': 'broken'}}\n"
+        "    import tomllib\n"
+        "    path = isacfw.PluginHost().scenarios['nguyen2025']\n"
+        "    return {'broken': {**tomllib.loads(path.read_text()), 'name': 'broken'}}\n"
     )
     status = main(["figure", "broken", "--plugin", str(plugin), "--out", str(tmp_path)])
     assert (status, capsys.readouterr().err) == (2, "isacfw: figure broken raised RuntimeError: no data\n")

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isacfw import FloatArray, Scenario
-from isacfw.base.progress import Progress
-from isacfw.report import mean_and_interval
+from isacfw import FloatArray, Progress, Scenario, mean_and_interval
 from isacfw.simulation import Transmission, simulated_crlb, simulated_rates
 
 if TYPE_CHECKING:

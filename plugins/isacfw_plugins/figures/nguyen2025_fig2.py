@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import attrs
 import numpy as np
 
 import isacfw
-from isacfw import Scenario
-from isacfw.base.progress import Progress
-from isacfw.config import LoadedScenario
+from isacfw import Comparison, Progress, Scenario
 from isacfw.simulation import Transmission, simulated_crlb
 
 from . import _paper
@@ -35,7 +33,7 @@ def _misaligned(scenario: Scenario, offset: float) -> Scenario:
 
 @final
 @attrs.frozen(kw_only=True)
-class Figure2(isacfw.FigureRecipe):
+class Figure2(isacfw.Figure):
     """CRLBs of both angles when the sensing beam misses the target by the same offset in both.
 
     Notes
@@ -47,11 +45,12 @@ class Figure2(isacfw.FigureRecipe):
     name: ClassVar[str] = "nguyen2025-fig2"
     style: ClassVar[Mapping[str, Any]] = _paper.STYLE
 
-    def collect(self, loaded: LoadedScenario, progress: Progress) -> xarray.Dataset:
+    def collect(
+        self, scenario: Scenario, compare: Callable[..., Comparison], progress: Progress
+    ) -> xarray.Dataset:
         """Evaluate the bounds, and simulate them for each precoder."""
         import xarray
 
-        scenario = loaded.scenario
         closed = np.zeros((len(_OFFSETS), 2))
         simulated = np.zeros((len(_OFFSETS), len(scenario.precoders), 2))
         errors = np.zeros_like(simulated)
@@ -102,6 +101,6 @@ class Figure2(isacfw.FigureRecipe):
 
 
 @isacfw.hookimpl
-def register_figures() -> list[type[isacfw.FigureRecipe]]:
+def register_figures() -> list[type[isacfw.Figure]]:
     """Register Fig. 2."""
     return [Figure2]

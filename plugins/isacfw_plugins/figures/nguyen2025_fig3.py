@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import attrs
 import numpy as np
 
 import isacfw
-from isacfw import FloatArray
-from isacfw.base.progress import Progress
+from isacfw import Comparison, FloatArray, Progress, Scenario
 
 from . import _paper
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
-    from isacfw.config import LoadedScenario
 
 _LABELS = {
     "sca-half": (r"$p_0 = \frac{1}{2}$, surrogate (55)", "--", "s"),
@@ -38,7 +36,7 @@ def _held(history: FloatArray) -> FloatArray:
 
 @final
 @attrs.frozen(kw_only=True)
-class Figure3(isacfw.FigureRecipe):
+class Figure3(isacfw.Figure):
     """Convergence of Algorithm 1 from both starting points, with both surrogates.
 
     Notes
@@ -50,9 +48,11 @@ class Figure3(isacfw.FigureRecipe):
     name: ClassVar[str] = "nguyen2025-fig3"
     style: ClassVar[Mapping[str, Any]] = _paper.STYLE
 
-    def collect(self, loaded: LoadedScenario, progress: Progress) -> xarray.Dataset:
+    def collect(
+        self, scenario: Scenario, compare: Callable[..., Comparison], progress: Progress
+    ) -> xarray.Dataset:
         """Compare."""
-        return isacfw.compare(loaded, progress=progress).dataset
+        return compare(scenario, progress=progress).dataset
 
     def draw(self, data: xarray.Dataset) -> Figure:
         """Draw the mean sum rate after each iteration, a panel for each precoder."""
@@ -75,6 +75,6 @@ class Figure3(isacfw.FigureRecipe):
 
 
 @isacfw.hookimpl
-def register_figures() -> list[type[isacfw.FigureRecipe]]:
+def register_figures() -> list[type[isacfw.Figure]]:
     """Register Fig. 3."""
     return [Figure3]

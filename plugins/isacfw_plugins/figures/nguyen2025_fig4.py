@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import attrs
 import numpy as np
 
 import isacfw
-from isacfw import Precoder, Scenario
-from isacfw.base.progress import Progress
-from isacfw.config import LoadedScenario
+from isacfw import Comparison, Precoder, Progress, Scenario
 from isacfw.estimator import AngleGrid, MaximumLikelihood
 from isacfw.simulation import Transmission, simulated_crlb, squared_errors
 
@@ -34,7 +32,7 @@ def _at_sensing_snr(scenario: Scenario, sensing_snr_db: float) -> Scenario:
 
 @final
 @attrs.frozen(kw_only=True)
-class Figure4(isacfw.FigureRecipe):
+class Figure4(isacfw.Figure):
     r"""CRLBs, and mean-squared error of the maximum-likelihood estimator, against the sensing SNR.
 
     Notes
@@ -46,11 +44,12 @@ class Figure4(isacfw.FigureRecipe):
     name: ClassVar[str] = "nguyen2025-fig4"
     style: ClassVar[Mapping[str, Any]] = _paper.STYLE
 
-    def collect(self, loaded: LoadedScenario, progress: Progress) -> xarray.Dataset:
+    def collect(
+        self, scenario: Scenario, compare: Callable[..., Comparison], progress: Progress
+    ) -> xarray.Dataset:
         """Estimate from simulated echoes."""
         import xarray
 
-        scenario = loaded.scenario
         estimator = MaximumLikelihood(scenario.transmit_array, scenario.receive_array, AngleGrid.regular(_STEP))
         shape = (len(_SENSING_SNR_DB), len(scenario.precoders), 2)
         values: dict[str, Any] = {name: np.zeros(shape) for name in _VARIABLES}
@@ -112,6 +111,6 @@ class Figure4(isacfw.FigureRecipe):
 
 
 @isacfw.hookimpl
-def register_figures() -> list[type[isacfw.FigureRecipe]]:
+def register_figures() -> list[type[isacfw.Figure]]:
     """Register Fig. 4."""
     return [Figure4]

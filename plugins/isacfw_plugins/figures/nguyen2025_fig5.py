@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import attrs
 
 import isacfw
-from isacfw.base.progress import Progress
+from isacfw import Comparison, Progress, Scenario
 
 from . import _paper
 
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from isacfw.config import LoadedScenario
-
 
 @final
 @attrs.frozen(kw_only=True)
-class Figure5(isacfw.FigureRecipe):
+class Figure5(isacfw.Figure):
     """Sum rate, CRLB and their trade-off against the SNR, closed form and simulated.
 
     Notes
@@ -33,10 +31,12 @@ class Figure5(isacfw.FigureRecipe):
     name: ClassVar[str] = "nguyen2025-fig5"
     style: ClassVar[Mapping[str, Any]] = _paper.STYLE
 
-    def collect(self, loaded: LoadedScenario, progress: Progress) -> xarray.Dataset:
+    def collect(
+        self, scenario: Scenario, compare: Callable[..., Comparison], progress: Progress
+    ) -> xarray.Dataset:
         """Compare, then simulate every allocation but that of Algorithm 1, which is close to the optimum's."""
-        data = isacfw.compare(loaded, progress=progress).dataset
-        points = [point for _, point in loaded.scenario.points()]
+        data = compare(scenario, progress=progress).dataset
+        points = [point for _, point in scenario.points()]
         return _paper.add_simulation(data, "snr_db", points, self.trials or 100, progress)
 
     def draw(self, data: xarray.Dataset) -> Figure:
@@ -72,6 +72,6 @@ def _draw_trade_off(axes: Axes, data: xarray.Dataset) -> None:
 
 
 @isacfw.hookimpl
-def register_figures() -> list[type[isacfw.FigureRecipe]]:
+def register_figures() -> list[type[isacfw.Figure]]:
     """Register Fig. 5."""
     return [Figure5]

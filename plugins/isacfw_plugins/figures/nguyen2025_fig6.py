@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import attrs
 import numpy as np
 
 import isacfw
-from isacfw.base.progress import Progress
+from isacfw import Comparison, Progress, Scenario
 
 from . import _paper
 
@@ -17,12 +17,10 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
-    from isacfw.config import LoadedScenario
-
 
 @final
 @attrs.frozen(kw_only=True)
-class Figure6(isacfw.FigureRecipe):
+class Figure6(isacfw.Figure):
     """Power for communication and for sensing against the SNR.
 
     Notes
@@ -33,9 +31,11 @@ class Figure6(isacfw.FigureRecipe):
     name: ClassVar[str] = "nguyen2025-fig6"
     style: ClassVar[Mapping[str, Any]] = _paper.STYLE
 
-    def collect(self, loaded: LoadedScenario, progress: Progress) -> xarray.Dataset:
+    def collect(
+        self, scenario: Scenario, compare: Callable[..., Comparison], progress: Progress
+    ) -> xarray.Dataset:
         """Compare."""
-        return isacfw.compare(loaded, progress=progress).dataset
+        return compare(scenario, progress=progress).dataset
 
     def draw(self, data: xarray.Dataset) -> Figure:
         """Draw both powers in dB; a sensing power below -40 dB is left out."""
@@ -51,6 +51,6 @@ class Figure6(isacfw.FigureRecipe):
 
 
 @isacfw.hookimpl
-def register_figures() -> list[type[isacfw.FigureRecipe]]:
+def register_figures() -> list[type[isacfw.Figure]]:
     """Register Fig. 6."""
     return [Figure6]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import attrs
 import numpy as np
 
 import isacfw
-from isacfw.base.progress import Progress
+from isacfw import Comparison, Progress, Scenario
 
 from . import _paper
 
@@ -17,14 +17,13 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
-    from isacfw.config import LoadedScenario
 
 _AXIS = "sensing.crlb_limit_db"
 
 
 @final
 @attrs.frozen(kw_only=True)
-class Figure7(isacfw.FigureRecipe):
+class Figure7(isacfw.Figure):
     """Sum rate and powers against the CRLB limit, closed form and simulated.
 
     Notes
@@ -35,10 +34,12 @@ class Figure7(isacfw.FigureRecipe):
     name: ClassVar[str] = "nguyen2025-fig7"
     style: ClassVar[Mapping[str, Any]] = _paper.STYLE
 
-    def collect(self, loaded: LoadedScenario, progress: Progress) -> xarray.Dataset:
+    def collect(
+        self, scenario: Scenario, compare: Callable[..., Comparison], progress: Progress
+    ) -> xarray.Dataset:
         """Compare, then simulate."""
-        data = isacfw.compare(loaded, progress=progress).dataset
-        points = [point for _, point in loaded.scenario.points()]
+        data = compare(scenario, progress=progress).dataset
+        points = [point for _, point in scenario.points()]
         return _paper.add_simulation(data, _AXIS, points, self.trials or 100, progress)
 
     def draw(self, data: xarray.Dataset) -> Figure:
@@ -61,6 +62,6 @@ class Figure7(isacfw.FigureRecipe):
 
 
 @isacfw.hookimpl
-def register_figures() -> list[type[isacfw.FigureRecipe]]:
+def register_figures() -> list[type[isacfw.Figure]]:
     """Register Fig. 7."""
     return [Figure7]

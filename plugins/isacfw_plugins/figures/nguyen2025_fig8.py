@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import attrs
 
 import isacfw
-from isacfw import Scenario
-from isacfw.base.progress import Progress
-from isacfw.config import LoadedScenario
+from isacfw import Comparison, Progress, Scenario
 
 from . import _paper
 
@@ -28,7 +26,7 @@ def _with_side(scenario: Scenario, side: int) -> Scenario:
 
 @final
 @attrs.frozen(kw_only=True)
-class Figure8(isacfw.FigureRecipe):
+class Figure8(isacfw.Figure):
     """Sum rate and CRLB against the number of transmit antennas of a square array.
 
     Notes
@@ -39,14 +37,16 @@ class Figure8(isacfw.FigureRecipe):
     name: ClassVar[str] = "nguyen2025-fig8"
     style: ClassVar[Mapping[str, Any]] = _paper.STYLE
 
-    def collect(self, loaded: LoadedScenario, progress: Progress) -> xarray.Dataset:
+    def collect(
+        self, scenario: Scenario, compare: Callable[..., Comparison], progress: Progress
+    ) -> xarray.Dataset:
         """Compare for each array, then simulate."""
         import xarray
 
-        points = [_with_side(loaded.scenario, side) for side in _SIDES]
+        points = [_with_side(scenario, side) for side in _SIDES]
         comparisons = []
         for number, point in enumerate(points):
-            comparison = isacfw.compare(LoadedScenario(scenario=point, host=loaded.host))
+            comparison = compare(point)
             comparisons.append(comparison.dataset.drop_vars("objective_history"))
             progress(number + 1, len(points))
         antennas = xarray.Variable("antennas", [side**2 for side in _SIDES])
@@ -72,6 +72,6 @@ class Figure8(isacfw.FigureRecipe):
 
 
 @isacfw.hookimpl
-def register_figures() -> list[type[isacfw.FigureRecipe]]:
+def register_figures() -> list[type[isacfw.Figure]]:
     """Register Fig. 8."""
     return [Figure8]

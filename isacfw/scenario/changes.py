@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from .base.errors import InputError, shown, suggestion
+from ..base.errors import InputError, shown, suggestion
 
 NOT_SWEPT = (
     "name",
@@ -29,6 +29,11 @@ def to_tuple(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return tuple(value.tolist())
     return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def to_tuples(value: Any) -> Any:
+    """Convert the values of a mapping to tuples; leave anything else for the validator."""
+    return {path: to_tuple(values) for path, values in value.items()} if isinstance(value, Mapping) else value
 
 
 class Changes(dict[str, Any]):

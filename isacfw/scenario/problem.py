@@ -5,11 +5,11 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from .allocation.problem import PowerAllocationProblem
-from .base.numbers import FloatArray
-from .sensing.beam_statistics import BeamStatistics
-from .sensing.fisher import EchoModel
-from .signal.link import LinkStatistics
+from ..allocation.problem import PowerAllocationProblem
+from ..base.numbers import FloatArray
+from ..sensing.beam_statistics import BeamStatistics
+from ..sensing.fisher import EchoModel
+from ..signal.link import LinkStatistics
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from .base.part import Part
-from .base.progress import Progress
-from .base.validators import integer, optional
+from ..base.part import Part
+from ..base.progress import Progress
+from ..base.validators import integer, optional
 
 if TYPE_CHECKING:
     import matplotlib.figure
     import xarray
 
-    from .config import LoadedScenario
-
 
 @attrs.frozen(kw_only=True)
-class FigureRecipe(Part):
+class Figure(Part):
     """Contract of a figure: how its data come about, and how they are drawn.
 
     The scenario of the same name is what it is made for.
@@ -41,13 +39,15 @@ class FigureRecipe(Part):
     trials: int | None = attrs.field(default=None, validator=optional(integer(at_least=1)))
 
     @abstractmethod
-    def collect(self, loaded: LoadedScenario, progress: Progress) -> xarray.Dataset:
+    def collect(self, scenario: Any, compare: Callable[..., Any], progress: Progress) -> xarray.Dataset:
         """Return all numbers of the figure.
 
         Parameters
         ----------
-        loaded : LoadedScenario
-            The scenario, with the number of drops and the seed to use, and its host.
+        scenario : Scenario
+            The scenario, with the number of drops and the seed to use.
+        compare : callable
+            :func:`isacfw.compare` with the plugins of the scenario.
         progress : callable
             To be called with the number of steps done and the number of all.
         """

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 import attrs
 
-from .base.errors import blamed, shown
-from .base.part import described
-from .sensing.beam import Beam, SteeringBeam
-from .sensing.beam_statistics import BeamStatistics
-from .signal.array import Array
-from .signal.channel import Channel, checked
-from .signal.link import LinkStatistics
-from .signal.moments import drawn_channels
-from .signal.precoder import Precoder, sampled_forms
-from .signal.scene import Scene
-from .signal.statistics import ChannelStatistics, drops_of, fading_generator
+from ..base.errors import blamed, shown
+from ..base.part import described
+from ..sensing.beam import Beam, SteeringBeam
+from ..sensing.beam_statistics import BeamStatistics
+from ..signal.array import Array
+from ..signal.channel import Channel, checked
+from ..signal.link import LinkStatistics
+from ..signal.moments import drawn_channels
+from ..signal.precoder import Precoder, sampled_forms
+from ..signal.scene import Scene
+from ..signal.statistics import ChannelStatistics, drops_of, fading_generator
 
 
 def channel_statistics(channel: Channel, array: Array, seed: int, numbers: Sequence[int]) -> ChannelStatistics:

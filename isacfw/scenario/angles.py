@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .base.errors import InputError
-from .base.numbers import FloatArray
-from .sensing.fisher import EchoModel
-from .sensing.reduction import ANGLES, angle_names
-from .sensing.target import Target
-from .signal.array import Array, Direction
+from ..base.errors import InputError
+from ..base.numbers import FloatArray
+from ..sensing.fisher import EchoModel
+from ..sensing.reduction import ANGLES, angle_names
+from ..sensing.target import Target
+from ..signal.array import Array, Direction
 
 
 def known_angles(targets: Sequence[Target], limits: FloatArray, model: EchoModel) -> FloatArray:

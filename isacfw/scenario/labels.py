@@ -8,9 +8,9 @@ from typing import Any
 
 import attrs
 
-from .base.errors import InputError
-from .base.part import LabelledPart, Part
-from .base.validators import Validator, each, instance_of
+from ..base.errors import InputError
+from ..base.part import LabelledPart, Part
+from ..base.validators import Validator, each, instance_of
 
 
 def _options(part: LabelledPart) -> str:

@@ -10,32 +10,28 @@ from typing import Any, cast
 import attrs
 import numpy as np
 
-from .allocation.allocator import Allocator
-from .allocation.metric import Metric
-from .allocation.problem import PowerAllocationProblem
-from .base.errors import InputError, blamed, shown
-from .base.numbers import FloatArray
-from .base.part import described
-from .base.validators import each, instance_of, integer, number, optional, real, text
-from .scenario_angles import assumptions, check_directions, known_angles
-from .scenario_changes import nest, to_tuple, with_changes
-from .scenario_labels import parts_validator
-from .scenario_moments import beam_statistics, channel_statistics, count_streams, link_statistics
-from .scenario_problem import Limits, build_problem
-from .sensing.beam import Beam, Steered
-from .sensing.beam_statistics import BeamStatistics
-from .sensing.fisher import EchoModel
-from .sensing.target import Sensing, Target
-from .signal.array import Array
-from .signal.channel import Channel
-from .signal.link import LinkStatistics
-from .signal.precoder import Precoder
-from .signal.scene import Scene
-from .signal.statistics import ChannelStatistics, FadingSource
-
-
-def _sweep(value: Any) -> Any:
-    return {path: to_tuple(values) for path, values in value.items()} if isinstance(value, Mapping) else value
+from ..allocation.allocator import Allocator
+from ..allocation.metric import Metric
+from ..allocation.problem import PowerAllocationProblem
+from ..base.errors import InputError, blamed, shown
+from ..base.numbers import FloatArray
+from ..base.part import described
+from ..base.validators import each, instance_of, integer, number, optional, real, text
+from ..sensing.beam import Beam, Steered
+from ..sensing.beam_statistics import BeamStatistics
+from ..sensing.fisher import EchoModel
+from ..sensing.target import Sensing, Target
+from ..signal.array import Array
+from ..signal.channel import Channel
+from ..signal.link import LinkStatistics
+from ..signal.precoder import Precoder
+from ..signal.scene import Scene
+from ..signal.statistics import ChannelStatistics, FadingSource
+from .angles import assumptions, check_directions, known_angles
+from .changes import nest, to_tuple, to_tuples, with_changes
+from .labels import parts_validator
+from .moments import beam_statistics, channel_statistics, link_statistics
+from .problem import Limits, build_problem
 
 
 @attrs.frozen(kw_only=True)
@@ -117,7 +113,7 @@ class Scenario:
     sensing: Sensing = attrs.field(factory=Sensing, validator=instance_of(Sensing, "a Sensing object"))
     channel: Channel = attrs.field(validator=instance_of(Channel, "a channel"))
     sweep: dict[str, tuple[Any, ...]] = attrs.field(
-        factory=dict, converter=_sweep, validator=instance_of(dict, "a table of lists")
+        factory=dict, converter=to_tuples, validator=instance_of(dict, "a table of lists")
     )
 
     def __attrs_post_init__(self) -> None:
@@ -146,13 +142,7 @@ class Scenario:
         return self.beams or (Steered(),)
 
     def with_value(self, path: str, value: Any) -> Scenario:
-        """Return the scenario with another value at a dotted path, and without a sweep.
-
-        Raises
-        ------
-        InputError
-            If there is no such path, or the value cannot stand there.
-        """
+        """Return :meth:`with_values` for one path."""
         return self.with_values({path: value})
 
     def with_values(self, values: Mapping[str, Any]) -> Scenario:
@@ -208,17 +198,15 @@ class Scenario:
 
         Parameters
         ----------
-        precoder : Precoder
-            One of the scenario's or any other.
-        statistics : ChannelStatistics
-            Those of some drops.
+        precoder, statistics : Precoder, ChannelStatistics
+            Any precoder, and the statistics of some drops.
 
         Raises
         ------
         IncompatibleError
             If the precoder does not exist for these arrays and users.
         PluginError
-            If a part breaks down or breaks its contract.
+            If a part breaks its contract.
         """
         return link_statistics(precoder, self.scene(statistics))
 
@@ -227,23 +215,17 @@ class Scenario:
 
         Parameters
         ----------
-        beam : Beam
-            One of the scenario's or any other.
-        statistics : ChannelStatistics
-            Those of some drops.
+        beam, statistics : Beam, ChannelStatistics
+            Any beam, and the statistics of some drops.
 
         Raises
         ------
         IncompatibleError
             If the beam does not exist for these arrays and users.
         PluginError
-            If a part breaks down or breaks its contract.
+            If a part breaks its contract.
         """
         return beam_statistics(beam, self.scene(statistics))
-
-    def streams_of(self, beam: Beam, statistics: ChannelStatistics) -> int:
-        """Return the number of streams of a beam, for the statistics of a drop at least."""
-        return count_streams(beam, self.scene(statistics), self.time_limit_s)
 
     @property
     def echo_model(self) -> EchoModel:

@@ -1,0 +1,62 @@
+"""Figures of scenarios: their data, collected by a part of theirs or by a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .base.errors import blamed
+from .base.files import for_hdf5, replacing, write_netcdf
+from .base.progress import Progress
+from .config import LoadedScenario
+from .report import save_figures
+from .scenario.figure import Figure
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+    import xarray
+
+
+def make_figure(
+    loaded: LoadedScenario, compare: Callable[..., Any], trials: int | None, progress: Progress
+) -> tuple[xarray.Dataset, dict[str, matplotlib.figure.Figure]]:
+    """Return the data and the figures of a scenario: those of its own figure, or those of its comparison.
+
+    Parameters
+    ----------
+    loaded : LoadedScenario
+        The scenario and its host.
+    compare : callable
+        :func:`isacfw.compare`.
+    trials : int, optional
+        Number of simulated channels or echoes per point, for a figure of its own.
+    progress : callable
+        Called with the number of steps done and the number of all.
+    """
+    from matplotlib import rc_context
+
+    compare, name = partial(compare, host=loaded.host), loaded.scenario.name
+    figures = [part for part in loaded.host.parts("figure") if part.name == name]
+    if not figures:
+        comparison = compare(loaded.scenario, progress=progress)
+        return comparison.dataset, comparison.plot()
+    figure = figures[0].cls(**({} if trials is None else {"trials": trials}))
+    assert isinstance(figure, Figure)
+    settings: Any = dict(figure.style)
+    with blamed(f"figure {name}"):
+        data = figure.collect(loaded.scenario, compare, progress)
+        with rc_context(settings):
+            return data, {"": figure.draw(data)}
+
+
+def save_figure(
+    name: str, data: xarray.Dataset, figures: dict[str, matplotlib.figure.Figure], folder: Path
+) -> list[Path]:
+    """Write data and figures; return the files, the data first."""
+    path = folder / f"{name}.nc"
+    with replacing(path) as new, for_hdf5(new) as raw:
+        write_netcdf(data, raw)
+    titled = {"-".join(filter(None, (name, title))): figure for title, figure in figures.items()}
+    return [path, *save_figures(titled, folder)]
