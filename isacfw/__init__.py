@@ -34,7 +34,8 @@ from .signal.statistics import ChannelStatistics, Drop
 
 if TYPE_CHECKING:
     from .comparison import Comparison
-    from .config import load_scenario, to_toml
+    from .config import load_scenario
+    from .config_toml import to_toml
     from .plugins import PluginHost
     from .report import mean_and_interval
     from .study import compare

@@ -18,8 +18,9 @@ from typing import Any
 from .base.errors import InputError, IsacError, one_line, raised
 from .base.sources import Sources
 from .base.time_limit import TimeUp, time_limit
-from .chunk import Chunk, Solved, Work, solved
+from .chunk import solved
 from .plugins import PluginHost
+from .results.chunk import Chunk, Solved, Work
 
 ATTEMPTS = 3
 ANSWER_S = 10

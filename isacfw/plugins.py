@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import inspect
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from os import PathLike
@@ -12,103 +11,19 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import attrs
 import pluggy
 
 from . import hookspecs
-from .allocation.allocator import Allocator
-from .allocation.metric import Metric
 from .base.errors import InputError, PluginError, log_traceback, one_line, shown, suggestion
 from .base.part import Part
-from .base.sources import Sources, import_plugin, module_from_file, module_from_source
-from .scenario.figure import Figure
-from .sensing.beam import Beam
-from .signal.array import Array
-from .signal.channel import Channel
-from .signal.precoder import Precoder
+from .base.sources import Sources, import_plugin, module_from_source
+from .host.kinds import BUILT_INS, KINDS, PartInfo
+from .host.plugin import _asked_for, _check_hooks, _check_part, _Plugin
 
 ENTRY_POINT_GROUP = "isacfw"
 
-KINDS: dict[str, type[Part]] = {
-    "array": Array,
-    "channel": Channel,
-    "precoder": Precoder,
-    "beam": Beam,
-    "metric": Metric,
-    "allocator": Allocator,
-    "figure": Figure,
-}
-
-BUILT_INS = (
-    "isacfw_plugins.arrays.upa",
-    "isacfw_plugins.arrays.ula",
-    "isacfw_plugins.arrays.circular",
-    "isacfw_plugins.channels.rayleigh",
-    "isacfw_plugins.precoders.mrt",
-    "isacfw_plugins.precoders.zf",
-    "isacfw_plugins.precoders.rzf",
-    "isacfw_plugins.beams.steered",
-    "isacfw_plugins.beams.difference",
-    "isacfw_plugins.beams.projected",
-    "isacfw_plugins.beams.rzf",
-    "isacfw_plugins.beams.joined",
-    "isacfw_plugins.metrics.sum_rate",
-    "isacfw_plugins.metrics.user_rates",
-    "isacfw_plugins.metrics.crlb",
-    "isacfw_plugins.metrics.powers",
-    "isacfw_plugins.allocators.exact",
-    "isacfw_plugins.allocators.sca",
-    "isacfw_plugins.allocators.ipopt",
-    "isacfw_plugins.allocators.equal_com",
-    "isacfw_plugins.allocators.equal_cs",
-    "isacfw_plugins.scenarios.nguyen2025",
-    "isacfw_plugins.figures.nguyen2025_fig2",
-    "isacfw_plugins.figures.nguyen2025_fig3",
-    "isacfw_plugins.figures.nguyen2025_fig4",
-    "isacfw_plugins.figures.nguyen2025_fig5",
-    "isacfw_plugins.figures.nguyen2025_fig6",
-    "isacfw_plugins.figures.nguyen2025_fig7",
-    "isacfw_plugins.figures.nguyen2025_fig8",
-)
-
 
 ScenarioSource = PathLike[str] | Mapping[str, Any]
-
-
-@attrs.frozen(kw_only=True)
-class PartInfo:
-    """A part as the host knows it.
-
-    Parameters
-    ----------
-    kind : {"array", "channel", "precoder", "beam", "metric", "allocator", "figure"}
-        Which contract it fulfils.
-    name : str
-        Its own name.
-    cls : type
-        Its class.
-    provider, version : str
-        Distribution, module or file that brought it, and that one's version (empty for a file).
-    """
-
-    kind: str
-    name: str
-    cls: type[Part]
-    provider: str
-    version: str
-
-    @property
-    def qualified_name(self) -> str:
-        """``provider:name``, which no two parts of a kind share."""
-        return f"{self.provider}:{self.name}"
-
-
-@attrs.frozen(kw_only=True)
-class _Plugin:
-    module: Any
-    source: str
-    provider: str
-    version: str
 
 
 class PluginHost:
@@ -332,47 +247,3 @@ class PluginHost:
 def default_host() -> PluginHost:
     """Return the host of the built-in and the installed plugins, made once."""
     return PluginHost()
-
-
-def _asked_for(plugin: str | PathLike[str] | ModuleType | type, base: Path) -> _Plugin:
-    if isinstance(plugin, PathLike) or (isinstance(plugin, str) and plugin.endswith(".py")):
-        path = Path(base / Path(plugin))
-        return _Plugin(module=module_from_file(path), source=str(path), provider=path.stem, version="")
-    if not isinstance(plugin, str):
-        name = getattr(plugin, "__isacfw_provider__", getattr(plugin, "__name__", type(plugin).__name__))
-        version = str(getattr(plugin, "__version__", ""))
-        return _Plugin(module=plugin, source=name, provider=name, version=version)
-    module = import_plugin(plugin, lambda: importlib.import_module(plugin))
-    top = plugin.partition(".")[0]
-    owners = importlib.metadata.packages_distributions().get(top, [])
-    version = importlib.metadata.version(owners[0]) if owners else str(getattr(module, "__version__", ""))
-    return _Plugin(module=module, source=plugin, provider=owners[0] if owners else top, version=version)
-
-
-def _check_hooks(module: Any, source: str) -> None:
-    """Refuse a plugin without hooks, or with a hook that does not exist."""
-    known = {name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "isacfw_spec")}
-    marked = [name for name in dir(module) if hasattr(getattr(module, name, None), "isacfw_impl")]
-    for name in marked:
-        if name not in known:
-            raise PluginError(f"plugin {source} implements unknown hook {name!r}{suggestion(name, known)}")
-    if not marked:
-        raise PluginError(f"plugin {source} implements no hook; mark its functions with @isacfw.hookimpl")
-
-
-def _check_part(kind: str, cls: Any, source: str) -> None:
-    base = KINDS[kind]
-    if not inspect.isclass(cls) or not issubclass(cls, base):
-        raise PluginError(f"{source} must return subclasses of isacfw.{base.__name__}, got {shown(cls)}")
-    if inspect.isabstract(cls):
-        missing = ", ".join(sorted(cls.__abstractmethods__))
-        raise PluginError(f"{source} must return complete classes, got {cls.__name__} without {missing}")
-    if "__attrs_attrs__" not in vars(cls):
-        raise PluginError(
-            f"{source} must return attrs classes, got {cls.__name__} without @attrs.frozen(kw_only=True)"
-        )
-    if not isinstance(cls.name, str) or not cls.name or set(cls.name) & set(": \t\n"):
-        raise PluginError(
-            f"{source} must return classes with a name without spaces and colons,"
-            f" got {cls.__name__} with name {cls.name!r}"
-        )

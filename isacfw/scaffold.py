@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .base.errors import InputError, shown
 from .base.files import unwritable, writable
-from .plugins import KINDS
+from .host.kinds import KINDS
 
 _HEAD = '''"""{title}: {what}.
 

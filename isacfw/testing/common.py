@@ -15,7 +15,8 @@ import tomli_w
 
 from ..base.errors import PluginError
 from ..base.part import LabelledPart, Part
-from ..config import part_from_table, part_to_table
+from ..config_structure import part_from_table
+from ..config_toml import part_to_table
 from ..hookspecs import hookimpl
 from ..plugins import PluginHost, default_host
 from .kit import CheckFailed, check, kind_of, require

@@ -14,7 +14,7 @@ import attrs
 
 from ..base.errors import InputError, PluginError, log_traceback, one_line, shown, suggestion
 from ..base.part import Part, described
-from ..plugins import KINDS
+from ..host.kinds import KINDS
 
 CheckFunction = Callable[[Any], None]
 

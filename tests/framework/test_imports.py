@@ -15,7 +15,7 @@ import pytest
 import isacfw
 import isacfw_plugins
 from isacfw import hookspecs
-from isacfw.plugins import BUILT_INS
+from isacfw.host.kinds import BUILT_INS
 
 FRAMEWORK = Path(isacfw.__file__).parent
 PLUGINS = Path(isacfw_plugins.__file__).parent

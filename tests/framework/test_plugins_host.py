@@ -18,8 +18,10 @@ import pytest
 
 import isacfw
 from isacfw import InputError, PluginError, PluginHost, Shares, compare, hookspecs, load_scenario
-from isacfw.config import structure, to_toml
-from isacfw.plugins import BUILT_INS, KINDS, default_host
+from isacfw.config_structure import structure
+from isacfw.config_toml import to_toml
+from isacfw.host.kinds import BUILT_INS, KINDS
+from isacfw.plugins import default_host
 
 ALLOCATOR = '''
 import attrs

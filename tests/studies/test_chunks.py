@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from isacfw import PluginHost, Steered, SteeringBeam, chunk, compare
-from isacfw.chunk import Chunk, planned
-from isacfw.config import structure
+from isacfw.chunk import planned
+from isacfw.config_structure import structure
+from isacfw.results.chunk import Chunk
 
 HOST = PluginHost(discover=False)
 FADING = [0.5, 2.0, 0.1]

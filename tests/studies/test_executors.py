@@ -16,8 +16,8 @@ import pytest
 
 import isacfw
 from isacfw import InputError, IsacError, compare, executors
-from isacfw.chunk import Chunk
 from isacfw.comparison import Comparison
+from isacfw.results.chunk import Chunk
 
 # Dask's, whose sockets are closed when they are collected.
 pytestmark = [

@@ -1,0 +1,52 @@
+"""Errors of the converter as one error, named after the path of its key."""
+
+from __future__ import annotations
+
+import attrs
+from cattrs.errors import ForbiddenExtraKeysError
+
+from .base.errors import InputError, IsacError, suggestion
+from .base.part import Part
+
+_MISSING = "must be given"
+
+
+def _first(error: BaseException, path: str) -> InputError:
+    """Return the first mistake in a tree of validation errors, named after its path.
+
+    An unknown key comes before a missing one: the two together are one misspelling.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        unknown = [inner for inner in error.exceptions if isinstance(inner, ForbiddenExtraKeysError)]
+        return _first((unknown or error.exceptions)[0], _joined(path, error))
+    if isinstance(error, InputError):
+        inner = error.within(_noted(error))
+        return inner.within(path)
+    if isinstance(error, ForbiddenExtraKeysError):
+        key = sorted(error.extra_fields)[0]
+        known = [field.name for field in attrs.fields(error.cl)]
+        hint = suggestion(key, {*known, "kind"} if issubclass(error.cl, Part) else known)
+        return InputError(key, f"is not a known key{hint}").within(path)
+    key = _noted(error)
+    if isinstance(error, KeyError) and key:
+        return InputError(key, _MISSING, missing=True).within(path)
+    if isinstance(error, IsacError):
+        return InputError(key, f"is not valid: {error}").within(path)
+    return InputError(key, f"is not valid: {' '.join(str(error).split())}").within(path)
+
+
+def _joined(path: str, group: BaseException) -> str:
+    key = _noted(group)
+    return InputError(key, "").within(path).key if path else key
+
+
+def _noted(error: BaseException) -> str:
+    """Return the field, index or key that the converter noted on an error."""
+    for note in getattr(error, "__notes__", ()):
+        name = getattr(note, "name", None)
+        if name is not None:
+            return str(name)
+        index = getattr(note, "index", None)
+        if index is not None:
+            return f"[{index}]" if isinstance(index, int) else str(index)
+    return ""

@@ -1,0 +1,194 @@
+"""From documents to scenarios: unknown keys and wrong types are refused, and parts are found by name."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from functools import partial
+from types import UnionType
+from typing import Any, Literal, Union, get_origin
+
+import attrs
+import cattrs
+
+from .base.errors import InputError, shown
+from .base.part import Part
+from .config_document import Document, _merge, _nested, _plain
+from .config_messages import _MISSING, _first
+from .host.kinds import KINDS
+from .plugins import PluginHost
+from .scenario.scenario import Scenario
+
+
+def structure(document: Mapping[str, Any], host: PluginHost) -> Scenario:
+    """Return the scenario that a mapping with the keys of a scenario file describes.
+
+    A required key that is swept may be left out: the first of its values stands for it.
+
+    Raises
+    ------
+    InputError
+        Named after the path of the key.
+    """
+    content: Document = _plain(document)
+    sweep = content.get("sweep", {})
+    absent = set(sweep) if isinstance(sweep, dict) else set()
+    converter = _converter(host)
+    while True:
+        try:
+            return converter.structure(content, Scenario)
+        except Exception as error:
+            failure = _first(error, "")
+        # A key may be required only because a swept key is absent, e.g. `users` when the fading is swept.
+        missing = {failure.key} & absent or absent
+        if not failure.missing or not missing:
+            raise failure from None
+        for path in sorted(missing):
+            if isinstance(sweep[path], list) and sweep[path]:
+                _merge(content, _nested(path.split("."), sweep[path][0]))
+        absent -= missing
+
+
+def part_from_table(kind: str, table: Mapping[str, Any], host: PluginHost) -> Part:
+    """Return the part of a kind (``"allocator"``, say) that a table of a scenario file stands for.
+
+    Raises
+    ------
+    InputError
+        Named after the key.
+    """
+    try:
+        return _converter(host).structure(_plain(table), KINDS[kind])
+    except Exception as error:
+        raise _first(error, "") from None
+
+
+def _exactly(kind: type, noun: str) -> Any:
+    def hook(value: Any, _type: Any) -> Any:
+        good = isinstance(value, (int, float) if kind is float else kind)
+        if not good or (isinstance(value, bool) and kind is not bool):
+            raise InputError("", f"must be {noun}, got {shown(value)}")
+        return float(value) if kind is float else value
+
+    return hook
+
+
+def _converter(host: PluginHost) -> cattrs.Converter:
+    """Return a converter that refuses unknown keys and wrong types, and finds parts by name."""
+    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
+    for kind, noun in _NOUNS.items():
+        converter.register_structure_hook(kind, _exactly(kind, noun))
+    converter.register_structure_hook_factory(
+        _is_tuple,
+        lambda target: _list_hook(target, converter),
+    )
+    converter.register_structure_hook_factory(
+        lambda target: attrs.has(target) and target not in KINDS.values(),
+        lambda target: _table_hook(target, converter),
+    )
+    converter.register_structure_hook_func(_is_choice_of_types, _one_of_types)
+    converter.register_structure_hook_func(_is_choice_of_words, _one_of_words)
+    converter.register_structure_hook_factory(
+        _is_dict, lambda target: partial(_structured_table, converter, target.__args__[1])
+    )
+    for kind, base in KINDS.items():
+        converter.register_structure_hook_func(
+            partial(operator.is_, base), partial(_structured_part, host, converter, kind)
+        )
+    return converter
+
+
+_NOUNS: dict[Any, str] = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
+
+
+def _is_choice_of_types(target: Any) -> bool:
+    members = getattr(target, "__args__", ())
+    return get_origin(target) in (Union, UnionType) and all(member in _NOUNS for member in members)
+
+
+def _one_of_types(value: Any, target: Any) -> Any:
+    for member in target.__args__:
+        try:
+            return _exactly(member, "")(value, member)
+        except InputError:
+            continue
+    nouns = " or ".join(_NOUNS[member] for member in target.__args__)
+    raise InputError("", f"must be {nouns}, got {shown(value)}")
+
+
+def _is_choice_of_words(target: Any) -> bool:
+    return get_origin(target) is Literal
+
+
+def _is_dict(target: Any) -> bool:
+    return get_origin(target) is dict
+
+
+def _one_of_words(value: Any, target: Any) -> Any:
+    if not any(value is word or (isinstance(value, str) and value == word) for word in target.__args__):
+        listed = ", ".join(repr(word) for word in target.__args__)
+        raise InputError("", f"must be one of {listed}, got {shown(value)}")
+    return value
+
+
+def _structured_table(converter: cattrs.Converter, member: Any, value: Any, _type: Any) -> Any:
+    if not isinstance(value, Mapping):
+        raise InputError("", f"must be a table, got {shown(value)}")
+    found = {}
+    for key, item in value.items():
+        try:
+            found[key] = converter.structure(item, member)
+        except Exception as error:
+            raise _first(error, "").within(key) from None
+    return found
+
+
+def _is_tuple(target: Any) -> bool:
+    return get_origin(target) is tuple
+
+
+def _list_hook(target: Any, converter: cattrs.Converter) -> Any:
+    member = target.__args__[0]
+
+    def hook(value: Any, _type: Any) -> Any:
+        if not isinstance(value, list):
+            raise InputError("", f"must be a list, got {shown(value)}")
+        found = []
+        for position, item in enumerate(value):
+            try:
+                found.append(item if member is Any else converter.structure(item, member))
+            except Exception as error:
+                raise _first(error, f"[{position}]") from None
+        return tuple(found)
+
+    return hook
+
+
+def _table_hook(target: Any, converter: cattrs.Converter) -> Any:
+    from cattrs.gen import make_dict_structure_fn
+
+    structured = make_dict_structure_fn(target, converter, _cattrs_forbid_extra_keys=True)
+
+    def hook(value: Any, _type: Any) -> Any:
+        if not isinstance(value, Mapping):
+            raise InputError("", f"must be a table, got {shown(value)}")
+        return structured(value, target)
+
+    return hook
+
+
+def _structured_part(host: PluginHost, converter: cattrs.Converter, kind: str, value: Any, _type: Any) -> Part:
+    options = {"kind": value} if isinstance(value, str) else value
+    if not isinstance(options, Mapping):
+        raise InputError("", f"must be a name or a table with a kind, got {shown(value)}")
+    options = dict(options)
+    if "kind" not in options:
+        raise InputError("kind", _MISSING, missing=True)
+    name = options.pop("kind")
+    if not isinstance(name, str):
+        raise InputError("kind", f"must be a string, got {shown(name)}")
+    try:
+        cls = host.find(kind, name).cls
+    except InputError as error:
+        raise error if isinstance(value, str) else error.within("kind") from None
+    return converter.structure(options, cls)

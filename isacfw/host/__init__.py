@@ -1,0 +1,1 @@
+"""The plugin host: kinds of parts, hooks, and what plugins offer."""

@@ -1,0 +1,85 @@
+"""The kinds of parts, and the modules of the built-in ones."""
+
+from __future__ import annotations
+
+import attrs
+
+from ..allocation.allocator import Allocator
+from ..allocation.metric import Metric
+from ..base.part import Part
+from ..scenario.figure import Figure
+from ..sensing.beam import Beam
+from ..signal.array import Array
+from ..signal.channel import Channel
+from ..signal.precoder import Precoder
+
+KINDS: dict[str, type[Part]] = {
+    "array": Array,
+    "channel": Channel,
+    "precoder": Precoder,
+    "beam": Beam,
+    "metric": Metric,
+    "allocator": Allocator,
+    "figure": Figure,
+}
+
+
+BUILT_INS = (
+    "isacfw_plugins.arrays.upa",
+    "isacfw_plugins.arrays.ula",
+    "isacfw_plugins.arrays.circular",
+    "isacfw_plugins.channels.rayleigh",
+    "isacfw_plugins.precoders.mrt",
+    "isacfw_plugins.precoders.zf",
+    "isacfw_plugins.precoders.rzf",
+    "isacfw_plugins.beams.steered",
+    "isacfw_plugins.beams.difference",
+    "isacfw_plugins.beams.projected",
+    "isacfw_plugins.beams.rzf",
+    "isacfw_plugins.beams.joined",
+    "isacfw_plugins.metrics.sum_rate",
+    "isacfw_plugins.metrics.user_rates",
+    "isacfw_plugins.metrics.crlb",
+    "isacfw_plugins.metrics.powers",
+    "isacfw_plugins.allocators.exact",
+    "isacfw_plugins.allocators.sca",
+    "isacfw_plugins.allocators.ipopt",
+    "isacfw_plugins.allocators.equal_com",
+    "isacfw_plugins.allocators.equal_cs",
+    "isacfw_plugins.scenarios.nguyen2025",
+    "isacfw_plugins.figures.nguyen2025_fig2",
+    "isacfw_plugins.figures.nguyen2025_fig3",
+    "isacfw_plugins.figures.nguyen2025_fig4",
+    "isacfw_plugins.figures.nguyen2025_fig5",
+    "isacfw_plugins.figures.nguyen2025_fig6",
+    "isacfw_plugins.figures.nguyen2025_fig7",
+    "isacfw_plugins.figures.nguyen2025_fig8",
+)
+
+
+@attrs.frozen(kw_only=True)
+class PartInfo:
+    """A part as the host knows it.
+
+    Parameters
+    ----------
+    kind : {"array", "channel", "precoder", "beam", "metric", "allocator", "figure"}
+        Which contract it fulfils.
+    name : str
+        Its own name.
+    cls : type
+        Its class.
+    provider, version : str
+        Distribution, module or file that brought it, and that one's version (empty for a file).
+    """
+
+    kind: str
+    name: str
+    cls: type[Part]
+    provider: str
+    version: str
+
+    @property
+    def qualified_name(self) -> str:
+        """``provider:name``, which no two parts of a kind share."""
+        return f"{self.provider}:{self.name}"

@@ -1,0 +1,70 @@
+"""Plugins: found by path, module or object, and checked before anything of them is used."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import inspect
+from os import PathLike
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import attrs
+
+from .. import hookspecs
+from ..base.errors import PluginError, shown, suggestion
+from ..base.sources import import_plugin, module_from_file
+from .kinds import KINDS
+
+
+@attrs.frozen(kw_only=True)
+class _Plugin:
+    module: Any
+    source: str
+    provider: str
+    version: str
+
+
+def _asked_for(plugin: str | PathLike[str] | ModuleType | type, base: Path) -> _Plugin:
+    if isinstance(plugin, PathLike) or (isinstance(plugin, str) and plugin.endswith(".py")):
+        path = Path(base / Path(plugin))
+        return _Plugin(module=module_from_file(path), source=str(path), provider=path.stem, version="")
+    if not isinstance(plugin, str):
+        name = getattr(plugin, "__isacfw_provider__", getattr(plugin, "__name__", type(plugin).__name__))
+        version = str(getattr(plugin, "__version__", ""))
+        return _Plugin(module=plugin, source=name, provider=name, version=version)
+    module = import_plugin(plugin, lambda: importlib.import_module(plugin))
+    top = plugin.partition(".")[0]
+    owners = importlib.metadata.packages_distributions().get(top, [])
+    version = importlib.metadata.version(owners[0]) if owners else str(getattr(module, "__version__", ""))
+    return _Plugin(module=module, source=plugin, provider=owners[0] if owners else top, version=version)
+
+
+def _check_hooks(module: Any, source: str) -> None:
+    """Refuse a plugin without hooks, or with a hook that does not exist."""
+    known = {name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "isacfw_spec")}
+    marked = [name for name in dir(module) if hasattr(getattr(module, name, None), "isacfw_impl")]
+    for name in marked:
+        if name not in known:
+            raise PluginError(f"plugin {source} implements unknown hook {name!r}{suggestion(name, known)}")
+    if not marked:
+        raise PluginError(f"plugin {source} implements no hook; mark its functions with @isacfw.hookimpl")
+
+
+def _check_part(kind: str, cls: Any, source: str) -> None:
+    base = KINDS[kind]
+    if not inspect.isclass(cls) or not issubclass(cls, base):
+        raise PluginError(f"{source} must return subclasses of isacfw.{base.__name__}, got {shown(cls)}")
+    if inspect.isabstract(cls):
+        missing = ", ".join(sorted(cls.__abstractmethods__))
+        raise PluginError(f"{source} must return complete classes, got {cls.__name__} without {missing}")
+    if "__attrs_attrs__" not in vars(cls):
+        raise PluginError(
+            f"{source} must return attrs classes, got {cls.__name__} without @attrs.frozen(kw_only=True)"
+        )
+    if not isinstance(cls.name, str) or not cls.name or set(cls.name) & set(": \t\n"):
+        raise PluginError(
+            f"{source} must return classes with a name without spaces and colons,"
+            f" got {cls.__name__} with name {cls.name!r}"
+        )

@@ -1,0 +1,1 @@
+"""Results of studies: their description, their chunks, and where they are kept."""

@@ -1,0 +1,83 @@
+"""Chunks as NetCDF files."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .chunk import Chunk, Solved
+
+if TYPE_CHECKING:
+    import xarray
+
+
+_WORDS = ("status", "message")
+
+
+_AXES = ("precoder", "allocator", "point", "drop")
+
+
+def _to_dataset(result: Solved) -> xarray.Dataset:
+    """Return a chunk as a data set of few variables, since each costs a file its time: columns side by side.
+
+    ``numbers`` holds all that is a number, ``codes`` all that is whole or a word; the attribute ``columns`` names
+    the columns and gives the width of those that are an axis of their own, ``words`` what the codes stand for.
+    """
+    import xarray
+
+    numbers, codes, words = [], [], {}
+    columns: list[tuple[str, int | None]] = []
+    for name, value in result.values.items():
+        if value.dtype.kind == "f":
+            columns.append((name, value.shape[4] if value.ndim > 4 else None))
+            numbers.append(value.reshape(*value.shape[:4], -1))
+            continue
+        if name in _WORDS:
+            words[name], value = _coded(value)
+        codes.append(value[..., None].astype(np.int64))
+    ranges = {"points": result.chunk.points, "drops": result.chunk.drops}
+    whole = [name for name, value in result.values.items() if value.dtype.kind != "f"]
+    return xarray.Dataset(
+        {
+            "users": ("point", result.users),
+            "numbers": ((*_AXES, "column"), np.concatenate(numbers, axis=-1), {"columns": json.dumps(columns)}),
+            "codes": (
+                (*_AXES, "code"),
+                np.concatenate(codes, axis=-1),
+                {"columns": json.dumps(whole), "words": json.dumps(words)},
+            ),
+        },
+        attrs={name: json.dumps([one.start, one.stop]) for name, one in ranges.items()}
+        | {"warnings": json.dumps(result.warnings)},
+    )
+
+
+def _coded(words: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
+    import pandas
+
+    codes, known = pandas.factorize(words.ravel())
+    return [str(word) for word in known], codes.reshape(words.shape)
+
+
+def _from_file(file: Any) -> Solved:
+    """Return a chunk from its file, read as HDF5: xarray takes twenty times as long, and there are many."""
+    numbers, codes = file["numbers"][()], file["codes"][()]
+    values: dict[str, NDArray[Any]] = {}
+    first = 0
+    for name, width in json.loads(file["numbers"].attrs["columns"]):
+        last = first + (1 if width is None else width)
+        values[name] = numbers[..., first] if width is None else numbers[..., first:last]
+        first = last
+    words = json.loads(file["codes"].attrs["words"])
+    for column, name in enumerate(json.loads(file["codes"].attrs["columns"])):
+        value = codes[..., column]
+        values[name] = np.array(words[name], dtype=object)[value] if name in words else value
+    values["feasible"] = values["feasible"].astype(np.bool_)
+    points, drops = (range(*json.loads(file.attrs[name])) for name in ("points", "drops"))
+    warnings = tuple(json.loads(file.attrs["warnings"]))
+    return Solved(
+        chunk=Chunk(points=points, drops=drops), users=file["users"][()], values=values, warnings=warnings
+    )

@@ -1,0 +1,134 @@
+"""Names, axes and attributes of the variables of a data set of results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ..scenario.labels import by_label
+from ..scenario.scenario import Scenario
+from ..schema import limits_of
+from .chunk import Outline, Solved, Work
+
+if TYPE_CHECKING:
+    pass
+
+
+@attrs.frozen(kw_only=True)
+class Extent:
+    """How large the results of a study are, as far as only its chunks tell.
+
+    Parameters
+    ----------
+    users : tuple of int
+        Number of users at each sweep point.
+    iterations : int
+        Largest length of a history.
+    widths : dict of str to int
+        Largest number of bytes of a word, by name of what holds words.
+    """
+
+    users: tuple[int, ...]
+    iterations: int
+    widths: dict[str, int]
+
+    @classmethod
+    def of(cls, points: int, outlines: Iterable[Outline]) -> Extent:
+        """Return the extent of a study with a number of points, from the outlines of all of its chunks."""
+        users, iterations = [0] * points, 0
+        widths: dict[str, int] = {}
+        for outline in outlines:
+            users[outline.chunk.points.start : outline.chunk.points.stop] = map(int, outline.users)
+            iterations = max(iterations, outline.iterations)
+            widths |= {name: max(width, widths.get(name, 1)) for name, width in outline.widths.items()}
+        return cls(users=tuple(users), iterations=iterations, widths=widths)
+
+
+class Layout:
+    """Names, axes and attributes of all variables of a study's data set.
+
+    Parameters
+    ----------
+    work : Work
+        The study.
+    extent : Extent
+        How large it is.
+    attributes : mapping of str to object
+        Of the data set as a whole.
+    """
+
+    def __init__(self, work: Work, extent: Extent, attributes: Mapping[str, Any]) -> None:
+        scenario = work.scenario
+        self.variables, self.extent, self.attributes = work.variables, extent, attributes
+        self.sweep_shape = tuple(len(values) for values in scenario.sweep.values())
+        # Beams are an axis where there are several.
+        beams = len(scenario.compared_beams)
+        self.rows = (len(scenario.precoders), beams) if beams > 1 else (len(scenario.precoders),)
+        self.axes = (*("precoder", "beam")[: len(self.rows)], "allocator", *scenario.sweep, "drop")
+        self.lengths = (*self.rows, len(scenario.allocators), *self.sweep_shape, scenario.drops)
+        self.streams = work.streams
+        self.coordinates = _coordinates(scenario, max(extent.users), work.streams)
+        self.fixed = _fixed(scenario, extent.users)
+
+    def axes_of(self, name: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
+        """Return axes and lengths of a variable."""
+        lengths = {"user": max(self.extent.users), "stream": self.streams, "iteration": self.extent.iterations}
+        own = self.variables[name].axes
+        return (*self.axes, *own), (*self.lengths, *(lengths[axis] for axis in own))
+
+    def attributes_of(self, name: str) -> dict[str, str]:
+        """Return unit, label, direction and role of a variable."""
+        return self.variables[name].attributes
+
+    def slabs(self, result: Solved, name: str) -> Iterator[tuple[tuple[Any, ...], NDArray[Any]]]:
+        """Yield where the values of a chunk go in a variable, and the values, sweep point by sweep point."""
+        value, drops = result.values[name], result.chunk.drops
+        for position, point in enumerate(result.chunk.points):
+            at = np.unravel_index(point, self.sweep_shape) if self.sweep_shape else ()
+            last = (slice(value.shape[4]),) if value.ndim > 4 else ()
+            slab = value[:, :, position]
+            yield (
+                (
+                    *[slice(None)] * len(self.rows),
+                    slice(None),
+                    *map(int, at),
+                    slice(drops.start, drops.stop),
+                    *last,
+                ),
+                slab.reshape(*self.rows, *slab.shape[1:]),
+            )
+
+
+def _coordinates(scenario: Scenario, users: int, streams: int) -> dict[str, Any]:
+    several = {"beam": list(by_label(scenario.beams))} if len(scenario.beams) > 1 else {}
+    return {
+        "precoder": list(by_label(scenario.precoders)),
+        **several,
+        "allocator": list(by_label(scenario.allocators)),
+        **{path: _coordinate(values) for path, values in scenario.sweep.items()},
+        "drop": np.arange(scenario.drops),
+        "user": np.arange(users),
+        **({"stream": np.arange(streams)} if streams > 1 else {}),
+    }
+
+
+def _coordinate(values: tuple[Any, ...]) -> list[Any]:
+    plain = all(isinstance(value, (int, float)) for value in values)
+    return list(values) if plain else [str(value) for value in values]
+
+
+def _fixed(scenario: Scenario, users: tuple[int, ...]) -> dict[str, Any]:
+    """Return the variables over the sweep alone."""
+    sweep = list(scenario.sweep)
+    shape = [len(values) for values in scenario.sweep.values()]
+    limits = 10 * np.log10([point.crlb_limits() for _, point in scenario.points()])
+    variables: dict[str, Any] = {
+        limit.name: (sweep, limits[:, position].reshape(shape), limit.attributes)
+        for position, limit in enumerate(limits_of(len(scenario.sensed)))
+    }
+    variables["users"] = (sweep, np.array(users, dtype=np.int64).reshape(shape))
+    return variables
