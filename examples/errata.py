@@ -13,7 +13,7 @@ import numpy as np
 
 import isacfw
 from isacfw import Direction, FloatArray, Scenario, Target
-from isacfw.config import load_scenario
+from isacfw.config.load import load_scenario
 from isacfw.sensing.fisher import fisher_information
 from isacfw.sensing.information import crlb
 from isacfw.simulation import Transmission, simulated_rates

@@ -18,7 +18,7 @@ from .base.errors import IncompatibleError, InputError, IsacError, PluginError
 from .base.numbers import ComplexArray, FloatArray
 from .base.part import LabelledPart, Part
 from .base.progress import Progress
-from .hookspecs import hookimpl
+from .host.hookspecs import hookimpl
 from .scenario.figure import Figure
 from .scenario.scenario import Scenario
 from .sensing.beam import Beam, PointedBeam, Steered, SteeringBeam
@@ -34,19 +34,19 @@ from .signal.statistics import ChannelStatistics, Drop
 
 if TYPE_CHECKING:
     from .comparison import Comparison
-    from .config import load_scenario
-    from .config_toml import to_toml
-    from .plugins import PluginHost
+    from .config.load import load_scenario
+    from .config.toml import to_toml
+    from .host.host import PluginHost
     from .report import mean_and_interval
     from .study import compare
 
 _ON_DEMAND = {
     "Comparison": "comparison",
     "compare": "study",
-    "load_scenario": "config",
+    "load_scenario": "config.load",
     "mean_and_interval": "report",
-    "to_toml": "config",
-    "PluginHost": "plugins",
+    "to_toml": "config.toml",
+    "PluginHost": "host.host",
 }
 
 __all__ = [

@@ -17,12 +17,12 @@ from .allocation.problem import PowerAllocationProblem
 from .allocation.verdict import verified
 from .base.errors import IncompatibleError, IsacError, log_traceback, one_line, raised
 from .base.part import LabelledPart, described
-from .plugins import PluginHost
+from .host.host import PluginHost
 from .results.chunk import Chunk, Solved, Work, shortened
+from .results.schema import HISTORY
 from .scenario.labels import by_label
 from .scenario.moments import count_streams
 from .scenario.scenario import Scenario
-from .schema import HISTORY
 from .sensing.beam import Beam
 from .sensing.beam_statistics import BeamStatistics
 from .signal.link import LinkStatistics

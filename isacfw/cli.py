@@ -291,7 +291,7 @@ def _warnings_in_a_line() -> Iterator[None]:
 
 def _compare(options: argparse.Namespace) -> int:
     from .base.files import writable
-    from .config import load_scenario
+    from .config.load import load_scenario
     from .progress import Bars
     from .study import compare
 
@@ -353,7 +353,7 @@ def _show(options: argparse.Namespace) -> int:
 
 def _figure(options: argparse.Namespace) -> int:
     from .base.files import writable
-    from .config import load_scenario
+    from .config.load import load_scenario
     from .progress import Bars
     from .study import compare
     from .study_figure import make_figure, save_figure
@@ -371,7 +371,7 @@ def _figure(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from .plugins import PluginHost
+    from .host.host import PluginHost
     from .progress import Bars
     from .testing.terminal import check_parts
 
@@ -423,7 +423,7 @@ def _plugins(options: argparse.Namespace) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from .plugins import PluginHost
+    from .host.host import PluginHost
 
     host = PluginHost(options.plugin)
     _report_problems(host)

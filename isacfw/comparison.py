@@ -12,9 +12,9 @@ import attrs
 import numpy as np
 
 from .allocation.allocation import Status
-from .base.errors import InputError
 from .base.progress import Progress
-from .schema import record_keys, roles_in
+from .results.open import open_results
+from .results.schema import record_keys
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -46,19 +46,7 @@ class Comparison:
         InputError
             If the file cannot be read, or holds something else.
         """
-        import xarray
-
-        try:
-            dataset = xarray.open_dataset(path, engine="h5netcdf", cache=False)
-        except FileNotFoundError:
-            raise InputError(str(path), "must be a file that can be read, got none") from None
-        except Exception as error:
-            raise InputError(str(path), f"must be a NetCDF file of results, got: {error}") from None
-        if "status" not in dataset or "scenario" not in dataset.attrs:
-            raise InputError(str(path), "must be the results of a comparison, got another NetCDF file")
-        if "objective" not in roles_in(dataset):
-            raise InputError(str(path), "was written by an older version of isacfw, which this one cannot read")
-        return cls(dataset=dataset)
+        return cls(dataset=open_results(path))
 
     def records(self) -> list[dict[str, Any]]:
         """Return one plain record per precoder, beam, allocator, sweep point and drop; None for no number.

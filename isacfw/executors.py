@@ -19,7 +19,7 @@ from .base.errors import InputError, IsacError, one_line, raised
 from .base.sources import Sources
 from .base.time_limit import TimeUp, time_limit
 from .chunk import solved
-from .plugins import PluginHost
+from .host.host import PluginHost
 from .results.chunk import Chunk, Solved, Work
 
 ATTEMPTS = 3

@@ -18,7 +18,7 @@ import numpy as np
 from .base.files import for_hdf5, replacing, writable, write_netcdf
 from .base.numbers import FloatArray
 from .base.progress import Progress
-from .schema import roles_in
+from .results.schema import roles_in
 
 if TYPE_CHECKING:
     import pandas

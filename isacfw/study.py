@@ -19,22 +19,22 @@ import attrs
 
 from .allocation.allocator import Allocator
 from .allocation.metric import Metric
-from .assembly import in_file
 from .base.errors import InputError, IsacError, PluginError, blamed, one_line, shown
 from .base.part import LabelledPart, described
 from .base.progress import Progress
 from .chunk import planned, sizes_of
 from .comparison import Comparison
-from .config import LoadedScenario, load_scenario
-from .config_toml import to_toml
+from .config.load import LoadedScenario, load_scenario
+from .config.toml import to_toml
 from .executors import each_solved
-from .plugins import PluginHost, default_host
+from .host.host import PluginHost, default_host
 from .results.chunk import Chunk, Outline, Solved, Work
 from .results.layout import Extent, Layout
 from .results.memory import in_memory
+from .results.netcdf import in_file
+from .results.schema import limits_of, variables_of
 from .scenario.labels import by_label
 from .scenario.scenario import Scenario
-from .schema import limits_of, variables_of
 from .sensing.beam import Beam
 from .signal.channel import Channel
 from .signal.precoder import Precoder

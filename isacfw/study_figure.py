@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .base.errors import blamed
 from .base.files import for_hdf5, replacing, write_netcdf
 from .base.progress import Progress
-from .config import LoadedScenario
+from .config.load import LoadedScenario
 from .report import save_figures
 from .scenario.figure import Figure
 

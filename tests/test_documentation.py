@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import isacfw
-from isacfw import hookspecs
 from isacfw.cli import main
+from isacfw.host import hookspecs
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]

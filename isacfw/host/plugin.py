@@ -12,36 +12,53 @@ from typing import Any
 
 import attrs
 
-from .. import hookspecs
 from ..base.errors import PluginError, shown, suggestion
 from ..base.sources import import_plugin, module_from_file
+from . import hookspecs
 from .kinds import KINDS
 
 
 @attrs.frozen(kw_only=True)
-class _Plugin:
+class Plugin:
+    """A plugin, its place, and its provider.
+
+    Parameters
+    ----------
+    module : object
+        Holds the hook implementations.
+    source, provider, version : str
+        Path or dotted name; distribution, module or file that it belongs to; and that one's version.
+    """
+
     module: Any
     source: str
     provider: str
     version: str
 
 
-def _asked_for(plugin: str | PathLike[str] | ModuleType | type, base: Path) -> _Plugin:
+def find_plugin(plugin: str | PathLike[str] | ModuleType | type, base: Path) -> Plugin:
+    """Return the plugin that a path, a dotted name or an object stands for.
+
+    Raises
+    ------
+    PluginError
+        If it cannot be loaded.
+    """
     if isinstance(plugin, PathLike) or (isinstance(plugin, str) and plugin.endswith(".py")):
         path = Path(base / Path(plugin))
-        return _Plugin(module=module_from_file(path), source=str(path), provider=path.stem, version="")
+        return Plugin(module=module_from_file(path), source=str(path), provider=path.stem, version="")
     if not isinstance(plugin, str):
         name = getattr(plugin, "__isacfw_provider__", getattr(plugin, "__name__", type(plugin).__name__))
         version = str(getattr(plugin, "__version__", ""))
-        return _Plugin(module=plugin, source=name, provider=name, version=version)
+        return Plugin(module=plugin, source=name, provider=name, version=version)
     module = import_plugin(plugin, lambda: importlib.import_module(plugin))
     top = plugin.partition(".")[0]
     owners = importlib.metadata.packages_distributions().get(top, [])
     version = importlib.metadata.version(owners[0]) if owners else str(getattr(module, "__version__", ""))
-    return _Plugin(module=module, source=plugin, provider=owners[0] if owners else top, version=version)
+    return Plugin(module=module, source=plugin, provider=owners[0] if owners else top, version=version)
 
 
-def _check_hooks(module: Any, source: str) -> None:
+def check_hooks(module: Any, source: str) -> None:
     """Refuse a plugin without hooks, or with a hook that does not exist."""
     known = {name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "isacfw_spec")}
     marked = [name for name in dir(module) if hasattr(getattr(module, name, None), "isacfw_impl")]
@@ -52,7 +69,8 @@ def _check_hooks(module: Any, source: str) -> None:
         raise PluginError(f"plugin {source} implements no hook; mark its functions with @isacfw.hookimpl")
 
 
-def _check_part(kind: str, cls: Any, source: str) -> None:
+def check_part_class(kind: str, cls: Any, source: str) -> None:
+    """Refuse what is not a complete, frozen class of a kind with a valid name."""
     base = KINDS[kind]
     if not inspect.isclass(cls) or not issubclass(cls, base):
         raise PluginError(f"{source} must return subclasses of isacfw.{base.__name__}, got {shown(cls)}")

@@ -12,7 +12,7 @@ from ..allocation.metric import Metric
 from ..allocation.quantity import Quantity
 from ..base.part import Part
 from ..scenario.scenario import Scenario
-from ..schema import HISTORY, Variable, variables_of
+from .schema import HISTORY, Variable, variables_of
 
 
 @attrs.frozen(kw_only=True)

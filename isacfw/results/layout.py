@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from ..scenario.labels import by_label
 from ..scenario.scenario import Scenario
-from ..schema import limits_of
 from .chunk import Outline, Solved, Work
+from .schema import limits_of
 
 if TYPE_CHECKING:
     pass

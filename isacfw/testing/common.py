@@ -15,10 +15,10 @@ import tomli_w
 
 from ..base.errors import PluginError
 from ..base.part import LabelledPart, Part
-from ..config_structure import part_from_table
-from ..config_toml import part_to_table
-from ..hookspecs import hookimpl
-from ..plugins import PluginHost, default_host
+from ..config.structure import part_from_table
+from ..config.toml import part_to_table
+from ..host.hookspecs import hookimpl
+from ..host.host import PluginHost, default_host
 from .kit import CheckFailed, check, kind_of, require
 from .trials import Numbers, Trial, arrays_in, copies, trial, unlocked
 

@@ -15,7 +15,7 @@ from ..allocation.problem import PowerAllocationProblem
 from ..allocation.verdict import verified
 from ..base.numbers import ComplexArray, FloatArray, read_only
 from ..base.part import Part
-from ..plugins import default_host
+from ..host.host import default_host
 from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
 from ..sensing.fisher import EchoModel, fisher_information

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..base.errors import InputError, PluginError, suggestion
 from ..base.part import Part
+from ..host.host import PluginHost
 from ..host.kinds import PartInfo
-from ..plugins import PluginHost
 from ..progress import Bars
 from .kit import TIME_LIMIT_S, CheckReport, Outcome, attempts, checks_of, examples_of
 

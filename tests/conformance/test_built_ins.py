@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from isacfw import hookspecs
+from isacfw.host import hookspecs
+from isacfw.host.host import PluginHost
 from isacfw.host.kinds import KINDS
-from isacfw.plugins import PluginHost
 from isacfw.scaffold import NEW_KINDS
 from isacfw.testing import Outcome, check_part, checks_of, examples_of, parametrize_with_checks
 from isacfw.testing.kit import _CHECKS, kind_of

@@ -15,7 +15,7 @@ from numerics import scattered
 import isacfw
 from isacfw import Beam, ComplexArray, IncompatibleError, InputError, PluginError, Scene, Shares, Steered, compare
 from isacfw.comparison import Comparison
-from isacfw.config_structure import structure
+from isacfw.config.structure import structure
 from isacfw_plugins.beams.difference import Difference
 from isacfw_plugins.beams.joined import Joined
 from isacfw_plugins.beams.projected import Projected

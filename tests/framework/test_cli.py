@@ -431,7 +431,7 @@ def discovered(monkeypatch):
     """A broken plugin that looks installed."""
     import types
 
-    from isacfw.plugins import default_host
+    from isacfw.host.host import default_host
 
     def load():
         raise ImportError("cannot\nimport")

@@ -14,7 +14,7 @@ import pytest
 import isacfw
 from isacfw import InputError, Shares, Status, compare, load_scenario
 from isacfw.comparison import Comparison
-from isacfw.config_structure import structure
+from isacfw.config.structure import structure
 
 KEYS = [
     "status",

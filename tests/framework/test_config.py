@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import isacfw
 from isacfw import InputError, PluginError, Scenario, load_scenario
-from isacfw.config_structure import structure
-from isacfw.config_toml import to_toml
+from isacfw.config.structure import structure
+from isacfw.config.toml import to_toml
 from isacfw_plugins.beams.difference import Difference
 from isacfw_plugins.beams.joined import Joined
 from isacfw_plugins.beams.projected import Projected

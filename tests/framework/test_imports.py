@@ -14,7 +14,7 @@ import pytest
 
 import isacfw
 import isacfw_plugins
-from isacfw import hookspecs
+from isacfw.host import hookspecs
 from isacfw.host.kinds import BUILT_INS
 
 FRAMEWORK = Path(isacfw.__file__).parent

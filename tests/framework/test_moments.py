@@ -28,7 +28,7 @@ from isacfw import (
     Precoder,
     Scene,
 )
-from isacfw.config_structure import structure
+from isacfw.config.structure import structure
 from isacfw.signal import moments
 from isacfw.signal.channel import complex_normal
 from isacfw.signal.statistics import FadingSource

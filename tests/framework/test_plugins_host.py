@@ -17,11 +17,12 @@ import numpy as np
 import pytest
 
 import isacfw
-from isacfw import InputError, PluginError, PluginHost, Shares, compare, hookspecs, load_scenario
-from isacfw.config_structure import structure
-from isacfw.config_toml import to_toml
+from isacfw import InputError, PluginError, PluginHost, Shares, compare, load_scenario
+from isacfw.config.structure import structure
+from isacfw.config.toml import to_toml
+from isacfw.host import hookspecs
+from isacfw.host.host import default_host
 from isacfw.host.kinds import BUILT_INS, KINDS
-from isacfw.plugins import default_host
 
 ALLOCATOR = '''
 import attrs

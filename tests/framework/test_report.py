@@ -14,7 +14,7 @@ import xarray
 import isacfw.figures
 from isacfw import InputError, compare, load_scenario
 from isacfw.comparison import Comparison
-from isacfw.config_structure import structure
+from isacfw.config.structure import structure
 from isacfw.report import duration, mean_and_interval
 
 NAN = np.nan

@@ -11,8 +11,8 @@ import pytest
 
 import isacfw
 from isacfw import InputError, Scenario, Sensing, Target, load_scenario
-from isacfw.config_structure import structure
-from isacfw.config_toml import to_toml
+from isacfw.config.structure import structure
+from isacfw.config.toml import to_toml
 from isacfw.scenario.labels import by_label
 
 OPTIONS = {

@@ -10,7 +10,7 @@ import pytest
 
 import isacfw
 from isacfw import ComplexArray, InputError, Precoder, compare
-from isacfw.config_structure import structure
+from isacfw.config.structure import structure
 from isacfw.signal.channel import complex_normal
 from isacfw_plugins.precoders.mrt import MRT
 from isacfw_plugins.precoders.rzf import RZF

@@ -11,7 +11,7 @@ import pytest
 
 from isacfw import PluginHost, Steered, SteeringBeam, chunk, compare
 from isacfw.chunk import planned
-from isacfw.config_structure import structure
+from isacfw.config.structure import structure
 from isacfw.results.chunk import Chunk
 
 HOST = PluginHost(discover=False)

@@ -13,12 +13,12 @@ from typing import Any
 
 import pluggy
 
+from ..base.errors import InputError, PluginError, log_traceback, one_line, shown, suggestion
+from ..base.part import Part
+from ..base.sources import Sources, import_plugin, module_from_source
 from . import hookspecs
-from .base.errors import InputError, PluginError, log_traceback, one_line, shown, suggestion
-from .base.part import Part
-from .base.sources import Sources, import_plugin, module_from_source
-from .host.kinds import BUILT_INS, KINDS, PartInfo
-from .host.plugin import _asked_for, _check_hooks, _check_part, _Plugin
+from .kinds import BUILT_INS, KINDS, PartInfo
+from .plugin import Plugin, check_hooks, check_part_class, find_plugin
 
 ENTRY_POINT_GROUP = "isacfw"
 
@@ -66,12 +66,12 @@ class PluginHost:
         version = importlib.metadata.version("isacfw")
         for name in BUILT_INS:
             module = importlib.import_module(name)
-            self._add(_Plugin(module=module, source=name, provider="isacfw", version=version))
+            self._add(Plugin(module=module, source=name, provider="isacfw", version=version))
         if discover:
             self._discover()
         self._asked: list[Any] = []
         for plugin in plugins:
-            asked = _asked_for(plugin, base or Path.cwd())
+            asked = find_plugin(plugin, base or Path.cwd())
             self._add(asked)
             self._asked.append(asked.module)
 
@@ -102,7 +102,7 @@ class PluginHost:
             version = distribution.version if distribution else ""
             try:
                 self._add(
-                    _Plugin(
+                    Plugin(
                         module=import_plugin(entry.value, entry.load),
                         source=entry.value,
                         provider=provider,
@@ -112,11 +112,11 @@ class PluginHost:
             except PluginError as error:
                 self.problems.append(f"plugin {entry.name!r} of {provider} was skipped: {error}")
 
-    def _add(self, plugin: _Plugin) -> None:
+    def _add(self, plugin: Plugin) -> None:
         if self._manager.is_registered(plugin.module):
             return
         source = plugin.source
-        _check_hooks(plugin.module, source)
+        check_hooks(plugin.module, source)
         try:
             self._manager.register(plugin.module)
         except (pluggy.PluginValidationError, ValueError) as error:
@@ -131,7 +131,7 @@ class PluginHost:
         self._parts.extend(parts)
         self._scenarios.update(scenarios)
 
-    def _call(self, hook: str, plugin: _Plugin, source: str) -> Any:
+    def _call(self, hook: str, plugin: Plugin, source: str) -> Any:
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             if implementation.plugin is plugin.module:
                 try:
@@ -142,7 +142,7 @@ class PluginHost:
                     ) from error
         return ()
 
-    def _offered(self, kind: str, plugin: _Plugin, source: str) -> list[PartInfo]:
+    def _offered(self, kind: str, plugin: Plugin, source: str) -> list[PartInfo]:
         offered = self._call(f"register_{kind}s", plugin, source)
         if not isinstance(offered, (list, tuple, set, frozenset)):
             raise PluginError(
@@ -151,7 +151,7 @@ class PluginHost:
         taken = {part.name for part in self._parts if (part.kind, part.provider) == (kind, plugin.provider)}
         infos = []
         for cls in offered:
-            _check_part(kind, cls, f"register_{kind}s of plugin {source}")
+            check_part_class(kind, cls, f"register_{kind}s of plugin {source}")
             if cls.name in taken:
                 raise PluginError(f"plugin {source} offers {kind} {cls.name!r} twice")
             taken.add(cls.name)
@@ -160,7 +160,7 @@ class PluginHost:
             )
         return infos
 
-    def _offered_scenarios(self, plugin: _Plugin, source: str) -> dict[str, tuple[str, ScenarioSource]]:
+    def _offered_scenarios(self, plugin: Plugin, source: str) -> dict[str, tuple[str, ScenarioSource]]:
         offered = self._call("register_scenarios", plugin, source)
         if not offered:
             return {}

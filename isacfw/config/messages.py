@@ -5,20 +5,20 @@ from __future__ import annotations
 import attrs
 from cattrs.errors import ForbiddenExtraKeysError
 
-from .base.errors import InputError, IsacError, suggestion
-from .base.part import Part
+from ..base.errors import InputError, IsacError, suggestion
+from ..base.part import Part
 
-_MISSING = "must be given"
+MISSING = "must be given"
 
 
-def _first(error: BaseException, path: str) -> InputError:
+def first_error(error: BaseException, path: str) -> InputError:
     """Return the first mistake in a tree of validation errors, named after its path.
 
     An unknown key comes before a missing one: the two together are one misspelling.
     """
     if isinstance(error, BaseExceptionGroup):
         unknown = [inner for inner in error.exceptions if isinstance(inner, ForbiddenExtraKeysError)]
-        return _first((unknown or error.exceptions)[0], _joined(path, error))
+        return first_error((unknown or error.exceptions)[0], _joined(path, error))
     if isinstance(error, InputError):
         inner = error.within(_noted(error))
         return inner.within(path)
@@ -29,7 +29,7 @@ def _first(error: BaseException, path: str) -> InputError:
         return InputError(key, f"is not a known key{hint}").within(path)
     key = _noted(error)
     if isinstance(error, KeyError) and key:
-        return InputError(key, _MISSING, missing=True).within(path)
+        return InputError(key, MISSING, missing=True).within(path)
     if isinstance(error, IsacError):
         return InputError(key, f"is not valid: {error}").within(path)
     return InputError(key, f"is not valid: {' '.join(str(error).split())}").within(path)

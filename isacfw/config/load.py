@@ -9,11 +9,12 @@ from typing import Any
 
 import attrs
 
-from .base.errors import InputError, shown, suggestion
-from .config_document import Document, _assignment, _merge, _parsed, _plain, _read
-from .config_structure import structure
-from .plugins import PluginHost, ScenarioSource, default_host
-from .scenario.scenario import Scenario
+from ..base.errors import InputError, shown, suggestion
+from ..host.host import PluginHost, ScenarioSource, default_host
+from ..results.open import open_results
+from ..scenario.scenario import Scenario
+from .document import Document, merge, parse, parse_assignment, read_document, to_plain
+from .structure import structure
 
 
 @attrs.frozen(kw_only=True)
@@ -62,7 +63,7 @@ def load_scenario(
     asked = [str(Path.cwd() / name) if name.endswith(".py") else name for name in names]
     document, base = _document(source, asked)
     for override in overrides:
-        _merge(document, _assignment(override))
+        merge(document, parse_assignment(override))
     own = document.get("plugins", [])
     if not isinstance(own, list) or not all(isinstance(plugin, str) for plugin in own):
         raise InputError("plugins", f"must be a list of strings, got {shown(own)}")
@@ -73,7 +74,7 @@ def load_scenario(
 
 def _document(source: str | PathLike[str] | Mapping[str, Any], plugins: list[str]) -> tuple[Document, Path]:
     if isinstance(source, Mapping):
-        return _plain(source), Path.cwd()
+        return to_plain(source), Path.cwd()
     if not isinstance(source, (str, PathLike)):
         raise InputError("scenario", f"must be a file, a name or a mapping, got {shown(source)}")
     path = Path(source)
@@ -84,13 +85,11 @@ def _document(source: str | PathLike[str] | Mapping[str, Any], plugins: list[str
             raise InputError("scenario", f"must be a file or the name of a scenario, got {str(source)!r}{hint}")
         return _named(named[str(source)])
     if path.suffix == ".nc":
-        from .comparison import Comparison
-
-        return _parsed(path, Comparison.load(path).dataset.attrs["scenario"]), path.resolve().parent
-    return _read(path), path.resolve().parent
+        return parse(path, open_results(path).attrs["scenario"]), path.resolve().parent
+    return read_document(path), path.resolve().parent
 
 
 def _named(source: ScenarioSource) -> tuple[Document, Path]:
     if isinstance(source, Mapping):
-        return _plain(source), Path.cwd()
-    return _read(Path(source)), Path(source).parent
+        return to_plain(source), Path.cwd()
+    return read_document(Path(source)), Path(source).parent

@@ -6,21 +6,27 @@ import operator
 from collections.abc import Mapping
 from functools import partial
 from types import UnionType
-from typing import Any, Literal, Union, get_origin
+from typing import Any, Literal, Protocol, Union, get_origin
 
 import attrs
 import cattrs
 
-from .base.errors import InputError, shown
-from .base.part import Part
-from .config_document import Document, _merge, _nested, _plain
-from .config_messages import _MISSING, _first
-from .host.kinds import KINDS
-from .plugins import PluginHost
-from .scenario.scenario import Scenario
+from ..base.errors import InputError, shown
+from ..base.part import Part
+from ..host.kinds import KINDS, PartInfo
+from ..scenario.scenario import Scenario
+from .document import Document, merge, nest_value, to_plain
+from .messages import MISSING, first_error
 
 
-def structure(document: Mapping[str, Any], host: PluginHost) -> Scenario:
+class PartFinder(Protocol):
+    """What finds parts by name: a plugin host."""
+
+    def find(self, kind: str, name: str) -> PartInfo:
+        """Return the part of a kind with a name."""
+
+
+def structure(document: Mapping[str, Any], host: PartFinder) -> Scenario:
     """Return the scenario that a mapping with the keys of a scenario file describes.
 
     A required key that is swept may be left out: the first of its values stands for it.
@@ -30,26 +36,26 @@ def structure(document: Mapping[str, Any], host: PluginHost) -> Scenario:
     InputError
         Named after the path of the key.
     """
-    content: Document = _plain(document)
+    content: Document = to_plain(document)
     sweep = content.get("sweep", {})
     absent = set(sweep) if isinstance(sweep, dict) else set()
-    converter = _converter(host)
+    converter = make_converter(host)
     while True:
         try:
             return converter.structure(content, Scenario)
         except Exception as error:
-            failure = _first(error, "")
+            failure = first_error(error, "")
         # A key may be required only because a swept key is absent, e.g. `users` when the fading is swept.
         missing = {failure.key} & absent or absent
         if not failure.missing or not missing:
             raise failure from None
         for path in sorted(missing):
             if isinstance(sweep[path], list) and sweep[path]:
-                _merge(content, _nested(path.split("."), sweep[path][0]))
+                merge(content, nest_value(path.split("."), sweep[path][0]))
         absent -= missing
 
 
-def part_from_table(kind: str, table: Mapping[str, Any], host: PluginHost) -> Part:
+def part_from_table(kind: str, table: Mapping[str, Any], host: PartFinder) -> Part:
     """Return the part of a kind (``"allocator"``, say) that a table of a scenario file stands for.
 
     Raises
@@ -58,9 +64,9 @@ def part_from_table(kind: str, table: Mapping[str, Any], host: PluginHost) -> Pa
         Named after the key.
     """
     try:
-        return _converter(host).structure(_plain(table), KINDS[kind])
+        return make_converter(host).structure(to_plain(table), KINDS[kind])
     except Exception as error:
-        raise _first(error, "") from None
+        raise first_error(error, "") from None
 
 
 def _exactly(kind: type, noun: str) -> Any:
@@ -73,7 +79,7 @@ def _exactly(kind: type, noun: str) -> Any:
     return hook
 
 
-def _converter(host: PluginHost) -> cattrs.Converter:
+def make_converter(host: PartFinder) -> cattrs.Converter:
     """Return a converter that refuses unknown keys and wrong types, and finds parts by name."""
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
     for kind, noun in _NOUNS.items():
@@ -89,11 +95,11 @@ def _converter(host: PluginHost) -> cattrs.Converter:
     converter.register_structure_hook_func(_is_choice_of_types, _one_of_types)
     converter.register_structure_hook_func(_is_choice_of_words, _one_of_words)
     converter.register_structure_hook_factory(
-        _is_dict, lambda target: partial(_structured_table, converter, target.__args__[1])
+        _is_dict, lambda target: partial(_structure_table, converter, target.__args__[1])
     )
     for kind, base in KINDS.items():
         converter.register_structure_hook_func(
-            partial(operator.is_, base), partial(_structured_part, host, converter, kind)
+            partial(operator.is_, base), partial(_structure_part, host, converter, kind)
         )
     return converter
 
@@ -131,7 +137,7 @@ def _one_of_words(value: Any, target: Any) -> Any:
     return value
 
 
-def _structured_table(converter: cattrs.Converter, member: Any, value: Any, _type: Any) -> Any:
+def _structure_table(converter: cattrs.Converter, member: Any, value: Any, _type: Any) -> Any:
     if not isinstance(value, Mapping):
         raise InputError("", f"must be a table, got {shown(value)}")
     found = {}
@@ -139,7 +145,7 @@ def _structured_table(converter: cattrs.Converter, member: Any, value: Any, _typ
         try:
             found[key] = converter.structure(item, member)
         except Exception as error:
-            raise _first(error, "").within(key) from None
+            raise first_error(error, "").within(key) from None
     return found
 
 
@@ -158,7 +164,7 @@ def _list_hook(target: Any, converter: cattrs.Converter) -> Any:
             try:
                 found.append(item if member is Any else converter.structure(item, member))
             except Exception as error:
-                raise _first(error, f"[{position}]") from None
+                raise first_error(error, f"[{position}]") from None
         return tuple(found)
 
     return hook
@@ -177,13 +183,13 @@ def _table_hook(target: Any, converter: cattrs.Converter) -> Any:
     return hook
 
 
-def _structured_part(host: PluginHost, converter: cattrs.Converter, kind: str, value: Any, _type: Any) -> Part:
+def _structure_part(host: PartFinder, converter: cattrs.Converter, kind: str, value: Any, _type: Any) -> Part:
     options = {"kind": value} if isinstance(value, str) else value
     if not isinstance(options, Mapping):
         raise InputError("", f"must be a name or a table with a kind, got {shown(value)}")
     options = dict(options)
     if "kind" not in options:
-        raise InputError("kind", _MISSING, missing=True)
+        raise InputError("kind", MISSING, missing=True)
     name = options.pop("kind")
     if not isinstance(name, str):
         raise InputError("kind", f"must be a string, got {shown(name)}")

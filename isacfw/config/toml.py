@@ -7,15 +7,15 @@ from typing import Any
 import attrs
 import tomli_w
 
-from .base.part import LabelledPart, Part
-from .config_document import Document, _plain
-from .plugins import PluginHost, default_host
-from .scenario.scenario import Scenario
+from ..base.part import LabelledPart, Part
+from ..host.host import PluginHost, default_host
+from ..scenario.scenario import Scenario
+from .document import Document, to_plain
 
 
 def to_toml(scenario: Scenario, host: PluginHost | None = None) -> str:
     """Return a scenario as TOML, with all keys that have a value; it reads back as the same scenario."""
-    document = _unstructured(scenario, host or default_host())
+    document = _unstructure(scenario, host or default_host())
     # Lists that are usually left out stay out where they are empty.
     absent = [key for key in ("beams", "targets") if document.get(key) == []]
     return tomli_w.dumps({key: value for key, value in document.items() if value != {} and key not in absent})
@@ -26,17 +26,17 @@ def part_to_table(part: Part, host: PluginHost) -> Document:
     return {"kind": host.name_of(part), **_fields(part, host)}
 
 
-def _unstructured(value: Any, host: PluginHost) -> Any:
+def _unstructure(value: Any, host: PluginHost) -> Any:
     if isinstance(value, Part):
         table = part_to_table(value, host)
         return table["kind"] if isinstance(value, LabelledPart) and _has_defaults_only(value) else table
     if attrs.has(type(value)):
         return _fields(value, host)
     if isinstance(value, (tuple, list)):
-        return [_unstructured(member, host) for member in value]
+        return [_unstructure(member, host) for member in value]
     if isinstance(value, dict):
-        return {key: _unstructured(member, host) for key, member in value.items()}
-    return _plain(value)
+        return {key: _unstructure(member, host) for key, member in value.items()}
+    return to_plain(value)
 
 
 def _has_defaults_only(part: Part) -> bool:
@@ -48,4 +48,4 @@ def _has_defaults_only(part: Part) -> bool:
 
 def _fields(value: Any, host: PluginHost) -> Document:
     values = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
-    return {key: _unstructured(member, host) for key, member in values.items() if member is not None}
+    return {key: _unstructure(member, host) for key, member in values.items() if member is not None}

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from .allocation.metric import Metric
-from .allocation.quantity import Quantity
-from .sensing.reduction import ANGLES, angle_names
+from ..allocation.metric import Metric
+from ..allocation.quantity import Quantity
+from ..sensing.reduction import ANGLES, angle_names
 
 if TYPE_CHECKING:
     import xarray

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .base.files import HDF5File, for_hdf5, replacing, write_netcdf
-from .results.chunk import Solved
-from .results.layout import Layout
+from ..base.files import HDF5File, for_hdf5, replacing, write_netcdf
+from .chunk import Solved
+from .layout import Layout
 
 if TYPE_CHECKING:
     import xarray

@@ -8,15 +8,15 @@ from typing import Any
 
 import pluggy
 
-from .allocation.allocation import Allocation
-from .allocation.allocator import Allocator
-from .allocation.metric import Metric
-from .allocation.problem import PowerAllocationProblem
-from .scenario.figure import Figure
-from .sensing.beam import Beam
-from .signal.array import Array
-from .signal.channel import Channel
-from .signal.precoder import Precoder
+from ..allocation.allocation import Allocation
+from ..allocation.allocator import Allocator
+from ..allocation.metric import Metric
+from ..allocation.problem import PowerAllocationProblem
+from ..scenario.figure import Figure
+from ..sensing.beam import Beam
+from ..signal.array import Array
+from ..signal.channel import Channel
+from ..signal.precoder import Precoder
 
 hookspec = pluggy.HookspecMarker("isacfw")
 hookimpl = pluggy.HookimplMarker("isacfw")

@@ -8,21 +8,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from .base.errors import InputError
+from ..base.errors import InputError
 
 Document = dict[str, Any]
 
 
-def _plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """Return a copy made of the types that a TOML file gives."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(member) for key, member in value.items()}
+        return {str(key): to_plain(member) for key, member in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(member) for member in value]
+        return [to_plain(member) for member in value]
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def _read(path: Path) -> Document:
+def read_document(path: Path) -> Document:
+    """Return the content of a TOML file.
+
+    Raises
+    ------
+    InputError
+        Named after the path, if it cannot be read or is not valid TOML.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -31,17 +38,24 @@ def _read(path: Path) -> Document:
         raise InputError(str(path), "is not a UTF-8 text file") from None
     except ValueError as error:
         raise InputError(str(path), f"must be a file that can be read, got: {error}") from None
-    return _parsed(path, text)
+    return parse(path, text)
 
 
-def _parsed(path: Path, text: Any) -> Document:
+def parse(path: Path, text: Any) -> Document:
+    """Return the content of the text of a TOML file.
+
+    Raises
+    ------
+    InputError
+        Named after the path, if the text is not valid TOML.
+    """
     try:
         return tomllib.loads(text)
     except (TypeError, ValueError) as error:
         raise InputError(str(path), f"is not valid TOML: {error}") from None
 
 
-def _assignment(text: str) -> Document:
+def parse_assignment(text: str) -> Document:
     """Read ``key=value``; a value that is no TOML is a string, so that words need no quotes."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
@@ -54,7 +68,8 @@ def _assignment(text: str) -> Document:
     raise InputError("--set", f"must be key=value with a key of a scenario file, got {text!r}")
 
 
-def _merge(document: Document, changes: Mapping[str, Any]) -> None:
+def merge(document: Document, changes: Mapping[str, Any]) -> None:
+    """Put changes into a document, table by table."""
     for key, value in changes.items():
         table = document.get(key)
         # The options of a part of another kind are not those of the new one.
@@ -62,12 +77,13 @@ def _merge(document: Document, changes: Mapping[str, Any]) -> None:
             isinstance(table, dict) and isinstance(value, dict) and value.get("kind") in (None, table.get("kind"))
         )
         if same:
-            _merge(document[key], value)
+            merge(document[key], value)
         else:
             document[key] = value
 
 
-def _nested(keys: list[str], value: Any) -> Document:
+def nest_value(keys: list[str], value: Any) -> Document:
+    """Return a document that holds a value at a path of keys."""
     for key in reversed(keys):
         value = {key: value}
     return cast(Document, value)
