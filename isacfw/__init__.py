@@ -37,14 +37,14 @@ if TYPE_CHECKING:
     from .config.load import load_scenario
     from .config.toml import to_toml
     from .host.host import PluginHost
-    from .report import mean_and_interval
+    from .report_summary import mean_and_interval
     from .study import compare
 
 _ON_DEMAND = {
     "Comparison": "comparison",
     "compare": "study",
     "load_scenario": "config.load",
-    "mean_and_interval": "report",
+    "mean_and_interval": "report_summary",
     "to_toml": "config.toml",
     "PluginHost": "host.host",
 }

@@ -329,7 +329,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _executor(address: str | None) -> AbstractContextManager[Any]:
-    from .executors import dask_executor
+    from .study_dask import dask_executor
 
     return nullcontext() if address is None else dask_executor(address)
 
@@ -338,7 +338,7 @@ def _show(options: argparse.Namespace) -> int:
     from .base.files import writable
     from .comparison import Comparison
     from .progress import Bars
-    from .report import save_figures
+    from .report_files import save_figures
 
     comparison = Comparison.load(options.results)
     print(comparison.to_json() if options.json else _table(comparison.dataset))

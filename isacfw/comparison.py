@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from .allocation.allocation import Status
 from .base.progress import Progress
+from .report_records import _plain, _without_padding
 from .results.open import open_results
 from .results.schema import record_keys
 
@@ -88,7 +88,7 @@ class Comparison:
     @property
     def failed(self) -> bool:
         """Whether any allocation failed."""
-        from .report import cells
+        from .report_summary import cells
 
         # One after the other, since the words of a large study need not fit into the memory.
         return any((cell["status"] == Status.FAILED.value).any() for _, cell in cells(self.dataset))
@@ -100,7 +100,7 @@ class Comparison:
         allocator in per cent, mean CRLBs and their limits in dB, counts of drops with an answer and within the
         limits, whether the allocator is the best, statuses, and the median time.
         """
-        from .report import summary
+        from .report_summary import summary
 
         return summary(self.dataset)
 
@@ -130,7 +130,7 @@ class Comparison:
         InputError
             If the folder cannot be written.
         """
-        from .report import save
+        from .report_files import save
 
         return save(self, Path(folder), progress)
 
@@ -143,16 +143,3 @@ class Comparison:
         from .report import rendered
 
         return rendered(self.dataset, html=True)
-
-
-def _without_padding(values: Any) -> list[Any]:
-    """Return the numbers of the streams that there are; the others are NaN."""
-    return [_plain(value) for value in values if np.isfinite(value)]
-
-
-def _plain(value: Any, users: Any = None) -> Any:
-    """Return a number, string or list that JSON knows; None for what is not finite."""
-    if isinstance(value, np.ndarray):
-        return [_plain(member) for member in value[:users]]
-    value = value.item() if hasattr(value, "item") else value
-    return None if isinstance(value, float) and not math.isfinite(value) else value

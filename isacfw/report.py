@@ -2,200 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import itertools
 import json
-import math
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import numpy as np
 
-from .base.files import for_hdf5, replacing, writable, write_netcdf
-from .base.numbers import FloatArray
 from .base.progress import Progress
-from .results.schema import roles_in
+from .report_summary import Columns, summary, sweep_of
 
 if TYPE_CHECKING:
-    import pandas
     import xarray
-    from matplotlib.figure import Figure
     from rich.console import RenderableType
     from rich.table import Table
     from rich.text import Text
 
-    from .comparison import Comparison
 
-CONFIDENCE = 0.95
-TIE = 1e-6
 MOST_NAMED = 24
 """Width up to which names in a table are not folded."""
-MOST_ROWS = 100_000
-"""Number of rows up to which results are also written as records, for programs that read no NetCDF."""
-
-
-def mean_and_interval(values: FloatArray) -> tuple[float, float]:
-    """Return the mean of a sample and the half-width of its 95 % interval (Student's t); NaN where undefined.
-
-    Parameters
-    ----------
-    values : ndarray, shape (n,)
-        A sample, NaN for a missing value.
-    """
-    from scipy.special import stdtrit
-
-    sample = values[np.isfinite(values)]
-    if len(sample) == 0:
-        return np.nan, np.nan
-    if len(sample) == 1:
-        return float(sample[0]), np.nan
-    quantile = stdtrit(len(sample) - 1, (1 + CONFIDENCE) / 2)
-    return float(sample.mean()), float(quantile * sample.std(ddof=1) / np.sqrt(len(sample)))
-
-
-def sweep_of(dataset: xarray.Dataset) -> list[str]:
-    """Return the swept paths, in their order."""
-    parts = ("precoder", "beam", "allocator", "drop")
-    return [str(name) for name in dataset["status"].dims if name not in parts]
-
-
-def blocks_of(dataset: xarray.Dataset) -> list[str]:
-    """Return the axes that tell the blocks of a table apart: precoder, and beam where there are several."""
-    return [name for name in ("precoder", "beam") if name in dataset["status"].dims]
-
-
-@attrs.frozen(kw_only=True)
-class Columns:
-    """The variables of a data set that a table shows, by role.
-
-    Parameters
-    ----------
-    objective : str
-        By which allocators are ranked.
-    better : int
-        1 where more of it is better, -1 where less is.
-    requirements : dict of str to str
-        What has a limit, with the name of the limit.
-    metrics : tuple of str
-        What the scenario asks for beyond that.
-    headings : dict of str to str
-        Heading of each.
-    """
-
-    objective: str
-    better: int
-    requirements: dict[str, str]
-    metrics: tuple[str, ...]
-    headings: dict[str, str]
-
-    @classmethod
-    def of(cls, dataset: xarray.Dataset) -> Columns:
-        """Return the columns of a data set."""
-        roles = roles_in(dataset)
-        (objective,) = roles["objective"][:1]
-        requirements = {name: dataset[name].attrs["limit"] for name in roles.get("requirement", [])}
-        rows = dataset["status"].dims
-        metrics = tuple(name for name in roles.get("metric", []) if dataset[name].dims == rows)
-        shown = (objective, *requirements, *metrics)
-        return cls(
-            objective=objective,
-            better=-1 if dataset[objective].attrs["better"] == "lower" else 1,
-            requirements=requirements,
-            metrics=metrics,
-            headings={name: dataset[name].attrs["heading"] for name in shown},
-        )
-
-    @property
-    def worst(self) -> dict[str, list[tuple[str, str]]]:
-        """Requirements with their limits by heading: those of several targets share one."""
-        found: dict[str, list[tuple[str, str]]] = {}
-        for name, limit in self.requirements.items():
-            found.setdefault(self.headings[name], []).append((name, limit))
-        return found
-
-
-def cells(dataset: xarray.Dataset) -> Iterator[tuple[dict[str, Any], xarray.Dataset]]:
-    """Yield each sweep point, precoder and beam with its data over allocators and drops."""
-    names = [*sweep_of(dataset), *blocks_of(dataset)]
-    for positions in itertools.product(*(range(dataset.sizes[name]) for name in names)):
-        cell = dataset.isel(dict(zip(names, positions, strict=True)))
-        yield {name: cell[name].item() for name in names}, cell
-
-
-def _mean(values: FloatArray) -> float:
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else np.nan
-
-
-def _standing(values: FloatArray, feasible: Any, better: int) -> tuple[FloatArray, Any]:
-    """Return each allocator's mean distance to the best feasible value of each drop, and which are the best.
-
-    An allocator can be the best only if it answers, within the limits, every drop that anyone does.
-    """
-    within = np.where(feasible, better * values, -np.inf)
-    best = better * within.max(axis=0)
-    solvable = np.isfinite(best)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        distance = np.where(solvable & (best > 0), values / best - 1, np.nan)
-    distances = np.array([_mean(row) for row in distance])
-    complete = feasible[:, solvable].all(axis=1) & solvable.any()
-    means = np.array([better * _mean(row[solvable]) for row in values])
-    top = max(means[complete], default=np.nan)
-    return distances, complete & (means >= top - TIE * np.abs(top))
-
-
-def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas.DataFrame:
-    """Return the table of :meth:`isacfw.Comparison.table`."""
-    import pandas
-
-    rows: list[dict[str, Any]] = []
-    names = [*sweep_of(dataset), *blocks_of(dataset), "allocator"]
-    total = math.prod(dataset.sizes[name] for name in names)
-    columns = Columns.of(dataset)
-    for place, cell in cells(dataset):
-        values, feasible = cell[columns.objective].to_numpy(), cell["feasible"].to_numpy()
-        distances, best = _standing(values, feasible, columns.better)
-        for number, allocator in enumerate(cell["allocator"].to_numpy()):
-            mean, half_width = mean_and_interval(values[number])
-            own = cell.isel(allocator=number)
-            counts = Counter(str(status) for status in own["status"].to_numpy())
-            messages = [str(message) for message in own["message"].to_numpy() if message]
-            rows.append(
-                {
-                    **place,
-                    "allocator": str(allocator),
-                    columns.objective: mean,
-                    f"{columns.objective}_ci95": half_width,
-                    "distance_to_best_percent": 100 * distances[number],
-                    "best": bool(best[number]),
-                    **_bounds(own, columns.requirements),
-                    **{name: _mean(own[name].to_numpy()) for name in columns.metrics},
-                    "drops": len(values[number]),
-                    "answered": int(np.isfinite(values[number]).sum()),
-                    "within_limits": int(feasible[number].sum()),
-                    "status": ", ".join(
-                        f"{status} {count}" if len(counts) > 1 else status for status, count in counts.items()
-                    ),
-                    "seconds_median": float(np.median(own["seconds"].to_numpy())),
-                    "message": messages[0] if messages else "",
-                }
-            )
-            if progress is not None:
-                progress(len(rows), total)
-    frame = pandas.DataFrame(rows)
-    return frame.set_index(names)
-
-
-def _bounds(own: xarray.Dataset, bounds: Mapping[str, str]) -> dict[str, float]:
-    """Return the mean of each requirement, followed by its limit."""
-    found = {}
-    for name, limit in bounds.items():
-        found[name], found[limit] = _mean(own[name].to_numpy()), float(own[limit])
-    return found
 
 
 def duration(seconds: float) -> str:
@@ -369,45 +194,3 @@ def rendered(
         return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in text.splitlines())
-
-
-def save(comparison: Comparison, folder: Path, progress: Progress | None = None) -> list[Path]:
-    """Write the files of :meth:`isacfw.Comparison.save`."""
-    writable(folder)
-    files = [folder / name for name in ("results.nc", "results.csv", "scenario.toml")]
-    if comparison.dataset.encoding.get("source") != str(files[0]):
-        with replacing(files[0]) as new, for_hdf5(new) as raw:
-            write_netcdf(comparison.dataset, raw)
-    if comparison.dataset["status"].size <= MOST_ROWS:
-        with replacing(files[1]) as new:
-            _write_csv(comparison, new)
-    else:
-        files.pop(1).unlink(missing_ok=True)
-    with replacing(files[-1]) as new:
-        new.write_text(comparison.dataset.attrs["scenario"], encoding="utf-8")
-    return files + save_figures(comparison.plot(), folder, progress)
-
-
-def save_figures(figures: Mapping[str, Figure], folder: Path, progress: Progress | None = None) -> list[Path]:
-    """Write figures, named by their titles, as PNG and PDF into a folder; return the files."""
-    files: list[Path] = []
-    for name, figure in figures.items():
-        for suffix in ("png", "pdf"):
-            files.append(folder / f"{name}.{suffix}")
-            with replacing(files[-1]) as new:
-                figure.savefig(new, dpi=200)
-            if progress is not None:
-                progress(len(files), 2 * len(figures))
-    return files
-
-
-def _write_csv(comparison: Comparison, path: Path) -> None:
-    """Write the records, a list in a cell as JSON."""
-    records = comparison.records()
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(records[0]))
-        writer.writeheader()
-        for record in records:
-            writer.writerow(
-                {key: json.dumps(value) if isinstance(value, list) else value for key, value in record.items()}
-            )

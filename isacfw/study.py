@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import math
-import platform
-import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
-from contextlib import closing, suppress
-from functools import cache
-from importlib.metadata import version
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast
@@ -18,32 +10,17 @@ from typing import Any, cast
 import attrs
 
 from .allocation.allocator import Allocator
-from .allocation.metric import Metric
-from .base.errors import InputError, IsacError, PluginError, blamed, one_line, shown
-from .base.part import LabelledPart, described
+from .base.errors import InputError, shown
+from .base.part import LabelledPart
 from .base.progress import Progress
-from .chunk import planned, sizes_of
 from .comparison import Comparison
 from .config.load import LoadedScenario, load_scenario
-from .config.toml import to_toml
-from .executors import each_solved
 from .host.host import PluginHost, default_host
-from .results.chunk import Chunk, Outline, Solved, Work
-from .results.layout import Extent, Layout
-from .results.memory import in_memory
-from .results.netcdf import in_file
-from .results.schema import limits_of, variables_of
 from .scenario.labels import by_label
 from .scenario.scenario import Scenario
 from .sensing.beam import Beam
-from .signal.channel import Channel
 from .signal.precoder import Precoder
-from .store import ChunkStore
-from .study_key import InputFiles, study_key
-
-STANDARD_METRICS = ("sum_rate", "user_rates", "crlb", "powers")
-
-_AXES = ("precoder", "beam", "allocator", "drop", "user", "stream", "iteration", "users")
+from .study_run import _Study
 
 
 def compare(
@@ -155,159 +132,3 @@ def _selected(
                     f"{kind}s", f"{item!r} has required options; pass a part instead of its name: {error}"
                 ) from None
     return tuple(parts)
-
-
-def _work(scenario: Scenario, host: PluginHost) -> Work:
-    """Return a scenario with all that its chunks need, once it is clear that it can be run."""
-    for _, point in scenario.points():
-        for part in (point.transmit_array, point.receive_array, point.channel):
-            if (reason := part.why_unavailable()) is not None:
-                raise PluginError(f"{described(part)} is not available: {reason}")
-    unavailable = {}
-    kinds: tuple[tuple[str, Sequence[LabelledPart]], ...] = (
-        ("precoder", scenario.precoders),
-        ("beam", scenario.compared_beams),
-        ("allocator", scenario.allocators),
-    )
-    for kind, parts in kinds:
-        for title, labelled_part in by_label(parts).items():
-            if (reason := labelled_part.why_unavailable()) is not None:
-                unavailable[kind, title] = reason
-    numbers, streams = sizes_of(scenario)
-    metrics = _metrics(scenario, host, streams)
-    return Work(scenario=scenario, metrics=metrics, unavailable=unavailable, numbers=numbers, streams=streams)
-
-
-def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric, ...]:
-    metrics = [cast(Metric, host.find("metric", f"isacfw:{name}").cls()) for name in STANDARD_METRICS]
-    metrics += [metric for metric in scenario.metrics if metric not in metrics]
-    targets = len(scenario.sensed)
-    names = [one.name for metric in metrics for one in metric.quantities_of(targets, streams)]
-    reserved = [one.name for one in (*variables_of(()), *limits_of(targets))]
-    taken = [*names, *reserved, *_AXES, *scenario.sweep]
-    for name in names:
-        if taken.count(name) > 1:
-            raise InputError("metrics", f"must report quantities of different names, got {name!r} twice")
-    for metric in metrics:
-        if (reason := metric.why_unavailable()) is not None:
-            _warn(f"metric {described(metric)} is unavailable: {reason}")
-    return tuple(metric for metric in metrics if metric.why_unavailable() is None)
-
-
-def _inputs_of(channel: Channel) -> tuple[Path, ...]:
-    """Return the files that a channel says it reads."""
-    who = f"channel {described(channel)}"
-    with blamed(who):
-        return tuple(map(Path, channel.inputs()))
-
-
-class _Study:
-    """One run of a scenario: it has its chunks solved and puts their results together."""
-
-    def __init__(
-        self, scenario: Scenario, host: PluginHost, progress: Progress | None, saving: Progress | None
-    ) -> None:
-        self.work, self.host, self.progress, self.saving = _work(scenario, host), host, progress, saving
-        self.scenario = scenario
-        self.points = [point for _, point in scenario.points()]
-        rows = len(by_label(scenario.precoders)) * len(by_label(scenario.compared_beams))
-        self.shape = (rows, len(by_label(scenario.allocators)), len(self.points), scenario.drops)
-        self.files = InputFiles(path for point in self.points for path in _inputs_of(point.channel))
-        self.done = 0
-
-    def run(self, executor: Executor | None, workers: int, folder: Path | None) -> Comparison:
-        """Solve everything, or what is left of it when there is a folder that keeps what is finished."""
-        if folder is None:
-            with closing(self._solved(self._planned(workers), executor, workers)) as each:
-                solved = list(each)
-            return self._comparison([result.outline for result in solved], lambda _: solved, None)
-        key = study_key(self.work, self._toml(name="study", drops=1), self._versions(), self.files)
-        store = ChunkStore(folder / "chunks", key, self.scenario.drops)
-        outlines = store.chosen()
-        self._advance(sum(self._allocations(outline.chunk) for outline in outlines))
-        # Repeat in case a concurrent run with the same folder used different chunks.
-        while chunks := self._planned(workers, outlines):
-            with closing(self._solved(chunks, executor, workers)) as results:
-                for result in results:
-                    store.add(result)
-            outlines = store.chosen()
-        return self._comparison(outlines, store.results, folder / "results.nc")
-
-    def _planned(self, workers: int, done: Iterable[Outline] = ()) -> list[Chunk]:
-        """Return what is left to do."""
-        chunks = [outline.chunk for outline in done]
-        return planned(self.scenario, chunks, workers=workers, numbers=self.work.numbers)
-
-    def _solved(
-        self, chunks: list[Chunk], executor: Executor | None, workers: int
-    ) -> Generator[Solved, None, None]:
-        with closing(each_solved(self.work, self.host, chunks, executor, workers, self._advance)) as results:
-            for result in results:
-                self.files.check()
-                yield result
-
-    def _allocations(self, chunk: Chunk) -> int:
-        """Return the number of allocations of a chunk that are part of this study."""
-        drops = min(chunk.drops.stop, self.scenario.drops) - chunk.drops.start
-        return self.shape[0] * self.shape[1] * len(chunk.points) * drops
-
-    def _comparison(
-        self,
-        outlines: list[Outline],
-        results: Callable[[list[Outline]], Iterable[Solved]],
-        path: Path | None,
-    ) -> Comparison:
-        """Return the results of all chunks, in memory or in a file."""
-        for sentence in dict.fromkeys(sentence for outline in outlines for sentence in outline.warnings):
-            _warn(sentence)
-        layout = Layout(self.work, Extent.of(len(self.points), outlines), self._provenance())
-        found = results(outlines)
-        if path is None:
-            return Comparison(dataset=in_memory(layout, found))
-        return Comparison(dataset=in_file(layout, self._saved(found, len(outlines)), path))
-
-    def _saved(self, results: Iterable[Solved], total: int) -> Iterator[Solved]:
-        for number, result in enumerate(results, 1):
-            yield result
-            if self.saving is not None:
-                self.saving(number, total)
-
-    def _toml(self, **changes: Any) -> str:
-        """Return the scenario with its plugins where they are, whatever folder it is read in."""
-        plugins = [one if isinstance(one, str) else one[0] for one in self.host.sources]
-        return to_toml(attrs.evolve(self.scenario, plugins=plugins, **changes), self.host)
-
-    def _versions(self) -> str:
-        """Return the versions of all that has a part in the results, as a JSON object."""
-        return json.dumps(_versions() | self.host.versions(self.work.parts))
-
-    def _advance(self, count: int) -> None:
-        self.done += count
-        if self.progress is not None:
-            self.progress(self.done, math.prod(self.shape))
-
-    def _provenance(self) -> dict[str, Any]:
-        return {
-            "title": self.scenario.name,
-            "scenario": self._toml(),
-            "seed": self.scenario.seed,
-            "versions": self._versions(),
-            **self._assumptions(),
-        }
-
-    def _assumptions(self) -> dict[str, str]:
-        found: dict[str, None] = {}
-        for point in self.points:
-            with suppress(IsacError):  # An array that fails has failed its rows.
-                found |= dict.fromkeys(point.assumptions())
-        return {"assumptions": json.dumps(list(found))} if found else {}
-
-
-@cache
-def _versions() -> dict[str, str]:
-    packages = ("isacfw", "numpy", "scipy", "cvxpy", "clarabel", "pyomo", "xarray")
-    return {"python": platform.python_version()} | {name: version(name) for name in packages}
-
-
-def _warn(sentence: str) -> None:
-    warnings.warn(one_line(sentence), RuntimeWarning, stacklevel=3)

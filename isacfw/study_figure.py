@@ -11,7 +11,7 @@ from .base.errors import blamed
 from .base.files import for_hdf5, replacing, write_netcdf
 from .base.progress import Progress
 from .config.load import LoadedScenario
-from .report import save_figures
+from .report_files import save_figures
 from .scenario.figure import Figure
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ import isacfw.figures
 from isacfw import InputError, compare, load_scenario
 from isacfw.comparison import Comparison
 from isacfw.config.structure import structure
-from isacfw.report import duration, mean_and_interval
+from isacfw.report import duration
+from isacfw.report_summary import mean_and_interval
 
 NAN = np.nan
 FILES = ["results.nc", "results.csv", "scenario.toml", "sum_rate.png", "sum_rate.pdf", "crlb.png", "crlb.pdf"]

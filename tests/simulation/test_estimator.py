@@ -16,7 +16,8 @@ from isacfw.estimator import AngleGrid, MaximumLikelihood
 from isacfw.sensing.fisher import fisher_of_covariance
 from isacfw.sensing.information import crlb
 from isacfw.signal.channel import complex_normal
-from isacfw.simulation import Transmission, squared_errors, symbols
+from isacfw.simulation_echoes import squared_errors, symbols
+from isacfw.simulation_transmission import Transmission
 from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.arrays.upa import UPA
 

@@ -28,16 +28,9 @@ from isacfw import (
 )
 from isacfw.estimator import AngleGrid, MaximumLikelihood
 from isacfw.signal.statistics import drops_of
-from isacfw.simulation import (
-    Simulated,
-    Transmission,
-    echoes,
-    jackknife,
-    simulated_crlb,
-    simulated_rates,
-    squared_errors,
-    symbols,
-)
+from isacfw.simulation import simulated_crlb, simulated_rates
+from isacfw.simulation_echoes import echoes, squared_errors, symbols
+from isacfw.simulation_transmission import Simulated, Transmission, jackknife
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.arrays.upa import UPA

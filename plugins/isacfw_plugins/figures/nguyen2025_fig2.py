@@ -10,7 +10,8 @@ import numpy as np
 
 import isacfw
 from isacfw import Comparison, Progress, Scenario
-from isacfw.simulation import Transmission, simulated_crlb
+from isacfw.simulation import simulated_crlb
+from isacfw.simulation_transmission import Transmission
 
 from . import _paper
 

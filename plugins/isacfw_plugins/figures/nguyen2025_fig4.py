@@ -11,7 +11,9 @@ import numpy as np
 import isacfw
 from isacfw import Comparison, Precoder, Progress, Scenario
 from isacfw.estimator import AngleGrid, MaximumLikelihood
-from isacfw.simulation import Transmission, simulated_crlb, squared_errors
+from isacfw.simulation import simulated_crlb
+from isacfw.simulation_echoes import squared_errors
+from isacfw.simulation_transmission import Transmission
 
 from . import _paper
 

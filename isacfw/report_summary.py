@@ -1,0 +1,186 @@
+"""Summary of a comparison over its drops."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from .base.numbers import FloatArray
+from .base.progress import Progress
+from .results.schema import roles_in
+
+if TYPE_CHECKING:
+    import pandas
+    import xarray
+
+
+CONFIDENCE = 0.95
+
+
+TIE = 1e-6
+
+
+def mean_and_interval(values: FloatArray) -> tuple[float, float]:
+    """Return the mean of a sample and the half-width of its 95 % interval (Student's t); NaN where undefined.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,)
+        A sample, NaN for a missing value.
+    """
+    from scipy.special import stdtrit
+
+    sample = values[np.isfinite(values)]
+    if len(sample) == 0:
+        return np.nan, np.nan
+    if len(sample) == 1:
+        return float(sample[0]), np.nan
+    quantile = stdtrit(len(sample) - 1, (1 + CONFIDENCE) / 2)
+    return float(sample.mean()), float(quantile * sample.std(ddof=1) / np.sqrt(len(sample)))
+
+
+def sweep_of(dataset: xarray.Dataset) -> list[str]:
+    """Return the swept paths, in their order."""
+    parts = ("precoder", "beam", "allocator", "drop")
+    return [str(name) for name in dataset["status"].dims if name not in parts]
+
+
+def blocks_of(dataset: xarray.Dataset) -> list[str]:
+    """Return the axes that tell the blocks of a table apart: precoder, and beam where there are several."""
+    return [name for name in ("precoder", "beam") if name in dataset["status"].dims]
+
+
+@attrs.frozen(kw_only=True)
+class Columns:
+    """The variables of a data set that a table shows, by role.
+
+    Parameters
+    ----------
+    objective : str
+        By which allocators are ranked.
+    better : int
+        1 where more of it is better, -1 where less is.
+    requirements : dict of str to str
+        What has a limit, with the name of the limit.
+    metrics : tuple of str
+        What the scenario asks for beyond that.
+    headings : dict of str to str
+        Heading of each.
+    """
+
+    objective: str
+    better: int
+    requirements: dict[str, str]
+    metrics: tuple[str, ...]
+    headings: dict[str, str]
+
+    @classmethod
+    def of(cls, dataset: xarray.Dataset) -> Columns:
+        """Return the columns of a data set."""
+        roles = roles_in(dataset)
+        (objective,) = roles["objective"][:1]
+        requirements = {name: dataset[name].attrs["limit"] for name in roles.get("requirement", [])}
+        rows = dataset["status"].dims
+        metrics = tuple(name for name in roles.get("metric", []) if dataset[name].dims == rows)
+        shown = (objective, *requirements, *metrics)
+        return cls(
+            objective=objective,
+            better=-1 if dataset[objective].attrs["better"] == "lower" else 1,
+            requirements=requirements,
+            metrics=metrics,
+            headings={name: dataset[name].attrs["heading"] for name in shown},
+        )
+
+    @property
+    def worst(self) -> dict[str, list[tuple[str, str]]]:
+        """Requirements with their limits by heading: those of several targets share one."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for name, limit in self.requirements.items():
+            found.setdefault(self.headings[name], []).append((name, limit))
+        return found
+
+
+def cells(dataset: xarray.Dataset) -> Iterator[tuple[dict[str, Any], xarray.Dataset]]:
+    """Yield each sweep point, precoder and beam with its data over allocators and drops."""
+    names = [*sweep_of(dataset), *blocks_of(dataset)]
+    for positions in itertools.product(*(range(dataset.sizes[name]) for name in names)):
+        cell = dataset.isel(dict(zip(names, positions, strict=True)))
+        yield {name: cell[name].item() for name in names}, cell
+
+
+def _mean(values: FloatArray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else np.nan
+
+
+def _standing(values: FloatArray, feasible: Any, better: int) -> tuple[FloatArray, Any]:
+    """Return each allocator's mean distance to the best feasible value of each drop, and which are the best.
+
+    An allocator can be the best only if it answers, within the limits, every drop that anyone does.
+    """
+    within = np.where(feasible, better * values, -np.inf)
+    best = better * within.max(axis=0)
+    solvable = np.isfinite(best)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        distance = np.where(solvable & (best > 0), values / best - 1, np.nan)
+    distances = np.array([_mean(row) for row in distance])
+    complete = feasible[:, solvable].all(axis=1) & solvable.any()
+    means = np.array([better * _mean(row[solvable]) for row in values])
+    top = max(means[complete], default=np.nan)
+    return distances, complete & (means >= top - TIE * np.abs(top))
+
+
+def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas.DataFrame:
+    """Return the table of :meth:`isacfw.Comparison.table`."""
+    import pandas
+
+    rows: list[dict[str, Any]] = []
+    names = [*sweep_of(dataset), *blocks_of(dataset), "allocator"]
+    total = math.prod(dataset.sizes[name] for name in names)
+    columns = Columns.of(dataset)
+    for place, cell in cells(dataset):
+        values, feasible = cell[columns.objective].to_numpy(), cell["feasible"].to_numpy()
+        distances, best = _standing(values, feasible, columns.better)
+        for number, allocator in enumerate(cell["allocator"].to_numpy()):
+            mean, half_width = mean_and_interval(values[number])
+            own = cell.isel(allocator=number)
+            counts = Counter(str(status) for status in own["status"].to_numpy())
+            messages = [str(message) for message in own["message"].to_numpy() if message]
+            rows.append(
+                {
+                    **place,
+                    "allocator": str(allocator),
+                    columns.objective: mean,
+                    f"{columns.objective}_ci95": half_width,
+                    "distance_to_best_percent": 100 * distances[number],
+                    "best": bool(best[number]),
+                    **_bounds(own, columns.requirements),
+                    **{name: _mean(own[name].to_numpy()) for name in columns.metrics},
+                    "drops": len(values[number]),
+                    "answered": int(np.isfinite(values[number]).sum()),
+                    "within_limits": int(feasible[number].sum()),
+                    "status": ", ".join(
+                        f"{status} {count}" if len(counts) > 1 else status for status, count in counts.items()
+                    ),
+                    "seconds_median": float(np.median(own["seconds"].to_numpy())),
+                    "message": messages[0] if messages else "",
+                }
+            )
+            if progress is not None:
+                progress(len(rows), total)
+    frame = pandas.DataFrame(rows)
+    return frame.set_index(names)
+
+
+def _bounds(own: xarray.Dataset, bounds: Mapping[str, str]) -> dict[str, float]:
+    """Return the mean of each requirement, followed by its limit."""
+    found = {}
+    for name, limit in bounds.items():
+        found[name], found[limit] = _mean(own[name].to_numpy()), float(own[limit])
+    return found

@@ -1,0 +1,107 @@
+"""Simulated echoes, and the errors of an estimator for them."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from numpy.random import Generator
+
+from .base.errors import InputError
+from .base.numbers import ComplexArray, FloatArray
+from .estimator import MaximumLikelihood
+from .scenario.scenario import Scenario
+from .signal.channel import complex_normal
+from .simulation_transmission import DRAWS_AT_ONCE, Transmission
+
+
+def symbols(streams: int, length: int, generator: Generator, draws: int = 1) -> ComplexArray:
+    """Draw independent QPSK symbols of unit power; shape (M, K, L)."""
+    quarter = generator.integers(4, size=(draws, streams, length))
+    return np.asarray(np.exp(0.5j * np.pi * (quarter + 0.5)))
+
+
+def echoes(signals: ComplexArray, scenario: Scenario, generator: Generator) -> ComplexArray:
+    r"""Return noisy echoes (8) of transmitted signals.
+
+    Parameters
+    ----------
+    signals : ndarray of complex, shape (..., N_t, L)
+        Transmitted signals X = F S.
+    scenario : Scenario
+        For its arrays and its targets.
+    generator : numpy.random.Generator
+        For the noise, of unit variance.
+
+    Returns
+    -------
+    ndarray of complex, shape (..., N_r, L)
+        :math:`Y_s = \sum_t \alpha_t\, b_t\, a_t^H X + N_s`.
+    """
+    received: ComplexArray | float = 0.0
+    for target in scenario.sensed:
+        incident = scenario.transmit_array.steering_vector(target.direction).conj() @ signals
+        arriving = scenario.receive_array.steering_vector(target.direction)[:, None] * incident[..., None, :]
+        received = received + target.reflection * arriving
+    return np.asarray(received + complex_normal(np.shape(received), generator))
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class SquaredErrors:
+    """Squared errors of the maximum-likelihood estimator, trial by trial.
+
+    Parameters
+    ----------
+    grid, refined : ndarray, shape (T, 2)
+        Of azimuth and elevation in rad², at the best grid point and refined from there.
+    """
+
+    grid: FloatArray
+    refined: FloatArray
+
+
+def squared_errors(
+    transmission: Transmission,
+    scenario: Scenario,
+    estimator: MaximumLikelihood,
+    trials: int,
+    generator: Generator,
+) -> SquaredErrors:
+    """Return the estimator's errors for simulated echoes, each with its own channel, symbols and noise.
+
+    Parameters
+    ----------
+    transmission : Transmission
+        What is transmitted.
+    scenario : Scenario
+        For its arrays, target and frame length.
+    estimator : MaximumLikelihood
+        For the same arrays.
+    trials : int
+        Number of echoes T.
+    generator : numpy.random.Generator
+        Where the randomness comes from.
+
+    Raises
+    ------
+    InputError
+        If there are several targets, or the frame is shorter than the number of transmitted streams.
+    """
+    if len(scenario.sensed) > 1:
+        raise InputError("targets", f"must be one for the estimator, got {len(scenario.sensed)}")
+    target, length = scenario.sensed[0].direction, scenario.sensing.frame_length
+    truth = np.radians([target.azimuth_deg, target.elevation_deg])
+    found: list[tuple[FloatArray, FloatArray]] = []
+    for start in range(0, trials, DRAWS_AT_ONCE):
+        number = min(DRAWS_AT_ONCE, trials - start)
+        _, waveforms = transmission.draw(number, generator)
+        streams = waveforms.shape[-1]
+        if length < streams:
+            raise InputError(
+                "sensing.frame_length",
+                f"must be at least {streams}, the number of transmitted streams, got {length}",
+            )
+        signals = waveforms @ symbols(streams, length, generator, number)
+        received = echoes(signals, scenario, generator)
+        found.append(estimator.estimate(received, signals))
+    grid, refined = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return SquaredErrors(grid=(grid - truth) ** 2, refined=(refined - truth) ** 2)

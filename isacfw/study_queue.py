@@ -1,0 +1,122 @@
+"""Chunks on an executor: submitted, collected, and done again when their worker has died."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from typing import Any
+
+from .base.errors import IsacError, one_line, raised
+from .results.chunk import Chunk, Solved, Work
+
+ATTEMPTS = 3
+
+
+NUMBERS_OUTSTANDING = 2**23
+"""Numbers, in one field of all results, that are asked for before the first of them have been put away."""
+
+
+_Task = tuple[Callable[..., Solved], tuple[Any, ...]]
+
+
+def _by_executor(
+    current: Callable[[], Executor],
+    task: _Task,
+    work: Work,
+    queue: _Queue,
+    advance: Callable[[int], None],
+    waiting: dict[Future[Solved], Chunk],
+) -> Generator[Solved, None, None]:
+    """Yield results from an executor; a chunk that was lost with a worker is done again.
+
+    What has been submitted and is not there yet stands in `waiting`.
+    """
+    row = len(work.scenario.precoders) * len(work.scenario.allocators) * work.numbers
+    while queue or waiting:
+        outstanding = sum(len(chunk.points) * len(chunk.drops) * row for chunk in waiting.values())
+        # Limit outstanding work so that results are written as fast as they arrive.
+        while outstanding < NUMBERS_OUTSTANDING or not waiting:
+            if (chunk := queue.take(idle=not waiting)) is None:
+                break
+            try:
+                waiting[current().submit(task[0], *task[1], chunk)] = chunk
+            except BrokenExecutor:
+                queue.lose(chunk)
+                break
+            outstanding += len(chunk.points) * len(chunk.drops) * row
+        for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+            chunk = waiting.pop(future)
+            if (result := _result(future, chunk)) is None:
+                queue.lose(chunk)
+                continue
+            advance(result.values["status"].size)
+            yield result
+
+
+def _result(future: Future[Solved], chunk: Chunk) -> Solved | None:
+    """Return the result of a chunk, or None when its worker has died."""
+    try:
+        return future.result()
+    except BrokenExecutor:
+        return None
+    except IsacError:
+        raise
+    except Exception as error:
+        raise IsacError(
+            one_line(f"the executor failed on {_named(chunk)}: {raised(error).rstrip(': ')}")
+        ) from error
+
+
+class _Queue:
+    """Chunks to be done; those that may have ended a worker are done again one at a time.
+
+    Parameters
+    ----------
+    chunks : sequence of Chunk
+        What is to be done.
+    running : int
+        How many are solved at a time. When a worker dies, all that has been submitted is lost, but only this many
+        of it, the first, can be the cause; none of the others pays for it.
+    """
+
+    def __init__(self, chunks: Sequence[Chunk], running: int) -> None:
+        self._ahead, self._running = deque(chunks), running
+        self._position = {chunk: number for number, chunk in enumerate(chunks)}
+        self._deaths = dict.fromkeys(chunks, 0)
+        self._suspects: deque[Chunk] = deque()
+        self._lost: list[Chunk] = []
+        self._alone = False
+
+    def __bool__(self) -> bool:
+        return bool(self._ahead or self._suspects or self._lost)
+
+    def take(self, *, idle: bool) -> Chunk | None:
+        """Return what is to be submitted next; None for nothing, as long as others are being solved."""
+        if idle:
+            self._judge()
+            self._alone = bool(self._suspects)
+            return (self._suspects or self._ahead).popleft()
+        return None if self._alone or self._lost or not self._ahead else self._ahead.popleft()
+
+    def lose(self, chunk: Chunk) -> None:
+        """Take back a chunk whose worker has died."""
+        self._lost.append(chunk)
+
+    def _judge(self) -> None:
+        lost = sorted(self._lost, key=self._position.__getitem__)
+        self._lost.clear()
+        suspects = lost[: self._running]
+        if len(suspects) == 1:
+            self._deaths[suspects[0]] += 1
+            if self._deaths[suspects[0]] == ATTEMPTS:
+                raise IsacError(
+                    f"worker processes crashed {ATTEMPTS} times on {_named(suspects[0])}; scripts must start"
+                    ' workers inside `if __name__ == "__main__":`'
+                )
+        self._suspects.extend(suspects)
+        self._ahead.extendleft(reversed(lost[self._running :]))
+
+
+def _named(chunk: Chunk) -> str:
+    return f"drops {chunk.drops.start}–{chunk.drops.stop - 1}"
