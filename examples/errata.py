@@ -16,8 +16,8 @@ from isacfw import Direction, FloatArray, Scenario, Target
 from isacfw.config.load import load_scenario
 from isacfw.sensing.fisher import fisher_information
 from isacfw.sensing.information import crlb
-from isacfw.simulation import simulated_rates
-from isacfw.simulation_transmission import Transmission
+from isacfw.simulation.rates import simulated_rates
+from isacfw.simulation.transmission import Transmission
 from isacfw.testing import LineOfSight
 from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.arrays.upa import UPA

@@ -33,18 +33,18 @@ from .signal.scene import Scene
 from .signal.statistics import ChannelStatistics, Drop
 
 if TYPE_CHECKING:
-    from .comparison import Comparison
     from .config.load import load_scenario
     from .config.toml import to_toml
     from .host.host import PluginHost
-    from .report_summary import mean_and_interval
-    from .study import compare
+    from .report.comparison import Comparison
+    from .report.summary import mean_and_interval
+    from .study.compare import compare
 
 _ON_DEMAND = {
-    "Comparison": "comparison",
-    "compare": "study",
+    "Comparison": "report.comparison",
+    "compare": "study.compare",
     "load_scenario": "config.load",
-    "mean_and_interval": "report_summary",
+    "mean_and_interval": "report.summary",
     "to_toml": "config.toml",
     "PluginHost": "host.host",
 }

@@ -293,7 +293,7 @@ def _compare(options: argparse.Namespace) -> int:
     from .base.files import writable
     from .config.load import load_scenario
     from .progress import Bars
-    from .study import compare
+    from .study.compare import compare
 
     loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=options.set)
     _report_problems(loaded.host)
@@ -329,16 +329,16 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _executor(address: str | None) -> AbstractContextManager[Any]:
-    from .study_dask import dask_executor
+    from .study.dask import dask_executor
 
     return nullcontext() if address is None else dask_executor(address)
 
 
 def _show(options: argparse.Namespace) -> int:
     from .base.files import writable
-    from .comparison import Comparison
     from .progress import Bars
-    from .report_files import save_figures
+    from .report.comparison import Comparison
+    from .report.files import save_figures
 
     comparison = Comparison.load(options.results)
     print(comparison.to_json() if options.json else _table(comparison.dataset))
@@ -355,8 +355,8 @@ def _figure(options: argparse.Namespace) -> int:
     from .base.files import writable
     from .config.load import load_scenario
     from .progress import Bars
-    from .study import compare
-    from .study_figure import make_figure, save_figure
+    from .study.compare import compare
+    from .study.figure import make_figure, save_figure
 
     keys = (("drops", options.drops), ("seed", options.seed))
     overrides = [f"{key} = {value}" for key, value in keys if value is not None]
@@ -402,7 +402,7 @@ def _table(dataset: Any) -> str:
     from shutil import get_terminal_size
 
     from .progress import Bars
-    from .report import rendered
+    from .report.table import rendered
 
     options: dict[str, Any] = {}
     if sys.stdout.isatty():

@@ -25,7 +25,7 @@ from ..signal.link import LinkStatistics
 from ..signal.moments import drawn_channels
 from ..signal.precoder import Precoder
 from ..signal.statistics import fading_generator
-from ..simulation_transmission import Simulated, Transmission, jackknife
+from ..simulation.transmission import Simulated, Transmission, jackknife
 from . import samples
 from .kit import require
 

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from isacfw import ComplexArray, Direction, FloatArray
-from isacfw.estimator import AngleGrid, MaximumLikelihood
 from isacfw.signal.channel import complex_normal
+from isacfw.simulation.estimator import AngleGrid, MaximumLikelihood
 from isacfw_plugins.arrays.upa import UPA
 
 ELEVATIONS, AZIMUTHS = 256, 512

@@ -14,8 +14,8 @@ from numerics import scattered
 
 import isacfw
 from isacfw import Beam, ComplexArray, IncompatibleError, InputError, PluginError, Scene, Shares, Steered, compare
-from isacfw.comparison import Comparison
 from isacfw.config.structure import structure
+from isacfw.report.comparison import Comparison
 from isacfw_plugins.beams.difference import Difference
 from isacfw_plugins.beams.joined import Joined
 from isacfw_plugins.beams.projected import Projected

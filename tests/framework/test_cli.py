@@ -11,7 +11,7 @@ import sys
 import pytest
 import tomli_w
 
-import isacfw.figures
+import isacfw.report.figures
 from isacfw import compare, load_scenario
 
 PLUGIN = """

@@ -13,8 +13,8 @@ import pytest
 
 import isacfw
 from isacfw import InputError, Shares, Status, compare, load_scenario
-from isacfw.comparison import Comparison
 from isacfw.config.structure import structure
+from isacfw.report.comparison import Comparison
 
 KEYS = [
     "status",

@@ -11,12 +11,12 @@ import pytest
 import scipy.stats
 import xarray
 
-import isacfw.figures
+import isacfw.report.figures
 from isacfw import InputError, compare, load_scenario
-from isacfw.comparison import Comparison
 from isacfw.config.structure import structure
-from isacfw.report import duration
-from isacfw.report_summary import mean_and_interval
+from isacfw.report.comparison import Comparison
+from isacfw.report.summary import mean_and_interval
+from isacfw.report.table import duration
 
 NAN = np.nan
 FILES = ["results.nc", "results.csv", "scenario.toml", "sum_rate.png", "sum_rate.pdf", "crlb.png", "crlb.pdf"]

@@ -12,12 +12,12 @@ from numerics import random_direction, scattered
 from numpy.random import Generator
 
 from isacfw import Array, ComplexArray, Direction, FloatArray, Scenario, load_scenario
-from isacfw.estimator import AngleGrid, MaximumLikelihood
 from isacfw.sensing.fisher import fisher_of_covariance
 from isacfw.sensing.information import crlb
 from isacfw.signal.channel import complex_normal
-from isacfw.simulation_echoes import squared_errors, symbols
-from isacfw.simulation_transmission import Transmission
+from isacfw.simulation.echoes import squared_errors, symbols
+from isacfw.simulation.estimator import AngleGrid, MaximumLikelihood
+from isacfw.simulation.transmission import Transmission
 from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.arrays.upa import UPA
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from isacfw import compare, load_scenario
 from isacfw.cli import main
-from isacfw.study_figure import make_figure
+from isacfw.study.figure import make_figure
 from isacfw_plugins.figures import nguyen2025_fig8
 
 if TYPE_CHECKING:

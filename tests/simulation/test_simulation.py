@@ -16,21 +16,13 @@ import numpy as np
 import pytest
 
 import isacfw
-from isacfw import (
-    FloatArray,
-    IncompatibleError,
-    PowerAllocationProblem,
-    Precoder,
-    Scenario,
-    Sensing,
-    Target,
-    simulation,
-)
-from isacfw.estimator import AngleGrid, MaximumLikelihood
+from isacfw import FloatArray, IncompatibleError, PowerAllocationProblem, Precoder, Scenario, Sensing, Target
 from isacfw.signal.statistics import drops_of
-from isacfw.simulation import simulated_crlb, simulated_rates
-from isacfw.simulation_echoes import echoes, squared_errors, symbols
-from isacfw.simulation_transmission import Simulated, Transmission, jackknife
+from isacfw.simulation import rates as simulation
+from isacfw.simulation.echoes import echoes, squared_errors, symbols
+from isacfw.simulation.estimator import AngleGrid, MaximumLikelihood
+from isacfw.simulation.rates import simulated_crlb, simulated_rates
+from isacfw.simulation.transmission import Simulated, Transmission, jackknife
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.arrays.upa import UPA

@@ -9,10 +9,11 @@ import attrs
 import numpy as np
 import pytest
 
-from isacfw import PluginHost, Steered, SteeringBeam, chunk, compare
+from isacfw import PluginHost, Steered, SteeringBeam, compare
 from isacfw.config.structure import structure
 from isacfw.results.chunk import Chunk
-from isacfw.study_plan import planned
+from isacfw.study import solve as chunk
+from isacfw.study.plan import planned
 
 HOST = PluginHost(discover=False)
 FADING = [0.5, 2.0, 0.1]

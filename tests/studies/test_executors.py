@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 import isacfw
-from isacfw import InputError, IsacError, compare, executors
-from isacfw.comparison import Comparison
+from isacfw import InputError, IsacError, compare
+from isacfw.report.comparison import Comparison
 from isacfw.results.chunk import Chunk
+from isacfw.study import executors
 
 # Dask's, whose sockets are closed when they are collected.
 pytestmark = [

@@ -20,8 +20,8 @@ from folders import chunks_of, hidden
 
 import isacfw
 from isacfw import compare
-from isacfw.comparison import Comparison
-from isacfw.store import ChunkStore
+from isacfw.report.comparison import Comparison
+from isacfw.study.store import ChunkStore
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import xarray
 
-from isacfw import chunk, compare
+from isacfw import compare
+from isacfw.study import solve as chunk
 
 SCENARIO: dict[str, Any] = {
     "name": "threads",

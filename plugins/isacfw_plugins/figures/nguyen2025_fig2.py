@@ -10,8 +10,8 @@ import numpy as np
 
 import isacfw
 from isacfw import Comparison, Progress, Scenario
-from isacfw.simulation import simulated_crlb
-from isacfw.simulation_transmission import Transmission
+from isacfw.simulation.rates import simulated_crlb
+from isacfw.simulation.transmission import Transmission
 
 from . import _paper
 

@@ -10,10 +10,10 @@ import numpy as np
 
 import isacfw
 from isacfw import Comparison, Precoder, Progress, Scenario
-from isacfw.estimator import AngleGrid, MaximumLikelihood
-from isacfw.simulation import simulated_crlb
-from isacfw.simulation_echoes import squared_errors
-from isacfw.simulation_transmission import Transmission
+from isacfw.simulation.echoes import squared_errors
+from isacfw.simulation.estimator import AngleGrid, MaximumLikelihood
+from isacfw.simulation.rates import simulated_crlb
+from isacfw.simulation.transmission import Transmission
 
 from . import _paper
 

@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .base.errors import blamed
-from .base.files import for_hdf5, replacing, write_netcdf
-from .base.progress import Progress
-from .config.load import LoadedScenario
-from .report_files import save_figures
-from .scenario.figure import Figure
+from ..base.errors import blamed
+from ..base.files import for_hdf5, replacing, write_netcdf
+from ..base.progress import Progress
+from ..config.load import LoadedScenario
+from ..report.files import save_figures
+from ..scenario.figure import Figure
 
 if TYPE_CHECKING:
     import matplotlib.figure

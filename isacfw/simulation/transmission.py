@@ -13,14 +13,14 @@ import attrs
 import numpy as np
 from numpy.random import Generator
 
-from .base.numbers import ComplexArray, FloatArray
-from .scenario.scenario import Scenario
-from .sensing.beam import Beam
-from .signal.channel import Channel
-from .signal.moments import drawn_channels
-from .signal.precoder import Precoder
-from .signal.scene import Scene
-from .signal.statistics import ChannelStatistics
+from ..base.numbers import ComplexArray, FloatArray
+from ..scenario.scenario import Scenario
+from ..sensing.beam import Beam
+from ..signal.channel import Channel
+from ..signal.moments import drawn_channels
+from ..signal.precoder import Precoder
+from ..signal.scene import Scene
+from ..signal.statistics import ChannelStatistics
 
 BLOCKS = 100
 
@@ -146,7 +146,7 @@ class Transmission:
         return channels, np.concatenate([weights, streams], axis=-1)
 
 
-def _blocks(
+def mean_of_blocks(
     transmission: Transmission,
     draws: int,
     generator: Generator,

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
-from .base.errors import IsacError
-from .base.part import LabelledPart
-from .results.chunk import Chunk
-from .scenario.moments import count_streams
-from .scenario.scenario import Scenario
-from .sensing.beam import Beam
-from .signal.precoder import Precoder
-from .signal.statistics import ChannelStatistics
+from ..base.errors import IsacError
+from ..base.part import LabelledPart
+from ..results.chunk import Chunk
+from ..scenario.moments import count_streams
+from ..scenario.scenario import Scenario
+from ..sensing.beam import Beam
+from ..signal.precoder import Precoder
+from ..signal.statistics import ChannelStatistics
 
 POINTS_TOGETHER = 64
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from typing import Any
 
-from .base.errors import IsacError, one_line, raised
-from .results.chunk import Chunk, Solved, Work
+from ..base.errors import IsacError, one_line, raised
+from ..results.chunk import Chunk, Solved, Work
 
 ATTEMPTS = 3
 

@@ -10,23 +10,23 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .allocation.allocation import Allocation, Shares, Status
-from .allocation.allocator import Allocator
-from .allocation.problem import PowerAllocationProblem
-from .allocation.verdict import verified
-from .base.errors import IncompatibleError, IsacError, log_traceback, one_line, raised
-from .base.part import LabelledPart, described
-from .host.host import PluginHost
-from .results.chunk import Chunk, Solved, Work, shortened
-from .results.schema import HISTORY
-from .scenario.labels import by_label
-from .scenario.scenario import Scenario
-from .sensing.beam import Beam
-from .sensing.beam_statistics import BeamStatistics
-from .signal.link import LinkStatistics
-from .signal.precoder import Precoder
-from .signal.statistics import ChannelStatistics
-from .study_plan import _fading, _seen
+from ..allocation.allocation import Allocation, Shares, Status
+from ..allocation.allocator import Allocator
+from ..allocation.problem import PowerAllocationProblem
+from ..allocation.verdict import verified
+from ..base.errors import IncompatibleError, IsacError, log_traceback, one_line, raised
+from ..base.part import LabelledPart, described
+from ..host.host import PluginHost
+from ..results.chunk import Chunk, Solved, Work, shortened
+from ..results.schema import HISTORY
+from ..scenario.labels import by_label
+from ..scenario.scenario import Scenario
+from ..sensing.beam import Beam
+from ..sensing.beam_statistics import BeamStatistics
+from ..signal.link import LinkStatistics
+from ..signal.precoder import Precoder
+from ..signal.statistics import ChannelStatistics
+from .plan import _fading, _seen
 
 
 def solved(work: Work, host: PluginHost, chunk: Chunk, advance: Callable[[int], None] | None = None) -> Solved:

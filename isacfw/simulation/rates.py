@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.random import Generator
 
-from .base.numbers import ComplexArray, FloatArray
-from .scenario.scenario import Scenario
-from .sensing.information import crlb
-from .simulation_transmission import Simulated, Transmission, _blocks, jackknife
+from ..base.numbers import ComplexArray, FloatArray
+from ..scenario.scenario import Scenario
+from ..sensing.information import crlb
+from .transmission import Simulated, Transmission, jackknife, mean_of_blocks
 
 
 def simulated_rates(transmission: Transmission, draws: int, generator: Generator) -> Simulated:
@@ -47,7 +47,7 @@ def simulated_rates(transmission: Transmission, draws: int, generator: Generator
         signal, total = np.abs(means[:, 0]) ** 2, means[:, 1].real
         return np.asarray(transmission.statistics.prelog * np.log2(1 + signal / (total - signal + 1)))
 
-    return jackknife(_blocks(transmission, draws, generator, sample), rates)
+    return jackknife(mean_of_blocks(transmission, draws, generator, sample), rates)
 
 
 def simulated_crlb(transmission: Transmission, scenario: Scenario, draws: int, generator: Generator) -> Simulated:
@@ -82,4 +82,4 @@ def simulated_crlb(transmission: Transmission, scenario: Scenario, draws: int, g
     def bound(means: ComplexArray) -> FloatArray:
         return crlb(model.fisher(means), model.jacobians, known)
 
-    return jackknife(_blocks(transmission, draws, generator, sample), bound)
+    return jackknife(mean_of_blocks(transmission, draws, generator, sample), bound)

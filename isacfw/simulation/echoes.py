@@ -6,12 +6,12 @@ import attrs
 import numpy as np
 from numpy.random import Generator
 
-from .base.errors import InputError
-from .base.numbers import ComplexArray, FloatArray
+from ..base.errors import InputError
+from ..base.numbers import ComplexArray, FloatArray
+from ..scenario.scenario import Scenario
+from ..signal.channel import complex_normal
 from .estimator import MaximumLikelihood
-from .scenario.scenario import Scenario
-from .signal.channel import complex_normal
-from .simulation_transmission import DRAWS_AT_ONCE, Transmission
+from .transmission import DRAWS_AT_ONCE, Transmission
 
 
 def symbols(streams: int, length: int, generator: Generator, draws: int = 1) -> ComplexArray:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from .allocation.allocation import Status
-from .base.progress import Progress
-from .report_records import _plain, _without_padding
-from .results.open import open_results
-from .results.schema import record_keys
+from ..allocation.allocation import Status
+from ..base.progress import Progress
+from ..results.open import open_results
+from ..results.schema import record_keys
+from .records import _plain, _without_padding
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -88,7 +88,7 @@ class Comparison:
     @property
     def failed(self) -> bool:
         """Whether any allocation failed."""
-        from .report_summary import cells
+        from .summary import cells
 
         # One after the other, since the words of a large study need not fit into the memory.
         return any((cell["status"] == Status.FAILED.value).any() for _, cell in cells(self.dataset))
@@ -100,7 +100,7 @@ class Comparison:
         allocator in per cent, mean CRLBs and their limits in dB, counts of drops with an answer and within the
         limits, whether the allocator is the best, statuses, and the median time.
         """
-        from .report_summary import summary
+        from .summary import summary
 
         return summary(self.dataset)
 
@@ -130,16 +130,16 @@ class Comparison:
         InputError
             If the folder cannot be written.
         """
-        from .report_files import save
+        from .files import save
 
         return save(self, Path(folder), progress)
 
     def __str__(self) -> str:
-        from .report import rendered
+        from .table import rendered
 
         return rendered(self.dataset)
 
     def _repr_html_(self) -> str:
-        from .report import rendered
+        from .table import rendered
 
         return rendered(self.dataset, html=True)

@@ -13,9 +13,9 @@ from importlib.resources import files as package_files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .base.errors import InputError
-from .base.part import Part
-from .results.chunk import Work
+from ..base.errors import InputError
+from ..base.part import Part
+from ..results.chunk import Work
 
 if TYPE_CHECKING:
     pass

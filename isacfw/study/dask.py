@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 
-from .base.errors import InputError
-from .base.time_limit import TimeUp, time_limit
+from ..base.errors import InputError
+from ..base.time_limit import TimeUp, time_limit
 
 ANSWER_S = 10
 """Seconds in which the scheduler of a Dask cluster must answer."""

@@ -9,13 +9,13 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor, Future
 from functools import lru_cache
 
-from .base.errors import InputError
-from .base.sources import Sources
-from .chunk import solved
-from .host.host import PluginHost
-from .results.chunk import Chunk, Solved, Work
-from .study_processes import _pool
-from .study_queue import _by_executor, _Queue, _Task
+from ..base.errors import InputError
+from ..base.sources import Sources
+from ..host.host import PluginHost
+from ..results.chunk import Chunk, Solved, Work
+from .processes import _pool
+from .queue import _by_executor, _Queue, _Task
+from .solve import solved
 
 
 def each_solved(

@@ -15,22 +15,22 @@ from typing import Any
 
 import attrs
 
-from .base.errors import IsacError
-from .base.progress import Progress
-from .comparison import Comparison
-from .config.toml import to_toml
+from ..base.errors import IsacError
+from ..base.progress import Progress
+from ..config.toml import to_toml
+from ..host.host import PluginHost
+from ..report.comparison import Comparison
+from ..results.chunk import Chunk, Outline, Solved
+from ..results.layout import Extent, Layout
+from ..results.memory import in_memory
+from ..results.netcdf import in_file
+from ..scenario.labels import by_label
+from ..scenario.scenario import Scenario
 from .executors import each_solved
-from .host.host import PluginHost
-from .results.chunk import Chunk, Outline, Solved
-from .results.layout import Extent, Layout
-from .results.memory import in_memory
-from .results.netcdf import in_file
-from .scenario.labels import by_label
-from .scenario.scenario import Scenario
+from .key import InputFiles, study_key
+from .plan import planned
+from .spec import _inputs_of, _warn, _work
 from .store import ChunkStore
-from .study_key import InputFiles, study_key
-from .study_plan import planned
-from .study_spec import _inputs_of, _warn, _work
 
 
 class _Study:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .base.progress import Progress
-from .report_summary import Columns, summary, sweep_of
+from ..base.progress import Progress
+from .summary import Columns, summary, sweep_of
 
 if TYPE_CHECKING:
     import xarray

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from .base.errors import InputError
-from .base.files import for_hdf5, replacing, writable, write_netcdf
-from .results.chunk import Chunk, Outline, Solved, shortened
-from .results.chunk_file import _from_file, _to_dataset
-from .study_key import FORMAT
+from ..base.errors import InputError
+from ..base.files import for_hdf5, replacing, writable, write_netcdf
+from ..results.chunk import Chunk, Outline, Solved, shortened
+from ..results.chunk_file import _from_file, _to_dataset
+from .key import FORMAT
 
 if TYPE_CHECKING:
     pass

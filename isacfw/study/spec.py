@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
-from .allocation.metric import Metric
-from .base.errors import InputError, PluginError, blamed, one_line
-from .base.part import LabelledPart, described
-from .host.host import PluginHost
-from .results.chunk import Work
-from .results.schema import limits_of, variables_of
-from .scenario.labels import by_label
-from .scenario.scenario import Scenario
-from .signal.channel import Channel
-from .study_plan import sizes_of
+from ..allocation.metric import Metric
+from ..base.errors import InputError, PluginError, blamed, one_line
+from ..base.part import LabelledPart, described
+from ..host.host import PluginHost
+from ..results.chunk import Work
+from ..results.schema import limits_of, variables_of
+from ..scenario.labels import by_label
+from ..scenario.scenario import Scenario
+from ..signal.channel import Channel
+from .plan import sizes_of
 
 STANDARD_METRICS = ("sum_rate", "user_rates", "crlb", "powers")
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from .base.numbers import FloatArray
-from .base.progress import Progress
-from .results.schema import roles_in
+from ..base.numbers import FloatArray
+from ..base.progress import Progress
+from ..results.schema import roles_in
 
 if TYPE_CHECKING:
     import pandas

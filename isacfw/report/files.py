@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .base.files import for_hdf5, replacing, writable, write_netcdf
-from .base.progress import Progress
+from ..base.files import for_hdf5, replacing, writable, write_netcdf
+from ..base.progress import Progress
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,8 +9,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .base.numbers import ComplexArray, FloatArray
-from .signal.array import Array
+from ..base.numbers import ComplexArray, FloatArray
+from ..signal.array import Array
 
 _CHUNK = 16
 

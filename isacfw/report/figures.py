@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .report_summary import Columns, mean_and_interval, sweep_of
+from .summary import Columns, mean_and_interval, sweep_of
 
 if TYPE_CHECKING:
     import xarray

@@ -9,18 +9,18 @@ from typing import Any, cast
 
 import attrs
 
-from .allocation.allocator import Allocator
-from .base.errors import InputError, shown
-from .base.part import LabelledPart
-from .base.progress import Progress
-from .comparison import Comparison
-from .config.load import LoadedScenario, load_scenario
-from .host.host import PluginHost, default_host
-from .scenario.labels import by_label
-from .scenario.scenario import Scenario
-from .sensing.beam import Beam
-from .signal.precoder import Precoder
-from .study_run import _Study
+from ..allocation.allocator import Allocator
+from ..base.errors import InputError, shown
+from ..base.part import LabelledPart
+from ..base.progress import Progress
+from ..config.load import LoadedScenario, load_scenario
+from ..host.host import PluginHost, default_host
+from ..report.comparison import Comparison
+from ..scenario.labels import by_label
+from ..scenario.scenario import Scenario
+from ..sensing.beam import Beam
+from ..signal.precoder import Precoder
+from .run import _Study
 
 
 def compare(
