@@ -11,7 +11,8 @@ from ..base.part import Part
 from ..host.host import PluginHost
 from ..host.kinds import PartInfo
 from ..progress import Bars
-from .kit import TIME_LIMIT_S, CheckReport, Outcome, attempts, checks_of, examples_of
+from .kit import TIME_LIMIT_S, CheckReport, Outcome, checks_of
+from .run import attempts, examples_of
 
 
 def check_parts(

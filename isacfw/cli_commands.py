@@ -1,0 +1,182 @@
+"""The commands."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from typing import Any
+
+from .base.errors import suggestion
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from .base.files import writable
+    from .config.load import load_scenario
+    from .progress import Bars
+    from .study.compare import compare
+
+    loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=options.set)
+    _report_problems(loaded.host)
+    if options.out is not None:
+        writable(options.out)
+    # Keep output printed by parts out of the JSON records.
+    with (
+        redirect_stdout(sys.stderr),
+        _executor(options.scheduler) as executor,
+        Bars(quiet=options.json) as bars,
+    ):
+        comparison = compare(
+            loaded,
+            precoders=options.precoders,
+            beams=options.beams,
+            allocators=options.allocators,
+            drops=options.drops,
+            seed=options.seed,
+            time_limit_s=options.time_limit,
+            workers=options.workers,
+            executor=executor,
+            out=options.out,
+            progress=bars.of("allocations"),
+            saving=bars.of("chunks saved"),
+        )
+    print(comparison.to_json() if options.json else _table(comparison.dataset))
+    if options.out is not None:
+        with Bars(quiet=options.json) as bars:
+            files = comparison.save(options.out, progress=bars.of("files"))
+        for path in files:
+            print(f"wrote {path}", file=sys.stderr)
+    return 1 if comparison.failed else 0
+
+
+def _executor(address: str | None) -> AbstractContextManager[Any]:
+    from .study.dask import dask_executor
+
+    return nullcontext() if address is None else dask_executor(address)
+
+
+def _show(options: argparse.Namespace) -> int:
+    from .base.files import writable
+    from .progress import Bars
+    from .report.comparison import Comparison
+    from .report.files import save_figures
+
+    comparison = Comparison.load(options.results)
+    print(comparison.to_json() if options.json else _table(comparison.dataset))
+    if options.out is not None:
+        writable(options.out)
+        with Bars(quiet=options.json) as bars:
+            files = save_figures(comparison.plot(), options.out, bars.of("files"))
+        for path in files:
+            print(f"wrote {path}", file=sys.stderr)
+    return 0
+
+
+def _figure(options: argparse.Namespace) -> int:
+    from .base.files import writable
+    from .config.load import load_scenario
+    from .progress import Bars
+    from .study.compare import compare
+    from .study.figure import make_figure, save_figure
+
+    keys = (("drops", options.drops), ("seed", options.seed))
+    overrides = [f"{key} = {value}" for key, value in keys if value is not None]
+    loaded = load_scenario(options.name, plugins=options.plugin, overrides=overrides)
+    _report_problems(loaded.host)
+    writable(options.out)
+    with Bars() as bars:
+        data, figures = make_figure(loaded, compare, options.trials, bars.of("steps"))
+    for path in save_figure(loaded.scenario.name, data, figures, options.out):
+        print(f"wrote {path}", file=sys.stderr)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from .host.host import PluginHost
+    from .progress import Bars
+    from .testing.terminal import check_parts
+
+    files = [name for name in options.names if name.endswith(".py")]
+    host = PluginHost([*options.plugin, *files])
+    _report_problems(host)
+    with Bars() as bars:
+        well = check_parts(
+            host, options.names, verbose=options.verbose, time_limit_s=options.time_limit, bars=bars
+        )
+    return 0 if well else 1
+
+
+def _new(options: argparse.Namespace) -> int:
+    from .base.errors import InputError
+    from .scaffold import NEW_KINDS, new_part
+
+    if options.kind not in NEW_KINDS:
+        hint = suggestion(options.kind, NEW_KINDS)
+        raise InputError("", f"unknown kind {options.kind!r}{hint}")
+    path = new_part(options.kind, options.name, options.out)
+    print(f"wrote {path}\nNext: run `isacfw check {path}`, then try the commands at the top of the file.")
+    return 0
+
+
+def _table(dataset: Any) -> str:
+    """Return the table, as wide as the terminal and in colour where there is one."""
+    from shutil import get_terminal_size
+
+    from .progress import Bars
+    from .report.table import rendered
+
+    options: dict[str, Any] = {}
+    if sys.stdout.isatty():
+        colour = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        options = {"colour": colour, "width": get_terminal_size().columns}
+    with Bars() as bars:
+        return rendered(dataset, progress=bars.of("rows of the table"), **options)
+
+
+def _report_problems(host: Any) -> None:
+    for problem in host.problems:
+        print(f"isacfw: {problem}", file=sys.stderr)
+
+
+def _plugins(options: argparse.Namespace) -> int:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from .host.host import PluginHost
+
+    host = PluginHost(options.plugin)
+    _report_problems(host)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("kind", "name", "provider", "version", "available"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("summary")
+    for part in host.parts():
+        reason = part.cls.why_unavailable()
+        cells = (
+            part.kind,
+            part.name,
+            part.provider,
+            part.version or "-",
+            "yes" if reason is None else "no",
+            part.cls.summary() if reason is None else reason,
+        )
+        table.add_row(*map(Text, cells))
+    for name in host.scenarios:
+        cells = ("scenario", name, host.scenario_provider(name), "-", "yes", host.scenario_summary(name))
+        table.add_row(*map(Text, cells))
+    width = None if sys.stdout.isatty() else 160
+    Console(width=width, highlight=False).print(table)
+    return 0
+
+
+_COMMANDS = {
+    "compare": _compare,
+    "show": _show,
+    "figure": _figure,
+    "plugins": _plugins,
+    "check": _check,
+    "new": _new,
+}

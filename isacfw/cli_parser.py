@@ -1,0 +1,197 @@
+"""The parser of the command line."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from .base.errors import one_line, suggestion
+from .cli_commands import _COMMANDS
+
+DEFAULT_SCENARIO = "nguyen2025"
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _count(text: str) -> int:
+    """Parse an integer; `Scenario` validates its range."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
+
+
+def _seconds(text: str) -> float:
+    """Read a time; whether it is long enough is the scenario's to say."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds, got {text!r}") from None
+
+
+_SENTENCES = (
+    (r"argument (\S+): (must .*)", r"\1 \2"),
+    (r"argument (\S+): expected one argument", r"\1 requires a value"),
+    (r"argument (\S+): ignored explicit argument (.*)", r"\1 takes no value, got \2"),
+    (r"ambiguous option: (\S+) could match (.*)", r"ambiguous option \1: it could be \2"),
+    (r"the following arguments are required: (.*)", r"\1 is required"),
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the process with an error in one line and exit status 2."""
+        choice = re.match(r"argument COMMAND: invalid choice: ('.*?'|\".*?\")", message)
+        if choice:
+            hint = suggestion(choice[1][1:-1], _COMMANDS)
+            message = f"unknown command {choice[1]}{hint}"
+        for pattern, sentence in _SENTENCES:
+            message = re.sub(f"^{pattern}$", sentence, message)
+        self.exit(2, f"isacfw: {one_line(message)}\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse the arguments of a command; what it does not know is an error."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(self._not_known(unknown))
+        return found, unknown
+
+    def _not_known(self, words: Sequence[str]) -> str:
+        options = [word.partition("=")[0] for word in words if word.startswith("-")]
+        if not options:
+            return f"unexpected argument {words[0]!r} for {self.prog}"
+        known = {"--help", *re.findall(r"(?<![\w-])--\w[\w-]*", self.format_usage())}
+        return f"unknown option {options[0]!r} for {self.prog}{suggestion(options[0], known)}"
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    main = _Parser(
+        prog="isacfw",
+        description="Power allocation for massive-MIMO integrated sensing and communications.",
+    )
+    main.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = main.add_subparsers(dest="command", metavar="COMMAND")
+    compare = commands.add_parser(
+        "compare",
+        help="run the allocators of a scenario side by side",
+        description="Run every allocator of a scenario on every precoder, sweep point and drop.",
+        epilog="Exit status: 0 when every row has a result, 1 when one failed, 2 for a mistake in the input.",
+    )
+    compare.add_argument(
+        "scenario",
+        nargs="?",
+        default=DEFAULT_SCENARIO,
+        metavar="SCENARIO",
+        help="a TOML file, the name of a registered scenario, or a results.nc (default: %(default)s)",
+    )
+    compare.add_argument(
+        "--precoders", type=_names, action="extend", metavar="A,B", help="in place of the scenario's own"
+    )
+    compare.add_argument(
+        "--beams", type=_names, action="extend", metavar="A,B", help="in place of the scenario's own"
+    )
+    compare.add_argument(
+        "--allocators", type=_names, action="extend", metavar="A,B", help="in place of the scenario's own"
+    )
+    compare.add_argument("--drops", type=_count, metavar="N", help="number of random drops")
+    compare.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")
+    compare.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="set a key of the scenario, such as sensing.crlb_limit_db=-40 (may be repeated)",
+    )
+    compare.add_argument("--out", type=Path, metavar="DIR", help="write results, figures and scenario there")
+    compare.add_argument("--json", action="store_true", help="print records as JSON and nothing else")
+    compare.add_argument(
+        "--workers", type=_count, default=1, metavar="N", help="processes that share the work (default: 1)"
+    )
+    compare.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster that does the work in place of processes here"
+    )
+    compare.add_argument(
+        "--time-limit", type=_seconds, metavar="S", help="longest time of an allocation, in seconds"
+    )
+    _add_plugin_option(compare)
+    _add_debug_option(compare)
+    show = commands.add_parser(
+        "show",
+        help="show the results of a comparison again",
+        description="Print the table of a results.nc again, and with --out write its figures; compute nothing.",
+    )
+    show.add_argument("results", type=Path, metavar="FILE", help="a results.nc that compare --out has written")
+    show.add_argument("--json", action="store_true", help="print records as JSON and nothing else")
+    show.add_argument("--out", type=Path, metavar="DIR", help="write the figures there")
+    _add_debug_option(show)
+    figure = commands.add_parser(
+        "figure",
+        help="make a figure: data, PNG and PDF",
+        description="Run a figure's scenario, and write its data (NetCDF), PNG and PDF. Any scenario will do:"
+        " one without a figure of its own gives those of the comparison.",
+    )
+    figure.add_argument("name", metavar="NAME", help="name of a figure, such as nguyen2025-fig5, or a scenario")
+    figure.add_argument("--drops", type=_count, metavar="N", help="number of random drops")
+    figure.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")
+    figure.add_argument("--trials", type=_count, metavar="N", help="simulated channels or echoes per point")
+    figure.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="folder to write to (default: this one)"
+    )
+    _add_plugin_option(figure)
+    _add_debug_option(figure)
+    plugins = commands.add_parser(
+        "plugins", help="list every part and scenario", description="List every part and scenario."
+    )
+    _add_plugin_option(plugins)
+    _add_debug_option(plugins)
+    check = commands.add_parser(
+        "check",
+        help="check that parts keep their contracts",
+        description="Run the checks of isacfw.testing on parts: those of a plugin's file, or those with a name.",
+        epilog="Exit status: 0 when all is well, 1 when a check failed or none ran, 2 for a mistake in input.",
+    )
+    check.add_argument("names", nargs="+", metavar="NAME|FILE", help="name of a part, or a .py file of a plugin")
+    check.add_argument("--verbose", action="store_true", help="show the checks that passed, too")
+    check.add_argument(
+        "--time-limit",
+        type=_seconds,
+        default=60.0,
+        metavar="S",
+        help="longest time of an allocation, in seconds (default: 60)",
+    )
+    _add_plugin_option(check)
+    _add_debug_option(check)
+    new = commands.add_parser(
+        "new",
+        help="write a plugin file with a part of your own, to start from",
+        description="Write a single-file plugin with a part that works, its docstring and its test.",
+    )
+    new.add_argument("kind", metavar="KIND", help="array, channel, precoder, beam, metric or allocator")
+    new.add_argument("name", metavar="NAME", help="name of the part; the file is NAME.py")
+    new.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="folder to write to (default: this one)"
+    )
+    _add_debug_option(new)
+    return main
+
+
+def _add_plugin_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="FILE|MODULE",
+        help="load a plugin: a .py file or a module (may be repeated)",
+    )
+
+
+def _add_debug_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--debug", action="store_true", help="show the tracebacks of parts that break down")

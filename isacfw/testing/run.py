@@ -1,0 +1,108 @@
+"""Runs of checks on parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ..base.errors import PluginError, log_traceback, one_line
+from ..base.part import Part, described
+from .kit import (
+    TIME_LIMIT_S,
+    Check,
+    CheckFailed,
+    CheckReport,
+    CheckResult,
+    CheckSkipped,
+    CheckTimedOut,
+    Outcome,
+    _limited_to,
+    checks_of,
+    declared,
+)
+
+
+def attempts(
+    part: Part,
+    expected_failures: Mapping[str, str] | None = None,
+    time_limit_s: float | None = TIME_LIMIT_S,
+) -> Iterator[CheckResult]:
+    """Run every check on a part and yield the results as they come; none after one that was stopped."""
+    expected = declared(part, expected_failures)
+    reason, stopped = part.why_unavailable(), ""
+    for one in checks_of(part):
+        missing = reason is not None and one.function.__module__ != f"{__package__}.common"
+        if missing or stopped:
+            yield CheckResult(check=one.name, outcome=Outcome.SKIPPED, message=stopped or str(reason))
+            continue
+        with _limited_to(time_limit_s):
+            outcome, message, late = _attempt(one, part)
+        if one.name in expected and outcome is not Outcome.SKIPPED:
+            if outcome is Outcome.FAILED:
+                outcome, message = Outcome.EXPECTED, expected[one.name]
+            else:
+                outcome, message = Outcome.FAILED, "expected to fail, but passed"
+        if late and outcome is Outcome.FAILED:
+            stopped = f"not run: {one.name} exceeded its time limit"
+        yield CheckResult(check=one.name, outcome=outcome, message=message)
+
+
+def _attempt(one: Check, part: Part) -> tuple[Outcome, str, bool]:
+    """Run a check; return its outcome, the reason, and whether the part was stopped at its time limit."""
+    try:
+        one(part)
+    except CheckSkipped as error:
+        return Outcome.SKIPPED, one_line(error), False
+    except (CheckFailed, PluginError) as error:
+        return Outcome.FAILED, one_line(error), isinstance(error, CheckTimedOut)
+    except (Exception, SystemExit) as error:
+        log_traceback(f"check {one.name} of {described(part)}")
+        return Outcome.FAILED, one_line(f"{type(error).__name__}: {error}"), False
+    return Outcome.PASSED, "", False
+
+
+def check_part(
+    part: Part,
+    *,
+    expected_failures: Mapping[str, str] | None = None,
+    time_limit_s: float | None = TIME_LIMIT_S,
+) -> CheckReport:
+    """Run every check on a part.
+
+    Parameters
+    ----------
+    part : Part
+        What to check.
+    expected_failures : mapping of str to str, optional
+        Checks that it is known to fail, each with the reason, in addition to those that its class declares. One
+        that passes all the same is a failure.
+    time_limit_s : float, optional
+        Longest time in seconds that an allocator may take for a problem. When it is stopped there, the check has
+        failed, and those after it are skipped.
+
+    Returns
+    -------
+    CheckReport
+        ``report.ok`` tells whether all is well, ``print(report)`` what is not, ``report.assert_ok()`` does for
+        a test.
+    """
+    return CheckReport(part=part, results=tuple(attempts(part, expected_failures, time_limit_s)))
+
+
+def examples_of(cls: type[Part]) -> tuple[Part, ...]:
+    """Return the examples that a class of parts gives of itself.
+
+    Raises
+    ------
+    PluginError
+        If it gives none.
+    """
+    try:
+        found = tuple(cls.examples())
+    except Exception as error:
+        raise PluginError(
+            f"{cls.name} of {cls.provider()} must give parts to be checked in its classmethod examples,"
+            f" which raised {type(error).__name__}: {error}"
+        ) from error
+    if not found or not all(isinstance(part, cls) for part in found):
+        raise PluginError(f"{cls.name} of {cls.provider()} must give at least one {cls.__name__} in examples()")
+    return found
