@@ -33,15 +33,18 @@ from .signal.scene import Scene
 from .signal.statistics import ChannelStatistics, Drop
 
 if TYPE_CHECKING:
-    from .config.load import load_scenario
+    from .config.load import LoadedScenario, load_scenario
     from .config.toml import to_toml
     from .host.host import PluginHost
     from .report.comparison import Comparison
     from .report.summary import mean_and_interval
     from .study.compare import compare
+    from .study.execution import Execution
 
 _ON_DEMAND = {
     "Comparison": "report.comparison",
+    "Execution": "study.execution",
+    "LoadedScenario": "config.load",
     "compare": "study.compare",
     "load_scenario": "config.load",
     "mean_and_interval": "report.summary",
@@ -61,6 +64,7 @@ __all__ = [
     "ComplexArray",
     "Direction",
     "Drop",
+    "Execution",
     "Figure",
     "FloatArray",
     "IncompatibleError",
@@ -68,6 +72,7 @@ __all__ = [
     "IsacError",
     "LabelledPart",
     "LinkStatistics",
+    "LoadedScenario",
     "Metric",
     "Part",
     "PluginError",

@@ -1,5 +1,5 @@
 """Run the command line: ``python -m isacfw``."""
 
-from .cli import run
+from .cli.main import run
 
 run()

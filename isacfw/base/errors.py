@@ -62,6 +62,10 @@ class IncompatibleError(IsacError):
     """
 
 
+class IsacWarning(RuntimeWarning):
+    """A metric or an observer that failed, or is unavailable; results go on without it."""
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the known word nearest to `word`, else the list of known words."""
     names = sorted(known)

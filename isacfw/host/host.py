@@ -26,6 +26,10 @@ ENTRY_POINT_GROUP = "isacfw"
 ScenarioSource = PathLike[str] | Mapping[str, Any]
 
 
+HOOKS = tuple(name for name, value in vars(hookspecs).items() if hasattr(value, "isacfw_spec"))
+"""Names of all hooks."""
+
+
 class PluginHost:
     """All parts and named scenarios of a set of plugins; it does not change once made.
 
@@ -116,7 +120,7 @@ class PluginHost:
         if self._manager.is_registered(plugin.module):
             return
         source = plugin.source
-        check_hooks(plugin.module, source)
+        check_hooks(plugin.module, source, HOOKS)
         try:
             self._manager.register(plugin.module)
         except (pluggy.PluginValidationError, ValueError) as error:
@@ -151,7 +155,7 @@ class PluginHost:
         taken = {part.name for part in self._parts if (part.kind, part.provider) == (kind, plugin.provider)}
         infos = []
         for cls in offered:
-            check_part_class(kind, cls, f"register_{kind}s of plugin {source}")
+            check_part_class(KINDS[kind], cls, f"register_{kind}s of plugin {source}")
             if cls.name in taken:
                 raise PluginError(f"plugin {source} offers {kind} {cls.name!r} twice")
             taken.add(cls.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import inspect
+from collections.abc import Collection
 from os import PathLike
 from pathlib import Path
 from types import ModuleType
@@ -13,9 +14,8 @@ from typing import Any
 import attrs
 
 from ..base.errors import PluginError, shown, suggestion
+from ..base.part import Part
 from ..base.sources import import_plugin, module_from_file
-from . import hookspecs
-from .kinds import KINDS
 
 
 @attrs.frozen(kw_only=True)
@@ -58,9 +58,8 @@ def find_plugin(plugin: str | PathLike[str] | ModuleType | type, base: Path) -> 
     return Plugin(module=module, source=plugin, provider=owners[0] if owners else top, version=version)
 
 
-def check_hooks(module: Any, source: str) -> None:
+def check_hooks(module: Any, source: str, known: Collection[str]) -> None:
     """Refuse a plugin without hooks, or with a hook that does not exist."""
-    known = {name for name in vars(hookspecs) if hasattr(getattr(hookspecs, name), "isacfw_spec")}
     marked = [name for name in dir(module) if hasattr(getattr(module, name, None), "isacfw_impl")]
     for name in marked:
         if name not in known:
@@ -69,9 +68,8 @@ def check_hooks(module: Any, source: str) -> None:
         raise PluginError(f"plugin {source} implements no hook; mark its functions with @isacfw.hookimpl")
 
 
-def check_part_class(kind: str, cls: Any, source: str) -> None:
-    """Refuse what is not a complete, frozen class of a kind with a valid name."""
-    base = KINDS[kind]
+def check_part_class(base: type[Part], cls: Any, source: str) -> None:
+    """Refuse what is not a complete, frozen class of parts with a valid name."""
     if not inspect.isclass(cls) or not issubclass(cls, base):
         raise PluginError(f"{source} must return subclasses of isacfw.{base.__name__}, got {shown(cls)}")
     if inspect.isabstract(cls):

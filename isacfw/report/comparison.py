@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import numpy as np
 
 from ..allocation.allocation import Status
 from ..base.progress import Progress
 from ..results.open import open_results
-from ..results.schema import record_keys
-from .records import _plain, _without_padding
+from .records import list_records
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -53,32 +51,7 @@ class Comparison:
 
         Beams are named where there are several.
         """
-        data = self.dataset
-        dimensions = [str(name) for name in data["status"].dims]
-        columns = {name: data[name].to_numpy() for name in record_keys(data)}
-        streams = {name for name in columns if "stream" in data[name].dims}
-        before = dimensions.index("allocator") + 1
-        users = np.broadcast_to(
-            data["users"].to_numpy()[(None,) * before + (..., None)], [data.sizes[name] for name in dimensions]
-        )
-        axes = [data[name].to_numpy() for name in dimensions]
-        records = []
-        for index in np.ndindex(*users.shape):
-            place: dict[str, Any] = {}
-            for name, axis, i in zip(dimensions, axes, index, strict=True):
-                place[name] = _plain(axis[i])
-            drop = place.pop("drop")
-            heads: dict[str, Any] = {
-                key: place.pop(key) for key in ("precoder", "beam", "allocator") if key in place
-            }
-            row = {
-                key: _without_padding(columns[key][index])
-                if key in streams
-                else _plain(columns[key][index], users[index])
-                for key in columns
-            }
-            records.append({**heads, "drop": drop, **place, **row})
-        return records
+        return list_records(self.dataset)
 
     def to_json(self) -> str:
         """Return the records as a JSON array, a record per line."""
@@ -130,9 +103,10 @@ class Comparison:
         InputError
             If the folder cannot be written.
         """
-        from .files import save
+        from .files import save_figures, save_numbers
 
-        return save(self, Path(folder), progress)
+        files = save_numbers(self.dataset, Path(folder))
+        return files + save_figures(self.plot(), Path(folder), progress)
 
     def __str__(self) -> str:
         from .table import rendered

@@ -10,32 +10,32 @@ from typing import TYPE_CHECKING
 
 from ..base.files import for_hdf5, replacing, writable, write_netcdf
 from ..base.progress import Progress
+from .records import list_records
 
 if TYPE_CHECKING:
+    import xarray
     from matplotlib.figure import Figure
-
-    from .comparison import Comparison
 
 
 MOST_ROWS = 100_000
 """Number of rows up to which results are also written as records, for programs that read no NetCDF."""
 
 
-def save(comparison: Comparison, folder: Path, progress: Progress | None = None) -> list[Path]:
-    """Write the files of :meth:`isacfw.Comparison.save`."""
+def save_numbers(dataset: xarray.Dataset, folder: Path) -> list[Path]:
+    """Write data set, records and scenario into a folder; return the files."""
     writable(folder)
     files = [folder / name for name in ("results.nc", "results.csv", "scenario.toml")]
-    if comparison.dataset.encoding.get("source") != str(files[0]):
+    if dataset.encoding.get("source") != str(files[0]):
         with replacing(files[0]) as new, for_hdf5(new) as raw:
-            write_netcdf(comparison.dataset, raw)
-    if comparison.dataset["status"].size <= MOST_ROWS:
+            write_netcdf(dataset, raw)
+    if dataset["status"].size <= MOST_ROWS:
         with replacing(files[1]) as new:
-            _write_csv(comparison, new)
+            _write_csv(dataset, new)
     else:
         files.pop(1).unlink(missing_ok=True)
     with replacing(files[-1]) as new:
-        new.write_text(comparison.dataset.attrs["scenario"], encoding="utf-8")
-    return files + save_figures(comparison.plot(), folder, progress)
+        new.write_text(dataset.attrs["scenario"], encoding="utf-8")
+    return files
 
 
 def save_figures(figures: Mapping[str, Figure], folder: Path, progress: Progress | None = None) -> list[Path]:
@@ -51,9 +51,9 @@ def save_figures(figures: Mapping[str, Figure], folder: Path, progress: Progress
     return files
 
 
-def _write_csv(comparison: Comparison, path: Path) -> None:
+def _write_csv(dataset: xarray.Dataset, path: Path) -> None:
     """Write the records, a list in a cell as JSON."""
-    records = comparison.records()
+    records = list_records(dataset)
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, fieldnames=list(records[0]))
         writer.writeheader()

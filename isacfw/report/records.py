@@ -7,8 +7,40 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..results.schema import record_keys
+
+if TYPE_CHECKING:
+    import xarray
+
 if TYPE_CHECKING:
     pass
+
+
+def list_records(data: xarray.Dataset) -> list[dict[str, Any]]:
+    """Return the records of :meth:`isacfw.Comparison.records`."""
+    dimensions = [str(name) for name in data["status"].dims]
+    columns = {name: data[name].to_numpy() for name in record_keys(data)}
+    streams = {name for name in columns if "stream" in data[name].dims}
+    before = dimensions.index("allocator") + 1
+    users = np.broadcast_to(
+        data["users"].to_numpy()[(None,) * before + (..., None)], [data.sizes[name] for name in dimensions]
+    )
+    axes = [data[name].to_numpy() for name in dimensions]
+    records = []
+    for index in np.ndindex(*users.shape):
+        place: dict[str, Any] = {}
+        for name, axis, i in zip(dimensions, axes, index, strict=True):
+            place[name] = _plain(axis[i])
+        drop = place.pop("drop")
+        heads: dict[str, Any] = {key: place.pop(key) for key in ("precoder", "beam", "allocator") if key in place}
+        row = {
+            key: _without_padding(columns[key][index])
+            if key in streams
+            else _plain(columns[key][index], users[index])
+            for key in columns
+        }
+        records.append({**heads, "drop": drop, **place, **row})
+    return records
 
 
 def _without_padding(values: Any) -> list[Any]:

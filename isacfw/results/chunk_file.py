@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .chunk import Chunk, Solved
+from .chunk import Chunk, ChunkResult
 
 if TYPE_CHECKING:
     import xarray
 
+
+FORMAT = 4
+"""Number of the format of chunk files; it counts in the key of a study."""
 
 _WORDS = ("status", "message")
 
@@ -20,7 +23,7 @@ _WORDS = ("status", "message")
 _AXES = ("precoder", "allocator", "point", "drop")
 
 
-def _to_dataset(result: Solved) -> xarray.Dataset:
+def _to_dataset(result: ChunkResult) -> xarray.Dataset:
     """Return a chunk as a data set of few variables, since each costs a file its time: columns side by side.
 
     ``numbers`` holds all that is a number, ``codes`` all that is whole or a word; the attribute ``columns`` names
@@ -62,7 +65,7 @@ def _coded(words: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
     return [str(word) for word in known], codes.reshape(words.shape)
 
 
-def _from_file(file: Any) -> Solved:
+def _from_file(file: Any) -> ChunkResult:
     """Return a chunk from its file, read as HDF5: xarray takes twenty times as long, and there are many."""
     numbers, codes = file["numbers"][()], file["codes"][()]
     values: dict[str, NDArray[Any]] = {}
@@ -78,6 +81,6 @@ def _from_file(file: Any) -> Solved:
     values["feasible"] = values["feasible"].astype(np.bool_)
     points, drops = (range(*json.loads(file.attrs[name])) for name in ("points", "drops"))
     warnings = tuple(json.loads(file.attrs["warnings"]))
-    return Solved(
+    return ChunkResult(
         chunk=Chunk(points=points, drops=drops), users=file["users"][()], values=values, warnings=warnings
     )

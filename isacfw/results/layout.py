@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 import numpy as np
@@ -11,15 +11,12 @@ from numpy.typing import NDArray
 
 from ..scenario.labels import by_label
 from ..scenario.scenario import Scenario
-from .chunk import Outline, Solved, Work
-from .schema import limits_of
-
-if TYPE_CHECKING:
-    pass
+from .chunk import ChunkResult, ChunkSummary
+from .schema import Variable, limits_of
 
 
 @attrs.frozen(kw_only=True)
-class Extent:
+class ResultSizes:
     """How large the results of a study are, as far as only its chunks tell.
 
     Parameters
@@ -37,14 +34,14 @@ class Extent:
     widths: dict[str, int]
 
     @classmethod
-    def of(cls, points: int, outlines: Iterable[Outline]) -> Extent:
-        """Return the extent of a study with a number of points, from the outlines of all of its chunks."""
+    def of(cls, points: int, summaries: Iterable[ChunkSummary]) -> ResultSizes:
+        """Return the sizes of a study with a number of points, from the summaries of all of its chunks."""
         users, iterations = [0] * points, 0
         widths: dict[str, int] = {}
-        for outline in outlines:
-            users[outline.chunk.points.start : outline.chunk.points.stop] = map(int, outline.users)
-            iterations = max(iterations, outline.iterations)
-            widths |= {name: max(width, widths.get(name, 1)) for name, width in outline.widths.items()}
+        for summary in summaries:
+            users[summary.chunk.points.start : summary.chunk.points.stop] = map(int, summary.users)
+            iterations = max(iterations, summary.iterations)
+            widths |= {name: max(width, widths.get(name, 1)) for name, width in summary.widths.items()}
         return cls(users=tuple(users), iterations=iterations, widths=widths)
 
 
@@ -53,30 +50,41 @@ class Layout:
 
     Parameters
     ----------
-    work : Work
+    scenario : Scenario
         The study.
-    extent : Extent
+    variables : dict of str to Variable
+        All variables of a row of results, by name.
+    streams : int
+        Largest number of sensing streams of any beam.
+    sizes : ResultSizes
         How large it is.
     attributes : mapping of str to object
         Of the data set as a whole.
     """
 
-    def __init__(self, work: Work, extent: Extent, attributes: Mapping[str, Any]) -> None:
-        scenario = work.scenario
-        self.variables, self.extent, self.attributes = work.variables, extent, attributes
+    def __init__(
+        self,
+        scenario: Scenario,
+        variables: Mapping[str, Variable],
+        streams: int,
+        *,
+        sizes: ResultSizes,
+        attributes: Mapping[str, Any],
+    ) -> None:
+        self.variables, self.sizes, self.attributes = variables, sizes, attributes
         self.sweep_shape = tuple(len(values) for values in scenario.sweep.values())
         # Beams are an axis where there are several.
         beams = len(scenario.compared_beams)
         self.rows = (len(scenario.precoders), beams) if beams > 1 else (len(scenario.precoders),)
         self.axes = (*("precoder", "beam")[: len(self.rows)], "allocator", *scenario.sweep, "drop")
         self.lengths = (*self.rows, len(scenario.allocators), *self.sweep_shape, scenario.drops)
-        self.streams = work.streams
-        self.coordinates = _coordinates(scenario, max(extent.users), work.streams)
-        self.fixed = _fixed(scenario, extent.users)
+        self.streams = streams
+        self.coordinates = _coordinates(scenario, max(sizes.users), streams)
+        self.fixed = _fixed(scenario, sizes.users)
 
     def axes_of(self, name: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
         """Return axes and lengths of a variable."""
-        lengths = {"user": max(self.extent.users), "stream": self.streams, "iteration": self.extent.iterations}
+        lengths = {"user": max(self.sizes.users), "stream": self.streams, "iteration": self.sizes.iterations}
         own = self.variables[name].axes
         return (*self.axes, *own), (*self.lengths, *(lengths[axis] for axis in own))
 
@@ -84,7 +92,7 @@ class Layout:
         """Return unit, label, direction and role of a variable."""
         return self.variables[name].attributes
 
-    def slabs(self, result: Solved, name: str) -> Iterator[tuple[tuple[Any, ...], NDArray[Any]]]:
+    def slabs(self, result: ChunkResult, name: str) -> Iterator[tuple[tuple[Any, ...], NDArray[Any]]]:
         """Yield where the values of a chunk go in a variable, and the values, sweep point by sweep point."""
         value, drops = result.values[name], result.chunk.drops
         for position, point in enumerate(result.chunk.points):

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .chunk import Solved
+from .chunk import ChunkResult
 from .layout import Layout
 
 if TYPE_CHECKING:
     import xarray
 
 
-def in_memory(layout: Layout, results: Iterable[Solved]) -> xarray.Dataset:
+def build_in_memory(layout: Layout, results: Iterable[ChunkResult]) -> xarray.Dataset:
     """Return the data set of results."""
     import xarray
 

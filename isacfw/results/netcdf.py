@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.files import HDF5File, for_hdf5, replacing, write_netcdf
-from .chunk import Solved
+from .chunk import ChunkResult
 from .layout import Layout
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _BYTES_TOGETHER = 2**20
 
 
-def in_file(layout: Layout, results: Iterable[Solved], path: Path) -> xarray.Dataset:
+def write_to_file(layout: Layout, results: Iterable[ChunkResult], path: Path) -> xarray.Dataset:
     """Write the data set of results to a NetCDF file, a chunk at a time, and return it, to be read on demand."""
     import h5py
     import xarray
@@ -37,7 +37,7 @@ def in_file(layout: Layout, results: Iterable[Solved], path: Path) -> xarray.Dat
                 for name in result.values:
                     for place, slab in layout.slabs(result, name):
                         if slab.size:
-                            file[name][place] = _stored(slab, layout.extent.widths.get(name))
+                            file[name][place] = _stored(slab, layout.sizes.widths.get(name))
                 raw.check()
     return xarray.open_dataset(path, engine="h5netcdf", cache=False)
 
@@ -53,7 +53,7 @@ def _stored(values: NDArray[Any], width: int | None) -> NDArray[Any]:
     return rows.view("S1").reshape(*values.shape, width)
 
 
-def _declare(raw: HDF5File, layout: Layout, result: Solved) -> None:
+def _declare(raw: HDF5File, layout: Layout, result: ChunkResult) -> None:
     """Add the variables of results to a file, filled with what stands for no result."""
     import h5netcdf
 
@@ -73,7 +73,7 @@ def _declare_one(file: Any, layout: Layout, name: str, value: NDArray[Any]) -> N
         attributes["dtype"] = "bool"
     elif value.dtype.kind == "O":
         # Words of variable length would all be read when the file is opened, before anyone asks for them.
-        width = layout.extent.widths[name]
+        width = layout.sizes.widths[name]
         axes, lengths = (*axes, f"bytes_{width}"), (*lengths, width)
         attributes["_Encoding"] = "utf-8"
         options = {"compression": "gzip", "compression_opts": 1}

@@ -47,7 +47,7 @@ class Figure(Part):
         scenario : Scenario
             The scenario, with the number of drops and the seed to use.
         compare : callable
-            :func:`isacfw.compare` with the plugins of the scenario.
+            Runs a comparison with the plugins of the scenario: takes a scenario, and optionally `progress`.
         progress : callable
             To be called with the number of steps done and the number of all.
         """

@@ -17,20 +17,19 @@ from ..base.errors import InputError, blamed, shown
 from ..base.numbers import FloatArray
 from ..base.part import described
 from ..base.validators import each, instance_of, integer, number, optional, real, text
-from ..sensing.beam import Beam, Steered
+from ..sensing.beam import Beam, Steered, checked_beam_statistics
 from ..sensing.beam_statistics import BeamStatistics
 from ..sensing.fisher import EchoModel
 from ..sensing.target import Sensing, Target
 from ..signal.array import Array
-from ..signal.channel import Channel
+from ..signal.channel import Channel, channel_statistics
 from ..signal.link import LinkStatistics
-from ..signal.precoder import Precoder
+from ..signal.precoder import Precoder, checked_link_statistics
 from ..signal.scene import Scene
 from ..signal.statistics import ChannelStatistics, FadingSource
 from .angles import assumptions, check_directions, known_angles
 from .changes import nest, to_tuple, to_tuples, with_changes
 from .labels import parts_validator
-from .moments import beam_statistics, channel_statistics, link_statistics
 from .problem import Limits, build_problem
 
 
@@ -208,7 +207,7 @@ class Scenario:
         PluginError
             If a part breaks its contract.
         """
-        return link_statistics(precoder, self.scene(statistics))
+        return checked_link_statistics(precoder, self.scene(statistics))
 
     def beam_statistics(self, beam: Beam, statistics: ChannelStatistics) -> BeamStatistics:
         """Return the moments of a beam for drops of this scenario, checked, as read-only arrays.
@@ -225,7 +224,7 @@ class Scenario:
         PluginError
             If a part breaks its contract.
         """
-        return beam_statistics(beam, self.scene(statistics))
+        return checked_beam_statistics(beam, self.scene(statistics))
 
     @property
     def echo_model(self) -> EchoModel:

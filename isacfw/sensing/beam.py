@@ -8,12 +8,13 @@ from typing import Any, ClassVar, final
 import attrs
 import numpy as np
 
-from ..base.errors import InputError, PluginError, shown
+from ..base.errors import InputError, PluginError, blamed, shown
 from ..base.numbers import ComplexArray, read_only
 from ..base.part import described
 from ..signal.array import Direction, gram
-from ..signal.moments import WeightedPart, call_weights, sample_each_drop
+from ..signal.moments import WeightedPart, call_weights, drawn_channels, sample_each_drop
 from ..signal.scene import Scene
+from ..signal.statistics import fading_generator
 from .beam_statistics import BeamStatistics
 from .beam_sums import BeamSums
 
@@ -155,6 +156,27 @@ class SteeringBeam(Beam):
         return BeamStatistics(
             interference=np.zeros(found.shape[:-1]), coupling=found, weight_power=power[None], forms=forms[None]
         )
+
+
+def checked_beam_statistics(beam: Beam, scene: Scene) -> BeamStatistics:
+    """Return the checked moments of a beam."""
+    with blamed(f"beam {described(beam)}"):
+        found = beam.beam_statistics(scene)
+        if not isinstance(found, BeamStatistics):
+            raise TypeError(f"it must return BeamStatistics, got {shown(found)}")
+    return found.check(beam, scene.users, len(scene.targets))
+
+
+def count_streams(beam: Beam, scene: Scene, time_limit_s: float | None) -> int:
+    """Return the number of streams of a beam, from the weights of a few draws where nothing else tells."""
+    own = scene.of_drop(0)
+    if isinstance(beam, SteeringBeam):
+        with blamed(f"beam {described(beam)}"):
+            return int(beam.coefficients(own).shape[1])
+    fading = scene.statistics.fading
+    assert fading is not None
+    _, estimates = drawn_channels(fading.channel, own, 2, fading_generator(fading.seed, 0))
+    return int(beam.checked_weights(own, estimates, time_limit_s).shape[2])
 
 
 def cross_gram(scene: Scene, directions: tuple[Direction, ...]) -> ComplexArray:

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..base.errors import PluginError, shown
+from ..base.errors import PluginError, blamed, shown
 from ..base.numbers import ComplexArray, read_only
 from ..base.part import Part, described
 from .array import Array
 from .gaussian import complex_normal
-from .statistics import ChannelStatistics, Drop
+from .statistics import ChannelStatistics, Drop, drops_of
 
 __all__ = ["Channel", "ChannelStatistics", "Drop", "complex_normal"]
 
@@ -158,3 +158,13 @@ def _check_second_order(values: dict[str, NDArray[Any]], who: str, array: Array 
                 f"{who} must return positive semidefinite covariances, got another for user {place[1]} of drop"
                 f" {place[0]}"
             ) from None
+
+
+def channel_statistics(channel: Channel, array: Array, seed: int, numbers: Sequence[int]) -> ChannelStatistics:
+    """Return the checked statistics of a channel for drops with the given numbers; (D, K) or (1, K)."""
+    # Two drops, since one cannot reveal whether all are the same, and so have the same draws of the fading.
+    asked = numbers if len(numbers) > 1 else (numbers[0], numbers[0] + 1)
+    with blamed(f"channel {described(channel)}"):
+        given = channel.statistics(drops_of(seed, asked), array)
+        found = checked(given, channel, len(asked), array)
+    return found.first(1) if len(numbers) == 1 and len(found.beta) > 1 else found

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import attrs
 import numpy as np
 
-from ..base.errors import PluginError
+from ..base.errors import PluginError, blamed, shown
 from ..base.numbers import ComplexArray
 from ..base.part import described
 from .link import LinkStatistics
@@ -116,6 +116,19 @@ def sampled_forms(precoder: Precoder, scene: Scene) -> ComplexArray:
 def sampled_in_full(precoder: Precoder, scene: Scene) -> LinkStatistics:
     """Return all moments of a precoder sampled, with the forms of its signals, whatever it claims of them."""
     return LinkStatistics.stacked(sample_each_drop(precoder, scene, partial(_sums, precoder)))
+
+
+def checked_link_statistics(precoder: Precoder, scene: Scene) -> LinkStatistics:
+    """Return the checked moments of a precoder; what the targets see is sampled where it is not known."""
+    with blamed(f"transmit array {described(scene.array)}"):
+        _ = scene.antennas
+    with blamed(f"precoder {described(precoder)}"):
+        link = precoder.link_statistics(scene)
+        if not isinstance(link, LinkStatistics):
+            raise TypeError(f"it must return LinkStatistics, got {shown(link)}")
+        if link.forms is None and not (link.isotropic and scene.statistics.isotropic):
+            link = attrs.evolve(link, forms=sampled_forms(precoder, scene))
+    return link.check(precoder, scene.users, len(scene.targets))
 
 
 def _sums(precoder: Precoder, scene: Scene, *, isotropic: bool = False, forms_alone: bool = False) -> Sums:

@@ -1,73 +1,76 @@
-"""From a scenario to allocators side by side: the run behind :func:`isacfw.compare`."""
+"""The function `compare`: from a scenario to allocators side by side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+import math
+import platform
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from functools import cache
+from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import attrs
 
 from ..allocation.allocator import Allocator
-from ..base.errors import InputError, shown
-from ..base.part import LabelledPart
-from ..base.progress import Progress
+from ..base.errors import IsacError
 from ..config.load import LoadedScenario, load_scenario
+from ..config.toml import to_toml
 from ..host.host import PluginHost, default_host
 from ..report.comparison import Comparison
+from ..results.chunk import Chunk, ChunkResult, ChunkSummary
+from ..results.layout import Layout, ResultSizes
+from ..results.memory import build_in_memory
+from ..results.netcdf import write_to_file
 from ..scenario.labels import by_label
 from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
 from ..signal.precoder import Precoder
-from .run import _Study
+from .execution import Execution, accept_former_options
+from .executors import solve_chunks
+from .key import InputFiles, study_key
+from .plan import plan_chunks
+from .selection import select_parts
+from .spec import input_files, specify, warn
+from .store import ChunkStore
+
+ScenarioLike = Scenario | LoadedScenario | str | PathLike[str] | Mapping[str, Any]
 
 
+def _load(scenario: ScenarioLike, plugins: Iterable[str | PathLike[str]]) -> LoadedScenario:
+    """Return a scenario with its host, whatever stands for it."""
+    if isinstance(scenario, LoadedScenario):
+        return scenario
+    if isinstance(scenario, Scenario):
+        return LoadedScenario(scenario=scenario, host=default_host())
+    return load_scenario(scenario, plugins=plugins)
+
+
+@accept_former_options(_load)
 def compare(
-    scenario: Scenario | LoadedScenario | str | PathLike[str] | Mapping[str, Any],
+    scenario: ScenarioLike,
     *,
     precoders: Sequence[str | Precoder] | None = None,
     beams: Sequence[str | Beam] | None = None,
     allocators: Sequence[str | Allocator] | None = None,
     drops: int | None = None,
-    seed: int | None = None,
-    time_limit_s: float | None = None,
-    plugins: Iterable[str | PathLike[str]] = (),
-    host: PluginHost | None = None,
-    progress: Progress | None = None,
-    workers: int = 1,
-    executor: Any = None,
-    out: str | PathLike[str] | None = None,
-    saving: Progress | None = None,
+    execution: Execution | None = None,
 ) -> Comparison:
-    """Run every allocator on every precoder, sweep point and drop of a scenario.
+    """Run every allocator on every precoder, beam, sweep point and drop of a scenario.
 
     Parameters
     ----------
-    scenario : Scenario, str, path or mapping
+    scenario : Scenario, LoadedScenario, str, path or mapping
         A scenario, or what :func:`~isacfw.load_scenario` loads one from.
     precoders, beams, allocators : sequence of str or part, optional
-        In place of the scenario's own: parts, labels of the scenario's parts, or names.
-    drops, seed : int, optional
-        In place of the scenario's own.
-    time_limit_s : float, optional
-        In place of the scenario's own: longest time of an allocation in seconds.
-    plugins : iterable of str or path
-        Further plugins, when the scenario is loaded here.
-    host : PluginHost, optional
-        Where names are looked up; by default built-in and installed plugins.
-    progress : callable, optional
-        Called with the number of allocations done and of all.
-    workers : int
-        Number of processes on this machine that share the work.
-    executor : concurrent.futures.Executor or distributed.Client, optional
-        Who does the work, in place of processes of our own: a pool, or a Dask cluster. Results do not depend on
-        the executor.
-    out : str or path, optional
-        Folder that keeps what is finished, and the results in ``results.nc``, from where they are read on
-        demand. The same study with the same folder goes on from there, with more drops too.
-    saving : callable, optional
-        Called with the number of chunks that are put into ``results.nc`` and of all, at the end.
+        Instead of the scenario's own: parts, labels of the scenario's parts, or names.
+    drops : int, optional
+        Number of random drops, instead of the scenario's own.
+    execution : Execution, optional
+        Processes or executor, folder, plugin host and progress; by default this process, and nothing is kept.
 
     Returns
     -------
@@ -80,55 +83,128 @@ def compare(
     InputError
         If the scenario or an argument is not valid.
     """
-    if not isinstance(scenario, (Scenario, LoadedScenario)):
-        scenario = load_scenario(scenario, plugins=plugins)
-    if isinstance(scenario, LoadedScenario):
-        host, scenario = host or scenario.host, scenario.scenario
-    host = host or default_host()
-    changes: dict[str, Any] = {
-        key: value
-        for key, value in (("drops", drops), ("seed", seed), ("time_limit_s", time_limit_s))
-        if value is not None
-    }
-    if precoders is not None:
-        changes["precoders"] = _selected("precoder", precoders, scenario.precoders, host)
-    if beams is not None:
-        changes["beams"] = _selected("beam", beams, scenario.compared_beams, host)
-    if allocators is not None:
-        changes["allocators"] = _selected("allocator", allocators, scenario.allocators, host)
-    if not isinstance(workers, int) or isinstance(workers, bool) or workers < 1:
-        raise InputError("workers", f"must be an integer of at least 1, got {shown(workers)}")
-    if hasattr(executor, "get_executor"):
-        executor = executor.get_executor()
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise InputError("executor", f"must be an executor or a client of Dask, got {shown(executor)}")
-    return _Study(attrs.evolve(scenario, **changes), host, progress, saving).run(
-        executor, workers, None if out is None else Path(out)
-    )
+    execution = execution or Execution()
+    loaded = _load(scenario, ())
+    host, found = execution.host or loaded.host, loaded.scenario
+    changes: dict[str, Any] = {} if drops is None else {"drops": drops}
+    for kind, wanted, own in (
+        ("precoder", precoders, found.precoders),
+        ("beam", beams, found.compared_beams),
+        ("allocator", allocators, found.allocators),
+    ):
+        if wanted is not None:
+            changes[f"{kind}s"] = select_parts(kind, wanted, own, host)
+    return _Study(attrs.evolve(found, **changes), host, execution).run()
 
 
-def _selected(
-    kind: str, wanted: Sequence[Any], own: Sequence[LabelledPart], host: PluginHost
-) -> tuple[LabelledPart, ...]:
-    """Return the parts that are meant by parts, by labels of the scenario's own parts, or by names."""
-    if isinstance(wanted, str):
-        raise InputError(f"{kind}s", f"must be a list, got the string {wanted!r}")
-    if not isinstance(wanted, Iterable):
-        raise InputError(f"{kind}s", f"must be a list, got {shown(wanted)}")
-    by_title = {part.name: part for part in reversed(own)} | by_label(own)
-    parts: list[LabelledPart] = []
-    for item in wanted:
-        if not isinstance(item, str):
-            parts.append(item)
-        elif item in by_title:
-            parts.append(by_title[item])
-        else:
-            try:
-                parts.append(cast(LabelledPart, host.find(kind, item).cls()))
-            except InputError as error:
-                raise error.within(f"{kind}s") from None
-            except TypeError as error:
-                raise InputError(
-                    f"{kind}s", f"{item!r} has required options; pass a part instead of its name: {error}"
-                ) from None
-    return tuple(parts)
+class _Study:
+    """A run of a scenario: its chunks are solved, and their results put together."""
+
+    def __init__(self, scenario: Scenario, host: PluginHost, execution: Execution) -> None:
+        self.spec, self.host, self.execution = specify(scenario, host), host, execution
+        self.scenario = scenario
+        self.points = [point for _, point in scenario.points()]
+        rows = len(by_label(scenario.precoders)) * len(by_label(scenario.compared_beams))
+        self.shape = (rows, len(by_label(scenario.allocators)), len(self.points), scenario.drops)
+        self.files = InputFiles(path for point in self.points for path in input_files(point.channel))
+        self.done = 0
+
+    def run(self) -> Comparison:
+        """Solve everything, or what is left of it when there is a folder that keeps what is finished."""
+        folder = self.execution.out
+        if folder is None:
+            with closing(self._solve(self._plan())) as each:
+                solved = list(each)
+            return self._comparison([result.summary for result in solved], lambda _: solved, None)
+        key = study_key(self.spec, self._toml(name="study", drops=1), self._versions(), self.files)
+        store = ChunkStore(folder / "chunks", key, self.scenario.drops)
+        summaries = store.chosen()
+        self._advance(sum(self._allocations(summary.chunk) for summary in summaries))
+        # Repeat in case a concurrent run with the same folder used different chunks.
+        while chunks := self._plan(summaries):
+            with closing(self._solve(chunks)) as results:
+                for result in results:
+                    store.add(result)
+            summaries = store.chosen()
+        return self._comparison(summaries, store.results, folder / "results.nc")
+
+    def _plan(self, done: Iterable[ChunkSummary] = ()) -> list[Chunk]:
+        """Return what is left to do."""
+        chunks, workers = [summary.chunk for summary in done], self.execution.workers
+        return plan_chunks(self.scenario, chunks, workers=workers, largest_array=self.spec.largest_array)
+
+    def _solve(self, chunks: list[Chunk]) -> Generator[ChunkResult, None, None]:
+        how = self.execution
+        each = solve_chunks(self.spec, self.host, chunks, how.executor, how.workers, self._advance)
+        with closing(each) as results:
+            for result in results:
+                self.files.check()
+                yield result
+
+    def _allocations(self, chunk: Chunk) -> int:
+        """Return the number of allocations of a chunk that are part of this study."""
+        drops = min(chunk.drops.stop, self.scenario.drops) - chunk.drops.start
+        return self.shape[0] * self.shape[1] * len(chunk.points) * drops
+
+    def _comparison(
+        self,
+        summaries: list[ChunkSummary],
+        results: Callable[[list[ChunkSummary]], Iterable[ChunkResult]],
+        path: Path | None,
+    ) -> Comparison:
+        """Return the results of all chunks, in memory or in a file."""
+        for sentence in dict.fromkeys(sentence for summary in summaries for sentence in summary.warnings):
+            warn(sentence)
+        layout = Layout(
+            self.scenario,
+            self.spec.variables,
+            self.spec.streams,
+            sizes=ResultSizes.of(len(self.points), summaries),
+            attributes=self._provenance(),
+        )
+        found = results(summaries)
+        if path is None:
+            return Comparison(dataset=build_in_memory(layout, found))
+        return Comparison(dataset=write_to_file(layout, self._report_saving(found, len(summaries)), path))
+
+    def _report_saving(self, results: Iterable[ChunkResult], total: int) -> Iterator[ChunkResult]:
+        for number, result in enumerate(results, 1):
+            yield result
+            if self.execution.saving is not None:
+                self.execution.saving(number, total)
+
+    def _toml(self, **changes: Any) -> str:
+        """Return the scenario with its plugins where they are, whatever folder it is read in."""
+        plugins = [one if isinstance(one, str) else one[0] for one in self.host.sources]
+        return to_toml(attrs.evolve(self.scenario, plugins=plugins, **changes), self.host)
+
+    def _versions(self) -> str:
+        """Return the versions of all that has a part in the results, as a JSON object."""
+        return json.dumps(_versions() | self.host.versions(self.spec.parts))
+
+    def _advance(self, count: int) -> None:
+        self.done += count
+        if self.execution.progress is not None:
+            self.execution.progress(self.done, math.prod(self.shape))
+
+    def _provenance(self) -> dict[str, Any]:
+        return {
+            "title": self.scenario.name,
+            "scenario": self._toml(),
+            "seed": self.scenario.seed,
+            "versions": self._versions(),
+            **self._assumptions(),
+        }
+
+    def _assumptions(self) -> dict[str, str]:
+        found: dict[str, None] = {}
+        for point in self.points:
+            with suppress(IsacError):  # An array that fails has failed its rows.
+                found |= dict.fromkeys(point.assumptions())
+        return {"assumptions": json.dumps(list(found))} if found else {}
+
+
+@cache
+def _versions() -> dict[str, str]:
+    packages = ("isacfw", "numpy", "scipy", "cvxpy", "clarabel", "pyomo", "xarray")
+    return {"python": platform.python_version()} | {name: version(name) for name in packages}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from ..base.progress import Progress
 from ..config.load import LoadedScenario
 from ..report.files import save_figures
 from ..scenario.figure import Figure
+from ..scenario.scenario import Scenario
+from .execution import Execution
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -37,16 +38,19 @@ def make_figure(
     """
     from matplotlib import rc_context
 
-    compare, name = partial(compare, host=loaded.host), loaded.scenario.name
+    def run(scenario: Scenario, progress: Progress | None = None) -> Any:
+        return compare(scenario, execution=Execution(host=loaded.host, progress=progress))
+
+    name = loaded.scenario.name
     figures = [part for part in loaded.host.parts("figure") if part.name == name]
     if not figures:
-        comparison = compare(loaded.scenario, progress=progress)
+        comparison = run(loaded.scenario, progress)
         return comparison.dataset, comparison.plot()
     figure = figures[0].cls(**({} if trials is None else {"trials": trials}))
     assert isinstance(figure, Figure)
     settings: Any = dict(figure.style)
     with blamed(f"figure {name}"):
-        data = figure.collect(loaded.scenario, compare, progress)
+        data = figure.collect(loaded.scenario, run, progress)
         with rc_context(settings):
             return data, {"": figure.draw(data)}
 

@@ -15,13 +15,11 @@ from typing import TYPE_CHECKING
 
 from ..base.errors import InputError
 from ..base.part import Part
-from ..results.chunk import Work
+from ..results.chunk_file import FORMAT
+from .solve import StudySpec
 
 if TYPE_CHECKING:
     pass
-
-
-FORMAT = 4
 
 
 class InputFiles:
@@ -66,12 +64,12 @@ def _digest(path: Path) -> str:
         raise InputError(str(path), f"must be a file that can be read, got: {error.strerror}") from None
 
 
-def study_key(work: Work, toml: str, versions: str, files: InputFiles | None = None) -> str:
+def study_key(spec: StudySpec, toml: str, versions: str, files: InputFiles | None = None) -> str:
     """Return a digest of all that determines the results of a study, but for the number of drops.
 
     Parameters
     ----------
-    work : Work
+    spec : StudySpec
         The study: its parts count with the code that defines them.
     toml : str
         Its scenario, with the seed and all options, whatever its name and number of drops.
@@ -80,8 +78,8 @@ def study_key(work: Work, toml: str, versions: str, files: InputFiles | None = N
     files : InputFiles, optional
         What channels read; its content counts.
     """
-    codes = {f"{part.provider()}:{part.__qualname__}": _code(part) for part in work.parts}
-    unavailable = {" ".join(key): reason for key, reason in work.unavailable.items()}
+    codes = {f"{part.provider()}:{part.__qualname__}": _code(part) for part in spec.parts}
+    unavailable = {" ".join(key): reason for key, reason in spec.unavailable.items()}
     own = _of_package(Path(str(package_files(__name__.partition(".")[0]))))
     read = {} if files is None else files.digests
     content = json.dumps([FORMAT, toml, codes, own, unavailable, versions, read], sort_keys=True)

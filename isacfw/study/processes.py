@@ -16,7 +16,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_
 
 
 @contextmanager
-def _pool(workers: int) -> Iterator[Callable[[], Executor]]:
+def process_pool(workers: int) -> Iterator[Callable[[], Executor]]:
     """Give a function that returns a pool of processes, a new one when the last has broken."""
     pools: list[ProcessPoolExecutor] = []
 

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from typing import Any
 
 from ..base.errors import IsacError, one_line, raised
-from ..results.chunk import Chunk, Solved, Work
+from ..results.chunk import Chunk, ChunkResult
 
 ATTEMPTS = 3
 
@@ -17,44 +17,54 @@ NUMBERS_OUTSTANDING = 2**23
 """Numbers, in one field of all results, that are asked for before the first of them have been put away."""
 
 
-_Task = tuple[Callable[..., Solved], tuple[Any, ...]]
+Task = tuple[Callable[..., ChunkResult], tuple[Any, ...]]
 
 
-def _by_executor(
-    current: Callable[[], Executor],
-    task: _Task,
-    work: Work,
-    queue: _Queue,
-    advance: Callable[[int], None],
-    waiting: dict[Future[Solved], Chunk],
-) -> Generator[Solved, None, None]:
+def collect_results(
+    current: Callable[[], Executor], task: Task, queue: ChunkQueue, row: int, advance: Callable[[int], None]
+) -> Generator[ChunkResult, None, None]:
     """Yield results from an executor; a chunk that was lost with a worker is done again.
 
-    What has been submitted and is not there yet stands in `waiting`.
+    Parameters
+    ----------
+    current : callable
+        Returns the executor, a new one when the last has broken.
+    task : tuple
+        Function, and its arguments before the chunk.
+    queue : ChunkQueue
+        What is to be done.
+    row : int
+        Numbers in one field of the results of a drop at a point.
+    advance : callable
+        Called with the number of allocations done since the last call.
     """
-    row = len(work.scenario.precoders) * len(work.scenario.allocators) * work.numbers
-    while queue or waiting:
-        outstanding = sum(len(chunk.points) * len(chunk.drops) * row for chunk in waiting.values())
-        # Limit outstanding work so that results are written as fast as they arrive.
-        while outstanding < NUMBERS_OUTSTANDING or not waiting:
-            if (chunk := queue.take(idle=not waiting)) is None:
-                break
-            try:
-                waiting[current().submit(task[0], *task[1], chunk)] = chunk
-            except BrokenExecutor:
-                queue.lose(chunk)
-                break
-            outstanding += len(chunk.points) * len(chunk.drops) * row
-        for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-            chunk = waiting.pop(future)
-            if (result := _result(future, chunk)) is None:
-                queue.lose(chunk)
-                continue
-            advance(result.values["status"].size)
-            yield result
+    waiting: dict[Future[ChunkResult], Chunk] = {}
+    try:
+        while queue or waiting:
+            outstanding = sum(len(chunk.points) * len(chunk.drops) * row for chunk in waiting.values())
+            # Limit outstanding work so that results are written as fast as they arrive.
+            while outstanding < NUMBERS_OUTSTANDING or not waiting:
+                if (chunk := queue.take(idle=not waiting)) is None:
+                    break
+                try:
+                    waiting[current().submit(task[0], *task[1], chunk)] = chunk
+                except BrokenExecutor:
+                    queue.lose(chunk)
+                    break
+                outstanding += len(chunk.points) * len(chunk.drops) * row
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                chunk = waiting.pop(future)
+                if (result := _result(future, chunk)) is None:
+                    queue.lose(chunk)
+                    continue
+                advance(result.values["status"].size)
+                yield result
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
-def _result(future: Future[Solved], chunk: Chunk) -> Solved | None:
+def _result(future: Future[ChunkResult], chunk: Chunk) -> ChunkResult | None:
     """Return the result of a chunk, or None when its worker has died."""
     try:
         return future.result()
@@ -68,7 +78,7 @@ def _result(future: Future[Solved], chunk: Chunk) -> Solved | None:
         ) from error
 
 
-class _Queue:
+class ChunkQueue:
     """Chunks to be done; those that may have ended a worker are done again one at a time.
 
     Parameters

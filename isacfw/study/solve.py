@@ -5,20 +5,22 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from ..allocation.allocation import Allocation, Shares, Status
 from ..allocation.allocator import Allocator
+from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
+from ..allocation.quantity import Quantity
 from ..allocation.verdict import verified
 from ..base.errors import IncompatibleError, IsacError, log_traceback, one_line, raised
-from ..base.part import LabelledPart, described
-from ..host.host import PluginHost
-from ..results.chunk import Chunk, Solved, Work, shortened
-from ..results.schema import HISTORY
+from ..base.part import LabelledPart, Part, described
+from ..results.chunk import Chunk, ChunkResult, trim_histories
+from ..results.schema import HISTORY, Variable, variables_of
 from ..scenario.labels import by_label
 from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
@@ -26,17 +28,77 @@ from ..sensing.beam_statistics import BeamStatistics
 from ..signal.link import LinkStatistics
 from ..signal.precoder import Precoder
 from ..signal.statistics import ChannelStatistics
-from .plan import _fading, _seen
 
 
-def solved(work: Work, host: PluginHost, chunk: Chunk, advance: Callable[[int], None] | None = None) -> Solved:
+class Observers(Protocol):
+    """What is told of each batch of problems: a plugin host."""
+
+    def observed(self, hook: str) -> bool:
+        """Return whether any plugin implements an observer hook."""
+
+    def observe(self, hook: str, **arguments: Any) -> list[str]:
+        """Call an observer hook of every plugin; return a message for each that raises."""
+
+
+@attrs.frozen(kw_only=True)
+class StudySpec:
+    """Everything a worker needs to solve a chunk.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        With the parts that are compared.
+    metrics : tuple of Metric
+        The usual ones and the scenario's own.
+    unavailable : dict
+        By kind and title, why an allocator or a precoder cannot work here.
+    largest_array : int
+        Size of the largest array in any problem or its channels, per drop: K, K² with pairwise coupling, more
+        with covariances.
+    streams : int
+        Largest number of sensing streams of any beam.
+    """
+
+    scenario: Scenario
+    metrics: tuple[Metric, ...]
+    unavailable: dict[tuple[str, str], str]
+    largest_array: int
+    streams: int = 1
+
+    def quantities_of(self, metric: Metric) -> tuple[Quantity, ...]:
+        """Return what a metric reports in this study."""
+        return metric.quantities_of(len(self.scenario.sensed), self.streams)
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """All variables of a row of results, by name."""
+        quantities = [
+            Variable.of(quantity, metric, asked=metric in self.scenario.metrics)
+            for metric in self.metrics
+            for quantity in self.quantities_of(metric)
+        ]
+        return {variable.name: variable for variable in variables_of(quantities)}
+
+    @property
+    def parts(self) -> list[type[Part]]:
+        """Classes of all parts that affect the results, at whatever point of the sweep."""
+        beams = self.scenario.compared_beams
+        parts: list[Part] = [*self.scenario.precoders, *beams, *self.scenario.allocators, *self.metrics]
+        for _, point in self.scenario.points():
+            parts += [point.channel, point.transmit_array, point.receive_array]
+        return list(dict.fromkeys(map(type, parts)))
+
+
+def solve_chunk(
+    spec: StudySpec, host: Observers, chunk: Chunk, advance: Callable[[int], None] | None = None
+) -> ChunkResult:
     """Solve a chunk of a study.
 
     Parameters
     ----------
-    work : Work
+    spec : StudySpec
         The study.
-    host : PluginHost
+    host : Observers
         Its observers are told of each batch.
     chunk : Chunk
         Which drops and points.
@@ -48,15 +110,15 @@ def solved(work: Work, host: PluginHost, chunk: Chunk, advance: Callable[[int], 
     IsacError
         If the channel of a point breaks down: then there is no problem to solve.
     """
-    return _Run(work, host, chunk, advance or (lambda _count: None)).solved()
+    return _Run(spec, host, chunk, advance or (lambda _count: None)).solve_chunk()
 
 
 class _Run:
     """The solution of a chunk: precoder by precoder, points with the same number of users as one batch."""
 
-    def __init__(self, work: Work, host: PluginHost, chunk: Chunk, advance: Callable[[int], None]) -> None:
-        self.work, self.host, self.chunk, self.advance = work, host, chunk, advance
-        scenario = work.scenario
+    def __init__(self, spec: StudySpec, host: Observers, chunk: Chunk, advance: Callable[[int], None]) -> None:
+        self.spec, self.host, self.chunk, self.advance = spec, host, chunk, advance
+        scenario = spec.scenario
         everything = [point for _, point in scenario.points()]
         self.points = [everything[number] for number in chunk.points]
         self.statistics = self._statistics()
@@ -74,12 +136,12 @@ class _Run:
         """Return the channel statistics of each point, drawn once where the channel is the same."""
         known: dict[Any, ChannelStatistics] = {}
         for point in self.points:
-            if _fading(point) not in known:
-                known[_fading(point)] = point.statistics(self.chunk.drops)
-        return [known[_fading(point)] for point in self.points]
+            if fading_key(point) not in known:
+                known[fading_key(point)] = point.statistics(self.chunk.drops)
+        return [known[fading_key(point)] for point in self.points]
 
     def _empty(self) -> dict[str, NDArray[Any]]:
-        widths = {"user": int(self.users.max()), "stream": self.work.streams}
+        widths = {"user": int(self.users.max()), "stream": self.spec.streams}
         kinds: dict[str, tuple[Any, Any]] = {
             "float": (np.nan, np.float64),
             "int": (0, np.int64),
@@ -87,27 +149,27 @@ class _Run:
             "text": ("", object),
         }
         values = {}
-        for name, variable in self.work.variables.items():
+        for name, variable in self.spec.variables.items():
             if name != HISTORY:
                 shape = (*self.shape, *(widths[axis] for axis in variable.axes))
                 values[name] = np.full(shape, *kinds[variable.dtype])
         values["seconds"][:] = 0
         return values
 
-    def solved(self) -> Solved:
+    def solve_chunk(self) -> ChunkResult:
         """Solve everything."""
         for row in range(len(self.rows)):
             for group, problem in self._problems(row):
                 for column in range(len(self.allocators)):
                     self._allocate(row, column, group, problem)
         values = self.values | {HISTORY: self._history()}
-        return Solved(chunk=self.chunk, users=self.users, values=values, warnings=tuple(self.told))
+        return ChunkResult(chunk=self.chunk, users=self.users, values=values, warnings=tuple(self.told))
 
     def _problems(self, row: int) -> list[tuple[list[int], PowerAllocationProblem]]:
         """Return the problems of a precoder and a beam, points whose problems are of one layout as one batch."""
         (precoder_title, precoder), (beam_title, beam) = self.rows[row]
         reasons = (("precoder", precoder_title), ("beam", beam_title))
-        reason = next(filter(None, map(self.work.unavailable.get, reasons)), None)
+        reason = next(filter(None, map(self.spec.unavailable.get, reasons)), None)
         groups: dict[Any, list[tuple[int, PowerAllocationProblem]]] = {}
         for number, (point, statistics) in enumerate(zip(self.points, self.statistics, strict=True)):
             try:
@@ -135,7 +197,7 @@ class _Run:
         self, point: Scenario, part: LabelledPart, statistics: ChannelStatistics
     ) -> LinkStatistics | BeamStatistics:
         """Return the moments of a precoder or a beam, which do not depend on limits: taken once for all."""
-        key: Any = part, _fading(point), _seen(point, part, statistics)
+        key: Any = part, fading_key(point), view_key(point, part, statistics)
         if key not in self.moments:
             of = point.link_statistics if isinstance(part, Precoder) else point.beam_statistics
             try:
@@ -155,13 +217,13 @@ class _Run:
     def _allocate(self, row: int, column: int, group: list[int], problem: PowerAllocationProblem) -> None:
         title, allocator = list(self.allocators.items())[column]
         assert isinstance(allocator, Allocator)
-        reason = self.work.unavailable.get(("allocator", title))
+        reason = self.spec.unavailable.get(("allocator", title))
         if reason is not None:
             allocation = verified(problem, Shares.none(problem, Status.SKIPPED, reason))
             self.advance(math.prod(problem.batch_shape))
         else:
             self._observe("allocation_started", allocator=allocator, problem=problem)
-            allocation = allocator.allocate(problem, self.advance, self.work.scenario.time_limit_s)
+            allocation = allocator.allocate(problem, self.advance, self.spec.scenario.time_limit_s)
             if self.host.observed("allocation_finished"):
                 self._observe(
                     "allocation_finished", allocator=allocator, problem=problem, allocation=allocation.copied()
@@ -181,10 +243,10 @@ class _Run:
         self.values["max_violation"][place] = allocation.violation
         for number, history in zip(group, allocation.history, strict=True):
             self.histories[row, column, number] = history
-        for metric in self.work.metrics:
+        for metric in self.spec.metrics:
             try:
                 values = metric.evaluate(problem, allocation)
-                for quantity in self.work.quantities_of(metric):
+                for quantity in self.spec.quantities_of(metric):
                     if quantity.per_user or quantity.per_stream:
                         count = problem.users if quantity.per_user else problem.streams
                         last: tuple[slice, ...] = (slice(None), slice(count))
@@ -201,4 +263,18 @@ class _Run:
         padded = np.full((*self.shape, longest), np.nan)
         for place, history in self.histories.items():
             padded[place][:, : history.shape[-1]] = history
-        return shortened(padded)
+        return trim_histories(padded)
+
+
+def fading_key(point: Scenario) -> tuple[Any, ...]:
+    """Return all that the fading at a point of the sweep depends on, and how well its moments are to be known."""
+    return point.channel, point.transmit_array, point.seed, point.sampling_accuracy
+
+
+def view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics) -> tuple[Any, ...]:
+    """Return what else the moments of a precoder or beam depend on: directions, and the power if it is used."""
+    if isinstance(part, Precoder) and statistics.isotropic and part.turns_with_channel and not part.uses_scene():
+        return ()  # Its signals are the same in all directions.
+    directions = tuple((target.direction, point.sensing.beam(target)) for target in point.sensed)
+    uses_power = part.uses_scene() if isinstance(part, Precoder) else cast(Beam, part).depends_on_power()
+    return directions, point.snr_db if uses_power else None

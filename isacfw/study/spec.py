@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from ..allocation.metric import Metric
-from ..base.errors import InputError, PluginError, blamed, one_line
+from ..base.errors import InputError, IsacError, IsacWarning, PluginError, blamed, one_line
 from ..base.part import LabelledPart, described
 from ..host.host import PluginHost
-from ..results.chunk import Work
 from ..results.schema import limits_of, variables_of
 from ..scenario.labels import by_label
 from ..scenario.scenario import Scenario
+from ..sensing.beam import count_streams
 from ..signal.channel import Channel
-from .plan import sizes_of
+from ..signal.statistics import ChannelStatistics
+from .solve import StudySpec, fading_key, view_key
 
 STANDARD_METRICS = ("sum_rate", "user_rates", "crlb", "powers")
 
@@ -24,7 +26,7 @@ STANDARD_METRICS = ("sum_rate", "user_rates", "crlb", "powers")
 _AXES = ("precoder", "beam", "allocator", "drop", "user", "stream", "iteration", "users")
 
 
-def _work(scenario: Scenario, host: PluginHost) -> Work:
+def specify(scenario: Scenario, host: PluginHost) -> StudySpec:
     """Return a scenario with all that its chunks need, once it is clear that it can be run."""
     for _, point in scenario.points():
         for part in (point.transmit_array, point.receive_array, point.channel):
@@ -40,9 +42,11 @@ def _work(scenario: Scenario, host: PluginHost) -> Work:
         for title, labelled_part in by_label(parts).items():
             if (reason := labelled_part.why_unavailable()) is not None:
                 unavailable[kind, title] = reason
-    numbers, streams = sizes_of(scenario)
+    largest_array, streams = measure_sizes(scenario)
     metrics = _metrics(scenario, host, streams)
-    return Work(scenario=scenario, metrics=metrics, unavailable=unavailable, numbers=numbers, streams=streams)
+    return StudySpec(
+        scenario=scenario, metrics=metrics, unavailable=unavailable, largest_array=largest_array, streams=streams
+    )
 
 
 def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric, ...]:
@@ -57,16 +61,41 @@ def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric
             raise InputError("metrics", f"must report quantities of different names, got {name!r} twice")
     for metric in metrics:
         if (reason := metric.why_unavailable()) is not None:
-            _warn(f"metric {described(metric)} is unavailable: {reason}")
+            warn(f"metric {described(metric)} is unavailable: {reason}")
     return tuple(metric for metric in metrics if metric.why_unavailable() is None)
 
 
-def _inputs_of(channel: Channel) -> tuple[Path, ...]:
+def input_files(channel: Channel) -> tuple[Path, ...]:
     """Return the files that a channel says it reads."""
     who = f"channel {described(channel)}"
     with blamed(who):
         return tuple(map(Path, channel.inputs()))
 
 
-def _warn(sentence: str) -> None:
-    warnings.warn(one_line(sentence), RuntimeWarning, stacklevel=3)
+def warn(sentence: str) -> None:
+    """Warn of a metric or an observer that failed."""
+    warnings.warn(one_line(sentence), IsacWarning, stacklevel=3)
+
+
+def measure_sizes(scenario: Scenario) -> tuple[int, int]:
+    """Return `largest_array` and `streams` of :class:`StudySpec`: from a drop of each channel, and all beams.
+
+    A beam that breaks down counts as one stream; its rows say so later.
+    """
+    largest_array, streams = 1, 1
+    channels: dict[Any, ChannelStatistics] = {}
+    counted: set[Any] = set()
+    for _, point in scenario.points():
+        fading = fading_key(point)
+        if fading not in channels:
+            one = channels[fading] = point.statistics(range(1))
+            own = one.users if one.collinear is None and one.isotropic else one.users**2
+            extra = [value for value in (one.covariances, *one.extra.values()) if value is not None]
+            largest_array = max(largest_array, own, *(value[0].size for value in extra))
+        for beam in scenario.compared_beams:
+            key = beam, fading, view_key(point, beam, channels[fading])
+            if key not in counted:
+                counted.add(key)
+                with suppress(IsacError):
+                    streams = max(streams, count_streams(beam, point.scene(channels[fading]), point.time_limit_s))
+    return largest_array, streams

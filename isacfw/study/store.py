@@ -12,9 +12,8 @@ import attrs
 
 from ..base.errors import InputError
 from ..base.files import for_hdf5, replacing, writable, write_netcdf
-from ..results.chunk import Chunk, Outline, Solved, shortened
-from ..results.chunk_file import _from_file, _to_dataset
-from .key import FORMAT
+from ..results.chunk import Chunk, ChunkResult, ChunkSummary, trim_histories
+from ..results.chunk_file import FORMAT, _from_file, _to_dataset
 
 if TYPE_CHECKING:
     pass
@@ -42,10 +41,10 @@ class ChunkStore:
 
     def __init__(self, folder: Path, key: str, drops: int) -> None:
         self.key, self.folder, self.drops = key, folder / key[:16], drops
-        self._whole: dict[Chunk, Outline] = {}
+        self._whole: dict[Chunk, ChunkSummary] = {}
         writable(self.folder)
 
-    def add(self, result: Solved) -> None:
+    def add(self, result: ChunkResult) -> None:
         """Write a chunk, at once or not at all.
 
         Raises
@@ -61,14 +60,14 @@ class ChunkStore:
             with new.open("rb+") as file:
                 digest = hashlib.file_digest(file, "sha256").digest()
                 file.write(digest)
-        self._whole[result.chunk] = result.outline
+        self._whole[result.chunk] = result.summary
 
-    def chosen(self) -> list[Outline]:
+    def chosen(self) -> list[ChunkSummary]:
         """Return the chunks that are whole, in order and no drop twice; damaged ones count as not there.
 
         A file that was found whole, or written here, is not read again.
         """
-        chosen: list[Outline] = []
+        chosen: list[ChunkSummary] = []
         paths = {key: path for path in self.folder.glob("points-*.nc") if (key := _key_of(path)) is not None}
         done: dict[range, int] = {}
         for first, last, start, stop in sorted(paths):
@@ -76,13 +75,13 @@ class ChunkStore:
             if not done.get(chunk.points, 0) <= start < self.drops:
                 continue
             if chunk not in self._whole and (result := self._read(chunk)) is not None:
-                self._whole[chunk] = attrs.evolve(_within(result, self.drops).outline, chunk=chunk)
+                self._whole[chunk] = attrs.evolve(_within(result, self.drops).summary, chunk=chunk)
             if chunk in self._whole:
                 done[chunk.points] = stop
                 chosen.append(self._whole[chunk])
         return chosen
 
-    def results(self, outlines: Iterable[Outline]) -> Iterator[Solved]:
+    def results(self, summaries: Iterable[ChunkSummary]) -> Iterator[ChunkResult]:
         """Yield chosen chunks with their values, without the drops that are not wanted.
 
         Raises
@@ -90,17 +89,17 @@ class ChunkStore:
         InputError
             If one of them has been damaged since it was chosen.
         """
-        for outline in outlines:
-            result = self._read(outline.chunk)
+        for summary in summaries:
+            result = self._read(summary.chunk)
             if result is None:
-                raise InputError(str(self._path(outline.chunk)), "was damaged while the study was running")
+                raise InputError(str(self._path(summary.chunk)), "was damaged while the study was running")
             yield _within(result, self.drops)
 
     def _path(self, chunk: Chunk) -> Path:
         first, last, start, stop = chunk.key
         return self.folder / f"points-{first}-{last}-drops-{start}-{stop}.nc"
 
-    def _read(self, chunk: Chunk) -> Solved | None:
+    def _read(self, chunk: Chunk) -> ChunkResult | None:
         import h5py
 
         path = self._path(chunk)
@@ -130,13 +129,13 @@ def _key_of(path: Path) -> tuple[int, ...] | None:
     return None if found is None else tuple(map(int, found.groups()))
 
 
-def _within(result: Solved, drops: int) -> Solved:
+def _within(result: ChunkResult, drops: int) -> ChunkResult:
     """Return a chunk without the drops from a number on, as if it had been solved so."""
     chunk = result.chunk
     if chunk.drops.stop <= drops:
         return result
     values = {name: value[:, :, :, : drops - chunk.drops.start] for name, value in result.values.items()}
-    values["objective_history"] = shortened(values["objective_history"])
+    values["objective_history"] = trim_histories(values["objective_history"])
     return attrs.evolve(
         result, chunk=Chunk(points=chunk.points, drops=range(chunk.drops.start, drops)), values=values
     )

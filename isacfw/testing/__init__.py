@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from . import allocators, arrays, beams, channels, common, metrics, precoders
-from .kit import Check, CheckFailed, CheckReport, CheckResult, CheckSkipped, CheckTimedOut, Outcome, checks_of
+from .checks import Check, CheckFailed, CheckReport, CheckResult, CheckSkipped, CheckTimedOut, Outcome, checks_of
 from .line_of_sight import LineOfSight
 from .pytest import parametrize_with_checks
 from .run import check_part, examples_of

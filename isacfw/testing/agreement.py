@@ -26,8 +26,8 @@ from ..signal.moments import drawn_channels
 from ..signal.precoder import Precoder
 from ..signal.statistics import fading_generator
 from ..simulation.transmission import Simulated, Transmission, jackknife
-from . import samples
-from .kit import require
+from . import problems
+from .checks import require
 
 DRAWS, BLOCKS = 5000, 50
 ACCURACY = 0.02
@@ -159,7 +159,7 @@ def require_agreement(precoder: Precoder, beam: Beam | None = None) -> None:
     precoder : Precoder
         The precoder.
     beam : Beam, optional
-        The beam; that of :func:`samples.scenario` by default.
+        The beam; that of :func:`problems.scenario` by default.
 
     Raises
     ------
@@ -167,8 +167,8 @@ def require_agreement(precoder: Precoder, beam: Beam | None = None) -> None:
         If one does not agree, or if there is none for which both exist.
     """
     compared = 0
-    for title, channel in samples.channels().items():
-        for addition, scenario in scenes(samples.scenario(channel, accuracy=ACCURACY, beam=beam)):
+    for title, channel in problems.channels().items():
+        for addition, scenario in scenes(problems.scenario(channel, accuracy=ACCURACY, beam=beam)):
             try:
                 model = Model.of(scenario, precoder)
             except IncompatibleError:
@@ -310,10 +310,10 @@ def scenes(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
     near = towards_a_user(scenario)
     yield (
         ", and a target in the direction of a user,",
-        samples.scenario(
+        problems.scenario(
             scenario.channel,
             accuracy=scenario.sampling_accuracy,
             beam=scenario.beams[0] if scenario.beams else None,
-            targets=(near, samples.DIRECTIONS[1]),
+            targets=(near, problems.DIRECTIONS[1]),
         ),
     )

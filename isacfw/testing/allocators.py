@@ -13,9 +13,9 @@ from ..allocation.allocator import Allocator
 from ..allocation.problem import PowerAllocationProblem
 from ..base.errors import IncompatibleError
 from ..base.numbers import FloatArray
-from . import samples
-from .kit import CheckSkipped, check, longest_s, require
-from .trials import allocated, solved
+from . import problems
+from .checks import CheckSkipped, check, longest_s, require
+from .runs import allocated, solved
 
 TOLERANCE = 1e-6
 GRACE_S = 5.0
@@ -26,10 +26,10 @@ _OPTIMA = (Status.OPTIMAL, Status.LOCALLY_OPTIMAL)
 def _feasible_problems() -> dict[str, PowerAllocationProblem]:
     """Return problems with solutions, each in a batch of one."""
     return {
-        "an aligned beam": samples.problem(4, batch=(1,)),
-        "a misaligned beam": samples.problem(4, seed=1, batch=(1,), aligned=False),
-        "no limits": samples.problem(4, seed=2, batch=(1,), share=1.0),
-        "tight limits": samples.problem(4, seed=3, batch=(1,), share=0.05),
+        "an aligned beam": problems.problem(4, batch=(1,)),
+        "a misaligned beam": problems.problem(4, seed=1, batch=(1,), aligned=False),
+        "no limits": problems.problem(4, seed=2, batch=(1,), share=1.0),
+        "tight limits": problems.problem(4, seed=3, batch=(1,), share=0.05),
     }
 
 
@@ -116,11 +116,11 @@ def optimum_is_not_below_a_uniform_split(part: Allocator) -> None:
 @check("allocator")
 def claimed_optimum_against_exact(part: Allocator) -> None:
     """What is called the global optimum is that of the exact solver."""
-    exact, compared = cast(Allocator, samples.built_in("allocator", "exact")), 0
-    problems = _feasible_problems() | {
-        f"{users} users": samples.problem(users, seed=users, batch=(1,)) for users in (1, 2, 12)
+    exact, compared = cast(Allocator, problems.built_in("allocator", "exact")), 0
+    cases = _feasible_problems() | {
+        f"{users} users": problems.problem(users, seed=users, batch=(1,)) for users in (1, 2, 12)
     }
-    for title, problem in problems.items():
+    for title, problem in cases.items():
         found = allocated(part, problem, title)
         if found.claim[0] != Status.OPTIMAL:
             continue
@@ -138,7 +138,7 @@ def claimed_optimum_against_exact(part: Allocator) -> None:
 def infeasible_is_reported(part: Allocator) -> None:
     """A problem without solution gets no answer that claims to meet the limits, and breaks nothing."""
     for aligned in (True, False):
-        problem = samples.problem(3, batch=(2,), share=-1.0, aligned=aligned)
+        problem = problems.problem(3, batch=(2,), share=-1.0, aligned=aligned)
         found = allocated(part, problem, "limits that cannot be met")
         require(not found.feasible.any(), "limits that cannot be met are met")
         require(
@@ -150,14 +150,14 @@ def infeasible_is_reported(part: Allocator) -> None:
 @check("allocator")
 def one_user(part: Allocator) -> None:
     """A single user is a problem like any other."""
-    found = allocated(part, samples.problem(1, batch=(1,)), "one user")
+    found = allocated(part, problems.problem(1, batch=(1,)), "one user")
     require(np.isfinite(found.sum_rate).all(), "with one user, it has no answer")
 
 
 @check("allocator")
 def many_users(part: Allocator) -> None:
     """So are a hundred users with gains over five decades."""
-    problem = samples.problem(100, seed=5, batch=(1,))
+    problem = problems.problem(100, seed=5, batch=(1,))
     found = allocated(part, problem, "100 users")
     require(np.isfinite(found.sum_rate).all(), f"with 100 users, it has no answer: {found.message[0]}")
     require(found.feasible.all() or found.claim[0] not in _CLAIMS, "with 100 users, its answer breaks a limit")
@@ -167,7 +167,7 @@ def many_users(part: Allocator) -> None:
 def batch_is_its_members(part: Allocator) -> None:
     """Answers to a batch are those to its members, for any leading axes."""
     for batch in ((), (1,), (2, 3)):
-        problem = samples.problem(3, seed=6, batch=batch)
+        problem = problems.problem(3, seed=6, batch=batch)
         together = allocated(part, problem, f"batch axes {batch}")
         for index in np.ndindex(batch):
             alone = allocated(part, problem[index], "no batch axes")
@@ -178,7 +178,7 @@ def batch_is_its_members(part: Allocator) -> None:
 @check("allocator")
 def other_problems_do_not_matter(part: Allocator) -> None:
     """A problem has the same answer, bit by bit, whatever was solved before."""
-    first, other = samples.problem(3, seed=7, batch=(1,)), samples.problem(3, seed=8, batch=(1,), share=0.3)
+    first, other = problems.problem(3, seed=7, batch=(1,)), problems.problem(3, seed=8, batch=(1,), share=0.3)
     before = allocated(part, first, "a first problem").communication
     allocated(part, other, "another problem")
     require(np.array_equal(before, allocated(part, first, "a first problem").communication), "its answers change")
@@ -188,7 +188,7 @@ def other_problems_do_not_matter(part: Allocator) -> None:
 def coupling_is_solved_or_refused(part: Allocator) -> None:
     """Interference that is not common to all users is taken into account, or refused by an IncompatibleError."""
     for seed in range(9, 15):
-        problem = samples.problem(3, seed=seed, batch=(1,), coupled=True)
+        problem = problems.problem(3, seed=seed, batch=(1,), coupled=True)
         try:
             found = allocated(part, problem, "coupling")
         except CheckSkipped:
@@ -218,7 +218,7 @@ def differing_signals_are_solved_or_refused(part: Allocator) -> None:
     """Several targets or streams, and users whose signals differ, are taken into account or refused."""
     for targets, streams in ((1, 1), (1, 2), (2, 1), (2, 2)):
         title = f"{targets} target(s) and {streams} stream(s) whose signals differ"
-        problem = samples.general_problem(3, targets=targets, streams=streams, batch=(1,))
+        problem = problems.general_problem(3, targets=targets, streams=streams, batch=(1,))
         x, q = 0.4 * problem.equal_split, np.full((1, streams), 0.6 / streams)
         problem = attrs.evolve(problem, crlb_limit=1.05 * problem.crlb(x, q))
         try:
@@ -236,7 +236,7 @@ def differing_signals_are_solved_or_refused(part: Allocator) -> None:
 @check("allocator")
 def time_limit_is_honoured(part: Allocator) -> None:
     """An allocator stops within seconds of its time limit, with an answer or without."""
-    problem = samples.problem(30, seed=10, batch=(1,))
+    problem = problems.problem(30, seed=10, batch=(1,))
     part.allocate(problem, time_limit_s=longest_s())
     start = time.perf_counter()
     found = part.allocate(problem, time_limit_s=0.01)
@@ -249,7 +249,7 @@ def time_limit_is_honoured(part: Allocator) -> None:
 def returns_shares(part: Allocator) -> None:
     """Solve returns Shares of shape (..., K) and (...)."""
     batch = (2,) if part.vectorized else ()
-    problem = samples.problem(3, batch=batch)
+    problem = problems.problem(3, batch=batch)
     try:
         shares = solved(part, problem)
     except IncompatibleError as error:

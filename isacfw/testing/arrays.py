@@ -9,8 +9,8 @@ import numpy as np
 from ..base.numbers import ComplexArray, FloatArray
 from ..sensing.fisher import fisher_information
 from ..signal.array import Array, Direction, checked
-from . import samples
-from .kit import check, require
+from . import problems
+from .checks import check, require
 
 _STEP = 1e-4
 """Largest change of a phase, in radians, over a step of a difference."""
@@ -19,17 +19,17 @@ _STEP = 1e-4
 @check("array")
 def array_shapes(part: Array) -> None:
     """Positions are (N, 2) or (N, 3) with N = n_elements, and all that follows has its shape."""
-    count, direction = part.n_elements, samples.DIRECTIONS[0]
+    count, direction = part.n_elements, problems.DIRECTIONS[0]
     require(isinstance(count, int) and count >= 1, f"n_elements must be an integer of at least 1, got {count!r}")
     checked(part.positions(), part, count)
-    response, slopes = part.beam_response(direction, samples.DIRECTIONS[1])
+    response, slopes = part.beam_response(direction, problems.DIRECTIONS[1])
     axes = 2 if part.planar else 3
     found: dict[str, tuple[Any, tuple[int, ...]]] = {
         "steering_vector": (part.steering_vector(direction), (count,)),
         "steering_derivatives": (part.steering_derivatives(direction), (2, count)),
         "steering_basis": (part.steering_basis(direction), (count, 3)),
         "second_moments": (part.second_moments(), (axes, axes)),
-        "inner_products": (part.inner_products(direction, samples.DIRECTIONS[1]), (3, 3)),
+        "inner_products": (part.inner_products(direction, problems.DIRECTIONS[1]), (3, 3)),
         "the amplitude of beam_response": (response, ()),
         "the slopes of beam_response": (slopes, (2,)),
     }
@@ -40,7 +40,7 @@ def array_shapes(part: Array) -> None:
 @check("array")
 def unit_modulus(part: Array) -> None:
     """Every entry of a steering vector has modulus one."""
-    for direction in samples.DIRECTIONS:
+    for direction in problems.DIRECTIONS:
         error = np.abs(np.abs(part.steering_vector(direction)) - 1).max()
         require(error < 1e-9, f"moduli differ from one by up to {error:.2g}")
 
@@ -62,7 +62,7 @@ def _wave(part: Array, direction: Direction) -> ComplexArray:
 @check("array")
 def steering_follows_positions(part: Array) -> None:
     """The steering vector is the plane wave at the positions about their centroid."""
-    for direction in samples.DIRECTIONS:
+    for direction in problems.DIRECTIONS:
         error = np.abs(part.steering_vector(direction) - _wave(part, direction)).max()
         require(error < 1e-8, f"steering vector and positions differ by up to {error:.2g}")
 
@@ -72,7 +72,7 @@ def derivatives_against_differences(part: Array) -> None:
     """Derivatives of the steering vector agree with central differences."""
     aperture = np.abs(part.centred_positions()).sum(axis=-1).max()
     step = np.degrees(_STEP / (1 + np.pi * aperture))
-    for direction in samples.DIRECTIONS:
+    for direction in problems.DIRECTIONS:
         azimuth, elevation = direction.azimuth_deg, direction.elevation_deg
         found = part.steering_derivatives(direction)
         for row, (along, across) in enumerate(((1.0, 0.0), (0.0, 1.0))):
@@ -100,8 +100,8 @@ def closed_forms_against_positions(part: Array) -> None:
     moments = positions.T @ positions
     scale = 1 + np.abs(moments).max()
     require(np.abs(part.second_moments() - moments).max() < 1e-9 * scale, "second_moments differ")
-    for first in samples.DIRECTIONS:
-        for second in samples.DIRECTIONS:
+    for first in problems.DIRECTIONS:
+        for second in problems.DIRECTIONS:
             expected = _basis(part, positions, first).conj().T @ _basis(part, positions, second)
             error = np.abs(part.inner_products(first, second) - expected).max()
             require(error < 1e-8 * (part.n_elements + scale), f"inner_products differ by up to {error:.2g}")
@@ -120,8 +120,8 @@ def _basis(part: Array, positions: FloatArray, direction: Direction) -> ComplexA
 @check("array")
 def fisher_information_is_valid(part: Array) -> None:
     """Fisher matrices with the array on either side are positive semidefinite."""
-    for target in samples.DIRECTIONS:
-        for beam in samples.DIRECTIONS[:2]:
+    for target in problems.DIRECTIONS:
+        for beam in problems.DIRECTIONS[:2]:
             pair = fisher_information(
                 transmit=part, receive=part, target=target, beam=beam, amplitude=0.1, frame_length=10
             )

@@ -13,8 +13,8 @@ from ..sensing.beam_statistics import BeamStatistics
 from ..signal.channel import Channel
 from ..signal.precoder import Precoder
 from ..signal.scene import Scene
-from . import agreement, samples
-from .kit import CheckSkipped, check, require
+from . import agreement, problems
+from .checks import CheckSkipped, check, require
 from .precoders import close
 
 DEVIATIONS = 5.0
@@ -25,7 +25,7 @@ _ACCURACY = 0.015
 
 def _weights(part: Beam, estimates: ComplexArray, scene: Scene | None = None) -> ComplexArray:
     """Return a copy of the weights for estimates (M, N, K), with all axes: (M, N, S, R)."""
-    own = samples.scene(samples.fading_channel((1.0,) * estimates.shape[-1])) if scene is None else scene
+    own = problems.scene(problems.fading_channel((1.0,) * estimates.shape[-1])) if scene is None else scene
     return np.array(part.checked_weights(own.of_drop(0), estimates))
 
 
@@ -36,12 +36,12 @@ def _statistics(part: Beam, scene: Scene) -> BeamStatistics:
 @check("beam")
 def beam_shapes(part: Beam) -> None:
     """Weights have shape (..., N, S) or (..., N, S, R), with the leading axes of the estimates or with none."""
-    scene = samples.scene()
+    scene = problems.scene()
     streams = _statistics(part, scene).streams
     for batch in ((), (1,), (4,), (2, 3)):
-        estimates = samples.estimates((*batch, samples.ANTENNAS, 3))
+        estimates = problems.estimates((*batch, problems.ANTENNAS, 3))
         found = np.shape(part.weights(scene.of_drop(0), estimates))
-        allowed = [(*leading, samples.ANTENNAS, streams) for leading in {batch, ()}]
+        allowed = [(*leading, problems.ANTENNAS, streams) for leading in {batch, ()}]
         require(
             any(found in (shape, (*shape, found[-1])) for shape in allowed),
             f"weights for estimates of shape {estimates.shape} must have shape {max(allowed, key=len)},"
@@ -52,7 +52,7 @@ def beam_shapes(part: Beam) -> None:
 @check("beam")
 def leading_axes_are_independent(part: Beam) -> None:
     """Weights for a batch of estimates are those for its members."""
-    estimates = samples.estimates((4, samples.ANTENNAS, 3))
+    estimates = problems.estimates((4, problems.ANTENNAS, 3))
     together = _weights(part, estimates)
     for position in range(4):
         alone = _weights(part, estimates[position : position + 1])
@@ -62,9 +62,9 @@ def leading_axes_are_independent(part: Beam) -> None:
 @check("beam")
 def the_order_of_users_does_not_matter(part: Beam) -> None:
     """Users in another order get the same beam."""
-    estimates, order, fading = samples.estimates((5, samples.ANTENNAS, 3)), [2, 0, 1], (2.0, 0.7, 0.3)
+    estimates, order, fading = problems.estimates((5, problems.ANTENNAS, 3)), [2, 0, 1], (2.0, 0.7, 0.3)
     first, second = (
-        samples.scene(samples.fading_channel(tuple(one))) for one in (fading, [fading[user] for user in order])
+        problems.scene(problems.fading_channel(tuple(one))) for one in (fading, [fading[user] for user in order])
     )
     require(
         close(_weights(part, estimates[..., order], second), _weights(part, estimates, first)),
@@ -78,7 +78,7 @@ def statistics_against_sampled_moments(part: Beam) -> None:
     if type(part).beam_statistics is Beam.beam_statistics:
         raise CheckSkipped("its beam statistics are the sampled moments")
     compared = 0
-    for title, channel in samples.channels().items():
+    for title, channel in problems.channels().items():
         for aim, scene in _scenes(channel):
             try:
                 claimed = _statistics(part, scene)
@@ -92,8 +92,8 @@ def statistics_against_sampled_moments(part: Beam) -> None:
 
 def _scenes(channel: Channel) -> list[tuple[str, Scene]]:
     return [
-        ("two targets", samples.scene(channel, _ACCURACY, targets=samples.DIRECTIONS[:2])),
-        ("a beam beside the target", samples.scene(channel, _ACCURACY, pointing=samples.DIRECTIONS[1])),
+        ("two targets", problems.scene(channel, _ACCURACY, targets=problems.DIRECTIONS[:2])),
+        ("a beam beside the target", problems.scene(channel, _ACCURACY, pointing=problems.DIRECTIONS[1])),
     ]
 
 
@@ -119,7 +119,7 @@ def _departure(claimed: BeamStatistics, found: BeamStatistics) -> str:
 @check("beam")
 def model_agrees_with_simulation(part: Beam) -> None:
     """Rates and Fisher information of a problem are those of drawn signals, for a target near a user too."""
-    agreement.require_agreement(cast(Precoder, samples.built_in("precoder", "mrt")), part)
+    agreement.require_agreement(cast(Precoder, problems.built_in("precoder", "mrt")), part)
 
 
 @check("beam")
@@ -127,11 +127,11 @@ def degenerate_inputs(part: Beam) -> None:
     """One user, as many as antennas, and a very weak one give finite statistics or an IncompatibleError."""
     cases = {
         "one user": (0.7,),
-        "as many users as antennas": (1.0,) * samples.ANTENNAS,
+        "as many users as antennas": (1.0,) * problems.ANTENNAS,
         "a very weak user": (1.0, 0.5, 1e-9),
     }
     for title, fading in cases.items():
-        scene = samples.scene(samples.fading_channel(fading, pilot_length=len(fading)))
+        scene = problems.scene(problems.fading_channel(fading, pilot_length=len(fading)))
         try:
             found = _statistics(part, scene)
         except IncompatibleError:

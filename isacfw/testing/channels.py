@@ -17,8 +17,8 @@ from ..signal.channel import Channel, checked
 from ..signal.precoder import Precoder, sampled_in_full
 from ..signal.scene import Scene
 from ..signal.statistics import ChannelStatistics, FadingSource, drops_of
-from . import agreement, samples
-from .kit import CheckSkipped, check, require
+from . import agreement, problems
+from .checks import CheckSkipped, check, require
 from .precoders import departure
 
 DRAWS, ELEMENTS = 400, 8
@@ -30,7 +30,7 @@ _FIELDS = ("beta", "xi", "epsilon", "positions", "means", "covariances")
 
 
 def _array(horizontal: int = 4, vertical: int = 2) -> Array:
-    return cast(Array, samples.built_in("array", "upa", horizontal=horizontal, vertical=vertical))
+    return cast(Array, problems.built_in("array", "upa", horizontal=horizontal, vertical=vertical))
 
 
 def _statistics(part: Channel, drops: Sequence[int] = (0, 1, 2), array: Array | None = None) -> ChannelStatistics:
@@ -251,11 +251,11 @@ def isotropic_claim_against_sampled_moments(part: Channel) -> None:
     scene = Scene(
         array=array,
         statistics=attrs.evolve(statistics.first(1), fading=fading),
-        targets=samples.DIRECTIONS,
-        beams=samples.DIRECTIONS,
+        targets=problems.DIRECTIONS,
+        beams=problems.DIRECTIONS,
         power=1.0,
     )
-    mrt, beam = cast(Precoder, samples.built_in("precoder", "mrt")), Steered()
+    mrt, beam = cast(Precoder, problems.built_in("precoder", "mrt")), Steered()
     off = departure(mrt.link_statistics(scene), sampled_in_full(mrt, scene), scene)
     require(
         not off,
@@ -277,10 +277,10 @@ def isotropic_claim_against_sampled_moments(part: Channel) -> None:
 def model_agrees_with_simulation(part: Channel) -> None:
     """Rates and Fisher information of a problem are those of drawn signals, for a target near a user too."""
     compared = 0
-    for title, scenario in agreement.scenes(samples.scenario(part, accuracy=agreement.ACCURACY)):
+    for title, scenario in agreement.scenes(problems.scenario(part, accuracy=agreement.ACCURACY)):
         for name in ("mrt", "zf"):
             try:
-                model = agreement.Model.of(scenario, cast(Precoder, samples.built_in("precoder", name)))
+                model = agreement.Model.of(scenario, cast(Precoder, problems.built_in("precoder", name)))
             except IncompatibleError:
                 continue
             found = agreement.disagreement(model)

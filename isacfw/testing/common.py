@@ -19,8 +19,8 @@ from ..config.structure import part_from_table
 from ..config.toml import part_to_table
 from ..host.hookspecs import hookimpl
 from ..host.host import PluginHost, default_host
-from .kit import CheckFailed, check, kind_of, require
-from .trials import Numbers, Trial, arrays_in, copies, trial, unlocked
+from .checks import CheckFailed, check, kind_of, require
+from .runs import Numbers, Trial, arrays_in, copies, trial, unlocked
 
 
 @check()

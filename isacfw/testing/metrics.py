@@ -9,9 +9,9 @@ import numpy as np
 from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.quantity import Quantity
-from . import samples
-from .kit import check, require
-from .trials import copies
+from . import problems
+from .checks import check, require
+from .runs import copies
 
 _SIZES = ((1, 1), (1, 2), (2, 1), (3, 3))
 """Numbers of targets and of sensing streams that metrics are tried on."""
@@ -19,8 +19,8 @@ _SIZES = ((1, 1), (1, 2), (2, 1), (3, 3))
 
 def _problem(targets: int, streams: int, batch: tuple[int, ...]) -> PowerAllocationProblem:
     if (targets, streams) == (1, 1):
-        return samples.problem(4, batch=batch)
-    return samples.general_problem(4, targets=targets, streams=streams, batch=batch)
+        return problems.problem(4, batch=batch)
+    return problems.general_problem(4, targets=targets, streams=streams, batch=batch)
 
 
 @check("metric")
@@ -52,7 +52,7 @@ def metric_shapes(part: Metric) -> None:
     for targets, streams in _SIZES:
         for batch in ((), (1,), (3,), (2, 3)):
             problem = _problem(targets, streams, batch)
-            values = part.evaluate(problem, samples.allocation(problem))
+            values = part.evaluate(problem, problems.allocation(problem))
             for quantity in part.quantities_of(targets, streams):
                 quantity.checked(values, problem)
 
@@ -62,12 +62,12 @@ def batch_is_its_members(part: Metric) -> None:
     """The numbers of a batch are those of its members."""
     for targets, streams in _SIZES:
         problem = _problem(targets, streams, (2, 2))
-        allocation = samples.allocation(problem)
+        allocation = problems.allocation(problem)
         quantities = part.quantities_of(targets, streams)
         found = part.evaluate(problem, allocation)
         together = {quantity.name: np.array(found[quantity.name]) for quantity in quantities}
         for index in np.ndindex(2, 2):
-            alone = part.evaluate(problem[index], samples.sliced(allocation, index))
+            alone = part.evaluate(problem[index], problems.sliced(allocation, index))
             for quantity in quantities:
                 first, second = together[quantity.name][index], np.asarray(alone[quantity.name])
                 same = np.allclose(first, second, rtol=1e-9, equal_nan=True)
@@ -77,8 +77,8 @@ def batch_is_its_members(part: Metric) -> None:
 @check("metric")
 def no_answer_is_no_number(part: Metric) -> None:
     """Where there is no allocation, a quantity is NaN, and nothing is raised."""
-    problem = samples.problem(3, batch=(2,))
-    values = part.evaluate(problem, samples.allocation(problem, answered=False))
+    problem = problems.problem(3, batch=(2,))
+    values = part.evaluate(problem, problems.allocation(problem, answered=False))
     for quantity in part.quantities:
         require(
             np.isnan(values[quantity.name]).all(), f"{quantity.name} is a number where there is no allocation"
@@ -88,8 +88,8 @@ def no_answer_is_no_number(part: Metric) -> None:
 @check("metric")
 def a_direction_means_a_difference(part: Metric) -> None:
     """A quantity that is better high or low differs between allocations."""
-    problem = samples.problem(3)
-    found = [copies({**part.evaluate(problem, samples.allocation(problem, seed))}) for seed in range(4)]
+    problem = problems.problem(3)
+    found = [copies({**part.evaluate(problem, problems.allocation(problem, seed))}) for seed in range(4)]
     for quantity in part.quantities:
         values = np.array([each[quantity.name] for each in found])
         require(

@@ -12,8 +12,8 @@ from ..signal.channel import Channel, complex_normal
 from ..signal.link import LinkStatistics
 from ..signal.precoder import Precoder, sampled_in_full
 from ..signal.scene import Scene
-from . import agreement, samples
-from .kit import CheckSkipped, check, require
+from . import agreement, problems
+from .checks import CheckSkipped, check, require
 
 DEVIATIONS = 5.0
 """Allowed distance from a sampled moment in standard errors: a right one is farther off once in 10^6."""
@@ -23,12 +23,12 @@ _FADING = (2.0, 0.7, 0.3)
 
 def _weights(part: Precoder, estimates: ComplexArray, scene: Scene | None = None) -> ComplexArray:
     """Return a copy of the weights, since a precoder may fill the same array again."""
-    own = samples.scene(samples.fading_channel((1.0,) * estimates.shape[-1])) if scene is None else scene
+    own = problems.scene(problems.fading_channel((1.0,) * estimates.shape[-1])) if scene is None else scene
     return np.array(part.weights_in(own.of_drop(0), estimates))
 
 
 def _link(part: Precoder, channel: Channel) -> LinkStatistics:
-    scene = samples.scene(channel)
+    scene = problems.scene(channel)
     link = part.link_statistics(scene)
     return link.check(part, scene.users, len(scene.targets))
 
@@ -37,15 +37,15 @@ def _link(part: Precoder, channel: Channel) -> LinkStatistics:
 def weights_shape(part: Precoder) -> None:
     """Weights have the shape of the estimates, (..., N, K), for any leading axes."""
     for batch in ((), (1,), (4,), (2, 3)):
-        shape = (*batch, samples.ANTENNAS, 3)
-        found = np.shape(_weights(part, samples.estimates(shape)))
+        shape = (*batch, problems.ANTENNAS, 3)
+        found = np.shape(_weights(part, problems.estimates(shape)))
         require(found == shape, f"weights for estimates of shape {shape} must have it too, got {found}")
 
 
 @check("precoder")
 def leading_axes_are_independent(part: Precoder) -> None:
     """Weights of a batch are those of its members."""
-    estimates = samples.estimates((2, 3, samples.ANTENNAS, 3))
+    estimates = problems.estimates((2, 3, problems.ANTENNAS, 3))
     together = _weights(part, estimates)
     for index in np.ndindex(2, 3):
         require(
@@ -62,9 +62,9 @@ def close(first: object, second: object) -> bool:
 @check("precoder")
 def permuting_users_permutes_weights(part: Precoder) -> None:
     """Users in another order get the same weights."""
-    estimates, order, fading = samples.estimates((5, samples.ANTENNAS, 4)), [2, 0, 3, 1], (*_FADING, 1.1)
+    estimates, order, fading = problems.estimates((5, problems.ANTENNAS, 4)), [2, 0, 3, 1], (*_FADING, 1.1)
     first, second = (
-        samples.scene(samples.fading_channel(tuple(one))) for one in (fading, [fading[user] for user in order])
+        problems.scene(problems.fading_channel(tuple(one))) for one in (fading, [fading[user] for user in order])
     )
     require(
         close(_weights(part, estimates[..., order], second), _weights(part, estimates, first)[..., order]),
@@ -76,8 +76,8 @@ def permuting_users_permutes_weights(part: Precoder) -> None:
 def permuting_users_permutes_statistics(part: Precoder) -> None:
     """Users in another order have the same link statistics, sampled ones within their standard errors."""
     order = [2, 0, 1]
-    first = _link(part, samples.fading_channel(_FADING))
-    second = _link(part, samples.fading_channel(tuple(_FADING[user] for user in order)))
+    first = _link(part, problems.fading_channel(_FADING))
+    second = _link(part, problems.fading_channel(tuple(_FADING[user] for user in order)))
     for name in ("signal_gain", "weight_power", "interference", "forms"):
         expected, error = getattr(first, name), _error(first, name)
         if expected is None:
@@ -103,9 +103,9 @@ def turns_with_channel_is_true(part: Precoder) -> None:
     """A precoder that says so turns with the channel: W(U H) = U W(H) for a unitary U."""
     if not part.turns_with_channel:
         raise CheckSkipped("it does not say that it turns with the channel")
-    estimates = samples.estimates((3, samples.ANTENNAS, 3), seed=1)
-    turn, _ = np.linalg.qr(complex_normal((samples.ANTENNAS, samples.ANTENNAS), np.random.default_rng(2)))
-    scene = samples.scene()
+    estimates = problems.estimates((3, problems.ANTENNAS, 3), seed=1)
+    turn, _ = np.linalg.qr(complex_normal((problems.ANTENNAS, problems.ANTENNAS), np.random.default_rng(2)))
+    scene = problems.scene()
     require(
         close(_weights(part, turn @ estimates, scene), turn @ _weights(part, estimates, scene)),
         "turns_with_channel is True, but W(U H) differs from U W(H) for a unitary U",
@@ -118,8 +118,8 @@ def statistics_against_sampled_moments(part: Precoder) -> None:
     if type(part).link_statistics is Precoder.link_statistics:
         raise CheckSkipped("its link statistics are the sampled moments")
     compared = 0
-    for title, channel in samples.channels().items():
-        scene = samples.scene(channel, targets=samples.DIRECTIONS[:2])
+    for title, channel in problems.channels().items():
+        scene = problems.scene(channel, targets=problems.DIRECTIONS[:2])
         try:
             claimed = part.link_statistics(scene).check(part, scene.users, len(scene.targets))
         except IncompatibleError:
@@ -158,12 +158,12 @@ def degenerate_inputs(part: Precoder) -> None:
     """One user, as many as antennas, and a very weak one give finite statistics or an IncompatibleError."""
     cases = {
         "one user": (0.7,),
-        "as many users as antennas": (1.0,) * samples.ANTENNAS,
+        "as many users as antennas": (1.0,) * problems.ANTENNAS,
         "a very weak user": (1.0, 0.5, 1e-9),
     }
     for title, fading in cases.items():
         try:
-            link = _link(part, samples.fading_channel(fading, pilot_length=len(fading)))
+            link = _link(part, problems.fading_channel(fading, pilot_length=len(fading)))
         except IncompatibleError:
             require(title != "one user", "it does not exist for one user")
             continue
@@ -173,7 +173,7 @@ def degenerate_inputs(part: Precoder) -> None:
 @check("precoder")
 def signal_gain_is_positive(part: Precoder) -> None:
     """Every user receives a signal whose mean is not zero: the receivers know no more of it."""
-    link = _link(part, samples.fading_channel())
+    link = _link(part, problems.fading_channel())
     error = _error(link, "signal_gain")
     require(
         (link.signal_gain > DEVIATIONS * error).all(),

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..base.errors import InputError
 from ..base.part import Part
-from .kit import TIME_LIMIT_S, Check, CheckSkipped, _limited_to, checks_of, declared
+from .checks import TIME_LIMIT_S, Check, CheckSkipped, _limited_to, checks_of, declared
 from .run import examples_of
 
 

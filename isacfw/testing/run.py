@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from ..base.errors import PluginError, log_traceback, one_line
 from ..base.part import Part, described
-from .kit import (
+from .checks import (
     TIME_LIMIT_S,
     Check,
     CheckFailed,

@@ -79,7 +79,9 @@ def test_study_of_exact_beside_its_allocations(
 
 def test_study_of_sca_on_two_processes(benchmark: BenchmarkFixture, record: Callable[..., None]) -> None:
     def study(workers: int) -> isacfw.Comparison:
-        return isacfw.compare("nguyen2025", allocators=["sca"], drops=2000, workers=workers)
+        return isacfw.compare(
+            "nguyen2025", allocators=["sca"], drops=2000, execution=isacfw.Execution(workers=workers)
+        )
 
     one = timed(study, 1)
     found = benchmark.pedantic(study, (2,), rounds=1)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from isacfw.cli.new import NEW_KINDS
 from isacfw.host import hookspecs
 from isacfw.host.host import PluginHost
 from isacfw.host.kinds import KINDS
-from isacfw.scaffold import NEW_KINDS
 from isacfw.testing import Outcome, check_part, checks_of, examples_of, parametrize_with_checks
-from isacfw.testing.kit import _CHECKS, kind_of
+from isacfw.testing.checks import _CHECKS, kind_of
 
 PARTS = {
     f"{info.kind} {info.qualified_name}{number}": (info.kind, part)

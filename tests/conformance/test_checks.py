@@ -15,9 +15,10 @@ import pytest
 import isacfw
 from isacfw import BeamStatistics, ChannelStatistics, IncompatibleError, LinkStatistics, Quantity, Shares, Status
 from isacfw.signal.channel import complex_normal
-from isacfw.testing import LineOfSight, Outcome, agreement, allocators, check_part, kit, samples
+from isacfw.testing import LineOfSight, Outcome, agreement, allocators, check_part, problems
+from isacfw.testing import checks as kit
 
-EXACT = samples.built_in("allocator", "exact")
+EXACT = problems.built_in("allocator", "exact")
 option = attrs.field(default=0.0, type=float)
 part_of = attrs.frozen(kw_only=True)
 
@@ -737,7 +738,7 @@ wrong(
 
 
 @part_of
-class RightGaussian(samples.Correlated):
+class RightGaussian(problems.Correlated):
     """Correlated fading about known means, two users with the same pilot."""
 
     name = "gaussian"
@@ -1563,7 +1564,7 @@ def test_a_line_of_sight_needs_a_direction_for_each_user(key):
 
 
 def test_the_mean_of_a_line_of_sight_is_known_with_its_phase_only():
-    array, drops = samples.transmit_array(), [isacfw.Drop(seed=0, number=0)]
+    array, drops = problems.transmit_array(), [isacfw.Drop(seed=0, number=0)]
     assert LineOfSight().statistics(drops, array).means is None
     fixed = LineOfSight(random_phase=False, k_factor=3.0)
     means = fixed.statistics(drops, array).means[0]
@@ -1633,7 +1634,7 @@ def test_a_part_that_fills_the_same_arrays_again_passes(part):
 
 
 def test_a_buffer_that_is_filled_again_gives_the_results_of_new_arrays():
-    problem = samples.problem(3, batch=(4,))
+    problem = problems.problem(3, batch=(4,))
     expected = RightAllocator().allocate(problem)
     found = made("allocator", solve=buffered_solve).allocate(problem)
     assert np.array_equal(found.communication, expected.communication)
@@ -1648,7 +1649,7 @@ def test_a_buffer_that_is_filled_again_gives_the_results_of_new_arrays():
         ]
         first, second = (
             isacfw.Precoder.link_statistics(
-                one if kind == "precoder" else precoder, samples.scene(channel, accuracy=0.05)
+                one if kind == "precoder" else precoder, problems.scene(channel, accuracy=0.05)
             )
             for one, precoder, channel in pairs
         )
@@ -1675,20 +1676,20 @@ class BlindZF(isacfw.Precoder):
         )
 
 
-def departs(channel, precoder, beam=None, targets=samples.DIRECTIONS[:1]):
+def departs(channel, precoder, beam=None, targets=problems.DIRECTIONS[:1]):
     """Return where a problem and its simulation disagree."""
-    scenario = samples.scenario(channel, accuracy=0.02, beam=beam, targets=targets)
+    scenario = problems.scenario(channel, accuracy=0.02, beam=beam, targets=targets)
     return agreement.disagreement(agreement.Model.of(scenario, precoder))
 
 
 def test_zero_forcing_over_correlated_fading_is_found():
-    channel, zf = samples.Correlated(correlation=0.9), samples.built_in("precoder", "zf")
+    channel, zf = problems.Correlated(correlation=0.9), problems.built_in("precoder", "zf")
     assert departs(channel, zf) == ""
     assert "the weight power of user" in departs(channel, BlindZF())
 
 
 def test_a_beam_on_a_users_line_of_sight_is_found():
-    channel, mrt = LineOfSight(k_factor=10.0), samples.built_in("precoder", "mrt")
+    channel, mrt = LineOfSight(k_factor=10.0), problems.built_in("precoder", "mrt")
     near = (isacfw.Direction(azimuth_deg=-6.0, elevation_deg=90.0),)
     assert departs(channel, mrt, targets=near) == ""
     forgetful_beam = made("beam", beam_statistics=forgetful)
@@ -1696,7 +1697,7 @@ def test_a_beam_on_a_users_line_of_sight_is_found():
 
 
 def test_half_of_the_antennas_are_found():
-    channel = samples.fading_channel()
+    channel = problems.fading_channel()
     assert (
         departs(channel, made("precoder", **(HALF | {"link_statistics": isacfw.Precoder.link_statistics}))) == ""
     )
@@ -1704,7 +1705,7 @@ def test_half_of_the_antennas_are_found():
 
 
 def test_a_true_optimum_with_coupling_passes(monkeypatch):
-    best = samples.built_in("allocator", "ipopt")
+    best = problems.built_in("allocator", "ipopt")
     part = made("allocator", solve=lambda self, problem: attrs.evolve(best.solve(problem), status=Status.OPTIMAL))
     only("coupling_is_solved_or_refused", "allocator", monkeypatch)
     (result,) = check_part(part).results
@@ -1713,7 +1714,7 @@ def test_a_true_optimum_with_coupling_passes(monkeypatch):
 
 def test_a_long_array_passes(monkeypatch):
     only("derivatives_against_differences", "array", monkeypatch)
-    assert check_part(samples.built_in("array", "ula", elements=4096)).failures == ()
+    assert check_part(problems.built_in("array", "ula", elements=4096)).failures == ()
 
 
 def test_a_check_that_says_nothing_is_skipped(monkeypatch):

@@ -26,10 +26,10 @@ from isacfw.testing import (
     check_part,
     checks_of,
     examples_of,
-    kit,
     parametrize_with_checks,
 )
-from isacfw.testing.kit import Check
+from isacfw.testing import checks as kit
+from isacfw.testing.checks import Check
 
 RUNS = {
     "same_seed_same_bits",

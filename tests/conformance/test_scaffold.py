@@ -20,9 +20,9 @@ import pytest
 
 import isacfw
 from isacfw import InputError, PluginHost
-from isacfw.scaffold import NEW_KINDS, new_part, source
+from isacfw.cli.new import NEW_KINDS, new_part, source
 from isacfw.signal.statistics import drops_of
-from isacfw.testing import samples
+from isacfw.testing import problems
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("a", "my_zf", "x1", "_lead", "_1", "CamelCase")
@@ -260,13 +260,13 @@ def loaded(tmp_path):
 
 def calls(loaded):
     """Return a call of a method of a part of each kind."""
-    problem, scene = samples.problem(3), samples.scene().of_drop(0)
+    problem, scene = problems.problem(3), problems.scene().of_drop(0)
     return {
         "array": (loaded("array").positions,),
         "channel": (loaded("channel").statistics, drops_of(0, range(2)), scene.array),
-        "precoder": (loaded("precoder").weights, samples.estimates((4, 2))),
-        "beam": (loaded("beam").weights, scene, samples.estimates((2, samples.ANTENNAS, 3))),
-        "metric": (loaded("metric").evaluate, problem, samples.allocation(problem)),
+        "precoder": (loaded("precoder").weights, problems.estimates((4, 2))),
+        "beam": (loaded("beam").weights, scene, problems.estimates((2, problems.ANTENNAS, 3))),
+        "metric": (loaded("metric").evaluate, problem, problems.allocation(problem)),
         "allocator": (loaded("allocator").solve, problem),
     }
 

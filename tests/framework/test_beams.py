@@ -13,7 +13,18 @@ from channels import Gaussian, LineOfSight, scene, with_fading
 from numerics import scattered
 
 import isacfw
-from isacfw import Beam, ComplexArray, IncompatibleError, InputError, PluginError, Scene, Shares, Steered, compare
+from isacfw import (
+    Beam,
+    ComplexArray,
+    Execution,
+    IncompatibleError,
+    InputError,
+    PluginError,
+    Scene,
+    Shares,
+    Steered,
+    compare,
+)
 from isacfw.config.structure import structure
 from isacfw.report.comparison import Comparison
 from isacfw_plugins.beams.difference import Difference
@@ -53,7 +64,9 @@ def run(variant, host_with):
     host = host_with()
 
     def of(changes=None, **options) -> Comparison:
-        return compare(structure(variant(PLAIN | (changes or {})), host), host=host, **options)
+        return compare(
+            structure(variant(PLAIN | (changes or {})), host), **options, execution=Execution(host=host)
+        )
 
     return of
 

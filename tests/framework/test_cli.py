@@ -11,7 +11,6 @@ import sys
 import pytest
 import tomli_w
 
-import isacfw.report.figures
 from isacfw import compare, load_scenario
 
 PLUGIN = """
@@ -73,7 +72,7 @@ def plugin(tmp_path):
 @pytest.fixture
 def no_figures(monkeypatch):
     """Draw nothing, which saves time where files alone matter."""
-    monkeypatch.setattr(isacfw.figures, "comparison_figures", lambda _dataset: {})
+    monkeypatch.setattr("isacfw.report.figures.comparison_figures", lambda _dataset: {})
 
 
 @pytest.fixture
@@ -358,7 +357,7 @@ def test_an_output_folder_that_cannot_be_written_is_noticed_before_the_work(
     name, mistake, scenario_file, tmp_path, monkeypatch
 ):
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr("isacfw.study.compare", lambda *_, **__: pytest.fail("the work was begun"))
+    monkeypatch.setattr("isacfw.study.compare.compare", lambda *_, **__: pytest.fail("the work was begun"))
     line = mistake("compare", scenario_file(), "--out", tmp_path / name)
     assert str(tmp_path / name) in line
     assert "must be writable" in line

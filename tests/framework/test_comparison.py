@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import isacfw
-from isacfw import InputError, Shares, Status, compare, load_scenario
+from isacfw import Execution, InputError, Shares, Status, compare, load_scenario
 from isacfw.config.structure import structure
 from isacfw.report.comparison import Comparison
 
@@ -51,7 +51,7 @@ def run(variant, host_with):
     plain = host_with()
 
     def of(changes=None, host=plain, **options) -> Comparison:
-        return compare(structure(variant(changes), host), host=host, **options)
+        return compare(structure(variant(changes), host), **options, execution=Execution(host=host))
 
     return of
 

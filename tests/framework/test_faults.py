@@ -231,7 +231,8 @@ def test_a_time_limit_may_be_an_option_a_key_or_an_argument(way, rows, write, sc
     keys = {"key": LIMIT, "argument over key": 100.0}
     changes |= {"time_limit_s": keys[way]} if way in keys else {}
     if way.startswith("argument"):
-        records = compare(scenario_file(changes), plugins=[plugin], time_limit_s=LIMIT).records()
+        loaded = load_scenario(scenario_file(changes), plugins=[plugin], overrides=[f"time_limit_s = {LIMIT}"])
+        records = compare(loaded).records()
     else:
         options = ("--time-limit", "0.2") if way == "option" else ()
         records = rows(changes, "--plugin", plugin, *options)[1]
@@ -333,12 +334,16 @@ def test_the_same_warning_stands_once_however_often_it_occurs(template, rows, wr
 def test_labelled_parts_appear_by_label_and_provider(scenario_file, tmp_path, write):
     plugin = write(ALLOCATOR, "raise RuntimeError('boom')", VECTORIZED=False)
     parts = [{"kind": "bad", "label": name} for name in ("one", "two")]
-    records = compare(scenario_file({"allocators": parts, "precoders": ["mrt"], "drops": 1}), plugins=[plugin])
+    records = compare(
+        load_scenario(scenario_file({"allocators": parts, "precoders": ["mrt"], "drops": 1}), plugins=[plugin])
+    )
     messages = {row["allocator"]: row["message"] for row in records.records()}
     assert messages == {name: f"{name} of stem raised RuntimeError: boom" for name in ("one", "two")}
     plugin = write(PRECODER, "raise RuntimeError('boom')", "estimates")
     parts = [{"kind": "bad", "label": name} for name in ("one", "two")]
-    records = compare(scenario_file({"precoders": parts, "allocators": ["exact"], "drops": 1}), plugins=[plugin])
+    records = compare(
+        load_scenario(scenario_file({"precoders": parts, "allocators": ["exact"], "drops": 1}), plugins=[plugin])
+    )
     messages = {row["precoder"]: row["message"] for row in records.records()}
     assert messages == {name: f"precoder {name} of stem raised RuntimeError: boom" for name in ("one", "two")}
 

@@ -374,7 +374,9 @@ def compared(variant, host_with):
     def of(changes, precoders, channels=()):
         host = host_with(register_channels=lambda: list(channels))
         document = variant({"sampling_accuracy": 0.05, "allocators": ["equal_com", "equal_cs"]} | changes)
-        return isacfw.compare(structure(document, host), host=host, precoders=precoders)
+        return isacfw.compare(
+            structure(document, host), precoders=precoders, execution=isacfw.Execution(host=host)
+        )
 
     return of
 

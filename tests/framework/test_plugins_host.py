@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import isacfw
-from isacfw import InputError, PluginError, PluginHost, Shares, compare, load_scenario
+from isacfw import Execution, InputError, PluginError, PluginHost, Shares, compare, load_scenario
 from isacfw.config.structure import structure
 from isacfw.config.toml import to_toml
 from isacfw.host import hookspecs
@@ -214,14 +214,20 @@ def test_a_name_of_two_providers_is_refused_only_when_used(installed, variant, t
     assert [host.name_of(part) for part in scenario.allocators] == ["isacfw:exact", "third:both"]
     assert 'allocators = [\n    "isacfw:exact",\n    "third:both",\n]' in to_toml(scenario, host)
     with pytest.raises(InputError, match=r"^allocators .*'isacfw:exact' or 'first:exact'"):
-        compare(structure(variant({"allocators": ["fair"]}), host), allocators=["exact"], host=host)
+        compare(
+            structure(variant({"allocators": ["fair"]}), host),
+            allocators=["exact"],
+            execution=Execution(host=host),
+        )
 
 
 def test_another_distribution_cannot_pass_for_the_built_in_parts(installed, variant):
     installed(("imposter", "1", plugin(allocator("exact"))))
     host = PluginHost()
     other = {"kind": "imposter:exact", "label": "other"}
-    rows = compare(structure(variant({"allocators": ["isacfw:exact", other]}), host), host=host).records()
+    rows = compare(
+        structure(variant({"allocators": ["isacfw:exact", other]}), host), execution=Execution(host=host)
+    ).records()
     assert {row["status"] for row in rows if row["allocator"] == "exact"} == {"optimal"}
     assert {row["status"] for row in rows if row["allocator"] == "other"}.isdisjoint({"optimal", "failed"})
 
@@ -255,7 +261,9 @@ def test_a_broken_installed_plugin_is_a_line_and_the_host_goes_on(case, installe
     assert re.search(words, host.problems[0])
     assert "good:fair" in names(host)
     assert not any(part.provider == "broken-dist" for part in host.parts())
-    assert not compare(structure(variant(), host), host=host, allocators=["exact", "fair"]).failed
+    assert not compare(
+        structure(variant(), host), allocators=["exact", "fair"], execution=Execution(host=host)
+    ).failed
 
 
 def test_a_plugin_that_offers_a_bad_part_gives_none(installed):
@@ -492,7 +500,7 @@ def test_observers_see_every_allocation(variant):
 
     hooks = plugin(allocation_started=allocation_started, allocation_finished=allocation_finished)
     host = PluginHost([hooks], discover=False)
-    compare(structure(variant({"sweep": {"snr_db": [0, 5, 10]}}), host), host=host)
+    compare(structure(variant({"sweep": {"snr_db": [0, 5, 10]}}), host), execution=Execution(host=host))
     runs = [(word, title, (3, 2)) for title in ("exact", "equal_com") for word in ("started", "finished")]
     assert seen == runs * 2
 
@@ -500,7 +508,7 @@ def test_observers_see_every_allocation(variant):
 def test_an_observer_may_take_fewer_arguments(variant):
     seen = []
     host = PluginHost([plugin(allocation_finished=lambda allocation: seen.append(allocation))], discover=False)
-    compare(structure(variant(), host), host=host, precoders=["mrt"], allocators=["exact"])
+    compare(structure(variant(), host), precoders=["mrt"], allocators=["exact"], execution=Execution(host=host))
     assert [type(item) for item in seen] == [isacfw.Allocation]
 
 
@@ -512,8 +520,8 @@ def test_an_observer_that_raises_is_a_warning_and_no_result_is_lost(hook, varian
     host = PluginHost([plugin(**{hook: watch}, module="watcher")], discover=False)
     scenario = structure(variant(), host)
     with pytest.warns(RuntimeWarning, match=f"{hook} of plugin watcher raised RuntimeError: two lines"):
-        rows = compare(scenario, host=host).records()
-    plain = compare(scenario, host=PluginHost(discover=False)).records()
+        rows = compare(scenario, execution=Execution(host=host)).records()
+    plain = compare(scenario, execution=Execution(host=PluginHost(discover=False))).records()
     assert [row["sum_rate"] for row in rows] == [row["sum_rate"] for row in plain]
 
 
@@ -522,7 +530,7 @@ def test_observers_are_told_nothing_of_parts_that_cannot_work(variant):
     lacking = allocator(unavailable=classmethod(lambda _cls: "needs fancy: python -m pip install fancy"))
     hooks = plugin(lacking, allocation_started=lambda allocator: seen.append(allocator.title))
     host = PluginHost([hooks], discover=False)
-    compare(structure(variant({"allocators": ["fair", "exact"]}), host), host=host)
+    compare(structure(variant({"allocators": ["fair", "exact"]}), host), execution=Execution(host=host))
     assert set(seen) == {"exact"}
 
 
@@ -559,7 +567,7 @@ def test_a_part_without_its_dependency_gives_skipped_rows_that_say_what_to_insta
     hook, part, changes, key, variant
 ):
     host = PluginHost([plugin(**{hook: lambda: [part]})], discover=False)
-    comparison = compare(structure(variant(changes), host), host=host)
+    comparison = compare(structure(variant(changes), host), execution=Execution(host=host))
     rows = comparison.records()
     lacking = {(row["status"], row["message"]) for row in rows if row[key] == "lacking"}
     assert lacking == {("skipped", REASON)}
@@ -587,7 +595,7 @@ def test_any_other_part_without_its_dependency_says_what_to_install(hook, part, 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            rows = compare(structure(variant(changes), host), host=host).records()
+            rows = compare(structure(variant(changes), host), execution=Execution(host=host)).records()
             said = [row["message"] for row in rows]
         except isacfw.IsacError as error:
             said = [str(error)]
@@ -597,7 +605,9 @@ def test_any_other_part_without_its_dependency_says_what_to_install(hook, part, 
 def test_an_availability_probe_that_raises_costs_its_own_part_only(variant):
     part = allocator(unavailable=classmethod(lambda _cls: 1 / 0))
     host = PluginHost([plugin(part)], discover=False)
-    rows = compare(structure(variant({"allocators": ["fair", "exact"]}), host), host=host).records()
+    rows = compare(
+        structure(variant({"allocators": ["fair", "exact"]}), host), execution=Execution(host=host)
+    ).records()
     assert {row["status"] for row in rows if row["allocator"] == "exact"} == {"optimal"}
     assert {row["status"] for row in rows if row["allocator"] == "fair"} <= {"skipped", "failed"}
 

@@ -52,7 +52,7 @@ COMMANDS = {
 def command(tmp_path, request):
     arguments, expected = COMMANDS[request.param]
     if "RESULTS" in arguments:
-        isacfw.compare("nguyen2025", allocators=["exact"], drops=3, out=tmp_path)
+        isacfw.compare("nguyen2025", allocators=["exact"], drops=3, execution=isacfw.Execution(out=tmp_path))
     places = {"OUT": tmp_path / "out", "RESULTS": tmp_path / "results.nc"}
     return [places.get(one, one) for one in arguments], expected
 

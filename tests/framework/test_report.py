@@ -11,8 +11,7 @@ import pytest
 import scipy.stats
 import xarray
 
-import isacfw.report.figures
-from isacfw import InputError, compare, load_scenario
+from isacfw import Execution, InputError, compare, load_scenario
 from isacfw.config.structure import structure
 from isacfw.report.comparison import Comparison
 from isacfw.report.summary import mean_and_interval
@@ -26,7 +25,7 @@ FILES = ["results.nc", "results.csv", "scenario.toml", "sum_rate.png", "sum_rate
 def run(variant, host_with):
     """Return a function that compares the allocators of a variation of the small scenario."""
     host = host_with()
-    return lambda changes=None: compare(structure(variant(changes), host), host=host)
+    return lambda changes=None: compare(structure(variant(changes), host), execution=Execution(host=host))
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +55,7 @@ def made(run):
 @pytest.fixture
 def no_figures(monkeypatch):
     """Draw nothing, which saves time where files alone matter."""
-    monkeypatch.setattr(isacfw.figures, "comparison_figures", lambda _dataset: {})
+    monkeypatch.setattr("isacfw.report.figures.comparison_figures", lambda _dataset: {})
 
 
 def test_the_interval_is_student_s():

@@ -21,7 +21,7 @@ from numerics import (
 from numpy.random import Generator
 
 from isacfw import Allocation, FloatArray, PowerAllocationProblem
-from isacfw.testing import samples
+from isacfw.testing import problems
 from isacfw_plugins.allocators.equal_com import EqualCom
 from isacfw_plugins.allocators.exact import Exact, water_filling
 from isacfw_plugins.allocators.ipopt import Ipopt
@@ -30,7 +30,7 @@ BEAMS = pytest.mark.parametrize("aligned", [True, False], ids=["aligned", "misal
 
 
 @st.composite
-def problems(draw: st.DrawFn, most_users: int = 6) -> PowerAllocationProblem:
+def random_problems(draw: st.DrawFn, most_users: int = 6) -> PowerAllocationProblem:
     """Draw a feasible problem whose gains span up to ten decades, with equal and extreme numbers among them."""
     users = draw(st.integers(1, most_users))
 
@@ -115,7 +115,7 @@ def test_no_feasible_point_is_better(users: int, aligned: bool) -> None:
 
 
 @PROPERTY
-@given(problem=problems(), seed=SEEDS)
+@given(problem=random_problems(), seed=SEEDS)
 def test_no_feasible_direction_improves(problem: PowerAllocationProblem, seed: int) -> None:
     exact = solved(problem)
     generator = np.random.default_rng(seed)
@@ -140,7 +140,7 @@ def random_full_power(problem: PowerAllocationProblem, generator: Generator) -> 
 
 
 @PROPERTY
-@given(problem=problems())
+@given(problem=random_problems())
 def test_full_power_is_used(problem: PowerAllocationProblem) -> None:
     exact = solved(problem)
     assert exact.communication.sum() + exact.sensing == pytest.approx(1, abs=1e-9)
@@ -148,7 +148,7 @@ def test_full_power_is_used(problem: PowerAllocationProblem) -> None:
 
 
 @PROPERTY
-@given(problem=problems(), factor=st.floats(1, 1e3))
+@given(problem=random_problems(), factor=st.floats(1, 1e3))
 def test_more_power_is_never_worse(problem: PowerAllocationProblem, factor: float) -> None:
     names = ("gain", "sensing_interference", "common_interference", "fisher_communication", "fisher_sensing")
     richer = attrs.evolve(problem, **{name: factor * getattr(problem, name) for name in names})
@@ -156,14 +156,14 @@ def test_more_power_is_never_worse(problem: PowerAllocationProblem, factor: floa
 
 
 @PROPERTY
-@given(problem=problems(), looser=st.tuples(st.floats(1, 1e4), st.floats(1, 1e4) | st.just(np.inf)))
+@given(problem=random_problems(), looser=st.tuples(st.floats(1, 1e4), st.floats(1, 1e4) | st.just(np.inf)))
 def test_looser_limits_are_never_worse(problem: PowerAllocationProblem, looser: tuple[float, float]) -> None:
     relaxed = attrs.evolve(problem, crlb_limit=problem.crlb_limit * np.array(looser))
     assert solved(relaxed).sum_rate >= solved(problem).sum_rate * (1 - 1e-9)
 
 
 @PROPERTY
-@given(problem=problems(), seed=SEEDS)
+@given(problem=random_problems(), seed=SEEDS)
 def test_order_of_the_users_does_not_matter(problem: PowerAllocationProblem, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(problem.users)
     names = ("gain", "sensing_interference", "common_interference", "weight_power")
@@ -174,7 +174,7 @@ def test_order_of_the_users_does_not_matter(problem: PowerAllocationProblem, see
 
 
 @PROPERTY
-@given(problem=problems())
+@given(problem=random_problems())
 def test_equal_factors_are_never_better(problem: PowerAllocationProblem) -> None:
     equal = EqualCom().allocate(problem)
     exact = solved(problem)
@@ -269,9 +269,9 @@ def test_interference_between_pairs_is_skipped() -> None:
 
 @pytest.mark.parametrize("name", ["sca", "ipopt"])
 def test_what_is_named_in_its_place_solves_interference_between_pairs(name: str) -> None:
-    problem = samples.problem(3, coupled=True)
+    problem = problems.problem(3, coupled=True)
     assert Exact().allocate(problem).status == "skipped"
-    answer = samples.built_in("allocator", name).allocate(problem)
+    answer = problems.built_in("allocator", name).allocate(problem)
     assert (answer.status, answer.feasible) == ("locally_optimal", True)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import isacfw
-from isacfw import ComplexArray, InputError, Precoder, compare
+from isacfw import ComplexArray, Execution, InputError, Precoder, compare
 from isacfw.config.structure import structure
 from isacfw.signal.channel import complex_normal
 from isacfw_plugins.precoders.mrt import MRT
@@ -115,7 +115,7 @@ def test_it_exists_with_no_more_antennas_than_users(antennas, scenario):
 
 def run(scenario, host, precoders, allocators):
     """Return the sum rates by precoder and allocator, and all rows."""
-    rows = compare(scenario, host=host, precoders=precoders, allocators=allocators).records()
+    rows = compare(scenario, precoders=precoders, allocators=allocators, execution=Execution(host=host)).records()
     return {(row["precoder"], row["allocator"], row["drop"]): row["sum_rate"] for row in rows}, rows
 
 

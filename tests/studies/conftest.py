@@ -175,8 +175,8 @@ def chunk_size(monkeypatch):
 
     def of(drops: int, points: int = 1) -> None:
         for name in ("PROBLEMS_TOGETHER", "PROBLEMS_IN_A_LOOP"):
-            monkeypatch.setattr(f"isacfw.chunk.{name}", drops * points)
-        monkeypatch.setattr("isacfw.chunk.POINTS_TOGETHER", points)
+            monkeypatch.setattr(f"isacfw.study.plan.{name}", drops * points)
+        monkeypatch.setattr("isacfw.study.plan.POINTS_TOGETHER", points)
 
     return of
 

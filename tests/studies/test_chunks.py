@@ -9,11 +9,11 @@ import attrs
 import numpy as np
 import pytest
 
-from isacfw import PluginHost, Steered, SteeringBeam, compare
+from isacfw import Execution, PluginHost, Steered, SteeringBeam, compare
 from isacfw.config.structure import structure
 from isacfw.results.chunk import Chunk
 from isacfw.study import solve as chunk
-from isacfw.study.plan import planned
+from isacfw.study.plan import plan_chunks
 
 HOST = PluginHost(discover=False)
 FADING = [0.5, 2.0, 0.1]
@@ -81,22 +81,22 @@ def test_results_are_the_same_bits_whatever_the_chunks(case, size, in_one, varia
     scenario = structure(variant({"drops": 9} | CASES[case]), HOST)
     if case not in in_one:
         chunk_size(10**6, 64)
-        assert len(planned(scenario)) == 1
-        in_one[case] = compare(scenario, host=HOST).dataset
+        assert len(plan_chunks(scenario)) == 1
+        in_one[case] = compare(scenario, execution=Execution(host=HOST)).dataset
     drops, points = size
     chunk_size(drops, min(points, points_of(scenario)))
-    assert len(planned(scenario)) == -(-scenario.drops // drops) * -(-points_of(scenario) // points)
-    same(compare(scenario, host=HOST).dataset, in_one[case])
+    assert len(plan_chunks(scenario)) == -(-scenario.drops // drops) * -(-points_of(scenario) // points)
+    same(compare(scenario, execution=Execution(host=HOST)).dataset, in_one[case])
     assert np.isfinite(in_one[case]["sum_rate"]).any()
     assert in_one[case].sizes["iteration"] > 0 or "sca" not in CASES[case]["allocators"]
 
 
 def test_results_of_many_drops_are_the_same_bits_at_the_size_that_is_usual(variant, chunk_size, same):
     scenario = structure(variant({"drops": 140, "allocators": ["exact", "sca"], "precoders": ["mrt"]}), HOST)
-    assert len(planned(scenario)) == 2
-    usual = compare(scenario, host=HOST).dataset
+    assert len(plan_chunks(scenario)) == 2
+    usual = compare(scenario, execution=Execution(host=HOST)).dataset
     chunk_size(10**6, 64)
-    same(compare(scenario, host=HOST).dataset, usual)
+    same(compare(scenario, execution=Execution(host=HOST)).dataset, usual)
 
 
 def study(generator, *, fast=True):
@@ -131,7 +131,7 @@ def test_every_point_and_drop_is_planned_once(seed, chunk_size):
         chunk_size(int(generator.integers(1, 40)), int(generator.integers(1, 30)))
     scenario = study(generator, fast=seed % 2 == 0)
     workers = int(generator.integers(1, 9))
-    chunks = planned(scenario, workers=workers)
+    chunks = plan_chunks(scenario, workers=workers)
     assert (covered(scenario, chunks) == 1).all()
     most = chunk.PROBLEMS_TOGETHER if seed % 2 == 0 else chunk.PROBLEMS_IN_A_LOOP
     for one in chunks:
@@ -146,7 +146,7 @@ def test_what_is_done_is_not_planned_again_and_what_is_not_is_planned_once(seed,
     scenario = study(generator)
     chunk_size(int(generator.integers(1, 40)), 64)
     done = []
-    for one in planned(scenario):  # Ragged pieces of each chunk, some beyond the drops that are asked for.
+    for one in plan_chunks(scenario):  # Ragged pieces of each chunk, some beyond the drops that are asked for.
         if generator.random() < 0.5:
             start = int(generator.integers(one.drops.start, one.drops.stop))
             stop = int(generator.integers(start, one.drops.stop + 1))
@@ -155,9 +155,9 @@ def test_what_is_done_is_not_planned_again_and_what_is_not_is_planned_once(seed,
             done += [Chunk(points=one.points, drops=range(start, stop))] * bool(stop > start)
     generator.shuffle(done)
     chunk_size(int(generator.integers(1, 90)), 64)
-    times = covered(scenario, [*done, *planned(scenario, done, workers=int(generator.integers(1, 5)))])
+    times = covered(scenario, [*done, *plan_chunks(scenario, done, workers=int(generator.integers(1, 5)))])
     assert (times == 1).all()
-    assert planned(scenario, planned(scenario)) == []
+    assert plan_chunks(scenario, plan_chunks(scenario)) == []
 
 
 def test_what_overlaps_leaves_no_gap():
@@ -168,7 +168,7 @@ def test_what_overlaps_leaves_no_gap():
         starts = generator.integers(0, scenario.drops, size=5)
         lengths = generator.integers(1, 60, size=5)
         done = [Chunk(points=range(3), drops=range(a, a + b)) for a, b in zip(starts, lengths, strict=True)]
-        first, rest = covered(scenario, done), covered(scenario, planned(scenario, done))
+        first, rest = covered(scenario, done), covered(scenario, plan_chunks(scenario, done))
         np.testing.assert_array_equal(rest, first == 0)
 
 
@@ -189,7 +189,11 @@ def test_streams_are_counted_at_all_points_that_share_a_channel(elevations_deg):
         },
         HOST,
     )
-    powers = compare(scenario, host=HOST).dataset["stream_powers"].squeeze(["precoder", "allocator", "drop"])
+    powers = (
+        compare(scenario, execution=Execution(host=HOST))
+        .dataset["stream_powers"]
+        .squeeze(["precoder", "allocator", "drop"])
+    )
     np.testing.assert_array_equal(np.isfinite(powers.sel({"target.elevation_deg": 60.0})), [True, True])
     np.testing.assert_array_equal(np.isfinite(powers.sel({"target.elevation_deg": 90.0})), [True, False])
 
@@ -211,7 +215,9 @@ class Slanted(SteeringBeam):
 def test_steering_beam_that_looks_at_the_power_is_taken_anew_at_every_power(variant):
     scenario = structure(variant({"drops": 1, "precoders": ["mrt"], "allocators": ["equal_cs"]}), HOST)
     scenario = attrs.evolve(scenario, beams=[Slanted()], sweep={"snr_db": [0.0, 20.0]})
-    swept = compare(scenario, host=HOST).dataset["crlb_azimuth_db"]
+    swept = compare(scenario, execution=Execution(host=HOST)).dataset["crlb_azimuth_db"]
     for power_db in (0.0, 20.0):
-        alone = compare(attrs.evolve(scenario, sweep={}, snr_db=power_db), host=HOST).dataset["crlb_azimuth_db"]
+        alone = compare(
+            attrs.evolve(scenario, sweep={}, snr_db=power_db), execution=Execution(host=HOST)
+        ).dataset["crlb_azimuth_db"]
         np.testing.assert_array_equal(swept.sel(snr_db=power_db).values, alone.values)

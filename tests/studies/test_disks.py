@@ -10,7 +10,7 @@ import pytest
 import xarray
 from folders import chunks_of, hidden
 
-from isacfw import InputError, compare
+from isacfw import Execution, InputError, compare
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_folder_that_cannot_be_is_one_sentence_before_anything_is_computed(bel
     assert error.count("\n") == 1
     assert bed.count() == 0
     with pytest.raises(InputError, match="the output folder must be writable"):
-        compare(bed.document(), out=tmp_path / below)
+        compare(bed.document(), execution=Execution(out=tmp_path / below))
     assert bed.count() == 0
 
 
@@ -73,7 +73,7 @@ def test_a_disk_that_fills_up_amid_a_study_keeps_what_is_finished(
     assert len(chunks_of(out)) == number
     assert hidden(out) == []
     calls = bed.count()
-    found = compare(path, out=out).dataset
+    found = compare(path, execution=Execution(out=out)).dataset
     # Workers are given smaller chunks, so that each of them has some.
     assert bed.count() - calls == 12 - (2 if workers == 1 else 1) * number
     same(found, compare(path).dataset)
@@ -81,7 +81,7 @@ def test_a_disk_that_fills_up_amid_a_study_keeps_what_is_finished(
 
 @pytest.mark.parametrize("ending", ["results.nc", "results.csv", "scenario.toml", "sum_rate.png", "crlb.pdf"])
 def test_a_disk_that_fills_up_at_the_end_keeps_the_former_results(ending, bed, cli, out, full, monkeypatch, same):
-    first = compare(bed.scenario({"drops": 3}), out=out).dataset.load()
+    first = compare(bed.scenario({"drops": 3}), execution=Execution(out=out)).dataset.load()
     path = bed.scenario({"drops": 5})
     full(0, ending)
     status, _, error = cli("compare", path, "--out", out)
@@ -114,7 +114,7 @@ def test_a_write_that_fails_within_hdf5_is_one_sentence_and_keeps_what_is_finish
 ):
     pytest.importorskip("resource")
     path = bed.scenario({"drops": 300})
-    expected = compare(path, out=tmp_path / "whole").dataset
+    expected = compare(path, execution=Execution(out=tmp_path / "whole")).dataset
     sizes = [one.stat().st_size for one in chunks_of(tmp_path / "whole")]
     limit = max(sizes) - (of == "chunks")
     assert (tmp_path / "whole" / "results.nc").stat().st_size > limit

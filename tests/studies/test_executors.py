@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import isacfw
-from isacfw import InputError, IsacError, compare
+from isacfw import Execution, InputError, IsacError, compare
 from isacfw.report.comparison import Comparison
 from isacfw.results.chunk import Chunk
 from isacfw.study import executors
@@ -72,27 +72,29 @@ def test_results_are_the_same_bits_whoever_solves_the_chunks(by, bed, same, tmp_
     chunk_size(2, 3)
     path = bed.scenario(CHANGES)
     told = []
-    found = compare(path, **by, progress=lambda done, total: told.append((done, total))).dataset
+    found = compare(
+        path, execution=Execution(**by, progress=lambda done, total: told.append((done, total)))
+    ).dataset
     expected = compare(path).dataset
     same(found, expected)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[-1] == (7 * 4 * 9, 7 * 4 * 9)
-    same(compare(path, **by, out=tmp_path / "out").dataset, expected)
+    same(compare(path, execution=Execution(**by, out=tmp_path / "out")).dataset, expected)
 
 
 def test_what_was_loaded_is_what_workers_use_though_its_file_has_changed(by, bed, same):
     loaded = isacfw.load_scenario(bed.scenario())
     expected = compare(loaded).dataset
     bed.plugin.write_text("raise RuntimeError('another file')", encoding="utf-8")
-    same(compare(loaded, **by).dataset, expected)
+    same(compare(loaded, execution=Execution(**by)).dataset, expected)
     bed.plugin.unlink()
-    same(compare(loaded, **by).dataset, expected)
+    same(compare(loaded, execution=Execution(**by)).dataset, expected)
 
 
 def test_a_part_that_only_its_maker_has_loaded_travels(by, bed, variant, same):
     host = isacfw.PluginHost([bed.plugin])
     part = host.find("allocator", "probe").cls(share=0.05)
-    found = compare(variant(), allocators=[part], **by).dataset
+    found = compare(variant(), allocators=[part], execution=Execution(**by)).dataset
     same(found, compare(variant(), allocators=[part]).dataset)
 
 
@@ -136,7 +138,7 @@ def test_the_order_of_results_and_how_many_are_asked_for_change_nothing(
     monkeypatch.setattr(executors, "NUMBERS_OUTSTANDING", outstanding)
     executor = Late()
     same(
-        compare(bed.document({"drops": 20}), executor=executor).dataset,
+        compare(bed.document({"drops": 20}), execution=Execution(executor=executor)).dataset,
         compare(bed.document({"drops": 20})).dataset,
     )
     # Chunks of one drop and three users, asked for while fewer numbers than the limit are outstanding.
@@ -158,13 +160,13 @@ def test_processes_share_the_work_each_on_one_thread_and_leave_the_environment_a
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     before = dict(os.environ)
     bed.told("tell")
-    told = told_by_workers(compare(bed.document({"drops": 40}), workers=2).dataset)
+    told = told_by_workers(compare(bed.document({"drops": 40}), execution=Execution(workers=2)).dataset)
     assert {threads for threads, _ in told} == {"1"}
     assert os.getpid() not in {process for _, process in told}
     assert dict(os.environ) == before
     bed.told("die")
     with pytest.raises(IsacError):
-        compare(bed.document({"drops": 40}), workers=2)
+        compare(bed.document({"drops": 40}), execution=Execution(workers=2))
     assert dict(os.environ) == before
 
 
@@ -173,7 +175,7 @@ def test_a_chunk_whose_worker_died_is_done_again(fault, bed, same, chunk_size):
     chunk_size(1)
     expected = compare(bed.document({"drops": 40})).dataset
     bed.told(fault)
-    found = compare(bed.document({"drops": 40}), workers=2).dataset
+    found = compare(bed.document({"drops": 40}), execution=Execution(workers=2)).dataset
     assert list(bed.folder.glob("died*"))
     same(found, expected)
 
@@ -214,7 +216,7 @@ def test_an_allocator_that_misbehaves_costs_its_own_rows_only(by, bed, same):
     good = compare(bed.document(changes)).dataset
     bed.told("misbehave")
     alone = compare(bed.document(changes)).dataset
-    found = compare(bed.document(changes), **by).dataset
+    found = compare(bed.document(changes), execution=Execution(**by)).dataset
     same(found, alone)
     failed = (found["status"] == "failed").to_numpy()
     messages = set(found["message"].to_numpy()[failed])
@@ -249,7 +251,7 @@ def test_a_dask_worker_that_is_killed_changes_nothing(everyone, bed, same, until
 
         killer = threading.Thread(target=kill)
         killer.start()
-        found = compare(document, executor=client).dataset
+        found = compare(document, execution=Execution(executor=client)).dataset
         killer.join()
         assert set(client.run(os.getpid).values()) != set(processes)
     same(found, expected)
@@ -260,7 +262,10 @@ def test_a_dask_worker_that_is_killed_changes_nothing(everyone, bed, same, until
 
 def test_a_script_that_asks_for_workers_where_it_must_not_is_told_so(bed, launched, tmp_path):
     script = tmp_path / "script.py"
-    script.write_text(f"import isacfw\nisacfw.compare({str(bed.scenario())!r}, workers=2)\n", encoding="utf-8")
+    script.write_text(
+        f"import isacfw\nisacfw.compare({str(bed.scenario())!r}, execution=isacfw.Execution(workers=2))\n",
+        encoding="utf-8",
+    )
     process = launched(script)
     _, error = process.communicate(timeout=120)
     assert process.returncode == 1
@@ -299,4 +304,4 @@ def test_a_wrong_address_is_one_sentence(address, launched, monkeypatch):
 @pytest.mark.parametrize("workers", [0, -1, True, "two", 1.0, None])
 def test_a_wrong_number_of_workers_is_one_sentence(workers, variant):
     with pytest.raises(InputError, match="workers must be an integer of at least 1, got"):
-        compare(variant(), workers=workers)
+        compare(variant(), execution=Execution(workers=workers))

@@ -19,7 +19,7 @@ import xarray
 from folders import chunks_of, hidden
 
 import isacfw
-from isacfw import compare
+from isacfw import Execution, compare
 from isacfw.report.comparison import Comparison
 from isacfw.study.store import ChunkStore
 
@@ -30,7 +30,7 @@ def run(bed, out):
 
     def of(changes=None, folder=out, **options):
         before = bed.count()
-        dataset = compare(bed.document(changes), out=folder, **options).dataset
+        dataset = compare(bed.document(changes), execution=Execution(out=folder, **options)).dataset
         return dataset, bed.count() - before
 
     return of
@@ -71,10 +71,10 @@ def test_more_drops_compute_only_the_new_ones_and_fewer_none(run, bed, same, chu
 
 def test_fewer_drops_have_the_histories_that_they_have_alone(out, variant, same):
     changes = {"allocators": ["sca"], "precoders": ["mrt"]}
-    compare(variant(changes | {"drops": 12}), out=out)
+    compare(variant(changes | {"drops": 12}), execution=Execution(out=out))
     for drops in (1, 4):
         changed = variant(changes | {"drops": drops})
-        same(compare(changed, out=out).dataset, compare(changed).dataset)
+        same(compare(changed, execution=Execution(out=out)).dataset, compare(changed).dataset)
 
 
 def test_chunks_of_any_size_are_taken_together(run, bed, same, chunk_size):
@@ -156,7 +156,7 @@ def test_a_changed_option_of_a_table_never_mixes_whatever_its_name(bed, out, sam
     for factor in (1, 50):
         channel = {"kind": "crowd", "users": 3, "drops": factor}
         document = bed.document({"channel": channel, "plugins": [str(bed.plugin), str(path)]})
-        same(compare(document, out=out).dataset, compare(document).dataset)
+        same(compare(document, execution=Execution(out=out)).dataset, compare(document).dataset)
 
 
 def test_changed_code_of_a_plugin_never_mixes_with_old_chunks(run, bed, same):
@@ -177,8 +177,8 @@ def test_a_plugin_that_is_edited_after_it_was_loaded_never_passes_for_the_edited
     loaded = isacfw.load_scenario(bed.document())
     code = bed.plugin.read_text(encoding="utf-8")
     bed.plugin.write_text(code.replace("self.share)", "self.share / 2)"), encoding="utf-8")
-    compare(loaded, out=out)
-    same(compare(bed.document(), out=out).dataset, compare(bed.document()).dataset)
+    compare(loaded, execution=Execution(out=out))
+    same(compare(bed.document(), execution=Execution(out=out)).dataset, compare(bed.document()).dataset)
 
 
 def test_a_class_that_no_file_defines_never_passes_for_another(out, variant, same):
@@ -198,7 +198,7 @@ class Mine(isacfw.Allocator):
         cell = types.ModuleType("a_notebook")
         exec(code.replace("SHARE", share), cell.__dict__)
         part = cell.Mine()
-        found = compare(variant(), allocators=[part], out=out).dataset
+        found = compare(variant(), allocators=[part], execution=Execution(out=out)).dataset
         same(found, compare(variant(), allocators=[part]).dataset)
 
 
@@ -376,7 +376,7 @@ def test_a_study_killed_again_and_again_equals_one_never_killed(seed, bed, out, 
     # A kill costs no more than the chunk that was being solved: 128 problems.
     assert 640 <= bed.count() <= 640 + 128 * killed
     bed.told("")
-    found = compare(document, out=out)
+    found = compare(document, execution=Execution(out=out))
     same(found.dataset, compare(document).dataset)
     assert len(chunks_of(out)) == 5
 
@@ -395,7 +395,7 @@ def test_a_study_of_several_processes_that_is_killed_goes_on_and_leaves_no_proce
     process.wait()
     kept = len(chunks_of(out))
     bed.told("")
-    found = compare(path, out=out).dataset
+    found = compare(path, execution=Execution(out=out)).dataset
     assert kept > 0
     same(found, compare(path).dataset)
     until(lambda: not _group(process.pid), 5)
@@ -429,7 +429,7 @@ def test_ctrl_c_stops_at_once_with_what_there_is(workers, everyone, bed, out, sa
     kept = len(chunks_of(out))
     assert kept > 0
     bed.told("")
-    found = compare(path, out=out).dataset
+    found = compare(path, execution=Execution(out=out)).dataset
     assert len(chunks_of(out)) > kept
     same(found, compare(path).dataset)
 
@@ -448,7 +448,7 @@ def test_two_runs_into_one_folder_at_once_do_not_disturb_each_other(bed, out, sa
     with Comparison.load(out / "results.nc").dataset as written:
         same(written, expected)
     calls = bed.count()
-    same(compare(path, out=out).dataset, expected)
+    same(compare(path, execution=Execution(out=out)).dataset, expected)
     assert bed.count() == calls
     assert hidden(out) == []
 
@@ -476,13 +476,13 @@ def test_another_run_amid_a_run_cut_in_another_way_changes_nothing(moment, drops
 
     def another():
         chunk_size(4)
-        compare(bed.document({"drops": drops}), out=out)
+        compare(bed.document({"drops": drops}), execution=Execution(out=out))
 
     chunk_size(3)
-    found = compare(document, out=out, executor=Interrupting(moment, another)).dataset
+    found = compare(document, execution=Execution(out=out, executor=Interrupting(moment, another))).dataset
     expected = compare(document).dataset
     same(found, expected)
-    same(compare(document, out=out).dataset, expected)
+    same(compare(document, execution=Execution(out=out)).dataset, expected)
 
 
 # What is written.
@@ -529,7 +529,7 @@ def test_the_file_of_results_opens_without_the_framework(run, out):
 def test_results_in_a_file_are_those_in_memory(changes, out, variant, same, chunk_size):
     chunk_size(1)
     document = variant({"drops": 3} | changes)
-    found, expected = compare(document, out=out), compare(document)
+    found, expected = compare(document, execution=Execution(out=out)), compare(document)
     same(found.dataset, expected.dataset)
     same(Comparison.load(out / "results.nc").dataset, expected.dataset)
     records = [[record | {"seconds": 0} for record in each.records()] for each in (found, expected)]
@@ -539,7 +539,7 @@ def test_results_in_a_file_are_those_in_memory(changes, out, variant, same, chun
 @pytest.fixture
 def results(bed, out, monkeypatch, cli):
     """Return the file that a comparison on the command line writes, and what it prints."""
-    monkeypatch.setattr("isacfw.report.save_figures", lambda *_: [])
+    monkeypatch.setattr("isacfw.report.files.save_figures", lambda *_: [])
     path = bed.scenario({"metrics": ["least"], "sweep": {"snr_db": [0, 10]}, "drops": 3})
     status, table, _ = cli("compare", path, "--out", out)
     assert status == 0
@@ -584,7 +584,7 @@ def test_a_file_of_results_is_a_scenario_wherever_it_and_its_reader_are(
 
 
 def test_a_file_of_results_goes_on_in_its_own_folder(results, cli, bed, monkeypatch):
-    monkeypatch.setattr("isacfw.report.save_figures", lambda *_: [])
+    monkeypatch.setattr("isacfw.report.files.save_figures", lambda *_: [])
     calls = bed.count()
     status, _, _ = cli("compare", results[0], "--drops", 4, "--out", results[0].parent)
     assert status == 0

@@ -13,7 +13,7 @@ from numerics import random_problem
 from threads import SCENARIO, differing_rows
 
 import isacfw
-from isacfw import Allocator, Shares, compare
+from isacfw import Allocator, Execution, Shares, compare
 from isacfw.base.part import ONE_AT_A_TIME
 from isacfw_plugins.allocators import ipopt, sca
 from isacfw_plugins.allocators._lender import Lender
@@ -27,7 +27,7 @@ def test_threads_give_the_same_bits_as_one_process(threads, chunk_size):
     scenario = SCENARIO | {"drops": 8}
     expected = compare(scenario).dataset
     with ThreadPoolExecutor(threads) as executor:
-        found = compare(scenario, executor=executor).dataset
+        found = compare(scenario, execution=Execution(executor=executor)).dataset
     assert differing_rows(found, expected) == 0
     assert set(np.unique(expected["status"])) >= {"optimal", "locally_optimal"}
 

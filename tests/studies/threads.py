@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import xarray
 
-from isacfw import compare
+from isacfw import Execution, compare
 from isacfw.study import solve as chunk
 
 SCENARIO: dict[str, Any] = {
@@ -66,7 +66,7 @@ def main() -> int:
     for time in range(arguments.times):
         for threads in (2, 4):
             with ThreadPoolExecutor(threads) as executor:
-                found = compare(scenario, executor=executor).dataset
+                found = compare(scenario, execution=Execution(executor=executor)).dataset
             rows = differing_rows(found, expected)
             total += rows
             print(

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .base.errors import one_line, suggestion
-from .cli_commands import _COMMANDS
+from ..base.errors import one_line, suggestion
 
 DEFAULT_SCENARIO = "nguyen2025"
 
@@ -27,7 +26,7 @@ def _count(text: str) -> int:
 
 
 def _seconds(text: str) -> float:
-    """Read a time; whether it is long enough is the scenario's to say."""
+    """Parse a number of seconds; `Scenario` validates its range."""
     try:
         return float(text)
     except ValueError:
@@ -43,18 +42,22 @@ _SENTENCES = (
 )
 
 
+_Commands = Any  # argparse has no public name for what add_subparsers returns.
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, like all others."""
 
     def error(self, message: str) -> NoReturn:
         """End the process with an error in one line and exit status 2."""
-        choice = re.match(r"argument COMMAND: invalid choice: ('.*?'|\".*?\")", message)
-        if choice:
-            hint = suggestion(choice[1][1:-1], _COMMANDS)
-            message = f"unknown command {choice[1]}{hint}"
         for pattern, sentence in _SENTENCES:
             message = re.sub(f"^{pattern}$", sentence, message)
         self.exit(2, f"isacfw: {one_line(message)}\n")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if isinstance(action, argparse._SubParsersAction) and value not in action.choices:
+            self.error(f"unknown command {value!r}{suggestion(str(value), action.choices)}")
+        super()._check_value(action, value)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse the arguments of a command; what it does not know is an error."""
@@ -79,108 +82,134 @@ def parser() -> argparse.ArgumentParser:
     )
     main.add_argument("--version", action="store_true", help="print the version and exit")
     commands = main.add_subparsers(dest="command", metavar="COMMAND")
-    compare = commands.add_parser(
+    _add_compare(commands)
+    _add_show(commands)
+    _add_figure(commands)
+    _add_plugins(commands)
+    _add_check(commands)
+    _add_new(commands)
+    return main
+
+
+def _add_compare(commands: _Commands) -> None:
+    command = commands.add_parser(
         "compare",
         help="run the allocators of a scenario side by side",
         description="Run every allocator of a scenario on every precoder, sweep point and drop.",
         epilog="Exit status: 0 when every row has a result, 1 when one failed, 2 for a mistake in the input.",
     )
-    compare.add_argument(
+    command.add_argument(
         "scenario",
         nargs="?",
         default=DEFAULT_SCENARIO,
         metavar="SCENARIO",
         help="a TOML file, the name of a registered scenario, or a results.nc (default: %(default)s)",
     )
-    compare.add_argument(
+    command.add_argument(
         "--precoders", type=_names, action="extend", metavar="A,B", help="in place of the scenario's own"
     )
-    compare.add_argument(
+    command.add_argument(
         "--beams", type=_names, action="extend", metavar="A,B", help="in place of the scenario's own"
     )
-    compare.add_argument(
+    command.add_argument(
         "--allocators", type=_names, action="extend", metavar="A,B", help="in place of the scenario's own"
     )
-    compare.add_argument("--drops", type=_count, metavar="N", help="number of random drops")
-    compare.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")
-    compare.add_argument(
+    command.add_argument("--drops", type=_count, metavar="N", help="number of random drops")
+    command.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")
+    command.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
         help="set a key of the scenario, such as sensing.crlb_limit_db=-40 (may be repeated)",
     )
-    compare.add_argument("--out", type=Path, metavar="DIR", help="write results, figures and scenario there")
-    compare.add_argument("--json", action="store_true", help="print records as JSON and nothing else")
-    compare.add_argument(
+    command.add_argument("--out", type=Path, metavar="DIR", help="write results, figures and scenario there")
+    command.add_argument("--json", action="store_true", help="print records as JSON and nothing else")
+    command.add_argument(
         "--workers", type=_count, default=1, metavar="N", help="processes that share the work (default: 1)"
     )
-    compare.add_argument(
+    command.add_argument(
         "--scheduler", metavar="ADDRESS", help="of a Dask cluster that does the work in place of processes here"
     )
-    compare.add_argument(
+    command.add_argument(
         "--time-limit", type=_seconds, metavar="S", help="longest time of an allocation, in seconds"
     )
-    _add_plugin_option(compare)
-    _add_debug_option(compare)
-    show = commands.add_parser(
+    _add_plugin_option(command)
+    _add_debug_option(command)
+
+
+def _add_show(commands: _Commands) -> None:
+    command = commands.add_parser(
         "show",
         help="show the results of a comparison again",
         description="Print the table of a results.nc again, and with --out write its figures; compute nothing.",
     )
-    show.add_argument("results", type=Path, metavar="FILE", help="a results.nc that compare --out has written")
-    show.add_argument("--json", action="store_true", help="print records as JSON and nothing else")
-    show.add_argument("--out", type=Path, metavar="DIR", help="write the figures there")
-    _add_debug_option(show)
-    figure = commands.add_parser(
+    command.add_argument("results", type=Path, metavar="FILE", help="a results.nc that compare --out has written")
+    command.add_argument("--json", action="store_true", help="print records as JSON and nothing else")
+    command.add_argument("--out", type=Path, metavar="DIR", help="write the figures there")
+    _add_debug_option(command)
+
+
+def _add_figure(commands: _Commands) -> None:
+    command = commands.add_parser(
         "figure",
         help="make a figure: data, PNG and PDF",
         description="Run a figure's scenario, and write its data (NetCDF), PNG and PDF. Any scenario will do:"
         " one without a figure of its own gives those of the comparison.",
     )
-    figure.add_argument("name", metavar="NAME", help="name of a figure, such as nguyen2025-fig5, or a scenario")
-    figure.add_argument("--drops", type=_count, metavar="N", help="number of random drops")
-    figure.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")
-    figure.add_argument("--trials", type=_count, metavar="N", help="simulated channels or echoes per point")
-    figure.add_argument(
+    command.add_argument("name", metavar="NAME", help="name of a figure, such as nguyen2025-fig5, or a scenario")
+    command.add_argument("--drops", type=_count, metavar="N", help="number of random drops")
+    command.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")
+    command.add_argument("--trials", type=_count, metavar="N", help="simulated channels or echoes per point")
+    command.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="folder to write to (default: this one)"
     )
-    _add_plugin_option(figure)
-    _add_debug_option(figure)
-    plugins = commands.add_parser(
+    _add_plugin_option(command)
+    _add_debug_option(command)
+
+
+def _add_plugins(commands: _Commands) -> None:
+    command = commands.add_parser(
         "plugins", help="list every part and scenario", description="List every part and scenario."
     )
-    _add_plugin_option(plugins)
-    _add_debug_option(plugins)
-    check = commands.add_parser(
+    _add_plugin_option(command)
+    _add_debug_option(command)
+
+
+def _add_check(commands: _Commands) -> None:
+    command = commands.add_parser(
         "check",
         help="check that parts keep their contracts",
         description="Run the checks of isacfw.testing on parts: those of a plugin's file, or those with a name.",
         epilog="Exit status: 0 when all is well, 1 when a check failed or none ran, 2 for a mistake in input.",
     )
-    check.add_argument("names", nargs="+", metavar="NAME|FILE", help="name of a part, or a .py file of a plugin")
-    check.add_argument("--verbose", action="store_true", help="show the checks that passed, too")
-    check.add_argument(
+    command.add_argument(
+        "names", nargs="+", metavar="NAME|FILE", help="name of a part, or a .py file of a plugin"
+    )
+    command.add_argument("--verbose", action="store_true", help="show the checks that passed, too")
+    command.add_argument(
         "--time-limit",
         type=_seconds,
         default=60.0,
         metavar="S",
         help="longest time of an allocation, in seconds (default: 60)",
     )
-    _add_plugin_option(check)
-    _add_debug_option(check)
-    new = commands.add_parser(
+    _add_plugin_option(command)
+    _add_debug_option(command)
+
+
+def _add_new(commands: _Commands) -> None:
+    command = commands.add_parser(
         "new",
         help="write a plugin file with a part of your own, to start from",
         description="Write a single-file plugin with a part that works, its docstring and its test.",
     )
-    new.add_argument("kind", metavar="KIND", help="array, channel, precoder, beam, metric or allocator")
-    new.add_argument("name", metavar="NAME", help="name of the part; the file is NAME.py")
-    new.add_argument(
+    command.add_argument("kind", metavar="KIND", help="array, channel, precoder, beam, metric or allocator")
+    command.add_argument("name", metavar="NAME", help="name of the part; the file is NAME.py")
+    command.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="folder to write to (default: this one)"
     )
-    _add_debug_option(new)
-    return main
+    _add_debug_option(command)
 
 
 def _add_plugin_option(command: argparse.ArgumentParser) -> None:

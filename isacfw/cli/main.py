@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import sys
 import traceback
 import warnings
@@ -12,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from .base.errors import IsacError
-from .cli_commands import _COMMANDS
-from .cli_parser import parser
+from ..base.errors import IsacError, IsacWarning
+from .commands import COMMANDS
+from .parser import parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         with _warnings_in_a_line(), _tracebacks(options.debug):
-            return _COMMANDS[options.command](options)
+            return COMMANDS[options.command](options)
     except IsacError as error:
         if options.debug:
             traceback.print_exception(error)
@@ -58,9 +57,6 @@ def run() -> None:
         print(f"isacfw: interrupted{kept}", file=sys.stderr)
         status = 130
     sys.exit(status)
-
-
-_OWN = re.compile(r"^metric \S+ of |of plugin ")
 
 
 @contextmanager
@@ -95,14 +91,10 @@ def _warnings_in_a_line() -> Iterator[None]:
     """Print the framework's warnings on one line and suppress all others."""
 
     def show(message: Warning | str, category: type[Warning], *_rest: Any) -> None:
-        if issubclass(category, RuntimeWarning) and _OWN.search(str(message)):
+        if issubclass(category, IsacWarning):
             print(f"isacfw: {message}", file=sys.stderr)
 
     with warnings.catch_warnings():
-        warnings.simplefilter("always", RuntimeWarning)
+        warnings.simplefilter("always", IsacWarning)
         warnings.showwarning = show  # type: ignore[assignment]
         yield
-
-
-if __name__ == "__main__":
-    run()

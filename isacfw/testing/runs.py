@@ -21,8 +21,8 @@ from ..signal.channel import Channel
 from ..signal.precoder import Precoder
 from ..signal.scene import Scene
 from ..signal.statistics import ChannelStatistics, drops_of
-from . import samples
-from .kit import CheckFailed, CheckSkipped, CheckTimedOut, kind_of, longest_s
+from . import problems
+from .checks import CheckFailed, CheckSkipped, CheckTimedOut, kind_of, longest_s
 
 Numbers = dict[str, Any]
 Run = Callable[..., Numbers]
@@ -116,17 +116,17 @@ def arrays_in(value: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 
 def _of_array(part: Array, seed: int) -> Trial:
-    direction = samples.DIRECTIONS[seed]
+    direction = problems.DIRECTIONS[seed]
 
     def run() -> Numbers:
-        response, slopes = part.beam_response(direction, samples.DIRECTIONS[2])
+        response, slopes = part.beam_response(direction, problems.DIRECTIONS[2])
         return {
             "positions": part.positions(),
             "steering_vector": part.steering_vector(direction),
             "steering_derivatives": part.steering_derivatives(direction),
             "steering_basis": part.steering_basis(direction),
             "second_moments": part.second_moments(),
-            "inner_products": part.inner_products(direction, samples.DIRECTIONS[2]),
+            "inner_products": part.inner_products(direction, problems.DIRECTIONS[2]),
             "beam_response": np.array([response, *slopes]),
         }
 
@@ -137,7 +137,7 @@ _PER_DROP = ("beta", "xi", "epsilon", "positions", "means", "covariances")
 
 
 def _of_channel(part: Channel, seed: int) -> Trial:
-    own = samples.scenario(part, accuracy=_ACCURACY, seed=seed)
+    own = problems.scenario(part, accuracy=_ACCURACY, seed=seed)
     whole = own.statistics(range(3))
 
     def run(statistics: ChannelStatistics) -> Numbers:
@@ -150,7 +150,7 @@ def _of_channel(part: Channel, seed: int) -> Trial:
 
 
 def _of_precoder(part: Precoder, seed: int) -> Trial:
-    given = samples.scene(accuracy=_ACCURACY, seed=seed)
+    given = problems.scene(accuracy=_ACCURACY, seed=seed)
 
     def run(scene: Scene, estimates: Any) -> Numbers:
         weights = part.weights_in(scene.of_drop(0), estimates)
@@ -158,12 +158,12 @@ def _of_precoder(part: Precoder, seed: int) -> Trial:
         names = ("signal_gain", "interference", "weight_power", *(["forms"] if link.forms is not None else []))
         return {"weights": weights} | {name: getattr(link, name) for name in names}
 
-    estimates = samples.estimates((2, samples.ANTENNAS, 3), seed)
+    estimates = problems.estimates((2, problems.ANTENNAS, 3), seed)
     return Trial(inputs={"scene": given, "estimates": estimates}, direct=run)
 
 
 def _of_beam(part: Beam, seed: int) -> Trial:
-    given = samples.scene(accuracy=_ACCURACY, seed=seed)
+    given = problems.scene(accuracy=_ACCURACY, seed=seed)
 
     def run(scene: Scene, estimates: Any) -> Numbers:
         weights = part.weights(scene.of_drop(0), estimates)
@@ -171,18 +171,18 @@ def _of_beam(part: Beam, seed: int) -> Trial:
         names = ("stream_interference", "weight_power", "forms")
         return {"weights": weights} | {name: getattr(found, name) for name in names}
 
-    estimates = samples.estimates((2, samples.ANTENNAS, 3), seed)
+    estimates = problems.estimates((2, problems.ANTENNAS, 3), seed)
     return Trial(inputs={"scene": given, "estimates": estimates}, direct=run)
 
 
 def _of_metric(part: Metric, seed: int) -> Trial:
-    problem = samples.problem(3, seed=seed, batch=(2,))
+    problem = problems.problem(3, seed=seed, batch=(2,))
 
     def run(problem: PowerAllocationProblem, allocation: Allocation) -> Numbers:
         found = part.evaluate(problem, allocation)
         return {quantity.name: found[quantity.name] for quantity in part.quantities}
 
-    return Trial(inputs={"problem": problem, "allocation": samples.allocation(problem, seed)}, direct=run)
+    return Trial(inputs={"problem": problem, "allocation": problems.allocation(problem, seed)}, direct=run)
 
 
 def allocated(part: Allocator, problem: PowerAllocationProblem, title: str = "") -> Allocation:
@@ -231,7 +231,7 @@ def _of_allocator(part: Allocator, seed: int) -> Trial:
         return {"communication": shares.communication, "sensing": shares.sensing}
 
     return Trial(
-        inputs={"problem": samples.problem(3, seed=seed, batch=batch)}, direct=alone, framework=by_framework
+        inputs={"problem": problems.problem(3, seed=seed, batch=batch)}, direct=alone, framework=by_framework
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from .base.progress import Progress
+from ..base.progress import Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Display

@@ -7,9 +7,9 @@ import keyword
 import sys
 from pathlib import Path
 
-from .base.errors import InputError, shown
-from .base.files import unwritable, writable
-from .host.kinds import KINDS
+from ..base.errors import InputError, shown
+from ..base.files import unwritable, writable
+from ..host.kinds import KINDS
 
 _HEAD = '''"""{title}: {what}.
 

@@ -10,9 +10,9 @@ from ..base.errors import InputError, PluginError, suggestion
 from ..base.part import Part
 from ..host.host import PluginHost
 from ..host.kinds import PartInfo
-from ..progress import Bars
-from .kit import TIME_LIMIT_S, CheckReport, Outcome, checks_of
-from .run import attempts, examples_of
+from ..testing.checks import TIME_LIMIT_S, CheckReport, Outcome, checks_of
+from ..testing.run import attempts, examples_of
+from .progress import Bars
 
 
 def check_parts(

@@ -8,16 +8,19 @@ import sys
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from typing import Any
 
-from .base.errors import suggestion
+from ..base.errors import suggestion
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from .base.files import writable
-    from .config.load import load_scenario
+    from ..base.files import writable
+    from ..config.load import load_scenario
+    from ..study.compare import compare
+    from ..study.execution import Execution
     from .progress import Bars
-    from .study.compare import compare
 
-    loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=options.set)
+    keys = (("seed", options.seed), ("time_limit_s", options.time_limit))
+    overrides = [*options.set, *(f"{key} = {value}" for key, value in keys if value is not None)]
+    loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=overrides)
     _report_problems(loaded.host)
     if options.out is not None:
         writable(options.out)
@@ -33,13 +36,13 @@ def _compare(options: argparse.Namespace) -> int:
             beams=options.beams,
             allocators=options.allocators,
             drops=options.drops,
-            seed=options.seed,
-            time_limit_s=options.time_limit,
-            workers=options.workers,
-            executor=executor,
-            out=options.out,
-            progress=bars.of("allocations"),
-            saving=bars.of("chunks saved"),
+            execution=Execution(
+                workers=options.workers,
+                executor=executor,
+                out=options.out,
+                progress=bars.of("allocations"),
+                saving=bars.of("chunks saved"),
+            ),
         )
     print(comparison.to_json() if options.json else _table(comparison.dataset))
     if options.out is not None:
@@ -51,16 +54,16 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _executor(address: str | None) -> AbstractContextManager[Any]:
-    from .study.dask import dask_executor
+    from ..study.dask import dask_executor
 
     return nullcontext() if address is None else dask_executor(address)
 
 
 def _show(options: argparse.Namespace) -> int:
-    from .base.files import writable
+    from ..base.files import writable
+    from ..report.comparison import Comparison
+    from ..report.files import save_figures
     from .progress import Bars
-    from .report.comparison import Comparison
-    from .report.files import save_figures
 
     comparison = Comparison.load(options.results)
     print(comparison.to_json() if options.json else _table(comparison.dataset))
@@ -74,11 +77,11 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _figure(options: argparse.Namespace) -> int:
-    from .base.files import writable
-    from .config.load import load_scenario
+    from ..base.files import writable
+    from ..config.load import load_scenario
+    from ..study.compare import compare
+    from ..study.figure import make_figure, save_figure
     from .progress import Bars
-    from .study.compare import compare
-    from .study.figure import make_figure, save_figure
 
     keys = (("drops", options.drops), ("seed", options.seed))
     overrides = [f"{key} = {value}" for key, value in keys if value is not None]
@@ -93,9 +96,9 @@ def _figure(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from .host.host import PluginHost
+    from ..host.host import PluginHost
+    from .check import check_parts
     from .progress import Bars
-    from .testing.terminal import check_parts
 
     files = [name for name in options.names if name.endswith(".py")]
     host = PluginHost([*options.plugin, *files])
@@ -108,8 +111,8 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _new(options: argparse.Namespace) -> int:
-    from .base.errors import InputError
-    from .scaffold import NEW_KINDS, new_part
+    from ..base.errors import InputError
+    from .new import NEW_KINDS, new_part
 
     if options.kind not in NEW_KINDS:
         hint = suggestion(options.kind, NEW_KINDS)
@@ -123,8 +126,8 @@ def _table(dataset: Any) -> str:
     """Return the table, as wide as the terminal and in colour where there is one."""
     from shutil import get_terminal_size
 
+    from ..report.table import rendered
     from .progress import Bars
-    from .report.table import rendered
 
     options: dict[str, Any] = {}
     if sys.stdout.isatty():
@@ -145,7 +148,7 @@ def _plugins(options: argparse.Namespace) -> int:
     from rich.table import Table
     from rich.text import Text
 
-    from .host.host import PluginHost
+    from ..host.host import PluginHost
 
     host = PluginHost(options.plugin)
     _report_problems(host)
@@ -172,7 +175,7 @@ def _plugins(options: argparse.Namespace) -> int:
     return 0
 
 
-_COMMANDS = {
+COMMANDS = {
     "compare": _compare,
     "show": _show,
     "figure": _figure,

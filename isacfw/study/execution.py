@@ -1,0 +1,121 @@
+"""How a comparison is executed; former options of `compare`, accepted with a warning for one release."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import wraps
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import attrs
+
+from ..base.errors import InputError, shown
+from ..base.progress import Progress
+from ..base.validators import integer, optional
+from ..host.host import PluginHost
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _to_executor(value: Any) -> Any:
+    """Return the executor of a Dask client; leave anything else as it is."""
+    return value.get_executor() if hasattr(value, "get_executor") else value
+
+
+def _to_path(value: str | PathLike[str] | None) -> Path | None:
+    return None if value is None else Path(value)
+
+
+def _check_executor(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and not callable(getattr(value, "submit", None)):
+        raise InputError(attribute.name, f"must be an executor or a client of Dask, got {shown(value)}")
+
+
+def _check_callable(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not callable(value):
+        raise InputError(attribute.name, f"must be callable, got {shown(value)}")
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Execution:
+    """How a comparison is executed; its results do not depend on it.
+
+    Parameters
+    ----------
+    workers : int
+        Number of processes on this machine that share the work.
+    executor : concurrent.futures.Executor or distributed.Client, optional
+        A pool, or a Dask cluster, that solves the chunks instead of processes on this machine.
+    out : str or path, optional
+        Folder that keeps finished chunks, and the results in ``results.nc``, from which they are read on demand.
+        The same study with the same folder resumes from there, with more drops too.
+    host : PluginHost, optional
+        Where names are looked up, and whose observers are called; that of a loaded scenario, or built-in and
+        installed plugins, by default.
+    progress : callable, optional
+        Called with the number of allocations done and of all.
+    saving : callable, optional
+        Called with the number of chunks that are written to ``results.nc`` and of all, at the end.
+
+    Raises
+    ------
+    InputError
+        If a value is not valid.
+    """
+
+    workers: int = attrs.field(default=1, validator=integer(at_least=1))
+    executor: Executor | None = attrs.field(default=None, converter=_to_executor, validator=_check_executor)
+    out: Path | None = attrs.field(default=None, converter=_to_path)
+    host: PluginHost | None = None
+    progress: Progress | None = attrs.field(default=None, validator=optional(_check_callable))
+    saving: Progress | None = attrs.field(default=None, validator=optional(_check_callable))
+
+
+_FORMER = tuple(field.name for field in attrs.fields(Execution))
+_SCENARIO = ("seed", "time_limit_s")
+
+
+def accept_former_options(load: Callable[..., Any]) -> Callable[[Function], Function]:
+    """Return a decorator that turns options which `compare` had before into those that it has.
+
+    Parameters
+    ----------
+    load : callable
+        Loads a scenario from whatever `compare` accepts, with further plugins.
+    """
+
+    def decorate(compare: Function) -> Function:
+        @wraps(compare)
+        def with_former(scenario: Any, **options: Any) -> Any:
+            former = {name: options.pop(name) for name in (*_FORMER, *_SCENARIO, "plugins") if name in options}
+            if not former:
+                return compare(scenario, **options)
+            warnings.warn(_advice(former), DeprecationWarning, stacklevel=2)
+            if plugins := former.pop("plugins", ()):
+                scenario = load(scenario, plugins)
+            changes = {name: former.pop(name) for name in _SCENARIO if former.get(name) is not None}
+            if changes:
+                scenario = load(scenario, ())
+                scenario = attrs.evolve(scenario, scenario=attrs.evolve(scenario.scenario, **changes))
+            execution = options.pop("execution", None) or Execution()
+            given = {name: value for name, value in former.items() if name in _FORMER}
+            return compare(scenario, execution=attrs.evolve(execution, **given), **options)
+
+        return cast(Function, with_former)
+
+    return decorate
+
+
+def _advice(former: dict[str, Any]) -> str:
+    """Return what to write instead of former options."""
+    hints = []
+    if own := [name for name in former if name in _FORMER]:
+        hints.append(f"{', '.join(own)}: pass execution=isacfw.Execution({'=..., '.join(own)}=...)")
+    if own := [name for name in former if name in _SCENARIO]:
+        hints.append(f"{', '.join(own)}: set the key of the scenario, with load_scenario(..., overrides=[...])")
+    if "plugins" in former:
+        hints.append("plugins: pass load_scenario(..., plugins=[...])")
+    return f"compare() takes fewer options: {'; '.join(hints)}"

@@ -1,0 +1,38 @@
+"""Selection of parts for a comparison: by label, by name, or as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
+
+from ..base.errors import InputError, shown
+from ..base.part import LabelledPart
+from ..host.host import PluginHost
+from ..scenario.labels import by_label
+
+
+def select_parts(
+    kind: str, wanted: Sequence[Any], own: Sequence[LabelledPart], host: PluginHost
+) -> tuple[LabelledPart, ...]:
+    """Return the parts that are meant by parts, by labels of the scenario's own parts, or by names."""
+    if isinstance(wanted, str):
+        raise InputError(f"{kind}s", f"must be a list, got the string {wanted!r}")
+    if not isinstance(wanted, Iterable):
+        raise InputError(f"{kind}s", f"must be a list, got {shown(wanted)}")
+    by_title = {part.name: part for part in reversed(own)} | by_label(own)
+    parts: list[LabelledPart] = []
+    for item in wanted:
+        if not isinstance(item, str):
+            parts.append(item)
+        elif item in by_title:
+            parts.append(by_title[item])
+        else:
+            try:
+                parts.append(cast(LabelledPart, host.find(kind, item).cls()))
+            except InputError as error:
+                raise error.within(f"{kind}s") from None
+            except TypeError as error:
+                raise InputError(
+                    f"{kind}s", f"{item!r} has required options; pass a part instead of its name: {error}"
+                ) from None
+    return tuple(parts)
