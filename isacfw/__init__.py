@@ -1,14 +1,15 @@
 """Power allocation for massive-MIMO integrated sensing and communications.
 
-The pieces of a scenario are parts that plugins provide: arrays, channels, precoders, beams, metrics
-and allocators.
-:func:`load_scenario` reads a scenario, :func:`compare` runs it.
+A scenario is composed of parts that plugins provide: arrays, channels, precoders, beams, metrics and allocators.
+:func:`load_scenario` reads a scenario, :func:`compare` runs it. Validators for the options of parts are in
+:mod:`isacfw.validators`, simulations in :mod:`isacfw.simulation`, the conformance kit in :mod:`isacfw.testing`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from . import _moved
 from .allocation.allocation import Allocation, Shares, Status
 from .allocation.allocator import Allocator
 from .allocation.metric import Metric
@@ -109,4 +110,14 @@ def __getattr__(name: str) -> Any:
         import importlib
 
         return getattr(importlib.import_module(f".{_ON_DEMAND[name]}", __name__), name)
+    if (former := _moved.find_former(name)) is not None:
+        return former
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return [*__all__, "__version__"]
+
+
+_moved.install()

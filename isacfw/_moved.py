@@ -1,4 +1,4 @@
-"""Former names of modules, which can still be imported, with a warning, for one release."""
+"""Former names, which can still be used, with a warning, for one release."""
 
 from __future__ import annotations
 
@@ -11,9 +11,43 @@ from importlib.util import spec_from_loader
 from types import ModuleType
 from typing import Any
 
+from .scenario.scenario import Scenario
+
 _PACKAGE = __name__.rpartition(".")[0]
 
-FORMER: dict[str, tuple[str, ...]] = {}
+FORMER: dict[str, tuple[str, ...]] = {
+    "allocator": ("allocation.allocator", "allocation.allocation", "allocation.verdict"),
+    "array": ("signal.array", "base.numbers"),
+    "assembly": ("results.layout", "results.memory", "results.netcdf"),
+    "beam": ("sensing.beam", "sensing.beam_statistics"),
+    "channel": ("signal.channel", "signal.statistics", "signal.gaussian"),
+    "chunk": ("results.chunk", "study.plan", "study.solve"),
+    "comparison": ("report.comparison",),
+    "errors": ("base.errors",),
+    "estimator": ("simulation.estimator",),
+    "executors": ("study.executors", "study.dask", "study.processes", "study.queue"),
+    "figures": ("report.figures", "study.figure"),
+    "files": ("base.files",),
+    "fisher": ("sensing.fisher", "sensing.information", "sensing.reduction"),
+    "frontier": ("sensing.frontier",),
+    "gaussian": ("signal.gaussian",),
+    "hookspecs": ("host.hookspecs",),
+    "metric": ("allocation.metric", "allocation.quantity"),
+    "moments": ("signal.moments", "signal.precoder"),
+    "part": ("base.part",),
+    "plugins": ("host.host", "host.kinds", "host.plugin"),
+    "precoder": ("signal.precoder", "signal.link"),
+    "problem": ("allocation.problem",),
+    "progress": ("cli.progress",),
+    "recipe": ("scenario.figure", "base.progress"),
+    "scaffold": ("cli.new",),
+    "scene": ("signal.scene",),
+    "schema": ("results.schema",),
+    "stationarity": ("allocation.stationarity",),
+    "store": ("study.store", "study.key"),
+    "target": ("sensing.target",),
+    "time_limit": ("base.time_limit",),
+}
 """Former modules, with the modules that their content is in now."""
 
 
@@ -56,7 +90,32 @@ class _Finder:
         module.__dict__["__getattr__"] = find
 
 
+FORMER_NAMES = {"FigureRecipe": "Figure"}
+"""Former public names, with the present ones."""
+
+
+def find_former(name: str) -> Any:
+    """Return what a former name of the package stands for; None if it is none."""
+    if name in FORMER:
+        return importlib.import_module(f"{_PACKAGE}.{name}")
+    if name not in FORMER_NAMES:
+        return None
+    present = FORMER_NAMES[name]
+    warnings.warn(f"{_PACKAGE}.{name} is now {_PACKAGE}.{present}", DeprecationWarning, stacklevel=3)
+    return getattr(importlib.import_module(_PACKAGE), present)
+
+
+def _to_toml(scenario: Scenario) -> str:
+    """Return the scenario as a TOML file: the former method `Scenario.to_toml`."""
+    warnings.warn(
+        f"Scenario.to_toml() is now the function {_PACKAGE}.to_toml(scenario)", DeprecationWarning, stacklevel=2
+    )
+    text: str = importlib.import_module(_PACKAGE).to_toml(scenario)
+    return text
+
+
 def install() -> None:
-    """Make former names of modules importable, once."""
+    """Make former names usable, once."""
     if _Finder not in sys.meta_path:
         sys.meta_path.append(_Finder)
+        Scenario.to_toml = _to_toml  # type: ignore[attr-defined]
