@@ -12,12 +12,13 @@ from typing import Any, ClassVar
 import attrs
 import numpy as np
 
-from ..base.errors import IncompatibleError, log_traceback, raised, shown
-from ..base.part import ONE_AT_A_TIME, LabelledPart, described
+from ..base.errors import IncompatibleError, describe_exception, log_traceback, short_repr
+from ..base.part import ONE_AT_A_TIME, LabelledPart, display_name
 from ..base.time_limit import TimeUp, time_limit
 from .allocation import Allocation, Shares, Status
+from .breakdown import Breakdown, BreakdownKind
 from .problem import PowerAllocationProblem
-from .verdict import verified
+from .verdict import verify
 
 Progress = Callable[[int], None]
 
@@ -44,6 +45,13 @@ class Allocator(LabelledPart):
         towards its time limit.
         """
         return True
+
+    def refusal(self, problem: PowerAllocationProblem) -> str | None:
+        """Return why the allocator cannot solve problems of this kind, or None if it can.
+
+        Asked before the clock starts; a refused batch is skipped, with this reason. None by default.
+        """
+        return None
 
     @abstractmethod
     def solve(self, problem: PowerAllocationProblem) -> Shares:
@@ -79,83 +87,103 @@ class Allocator(LabelledPart):
         Returns
         -------
         Allocation
-            Over the problem's batch axes. A problem that made the allocator raise has status ``failed``.
+            Over the problem's batch axes. A problem that made the allocator raise has status ``failed``, one
+            at which it was stopped ``timed_out``.
         """
         shape, size = problem.batch_shape, math.prod(problem.batch_shape)
         if self.vectorized:
-            shares, elapsed, broke = self._attempt(problem, time_limit_s)
-            if not broke or size == 1:
+            attempt = self._attempt(problem, time_limit_s)
+            if attempt.breakdown is None or size == 1:
                 if progress is not None:
                     progress(size)
-                return verified(problem, shares, elapsed / max(size, 1), by=described(self))
+                return verify(problem, attempt.shares, attempt.seconds / max(size, 1), by=display_name(self))
         answers, seconds = [], np.zeros(shape)
         for index in np.ndindex(shape):
-            single = problem[index]
-            shares, seconds[index], _ = self._attempt(single, time_limit_s)
-            answers.append(shares)
+            attempt = self._attempt(problem[index], time_limit_s)
+            seconds[index] = attempt.seconds
+            answers.append(attempt.shares)
             if progress is not None:
                 progress(1)
         histories = [answer.history for answer in answers]
-        return verified(problem, _merged(problem, answers), seconds, histories, by=described(self))
+        return verify(problem, _merged(problem, answers), seconds, histories, by=display_name(self))
 
-    def _attempt(self, problem: PowerAllocationProblem, time_limit_s: float | None) -> tuple[Shares, float, bool]:
-        """Return the answer, the time it took, and whether the allocator broke down."""
+    def _attempt(self, problem: PowerAllocationProblem, time_limit_s: float | None) -> _Attempt:
         # Taken outside the time limit, which may strike anywhere: it must not leave the lock taken.
         with nullcontext() if self.thread_safe else ONE_AT_A_TIME:
-            return self._attempt_alone(problem, time_limit_s)
+            # Drop cached values so that every allocator is timed from the same state.
+            problem = problem.without_cache()
+            try:
+                with time_limit(time_limit_s):
+                    refusal = self.refusal(problem)
+            except (Exception, TimeUp, SystemExit) as error:
+                return self._broken(problem, self._breakdown(error, time_limit_s), 0.0)
+            if refusal is not None:
+                return _Attempt(shares=Shares.none(problem, Status.SKIPPED, str(refusal)), seconds=0.0)
+            start = time.perf_counter()
+            try:
+                with time_limit(time_limit_s):
+                    shares = _copy_of(self.solve(problem), problem)
+            except IncompatibleError as error:
+                shares = Shares.none(problem, Status.SKIPPED, str(error))
+            except (Exception, TimeUp, SystemExit) as error:  # A part's breakdown must cost its own rows only.
+                elapsed = time.perf_counter() - start
+                return self._broken(problem, self._breakdown(error, time_limit_s), elapsed)
+            return _Attempt(shares=shares, seconds=time.perf_counter() - start)
 
-    def _attempt_alone(
-        self, problem: PowerAllocationProblem, time_limit_s: float | None
-    ) -> tuple[Shares, float, bool]:
-        # Drop cached values so that every allocator is timed from the same state.
-        problem = problem.without_cache()
-        failure = ""
-        start = time.perf_counter()
-        try:
-            with time_limit(time_limit_s):
-                shares = self.solve(problem)
-                _check(shares, problem)
-                # An allocator may fill the same buffers again for the next problem.
-                shares = attrs.evolve(
-                    shares, communication=np.array(shares.communication), sensing=np.array(shares.sensing)
-                )
-        except IncompatibleError as error:
-            shares = Shares.none(problem, Status.SKIPPED, str(error))
-        except TimeUp:
-            failure = f"was stopped at its time limit of {time_limit_s:g} s"
-            log_traceback(f"{described(self)} {failure}")
-        except (Exception, SystemExit) as error:  # A part's breakdown must cost its own rows only.
-            failure = raised(error)
-            log_traceback(f"{described(self)} {failure}")
-        elapsed = time.perf_counter() - start
-        if failure:
-            shares = Shares.none(problem, Status.FAILED, f"{described(self)} {failure}")
-        return shares, elapsed, bool(failure)
+    def _breakdown(self, error: BaseException, time_limit_s: float | None) -> Breakdown:
+        """Return what an exception means, which is being handled."""
+        kind, failure = BreakdownKind.RAISED, describe_exception(error)
+        if isinstance(error, TimeUp):
+            kind, failure = BreakdownKind.TIMED_OUT, f"was stopped at its time limit of {time_limit_s:g} s"
+        elif isinstance(error, _WrongShapeError):
+            kind = BreakdownKind.WRONG_SHAPE
+        message = f"{display_name(self)} {failure}"
+        log_traceback(message)
+        return Breakdown(kind=kind, message=message)
+
+    def _broken(self, problem: PowerAllocationProblem, breakdown: Breakdown, seconds: float) -> _Attempt:
+        shares = Shares.none(problem, breakdown.status, breakdown.message)
+        return _Attempt(shares=shares, seconds=seconds, breakdown=breakdown)
 
 
-def _check(shares: Any, problem: PowerAllocationProblem) -> None:
-    """Raise an error, whose sentence the row shows, unless shares are what a solver must return."""
+@attrs.frozen(kw_only=True, eq=False)
+class _Attempt:
+    """An allocator's answer, the time it took, and whether the allocator broke down."""
+
+    shares: Shares
+    seconds: float
+    breakdown: Breakdown | None = None
+
+
+class _WrongShapeError(ValueError):
+    """Shares are not of the shape that a solver must return."""
+
+
+def _copy_of(shares: Any, problem: PowerAllocationProblem) -> Shares:
+    """Return shares, with copies of their arrays; raise unless they are what a solver must return."""
     if not isinstance(shares, Shares):
-        raise TypeError(f"it must return Shares, got {shown(shares)}")
+        raise TypeError(f"it must return Shares, got {short_repr(shares)}")
     shape = (*problem.batch_shape, problem.users)
     streams = (*shape[:-1], problem.streams)
     if shares.communication.shape != shape or shares.sensing.shape not in (shape[:-1], streams):
         wanted = shape[:-1] if problem.streams == 1 else f"{streams} or {shape[:-1]}"
-        raise ValueError(
+        raise _WrongShapeError(
             f"its shares have shapes {shares.communication.shape} and {shares.sensing.shape},"
             f" not {shape} and {wanted}"
         )
     for name in ("status", "message", "iterations"):
         value = np.asarray(getattr(shares, name), dtype=object)
         if value.shape not in ((), shape[:-1]):
-            raise ValueError(f"its {name} has shape {value.shape}, not {shape[:-1]}")
+            raise _WrongShapeError(f"its {name} has shape {value.shape}, not {shape[:-1]}")
     known = {*map(str, Status), "None"}
     for claim in np.unique(np.asarray(shares.status, dtype=object).astype(str)):
         if claim not in known:
             raise ValueError(f"its status must be one of {', '.join(map(str, Status))}, got {claim!r}")
     np.asarray(shares.iterations, dtype=np.int64)
     if not all(isinstance(value, (int, float)) for value in shares.history):
-        raise TypeError(f"its history must hold numbers, got {shown(shares.history)}")
+        raise TypeError(f"its history must hold numbers, got {short_repr(shares.history)}")
+    # An allocator may fill the same buffers again for the next problem.
+    return attrs.evolve(shares, communication=np.array(shares.communication), sensing=np.array(shares.sensing))
 
 
 def _merged(problem: PowerAllocationProblem, answers: list[Shares]) -> Shares:

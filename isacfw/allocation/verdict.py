@@ -26,7 +26,7 @@ def pad_histories(histories: list[tuple[float, ...]], shape: tuple[int, ...]) ->
     return padded.reshape(*shape, length)
 
 
-def verified(
+def verify(
     problem: PowerAllocationProblem,
     shares: Shares,
     seconds: FloatArray | float = 0.0,
@@ -105,7 +105,7 @@ def _judged(
     message = np.array(np.broadcast_to(np.asarray(shares.message, dtype=object), shape), dtype=object)
     silent = status == ""
     status[silent] = np.where(feasible[silent], Status.FEASIBLE.value, Status.INFEASIBLE.value)
-    excused = np.isin(status, [Status.INFEASIBLE, Status.SKIPPED, Status.FAILED]) & ~silent
+    excused = np.isin(status, [Status.INFEASIBLE, Status.SKIPPED, Status.FAILED, Status.TIMED_OUT]) & ~silent
     if (silent & ~answered).any():
         right = silent & ~answered & (problem.infeasibility != "")
         message[right] = problem.infeasibility[right]

@@ -75,13 +75,13 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f"; known: {', '.join(names)}" if names else ""
 
 
-def shown(value: Any) -> str:
+def short_repr(value: Any) -> str:
     """Return the representation of `value`, shortened so that an error stays one line."""
     text = one_line(repr(value))
     return text if len(text) <= 80 else f"{text[:76]} ..."
 
 
-def raised(error: BaseException) -> str:
+def describe_exception(error: BaseException) -> str:
     """Return ``"raised X: ..."`` for an exception of a part, even one that cannot say what it is."""
     try:
         return f"raised {type(error).__name__}: {error}"
@@ -98,12 +98,12 @@ def log_traceback(sentence: str) -> None:
 
 
 @contextmanager
-def blamed(part: str) -> Iterator[None]:
+def attribute_errors_to(part: str) -> Iterator[None]:
     """Turn any exception of a part, but the framework's own, into a :class:`PluginError` that names the part."""
     try:
         yield
     except IsacError:
         raise
     except (Exception, SystemExit) as error:
-        log_traceback(f"{part} {raised(error)}")
-        raise PluginError(f"{part} {raised(error)}") from error
+        log_traceback(f"{part} {describe_exception(error)}")
+        raise PluginError(f"{part} {describe_exception(error)}") from error

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 _PAGE = 2**16
 
 
-def unwritable(folder: Path, error: Exception) -> InputError:
+def not_writable_error(folder: Path, error: Exception) -> InputError:
     """Return the error that says, in one sentence, why a folder cannot be written to."""
     reason = getattr(error, "strerror", None) or error
     return InputError("the output folder", f"must be writable, got {str(folder)!r}: {reason}")
 
 
-def writable(folder: Path) -> None:
+def ensure_writable(folder: Path) -> None:
     """Make a folder, with its parents.
 
     Raises
@@ -38,11 +38,11 @@ def writable(folder: Path) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except (OSError, ValueError) as error:
-        raise unwritable(folder, error) from None
+        raise not_writable_error(folder, error) from None
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path and atomically replace `path` with it on success.
 
     Parameters
@@ -62,13 +62,13 @@ def replacing(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         new.replace(path)
     except OSError as error:
-        raise unwritable(path.parent, error) from None
+        raise not_writable_error(path.parent, error) from None
     finally:
         new.unlink(missing_ok=True)
 
 
 @contextmanager
-def for_hdf5(path: Path) -> Iterator[HDF5File]:
+def open_for_hdf5(path: Path) -> Iterator[HDF5File]:
     """Give a new file that HDF5 may write to, whatever the disk does.
 
     Parameters

@@ -105,7 +105,7 @@ def owner(package: str) -> str:
     return packages_distributions().get(package, [package])[0]
 
 
-def described(part: Part) -> str:
+def display_name(part: Part) -> str:
     """Return the label or name of a part, and who provides it: ``"zf of isacfw"``."""
     title = part.title if isinstance(part, LabelledPart) else part.name
     return f"{title} of {part.provider()}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any, cast
 
 import attrs
 
-from .errors import InputError, shown
+from .errors import InputError, short_repr
 
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
@@ -58,7 +59,7 @@ def _checked(
             large = isinstance(value, Integral) and at_most is not None and int(value) > at_most
             limits = both if kind is not Integral else upper if large else lower
             raise InputError(
-                attribute.name, f"must be {' '.join(filter(None, (noun, limits)))}, got {shown(value)}"
+                attribute.name, f"must be {' '.join(filter(None, (noun, limits)))}, got {short_repr(value)}"
             )
 
     return validate
@@ -83,9 +84,9 @@ def number(
 def text(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     """Check that a field is a string that is not empty, and that a file can hold."""
     if not isinstance(value, str) or not value.strip():
-        raise InputError(attribute.name, f"must be a nonempty string, got {shown(value)}")
+        raise InputError(attribute.name, f"must be a nonempty string, got {short_repr(value)}")
     if "\0" in value:
-        raise InputError(attribute.name, f"must be a string without null characters, got {shown(value)}")
+        raise InputError(attribute.name, f"must be a string without null characters, got {short_repr(value)}")
 
 
 def choice(*allowed: str) -> Validator:
@@ -94,18 +95,24 @@ def choice(*allowed: str) -> Validator:
 
     def validate(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if not isinstance(value, str) or value not in allowed:
-            raise InputError(attribute.name, f"must be one of {listed}, got {shown(value)}")
+            raise InputError(attribute.name, f"must be one of {listed}, got {short_repr(value)}")
 
     return validate
 
 
-def each(validator: Validator, *, or_none: bool = False) -> Validator:
-    """Return a validator for a tuple whose members all pass `validator`; only with `or_none` may it be empty."""
-    requirement = "must be a list" if or_none else "must be a nonempty list"
+def each(validator: Validator, *, allow_empty: bool = False, or_none: bool | None = None) -> Validator:
+    """Return a validator for a tuple whose members all pass `validator`; it may be empty with `allow_empty`.
+
+    `or_none` is the former name of `allow_empty`.
+    """
+    if or_none is not None:
+        warnings.warn("each(or_none=...) is now each(allow_empty=...)", DeprecationWarning, stacklevel=2)
+        allow_empty = or_none
+    requirement = "must be a list" if allow_empty else "must be a nonempty list"
 
     def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if not isinstance(value, tuple) or not (value or or_none):
-            raise InputError(attribute.name, f"{requirement}, got {shown(value)}")
+        if not isinstance(value, tuple) or not (value or allow_empty):
+            raise InputError(attribute.name, f"{requirement}, got {short_repr(value)}")
         for position, member in enumerate(value):
             try:
                 validator(instance, attribute, member)
@@ -120,7 +127,7 @@ def instance_of(kind: type, noun: str) -> Validator:
 
     def validate(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if not isinstance(value, kind):
-            raise InputError(attribute.name, f"must be {noun}, got {shown(value)}")
+            raise InputError(attribute.name, f"must be {noun}, got {short_repr(value)}")
 
     return validate
 

@@ -12,7 +12,7 @@ from ..base.errors import suggestion
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from ..base.files import writable
+    from ..base.files import ensure_writable
     from ..config.load import load_scenario
     from ..study.compare import compare
     from ..study.execution import Execution
@@ -23,7 +23,7 @@ def _compare(options: argparse.Namespace) -> int:
     loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=overrides)
     _report_problems(loaded.host)
     if options.out is not None:
-        writable(options.out)
+        ensure_writable(options.out)
     # Keep output printed by parts out of the JSON records.
     with (
         redirect_stdout(sys.stderr),
@@ -60,7 +60,7 @@ def _executor(address: str | None) -> AbstractContextManager[Any]:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from ..base.files import writable
+    from ..base.files import ensure_writable
     from ..report.comparison import Comparison
     from ..report.files import save_figures
     from .progress import Bars
@@ -68,7 +68,7 @@ def _show(options: argparse.Namespace) -> int:
     comparison = Comparison.load(options.results)
     print(comparison.to_json() if options.json else _table(comparison.dataset))
     if options.out is not None:
-        writable(options.out)
+        ensure_writable(options.out)
         with Bars(quiet=options.json) as bars:
             files = save_figures(comparison.plot(), options.out, bars.of("files"))
         for path in files:
@@ -77,7 +77,7 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _figure(options: argparse.Namespace) -> int:
-    from ..base.files import writable
+    from ..base.files import ensure_writable
     from ..config.load import load_scenario
     from ..study.compare import compare
     from ..study.figure import make_figure, save_figure
@@ -87,7 +87,7 @@ def _figure(options: argparse.Namespace) -> int:
     overrides = [f"{key} = {value}" for key, value in keys if value is not None]
     loaded = load_scenario(options.name, plugins=options.plugin, overrides=overrides)
     _report_problems(loaded.host)
-    writable(options.out)
+    ensure_writable(options.out)
     with Bars() as bars:
         data, figures = make_figure(loaded, compare, options.trials, bars.of("steps"))
     for path in save_figure(loaded.scenario.name, data, figures, options.out):

@@ -7,8 +7,8 @@ import keyword
 import sys
 from pathlib import Path
 
-from ..base.errors import InputError, shown
-from ..base.files import unwritable, writable
+from ..base.errors import InputError, short_repr
+from ..base.files import ensure_writable, not_writable_error
 from ..host.kinds import KINDS
 
 _HEAD = '''"""{title}: {what}.
@@ -221,18 +221,18 @@ def new_part(kind: str, name: str, folder: Path) -> Path:
         If the name is invalid, or the file exists or cannot be written.
     """
     if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name):
-        raise InputError("name", f"must be a word of letters, digits and underscores, got {shown(name)}")
+        raise InputError("name", f"must be a word of letters, digits and underscores, got {short_repr(name)}")
     path = folder / f"{name}.py"
     if not path.exists() and (name in sys.modules or importlib.util.find_spec(name) is not None):
         raise InputError("name", f"must not be that of a module, which the file would hide, got {name!r}")
-    writable(folder)
+    ensure_writable(folder)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(source(kind, name))
     except FileExistsError:
         raise InputError("name", f"must be that of a new file, got {path}, which exists") from None
     except OSError as error:
-        raise unwritable(folder, error) from None
+        raise not_writable_error(folder, error) from None
     return path
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from ..base.errors import InputError, shown, suggestion
+from ..base.errors import InputError, short_repr, suggestion
 from ..host.host import PluginHost, ScenarioSource, default_host
 from ..results.open import open_results
 from ..scenario.scenario import Scenario
@@ -58,7 +58,7 @@ def load_scenario(
         If a plugin that was asked for cannot be loaded.
     """
     if isinstance(plugins, str) or not isinstance(plugins, Iterable):
-        raise InputError("plugins", f"must be a list of paths and modules, got {shown(plugins)}")
+        raise InputError("plugins", f"must be a list of paths and modules, got {short_repr(plugins)}")
     names = [fspath(plugin) for plugin in plugins]
     asked = [str(Path.cwd() / name) if name.endswith(".py") else name for name in names]
     document, base = _document(source, asked)
@@ -66,7 +66,7 @@ def load_scenario(
         merge(document, parse_assignment(override))
     own = document.get("plugins", [])
     if not isinstance(own, list) or not all(isinstance(plugin, str) for plugin in own):
-        raise InputError("plugins", f"must be a list of strings, got {shown(own)}")
+        raise InputError("plugins", f"must be a list of strings, got {short_repr(own)}")
     own = [str(base / plugin) if plugin.endswith(".py") else plugin for plugin in own]
     host = PluginHost([*own, *asked]) if own or asked else default_host()
     return LoadedScenario(scenario=structure(document, host), host=host)
@@ -76,7 +76,7 @@ def _document(source: str | PathLike[str] | Mapping[str, Any], plugins: list[str
     if isinstance(source, Mapping):
         return to_plain(source), Path.cwd()
     if not isinstance(source, (str, PathLike)):
-        raise InputError("scenario", f"must be a file, a name or a mapping, got {shown(source)}")
+        raise InputError("scenario", f"must be a file, a name or a mapping, got {short_repr(source)}")
     path = Path(source)
     if path.suffix != ".toml" and not path.exists():
         named = PluginHost(plugins).scenarios if plugins else default_host().scenarios

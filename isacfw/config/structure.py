@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, Union, get_origin
 import attrs
 import cattrs
 
-from ..base.errors import InputError, shown
+from ..base.errors import InputError, short_repr
 from ..base.part import Part
 from ..host.kinds import KINDS, PartInfo
 from ..scenario.scenario import Scenario
@@ -73,7 +73,7 @@ def _exactly(kind: type, noun: str) -> Any:
     def hook(value: Any, _type: Any) -> Any:
         good = isinstance(value, (int, float) if kind is float else kind)
         if not good or (isinstance(value, bool) and kind is not bool):
-            raise InputError("", f"must be {noun}, got {shown(value)}")
+            raise InputError("", f"must be {noun}, got {short_repr(value)}")
         return float(value) if kind is float else value
 
     return hook
@@ -119,7 +119,7 @@ def _one_of_types(value: Any, target: Any) -> Any:
         except InputError:
             continue
     nouns = " or ".join(_NOUNS[member] for member in target.__args__)
-    raise InputError("", f"must be {nouns}, got {shown(value)}")
+    raise InputError("", f"must be {nouns}, got {short_repr(value)}")
 
 
 def _is_choice_of_words(target: Any) -> bool:
@@ -133,13 +133,13 @@ def _is_dict(target: Any) -> bool:
 def _one_of_words(value: Any, target: Any) -> Any:
     if not any(value is word or (isinstance(value, str) and value == word) for word in target.__args__):
         listed = ", ".join(repr(word) for word in target.__args__)
-        raise InputError("", f"must be one of {listed}, got {shown(value)}")
+        raise InputError("", f"must be one of {listed}, got {short_repr(value)}")
     return value
 
 
 def _structure_table(converter: cattrs.Converter, member: Any, value: Any, _type: Any) -> Any:
     if not isinstance(value, Mapping):
-        raise InputError("", f"must be a table, got {shown(value)}")
+        raise InputError("", f"must be a table, got {short_repr(value)}")
     found = {}
     for key, item in value.items():
         try:
@@ -158,7 +158,7 @@ def _list_hook(target: Any, converter: cattrs.Converter) -> Any:
 
     def hook(value: Any, _type: Any) -> Any:
         if not isinstance(value, list):
-            raise InputError("", f"must be a list, got {shown(value)}")
+            raise InputError("", f"must be a list, got {short_repr(value)}")
         found = []
         for position, item in enumerate(value):
             try:
@@ -177,7 +177,7 @@ def _table_hook(target: Any, converter: cattrs.Converter) -> Any:
 
     def hook(value: Any, _type: Any) -> Any:
         if not isinstance(value, Mapping):
-            raise InputError("", f"must be a table, got {shown(value)}")
+            raise InputError("", f"must be a table, got {short_repr(value)}")
         return structured(value, target)
 
     return hook
@@ -186,13 +186,13 @@ def _table_hook(target: Any, converter: cattrs.Converter) -> Any:
 def _structure_part(host: PartFinder, converter: cattrs.Converter, kind: str, value: Any, _type: Any) -> Part:
     options = {"kind": value} if isinstance(value, str) else value
     if not isinstance(options, Mapping):
-        raise InputError("", f"must be a name or a table with a kind, got {shown(value)}")
+        raise InputError("", f"must be a name or a table with a kind, got {short_repr(value)}")
     options = dict(options)
     if "kind" not in options:
         raise InputError("kind", MISSING, missing=True)
     name = options.pop("kind")
     if not isinstance(name, str):
-        raise InputError("kind", f"must be a string, got {shown(name)}")
+        raise InputError("kind", f"must be a string, got {short_repr(name)}")
     try:
         cls = host.find(kind, name).cls
     except InputError as error:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pluggy
 
-from ..base.errors import InputError, PluginError, log_traceback, one_line, shown, suggestion
+from ..base.errors import InputError, PluginError, log_traceback, one_line, short_repr, suggestion
 from ..base.part import Part
 from ..base.sources import Sources, import_plugin, module_from_source
 from . import hookspecs
@@ -150,7 +150,7 @@ class PluginHost:
         offered = self._call(f"register_{kind}s", plugin, source)
         if not isinstance(offered, (list, tuple, set, frozenset)):
             raise PluginError(
-                f"register_{kind}s of plugin {source} must return a list of classes, got {shown(offered)}"
+                f"register_{kind}s of plugin {source} must return a list of classes, got {short_repr(offered)}"
             )
         taken = {part.name for part in self._parts if (part.kind, part.provider) == (kind, plugin.provider)}
         infos = []
@@ -170,13 +170,13 @@ class PluginHost:
             return {}
         if not isinstance(offered, Mapping):
             raise PluginError(
-                f"register_scenarios of plugin {source} must return a mapping, got {shown(offered)}"
+                f"register_scenarios of plugin {source} must return a mapping, got {short_repr(offered)}"
             )
         for name, value in offered.items():
             if not isinstance(name, str) or not isinstance(value, (str, PathLike, Mapping)):
                 raise PluginError(
                     f"register_scenarios of plugin {source} must return paths or mappings by name,"
-                    f" got {shown(value)} for {shown(name)}"
+                    f" got {short_repr(value)} for {short_repr(name)}"
                 )
             if name in self._scenarios:
                 raise PluginError(f"plugin {source} offers scenario {name!r}, which exists already")

@@ -13,7 +13,7 @@ from typing import Any
 
 import attrs
 
-from ..base.errors import PluginError, shown, suggestion
+from ..base.errors import PluginError, short_repr, suggestion
 from ..base.part import Part
 from ..base.sources import import_plugin, module_from_file
 
@@ -71,7 +71,7 @@ def check_hooks(module: Any, source: str, known: Collection[str]) -> None:
 def check_part_class(base: type[Part], cls: Any, source: str) -> None:
     """Refuse what is not a complete, frozen class of parts with a valid name."""
     if not inspect.isclass(cls) or not issubclass(cls, base):
-        raise PluginError(f"{source} must return subclasses of isacfw.{base.__name__}, got {shown(cls)}")
+        raise PluginError(f"{source} must return subclasses of isacfw.{base.__name__}, got {short_repr(cls)}")
     if inspect.isabstract(cls):
         missing = ", ".join(sorted(cls.__abstractmethods__))
         raise PluginError(f"{source} must return complete classes, got {cls.__name__} without {missing}")

@@ -60,11 +60,12 @@ class Comparison:
 
     @property
     def failed(self) -> bool:
-        """Whether any allocation failed."""
+        """Whether any allocation failed, or was stopped at its time limit."""
         from .summary import cells
 
         # One after the other, since the words of a large study need not fit into the memory.
-        return any((cell["status"] == Status.FAILED.value).any() for _, cell in cells(self.dataset))
+        broken = [Status.FAILED.value, Status.TIMED_OUT.value]
+        return any(bool(cell["status"].isin(broken).any()) for _, cell in cells(self.dataset))
 
     def table(self) -> pandas.DataFrame:
         """Return a summary over the drops, a row per sweep point, precoder, beam (of several) and allocator.

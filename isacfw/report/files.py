@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..base.files import for_hdf5, replacing, writable, write_netcdf
+from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_netcdf
 from ..base.progress import Progress
 from .records import list_records
 
@@ -23,17 +23,17 @@ MOST_ROWS = 100_000
 
 def save_numbers(dataset: xarray.Dataset, folder: Path) -> list[Path]:
     """Write data set, records and scenario into a folder; return the files."""
-    writable(folder)
+    ensure_writable(folder)
     files = [folder / name for name in ("results.nc", "results.csv", "scenario.toml")]
     if dataset.encoding.get("source") != str(files[0]):
-        with replacing(files[0]) as new, for_hdf5(new) as raw:
+        with atomic_write(files[0]) as new, open_for_hdf5(new) as raw:
             write_netcdf(dataset, raw)
     if dataset["status"].size <= MOST_ROWS:
-        with replacing(files[1]) as new:
+        with atomic_write(files[1]) as new:
             _write_csv(dataset, new)
     else:
         files.pop(1).unlink(missing_ok=True)
-    with replacing(files[-1]) as new:
+    with atomic_write(files[-1]) as new:
         new.write_text(dataset.attrs["scenario"], encoding="utf-8")
     return files
 
@@ -44,7 +44,7 @@ def save_figures(figures: Mapping[str, Figure], folder: Path, progress: Progress
     for name, figure in figures.items():
         for suffix in ("png", "pdf"):
             files.append(folder / f"{name}.{suffix}")
-            with replacing(files[-1]) as new:
+            with atomic_write(files[-1]) as new:
                 figure.savefig(new, dpi=200)
             if progress is not None:
                 progress(len(files), 2 * len(figures))

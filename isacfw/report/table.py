@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..allocation.allocation import Status
 from ..base.progress import Progress
 from .summary import Columns, summary, sweep_of
 
@@ -118,6 +120,7 @@ def _cells_of(allocator: str, row: Any, columns: Columns) -> Iterator[Text | str
     interval = f" ± {half_width:.2f}" if np.isfinite(half_width) else ""
     dagger = " †" if answered and row["answered"] < row["drops"] else ""
     broken = row["within_limits"] < row["answered"]
+    broken_down = not {Status.FAILED, Status.TIMED_OUT}.isdisjoint(re.findall(r"[a-z_]+", row["status"]))
     yield Text(f"  {allocator}{' ★' if row['best'] else ''}", "green" if row["best"] else "")
     yield f"{row[columns.objective]:.4f}{interval}{dagger}" if answered else "-"
     yield _percent(row["distance_to_best_percent"]) if answered else "-"
@@ -126,7 +129,7 @@ def _cells_of(allocator: str, row: Any, columns: Columns) -> Iterator[Text | str
     for name in columns.metrics:
         yield f"{row[name]:.5g}" if np.isfinite(row[name]) else "-"
     yield Text(f"{row['within_limits']}/{row['drops']}", "red" if broken else "")
-    yield Text(row["status"].replace("locally_optimal", "local"), "red" if "failed" in row["status"] else "")
+    yield Text(row["status"].replace("locally_optimal", "local"), "red" if broken_down else "")
     yield duration(row["seconds_median"])
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.files import HDF5File, for_hdf5, replacing, write_netcdf
+from ..base.files import HDF5File, atomic_write, open_for_hdf5, write_netcdf
 from .chunk import ChunkResult
 from .layout import Layout
 
@@ -26,7 +26,7 @@ def write_to_file(layout: Layout, results: Iterable[ChunkResult], path: Path) ->
     import h5py
     import xarray
 
-    with replacing(path) as new, for_hdf5(new) as raw:
+    with atomic_write(path) as new, open_for_hdf5(new) as raw:
         write_netcdf(xarray.Dataset(layout.fixed, layout.coordinates, dict(layout.attributes)), raw)
         each = iter(results)
         first = next(each)

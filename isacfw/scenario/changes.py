@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..base.errors import InputError, shown, suggestion
+from ..base.errors import InputError, short_repr, suggestion
 
 NOT_SWEPT = (
     "name",
@@ -52,7 +52,7 @@ def nest(values: Mapping[str, Any]) -> Changes:
     for path, value in values.items():
         *parents, key = str(path).split(".")
         if (parents or [key])[0] in NOT_SWEPT:
-            raise InputError(f"sweep.{path}", f"must not be swept, got {shown(value)}")
+            raise InputError(f"sweep.{path}", f"must not be swept, got {short_repr(value)}")
         table = changes
         for parent in parents:
             table = table.setdefault(parent, Changes())
@@ -74,7 +74,7 @@ def with_changes(part: Any, changes: Mapping[str, Any]) -> Any:
             except InputError as error:
                 raise error.within(key) from None
         elif attrs.has(type(current)):
-            raise InputError(key, f"must lead to a value and not to a table, got {shown(value)}")
+            raise InputError(key, f"must lead to a value and not to a table, got {short_repr(value)}")
         else:
             values[key] = to_tuple(value)
     try:

@@ -44,7 +44,7 @@ def by_label(parts: Sequence[LabelledPart]) -> dict[str, LabelledPart]:
 
 def parts_validator(base: type[Part], noun: str, *, allow_empty: bool = False) -> Validator:
     """Return a validator for a tuple of parts of a kind, called `noun` in errors, that can be told apart."""
-    members = each(instance_of(base, noun), or_none=allow_empty)
+    members = each(instance_of(base, noun), allow_empty=allow_empty)
 
     def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         members(instance, attribute, value)

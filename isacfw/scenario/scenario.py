@@ -13,9 +13,9 @@ import numpy as np
 from ..allocation.allocator import Allocator
 from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
-from ..base.errors import InputError, blamed, shown
+from ..base.errors import InputError, attribute_errors_to, short_repr
 from ..base.numbers import FloatArray
-from ..base.part import described
+from ..base.part import display_name
 from ..base.validators import each, instance_of, integer, number, optional, real, text
 from ..sensing.beam import Beam, Steered, checked_beam_statistics
 from ..sensing.beam_statistics import BeamStatistics
@@ -102,12 +102,12 @@ class Scenario:
     time_limit_s: float | None = attrs.field(
         default=None, converter=real, validator=optional(number(above=0, at_most=1e8))
     )
-    plugins: tuple[str, ...] = attrs.field(default=(), converter=to_tuple, validator=each(text, or_none=True))
+    plugins: tuple[str, ...] = attrs.field(default=(), converter=to_tuple, validator=each(text, allow_empty=True))
     transmit_array: Array = attrs.field(validator=instance_of(Array, "an array"))
     receive_array: Array = attrs.field(validator=instance_of(Array, "an array"))
     target: Target | None = attrs.field(default=None, validator=optional(instance_of(Target, "a target")))
     targets: tuple[Target, ...] = attrs.field(
-        default=(), converter=to_tuple, validator=each(instance_of(Target, "a target"), or_none=True)
+        default=(), converter=to_tuple, validator=each(instance_of(Target, "a target"), allow_empty=True)
     )
     sensing: Sensing = attrs.field(factory=Sensing, validator=instance_of(Sensing, "a Sensing object"))
     channel: Channel = attrs.field(validator=instance_of(Channel, "a channel"))
@@ -125,7 +125,7 @@ class Scenario:
             if isinstance(values, tuple) and None in values:
                 raise InputError(f"sweep.{path}[{values.index(None)}]", "must be a value, got None")
             if not isinstance(values, tuple) or not values:
-                raise InputError(f"sweep.{path}", f"must be a nonempty list, got {shown(values)}")
+                raise InputError(f"sweep.{path}", f"must be a nonempty list, got {short_repr(values)}")
         if self.sweep:
             for _ in self.points():
                 pass
@@ -256,8 +256,8 @@ class Scenario:
         return assumptions(self.sensed, self.known_angles())
 
     def _blamed_arrays(self) -> AbstractContextManager[None]:
-        arrays = f"{described(self.transmit_array)} or receive array {described(self.receive_array)}"
-        return blamed(f"transmit array {arrays}")
+        arrays = f"{display_name(self.transmit_array)} or receive array {display_name(self.receive_array)}"
+        return attribute_errors_to(f"transmit array {arrays}")
 
     def problem(
         self,

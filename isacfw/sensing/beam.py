@@ -8,9 +8,9 @@ from typing import Any, ClassVar, final
 import attrs
 import numpy as np
 
-from ..base.errors import InputError, PluginError, blamed, shown
+from ..base.errors import InputError, PluginError, attribute_errors_to, short_repr
 from ..base.numbers import ComplexArray, read_only
-from ..base.part import described
+from ..base.part import display_name
 from ..signal.array import Direction, gram
 from ..signal.moments import WeightedPart, call_weights, drawn_channels, sample_each_drop
 from ..signal.scene import Scene
@@ -63,7 +63,7 @@ class Beam(WeightedPart):
         PluginError
             If they are not what a beam must give, or take longer than the time limit.
         """
-        who = f"beam {described(self)}"
+        who = f"beam {display_name(self)}"
         draws, antennas, _ = estimates.shape
         if draws == antennas:
             # With one draw more, or else the first axis of the weights may be either's.
@@ -100,7 +100,7 @@ class Beam(WeightedPart):
         (as a vector over the streams) and of the diagonals of their forms are all within the accuracy. The
         interference of several streams is in `coupling`.
         """
-        who = f"beam {described(self)}"
+        who = f"beam {display_name(self)}"
         found = sample_each_drop(self, scene, lambda own: BeamSums(who, own.users, own.basis))
         return BeamStatistics.stacked(found)
 
@@ -160,10 +160,10 @@ class SteeringBeam(Beam):
 
 def checked_beam_statistics(beam: Beam, scene: Scene) -> BeamStatistics:
     """Return the checked moments of a beam."""
-    with blamed(f"beam {described(beam)}"):
+    with attribute_errors_to(f"beam {display_name(beam)}"):
         found = beam.beam_statistics(scene)
         if not isinstance(found, BeamStatistics):
-            raise TypeError(f"it must return BeamStatistics, got {shown(found)}")
+            raise TypeError(f"it must return BeamStatistics, got {short_repr(found)}")
     return found.check(beam, scene.users, len(scene.targets))
 
 
@@ -171,7 +171,7 @@ def count_streams(beam: Beam, scene: Scene, time_limit_s: float | None) -> int:
     """Return the number of streams of a beam, from the weights of a few draws where nothing else tells."""
     own = scene.of_drop(0)
     if isinstance(beam, SteeringBeam):
-        with blamed(f"beam {described(beam)}"):
+        with attribute_errors_to(f"beam {display_name(beam)}"):
             return int(beam.coefficients(own).shape[1])
     fading = scene.statistics.fading
     assert fading is not None
@@ -201,11 +201,11 @@ def _check_directions(_instance: Any, attribute: attrs.Attribute[Any], value: An
     if value is None:
         return
     if not isinstance(value, tuple) or not value:
-        raise InputError(attribute.name, f"must be a nonempty list, got {shown(value)}")
+        raise InputError(attribute.name, f"must be a nonempty list, got {short_repr(value)}")
     for position, pair in enumerate(value):
         key = f"{attribute.name}[{position}]"
         if not isinstance(pair, tuple) or len(pair) != 2:
-            raise InputError(key, f"must be [azimuth, elevation] in degrees, got {shown(pair)}")
+            raise InputError(key, f"must be [azimuth, elevation] in degrees, got {short_repr(pair)}")
         try:
             Direction(azimuth_deg=pair[0], elevation_deg=pair[1])
         except InputError as error:

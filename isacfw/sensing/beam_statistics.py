@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base.errors import PluginError
 from ..base.numbers import ComplexArray, FloatArray, read_only
-from ..base.part import LabelledPart, described
+from ..base.part import LabelledPart, display_name
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -58,7 +58,7 @@ class BeamStatistics:
         PluginError
             Unless these are what a beam must give.
         """
-        who = f"beam {described(beam)}"
+        who = f"beam {display_name(beam)}"
         if np.ndim(self.forms) < 3:
             raise PluginError(f"{who} must return forms of shape (..., S, 3T, 3T), got {np.shape(self.forms)}")
         streams = self.streams

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..base.errors import InputError, shown
+from ..base.errors import InputError, short_repr
 from ..base.numbers import FloatArray
 from ..base.validators import integer, number, optional, real
 from ..signal.array import Direction
@@ -26,11 +26,11 @@ def _names(value: Any) -> Any:
 
 def _check_known(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if not isinstance(value, tuple):
-        raise InputError(attribute.name, f"must be a list of angles, got {shown(value)}")
+        raise InputError(attribute.name, f"must be a list of angles, got {short_repr(value)}")
     for position, name in enumerate(value):
         if name not in ANGLES:
             listed = " or ".join(map(repr, ANGLES))
-            raise InputError(f"{attribute.name}[{position}]", f"must be {listed}, got {shown(name)}")
+            raise InputError(f"{attribute.name}[{position}]", f"must be {listed}, got {short_repr(name)}")
 
 
 def _check_limits(part: Target | Sensing) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from ..base.errors import PluginError, blamed
+from ..base.errors import PluginError, attribute_errors_to
 from ..base.numbers import ComplexArray, FloatArray, float_array
-from ..base.part import Part, described
+from ..base.part import Part, display_name
 from ..base.validators import number, real
 
 
@@ -189,8 +189,8 @@ def checked(positions: object, array: Array, elements: int | None = None) -> Flo
     PluginError
         If they are not what an array must give.
     """
-    who = f"array {described(array)}"
-    with blamed(who):
+    who = f"array {display_name(array)}"
+    with attribute_errors_to(who):
         found = float_array(positions)
     rows = found.shape[:1] if elements is None else (elements,)
     if not found.size or found.shape not in ((*rows, 2), (*rows, 3)):

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..base.errors import PluginError, blamed, shown
+from ..base.errors import PluginError, attribute_errors_to, short_repr
 from ..base.numbers import ComplexArray, read_only
-from ..base.part import Part, described
+from ..base.part import Part, display_name
 from .array import Array
 from .gaussian import complex_normal
 from .statistics import ChannelStatistics, Drop, drops_of
@@ -81,9 +81,9 @@ def checked(statistics: object, channel: Channel, drops: int, array: Array | Non
     PluginError
         If they are not what a channel must give.
     """
-    who = f"channel {described(channel)}"
+    who = f"channel {display_name(channel)}"
     if not isinstance(statistics, ChannelStatistics):
-        raise PluginError(f"{who} must return ChannelStatistics, got {shown(statistics)}")
+        raise PluginError(f"{who} must return ChannelStatistics, got {short_repr(statistics)}")
     values: dict[str, NDArray[Any]] = {}
     for name, value in statistics._per_drop():
         kind: Any = np.complex128 if name in ("means", "covariances") else np.float64
@@ -91,9 +91,9 @@ def checked(statistics: object, channel: Channel, drops: int, array: Array | Non
     _check_variances(values, who, drops)
     shape = values["beta"].shape
     if not 0 < statistics.prelog <= 1:
-        raise PluginError(f"{who} must return a prelog within (0, 1], got {shown(statistics.prelog)}")
+        raise PluginError(f"{who} must return a prelog within (0, 1], got {short_repr(statistics.prelog)}")
     if not isinstance(statistics.isotropic, (bool, np.bool_)):
-        raise PluginError(f"{who} must return isotropic as True or False, got {shown(statistics.isotropic)}")
+        raise PluginError(f"{who} must return isotropic as True or False, got {short_repr(statistics.isotropic)}")
     _check_second_order(values, who, array)
     for name, value in statistics.extra.items():
         if np.shape(value)[:1] != shape[:1]:
@@ -164,7 +164,7 @@ def channel_statistics(channel: Channel, array: Array, seed: int, numbers: Seque
     """Return the checked statistics of a channel for drops with the given numbers; (D, K) or (1, K)."""
     # Two drops, since one cannot reveal whether all are the same, and so have the same draws of the fading.
     asked = numbers if len(numbers) > 1 else (numbers[0], numbers[0] + 1)
-    with blamed(f"channel {described(channel)}"):
+    with attribute_errors_to(f"channel {display_name(channel)}"):
         given = channel.statistics(drops_of(seed, asked), array)
         found = checked(given, channel, len(asked), array)
     return found.first(1) if len(numbers) == 1 and len(found.beta) > 1 else found

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base.errors import PluginError
 from ..base.numbers import ComplexArray, FloatArray, read_only
-from ..base.part import LabelledPart, described
+from ..base.part import LabelledPart, display_name
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -67,7 +67,7 @@ class LinkStatistics:
         PluginError
             Unless these are what a precoder must give.
         """
-        who = f"precoder {described(precoder)}"
+        who = f"precoder {display_name(precoder)}"
         copies: dict[str, Any] = {}
         for name in ("signal_gain", "interference_gain", "weight_power", "coupling", "forms"):
             value = getattr(self, name)

@@ -18,9 +18,9 @@ from typing import Any, Protocol
 import attrs
 import numpy as np
 
-from ..base.errors import IncompatibleError, InputError, PluginError, blamed
+from ..base.errors import IncompatibleError, InputError, PluginError, attribute_errors_to
 from ..base.numbers import ComplexArray, read_only
-from ..base.part import LabelledPart, described
+from ..base.part import LabelledPart, display_name
 from ..base.time_limit import TimeUp, time_limit
 from .scene import Scene
 from .statistics import FadingSource
@@ -115,8 +115,8 @@ def _sample(part: WeightedPart, scene: Scene, sums: Sums, fading: FadingSource, 
         found = sums.statistics()
         if sums.biased():
             raise PluginError(
-                f"channel {described(fading.channel)} must draw estimates that are conditional means (MMSE), got"
-                " others: what they leave out of the channels is not zero in the mean"
+                f"channel {display_name(fading.channel)} must draw estimates that are conditional means (MMSE),"
+                " got others: what they leave out of the channels is not zero in the mean"
             )
         worst = sums.worst(found)
         if worst <= fading.accuracy:
@@ -143,8 +143,8 @@ def drawn_channels(
 ) -> tuple[ComplexArray, ComplexArray]:
     """Draw channels and estimates of one drop, checked and read-only; (M, N, K) each."""
     shape = (draws, scene.antennas, scene.users)
-    origin = f"channel {described(channel)}"
-    with blamed(origin):
+    origin = f"channel {display_name(channel)}"
+    with attribute_errors_to(origin):
         drawn = channel.draw(scene.statistics, scene.array, draws, generator)
         # A channel may fill the same buffers again with the next draws.
         channels, estimates = (np.array(value, dtype=np.complex128) for value in drawn)
@@ -173,7 +173,7 @@ def call_weights(who: str, weights: Callable[[], Any], time_limit_s: float | Non
     PluginError
         If the part raises, takes longer, or gives something else.
     """
-    with blamed(who):
+    with attribute_errors_to(who):
         try:
             with time_limit(time_limit_s):
                 found = np.asarray(weights(), dtype=np.complex128)

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import attrs
 import numpy as np
 
-from ..base.errors import PluginError, blamed, shown
+from ..base.errors import PluginError, attribute_errors_to, short_repr
 from ..base.numbers import ComplexArray
-from ..base.part import described
+from ..base.part import display_name
 from .link import LinkStatistics
 from .link_sums import LinkSums
 from .moments import Sums, WeightedPart, call_weights, sample_each_drop
@@ -72,7 +72,7 @@ class Precoder(WeightedPart):
         PluginError
             If they are not what a precoder must give, or take longer than the time limit.
         """
-        who = f"precoder {described(self)}"
+        who = f"precoder {display_name(self)}"
         weights = call_weights(who, lambda: self.weights_in(scene, estimates), time_limit_s)
         if weights.shape != estimates.shape:
             raise PluginError(f"{who} must return weights of shape {estimates.shape}, got {weights.shape}")
@@ -120,12 +120,12 @@ def sampled_in_full(precoder: Precoder, scene: Scene) -> LinkStatistics:
 
 def checked_link_statistics(precoder: Precoder, scene: Scene) -> LinkStatistics:
     """Return the checked moments of a precoder; what the targets see is sampled where it is not known."""
-    with blamed(f"transmit array {described(scene.array)}"):
+    with attribute_errors_to(f"transmit array {display_name(scene.array)}"):
         _ = scene.antennas
-    with blamed(f"precoder {described(precoder)}"):
+    with attribute_errors_to(f"precoder {display_name(precoder)}"):
         link = precoder.link_statistics(scene)
         if not isinstance(link, LinkStatistics):
-            raise TypeError(f"it must return LinkStatistics, got {shown(link)}")
+            raise TypeError(f"it must return LinkStatistics, got {short_repr(link)}")
         if link.forms is None and not (link.isotropic and scene.statistics.isotropic):
             link = attrs.evolve(link, forms=sampled_forms(precoder, scene))
     return link.check(precoder, scene.users, len(scene.targets))
@@ -133,7 +133,7 @@ def checked_link_statistics(precoder: Precoder, scene: Scene) -> LinkStatistics:
 
 def _sums(precoder: Precoder, scene: Scene, *, isotropic: bool = False, forms_alone: bool = False) -> Sums:
     """Return the empty sums for the scene of a drop."""
-    who = f"precoder {described(precoder)}"
+    who = f"precoder {display_name(precoder)}"
     basis = None if isotropic else scene.basis
     return LinkSums(who, scene.statistics, scene.antennas, basis, forms_alone=forms_alone)
 

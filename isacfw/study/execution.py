@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 
 import attrs
 
-from ..base.errors import InputError, shown
+from ..base.errors import InputError, short_repr
 from ..base.progress import Progress
 from ..base.validators import integer, optional
 from ..host.host import PluginHost
@@ -31,12 +31,12 @@ def _to_path(value: str | PathLike[str] | None) -> Path | None:
 
 def _check_executor(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if value is not None and not callable(getattr(value, "submit", None)):
-        raise InputError(attribute.name, f"must be an executor or a client of Dask, got {shown(value)}")
+        raise InputError(attribute.name, f"must be an executor or a client of Dask, got {short_repr(value)}")
 
 
 def _check_callable(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if not callable(value):
-        raise InputError(attribute.name, f"must be callable, got {shown(value)}")
+        raise InputError(attribute.name, f"must be callable, got {short_repr(value)}")
 
 
 @attrs.frozen(kw_only=True, eq=False)

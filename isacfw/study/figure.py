@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import blamed
-from ..base.files import for_hdf5, replacing, write_netcdf
+from ..base.errors import attribute_errors_to
+from ..base.files import atomic_write, open_for_hdf5, write_netcdf
 from ..base.progress import Progress
 from ..config.load import LoadedScenario
 from ..report.files import save_figures
@@ -49,7 +49,7 @@ def make_figure(
     figure = figures[0].cls(**({} if trials is None else {"trials": trials}))
     assert isinstance(figure, Figure)
     settings: Any = dict(figure.style)
-    with blamed(f"figure {name}"):
+    with attribute_errors_to(f"figure {name}"):
         data = figure.collect(loaded.scenario, run, progress)
         with rc_context(settings):
             return data, {"": figure.draw(data)}
@@ -60,7 +60,7 @@ def save_figure(
 ) -> list[Path]:
     """Write data and figures; return the files, the data first."""
     path = folder / f"{name}.nc"
-    with replacing(path) as new, for_hdf5(new) as raw:
+    with atomic_write(path) as new, open_for_hdf5(new) as raw:
         write_netcdf(data, raw)
     titled = {"-".join(filter(None, (name, title))): figure for title, figure in figures.items()}
     return [path, *save_figures(titled, folder)]

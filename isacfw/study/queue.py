@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from typing import Any
 
-from ..base.errors import IsacError, one_line, raised
+from ..base.errors import IsacError, describe_exception, one_line
 from ..results.chunk import Chunk, ChunkResult
 
 ATTEMPTS = 3
@@ -74,7 +74,7 @@ def _result(future: Future[ChunkResult], chunk: Chunk) -> ChunkResult | None:
         raise
     except Exception as error:
         raise IsacError(
-            one_line(f"the executor failed on {_named(chunk)}: {raised(error).rstrip(': ')}")
+            one_line(f"the executor failed on {_named(chunk)}: {describe_exception(error).rstrip(': ')}")
         ) from error
 
 

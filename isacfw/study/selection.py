@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
-from ..base.errors import InputError, shown
+from ..base.errors import InputError, short_repr
 from ..base.part import LabelledPart
 from ..host.host import PluginHost
 from ..scenario.labels import by_label
@@ -18,7 +18,7 @@ def select_parts(
     if isinstance(wanted, str):
         raise InputError(f"{kind}s", f"must be a list, got the string {wanted!r}")
     if not isinstance(wanted, Iterable):
-        raise InputError(f"{kind}s", f"must be a list, got {shown(wanted)}")
+        raise InputError(f"{kind}s", f"must be a list, got {short_repr(wanted)}")
     by_title = {part.name: part for part in reversed(own)} | by_label(own)
     parts: list[LabelledPart] = []
     for item in wanted:

@@ -16,9 +16,9 @@ from ..allocation.allocator import Allocator
 from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.quantity import Quantity
-from ..allocation.verdict import verified
-from ..base.errors import IncompatibleError, IsacError, log_traceback, one_line, raised
-from ..base.part import LabelledPart, Part, described
+from ..allocation.verdict import verify
+from ..base.errors import IncompatibleError, IsacError, describe_exception, log_traceback, one_line
+from ..base.part import LabelledPart, Part, display_name
 from ..results.chunk import Chunk, ChunkResult, trim_histories
 from ..results.schema import HISTORY, Variable, variables_of
 from ..scenario.labels import by_label
@@ -219,7 +219,7 @@ class _Run:
         assert isinstance(allocator, Allocator)
         reason = self.spec.unavailable.get(("allocator", title))
         if reason is not None:
-            allocation = verified(problem, Shares.none(problem, Status.SKIPPED, reason))
+            allocation = verify(problem, Shares.none(problem, Status.SKIPPED, reason))
             self.advance(math.prod(problem.batch_shape))
         else:
             self._observe("allocation_started", allocator=allocator, problem=problem)
@@ -254,7 +254,7 @@ class _Run:
                         last = ()
                     self.values[quantity.name][(*place, *last)] = quantity.checked(values, problem)
             except (Exception, SystemExit) as error:  # A metric's breakdown must not cost the allocation.
-                sentence = one_line(f"metric {described(metric)} {raised(error)}")
+                sentence = one_line(f"metric {display_name(metric)} {describe_exception(error)}")
                 log_traceback(sentence)
                 self.told[sentence] = None
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..allocation.metric import Metric
-from ..base.errors import InputError, IsacError, IsacWarning, PluginError, blamed, one_line
-from ..base.part import LabelledPart, described
+from ..base.errors import InputError, IsacError, IsacWarning, PluginError, attribute_errors_to, one_line
+from ..base.part import LabelledPart, display_name
 from ..host.host import PluginHost
 from ..results.schema import limits_of, variables_of
 from ..scenario.labels import by_label
@@ -31,7 +31,7 @@ def specify(scenario: Scenario, host: PluginHost) -> StudySpec:
     for _, point in scenario.points():
         for part in (point.transmit_array, point.receive_array, point.channel):
             if (reason := part.why_unavailable()) is not None:
-                raise PluginError(f"{described(part)} is not available: {reason}")
+                raise PluginError(f"{display_name(part)} is not available: {reason}")
     unavailable = {}
     kinds: tuple[tuple[str, Sequence[LabelledPart]], ...] = (
         ("precoder", scenario.precoders),
@@ -61,14 +61,14 @@ def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric
             raise InputError("metrics", f"must report quantities of different names, got {name!r} twice")
     for metric in metrics:
         if (reason := metric.why_unavailable()) is not None:
-            warn(f"metric {described(metric)} is unavailable: {reason}")
+            warn(f"metric {display_name(metric)} is unavailable: {reason}")
     return tuple(metric for metric in metrics if metric.why_unavailable() is None)
 
 
 def input_files(channel: Channel) -> tuple[Path, ...]:
     """Return the files that a channel says it reads."""
-    who = f"channel {described(channel)}"
-    with blamed(who):
+    who = f"channel {display_name(channel)}"
+    with attribute_errors_to(who):
         return tuple(map(Path, channel.inputs()))
 
 

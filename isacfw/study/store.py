@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..base.errors import InputError
-from ..base.files import for_hdf5, replacing, writable, write_netcdf
+from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_netcdf
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary, trim_histories
 from ..results.chunk_file import FORMAT, _from_file, _to_dataset
 
@@ -42,7 +42,7 @@ class ChunkStore:
     def __init__(self, folder: Path, key: str, drops: int) -> None:
         self.key, self.folder, self.drops = key, folder / key[:16], drops
         self._whole: dict[Chunk, ChunkSummary] = {}
-        writable(self.folder)
+        ensure_writable(self.folder)
 
     def add(self, result: ChunkResult) -> None:
         """Write a chunk, at once or not at all.
@@ -54,8 +54,8 @@ class ChunkStore:
         """
         data = _to_dataset(result)
         data.attrs |= {"format": FORMAT, "study": self.key}
-        with replacing(self._path(result.chunk)) as new:
-            with for_hdf5(new) as raw:
+        with atomic_write(self._path(result.chunk)) as new:
+            with open_for_hdf5(new) as raw:
                 write_netcdf(data, raw)
             with new.open("rb+") as file:
                 digest = hashlib.file_digest(file, "sha256").digest()

@@ -242,7 +242,7 @@ def time_limit_is_honoured(part: Allocator) -> None:
     found = part.allocate(problem, time_limit_s=0.01)
     elapsed = time.perf_counter() - start
     require(elapsed <= GRACE_S, f"with a limit of 0.01 s it took {elapsed:.1f} s")
-    require(found.status[0] != Status.FAILED or "time limit" in found.message[0], str(found.message[0]))
+    require(found.status[0] != Status.FAILED, str(found.message[0]))
 
 
 @check("allocator")

@@ -12,8 +12,8 @@ from typing import Any
 
 import attrs
 
-from ..base.errors import InputError, shown, suggestion
-from ..base.part import Part, described
+from ..base.errors import InputError, short_repr, suggestion
+from ..base.part import Part, display_name
 from ..host.kinds import KINDS
 
 CheckFunction = Callable[[Any], None]
@@ -46,7 +46,9 @@ def longest_s() -> float | None:
 @contextmanager
 def _limited_to(seconds: float | None) -> Iterator[None]:
     if seconds is not None and not (isinstance(seconds, (int, float)) and 0 < seconds <= LONGEST_S):
-        raise InputError("time_limit_s", f"must be a number greater than 0, at most 1e8, got {shown(seconds)}")
+        raise InputError(
+            "time_limit_s", f"must be a number greater than 0, at most 1e8, got {short_repr(seconds)}"
+        )
     token = _time_limit_s.set(seconds)
     try:
         yield
@@ -150,7 +152,7 @@ class CheckReport:
     def __str__(self) -> str:
         counts = Counter(result.outcome.value for result in self.results)
         told = ", ".join(f"{counts[one]} {one}" for one in Outcome if counts[one]) or "no check ran"
-        lines = [f"{described(self.part)}: {told}"]
+        lines = [f"{display_name(self.part)}: {told}"]
         lines += [
             f"  {result.outcome.value:9}{result.check}: {result.message}"
             for result in self.results
@@ -183,7 +185,7 @@ def kind_of(part: Part) -> str:
     for kind, base in KINDS.items():
         if isinstance(part, base):
             return kind
-    raise InputError("part", f"must be a part, such as an allocator, got {shown(part)}")
+    raise InputError("part", f"must be a part, such as an allocator, got {short_repr(part)}")
 
 
 def checks_of(part: Part) -> tuple[Check, ...]:

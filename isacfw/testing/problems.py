@@ -12,7 +12,7 @@ from numpy.random import Generator
 
 from ..allocation.allocation import Allocation, Shares
 from ..allocation.problem import PowerAllocationProblem
-from ..allocation.verdict import verified
+from ..allocation.verdict import verify
 from ..base.numbers import ComplexArray, FloatArray, read_only
 from ..base.part import Part
 from ..host.host import default_host
@@ -307,7 +307,7 @@ def allocation(given: PowerAllocationProblem, seed: int = 0, answered: bool = Tr
     if not answered:
         parts = np.full_like(parts, np.nan)
     communication, sensing = parts[..., : given.users], parts[..., given.users :]
-    return verified(given, Shares(communication=communication, sensing=sensing))
+    return verify(given, Shares(communication=communication, sensing=sensing))
 
 
 def sliced(given: Allocation, index: tuple[int, ...]) -> Allocation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from ..base.errors import PluginError, log_traceback, one_line
-from ..base.part import Part, described
+from ..base.part import Part, display_name
 from .checks import (
     TIME_LIMIT_S,
     Check,
@@ -55,7 +55,7 @@ def _attempt(one: Check, part: Part) -> tuple[Outcome, str, bool]:
     except (CheckFailed, PluginError) as error:
         return Outcome.FAILED, one_line(error), isinstance(error, CheckTimedOut)
     except (Exception, SystemExit) as error:
-        log_traceback(f"check {one.name} of {described(part)}")
+        log_traceback(f"check {one.name} of {display_name(part)}")
         return Outcome.FAILED, one_line(f"{type(error).__name__}: {error}"), False
     return Outcome.PASSED, "", False
 

@@ -13,7 +13,7 @@ from ..allocation.allocator import Allocator
 from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
 from ..base.errors import IncompatibleError
-from ..base.part import Part, described
+from ..base.part import Part, display_name
 from ..base.time_limit import TimeUp, time_limit
 from ..sensing.beam import Beam
 from ..signal.array import Array
@@ -26,7 +26,6 @@ from .checks import CheckFailed, CheckSkipped, CheckTimedOut, kind_of, longest_s
 
 Numbers = dict[str, Any]
 Run = Callable[..., Numbers]
-STOPPED = "was stopped at its time limit"
 _HOLDERS = (Scene, ChannelStatistics, PowerAllocationProblem, Allocation)
 _ACCURACY = 0.1
 
@@ -196,9 +195,9 @@ def allocated(part: Allocator, problem: PowerAllocationProblem, title: str = "")
         If it does not take the problem.
     """
     found = part.allocate(problem, time_limit_s=longest_s())
-    for message in found.message[found.status == Status.FAILED].flat:
-        sentence = f"with {title}, {message}" if title else str(message)
-        raise CheckTimedOut(sentence) if STOPPED in message else CheckFailed(sentence)
+    for status, failure in ((Status.TIMED_OUT, CheckTimedOut), (Status.FAILED, CheckFailed)):
+        for message in found.message[found.status == status].flat:
+            raise failure(f"with {title}, {message}" if title else str(message))
     for message in found.message[found.status == Status.SKIPPED].flat:
         raise CheckSkipped(str(message))
     return found
@@ -216,7 +215,7 @@ def solved(part: Allocator, problem: PowerAllocationProblem) -> Shares:
         with time_limit(longest_s()):
             return part.solve(problem)
     except TimeUp:
-        raise CheckTimedOut(f"{described(part)} {STOPPED} of {longest_s():g} s") from None
+        raise CheckTimedOut(f"{display_name(part)} was stopped at its time limit of {longest_s():g} s") from None
 
 
 def _of_allocator(part: Allocator, seed: int) -> Trial:

@@ -11,7 +11,7 @@ import pytest
 import isacfw
 from isacfw import InputError, Sensing, Target
 from isacfw.base import validators
-from isacfw.base.errors import shown, suggestion
+from isacfw.base.errors import short_repr, suggestion
 
 
 def test_every_error_on_purpose_is_an_isac_error():
@@ -58,7 +58,7 @@ def test_suggestion(word, known, expected):
 
 @pytest.mark.parametrize("value", ["x" * 500, "a\nb", list(range(500)), np.ones((30, 30)), np.eye(3)])
 def test_a_shown_value_is_short_and_one_line(value):
-    text = shown(value)
+    text = short_repr(value)
     assert len(text) <= 80
     assert "\n" not in text
 

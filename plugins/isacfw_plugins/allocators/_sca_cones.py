@@ -9,7 +9,7 @@ import numpy as np
 from isacfw import FloatArray
 
 from ._limits import Kind, Limits
-from ._sca_model import Approximation, Surrogate
+from ._sca_model import Approximation, NoSolution, Surrogate
 
 
 def _in_cone(matrices: FloatArray) -> FloatArray:
@@ -138,7 +138,7 @@ class ConeProgram:
 
     def solve(
         self, approximation: Approximation, *, careful: bool = False
-    ) -> tuple[FloatArray, FloatArray] | str:
+    ) -> tuple[FloatArray, FloatArray] | NoSolution:
         """Return the ratios and the streams' shares that solve the problem, or why there is none.
 
         Carefully, they are as accurate as Clarabel can get them, without a promise.
@@ -154,7 +154,8 @@ class ConeProgram:
         solution = program.solve()
         status = str(solution.status)
         if status not in ("Solved", "AlmostSolved") and not (careful and status == "InsufficientProgress"):
-            return "infeasible" if status.endswith("PrimalInfeasible") else status
+            infeasible = status in ("PrimalInfeasible", "AlmostPrimalInfeasible")
+            return NoSolution(reported="infeasible" if infeasible else status, infeasible=infeasible)
         return np.array(solution.x[:users]), np.array(solution.x[layout.streams])
 
     def _numbers(self, approximation: Approximation) -> tuple[FloatArray, list[FloatArray]]:

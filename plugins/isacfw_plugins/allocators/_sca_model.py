@@ -7,7 +7,7 @@ from typing import Any, Literal
 import attrs
 import numpy as np
 
-from isacfw import FloatArray, IncompatibleError, PowerAllocationProblem
+from isacfw import FloatArray, PowerAllocationProblem
 
 from ._limits import Kind, Limits
 
@@ -33,6 +33,22 @@ class Disturbance:
     b: FloatArray
     c: FloatArray
     coupling: FloatArray | None
+
+
+@attrs.frozen(kw_only=True)
+class NoSolution:
+    """Why a convex problem has no solution.
+
+    Parameters
+    ----------
+    reported : str
+        What the solver reported.
+    infeasible : bool
+        Whether it found the problem infeasible.
+    """
+
+    reported: str
+    infeasible: bool = False
 
 
 @attrs.frozen
@@ -160,7 +176,7 @@ class Model:
 
     def solve(
         self, approximation: Approximation, *, careful: bool = False
-    ) -> tuple[FloatArray, FloatArray] | str:
+    ) -> tuple[FloatArray, FloatArray] | NoSolution:
         """Return the ratios and the streams' shares that solve the problem, or why there is none.
 
         What is careful is known of Clarabel only.
@@ -181,12 +197,10 @@ class Model:
             if solution.status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
                 self.problem.unpack(solution)
         except cp.SolverError as error:
-            if self.solver not in cp.installed_solvers():
-                installed = ", ".join(cp.installed_solvers())
-                raise IncompatibleError(f"solver must be one of {installed}, got {self.solver!r}") from None
-            return f"an error: {' '.join(str(error).split())}"
+            return NoSolution(reported=f"an error: {' '.join(str(error).split())}")
         if solution.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
-            return str(solution.status)
+            infeasible = solution.status in (cp.INFEASIBLE, cp.INFEASIBLE_INACCURATE)
+            return NoSolution(reported=str(solution.status), infeasible=infeasible)
         return self.ratio.value, self.q.value
 
 

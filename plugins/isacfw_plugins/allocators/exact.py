@@ -130,18 +130,24 @@ class Exact(isacfw.Allocator):
     name: ClassVar[str] = "exact"
     vectorized: ClassVar[bool] = True
 
-    def solve(self, problem: PowerAllocationProblem) -> Shares:
-        """Return the optimal shares of a batch."""
+    def refusal(self, problem: PowerAllocationProblem) -> str | None:
+        """Return why there is no exact solution: pairwise interference, or users that the targets tell apart."""
         if problem.coupled:
-            raise isacfw.IncompatibleError(
+            return (
                 "the exact solution needs interference that is common to all users and streams, and these couple"
                 " in pairs; sca and ipopt solve that too"
             )
         if problem.fisher_users is not None:
-            raise isacfw.IncompatibleError(
+            return (
                 "the exact solution needs users whose signals tell the same of the targets; sca and ipopt solve"
                 " the problem where they differ"
             )
+        return None
+
+    def solve(self, problem: PowerAllocationProblem) -> Shares:
+        """Return the optimal shares of a batch."""
+        if (reason := self.refusal(problem)) is not None:
+            raise isacfw.IncompatibleError(reason)
         f, mix = problem.best_mix
         infeasible = np.isnan(f)
         communication = _optimal_split(problem, np.where(infeasible, 0.0, f))

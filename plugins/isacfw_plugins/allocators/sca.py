@@ -14,20 +14,22 @@ import isacfw
 from isacfw import FloatArray, InputError, PowerAllocationProblem, Shares, Status
 from isacfw.allocation.problem import FEASIBILITY_TOLERANCE
 from isacfw.allocation.stationarity import STATIONARITY_TOLERANCE, first_order_rise
-from isacfw.base.errors import shown
+from isacfw.base.errors import short_repr
 from isacfw.validators import choice, integer, number, text
 
 from ._lender import Lender
 from ._limits import Kind, Limits
 from ._sca_cones import ConeProgram, Layout
-from ._sca_model import Approximation, Model, Surrogate
+from ._sca_model import Approximation, Model, NoSolution, Surrogate
 
 
 def _initial_share(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     named = isinstance(value, str) and value in ("smallest", "half")
     numeric = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1
     if not named and not numeric:
-        raise InputError(attribute.name, f"must be 'smallest', 'half' or a number in [0, 1), got {shown(value)}")
+        raise InputError(
+            attribute.name, f"must be 'smallest', 'half' or a number in [0, 1), got {short_repr(value)}"
+        )
 
 
 _DIRECT = "CLARABEL"
@@ -88,14 +90,27 @@ class SCA(isacfw.Allocator):
             outcome = _one_user()
         except Exception as error:
             return f"Clarabel does not work ({error}); python -m pip install clarabel"
-        if isinstance(outcome, str):
-            return f"Clarabel does not solve a problem with a known solution: it reported {outcome}"
+        if isinstance(outcome, NoSolution):
+            return f"Clarabel does not solve a problem with a known solution: it reported {outcome.reported}"
         return None
 
     @property
     def thread_safe(self) -> bool:
         """Whether several threads may solve at a time: with Clarabel alone, since CVXPY keeps global state."""
         return self.solver == _DIRECT
+
+    def refusal(self, problem: PowerAllocationProblem) -> str | None:
+        """Return that the solver is not installed, where it is not."""
+        if self.solver == _DIRECT:
+            return None
+        import cvxpy as cp
+
+        installed = cp.installed_solvers()
+        return (
+            None
+            if self.solver in installed
+            else f"solver must be one of {', '.join(installed)}, got {self.solver!r}"
+        )
 
     def solve(self, problem: PowerAllocationProblem) -> Shares:
         """Iterate from the starting point until it is stationary and the sum rate no longer rises."""
@@ -161,19 +176,20 @@ class _Ascent:
     def run(self) -> Shares:
         """Iterate, and return the answer."""
         status, message = Status.FEASIBLE, f"stopped at the limit of {self.allocator.max_iterations} iterations"
+        finished = False
         for _ in range(self.allocator.max_iterations):
             outcome = self._outcome()
-            if isinstance(outcome, str):
+            if isinstance(outcome, NoSolution):
                 if not self.met:
                     return _failure(self.problem, outcome)
-                message = f"stopped early: the convex solver reported {outcome}"
+                finished, message = True, f"stopped early: the convex solver reported {outcome.reported}"
                 break
             reason = self._take(outcome)
             if reason is not None:
-                message = reason
+                finished, message = True, reason
                 break
         self._correct(FEASIBILITY_TOLERANCE / 2)
-        if not message.startswith("stopped at") and self._stationary():
+        if finished and self._stationary():
             status, message = Status.LOCALLY_OPTIMAL, ""
         return Shares(
             communication=self.x,
@@ -184,18 +200,18 @@ class _Ascent:
             history=tuple(self.history),
         )
 
-    def step(self) -> tuple[FloatArray, FloatArray] | str:
+    def step(self) -> tuple[FloatArray, FloatArray] | NoSolution:
         """Return the solution of the approximation around the present point, or why there is none."""
         around = Approximation.around(
             self.problem, self.x, self.q, self.allocator.surrogate, careful=self.careful
         )
         outcome = self.convex.solve(around, careful=self.careful)
-        if isinstance(outcome, str):
+        if isinstance(outcome, NoSolution):
             return outcome
         ratio, found = outcome
         return np.maximum(around.scale * ratio, 0.0), np.maximum(found, 0.0)
 
-    def _outcome(self) -> tuple[FloatArray, FloatArray] | str:
+    def _outcome(self) -> tuple[FloatArray, FloatArray] | NoSolution:
         """Return a step, taken with care where one without would lead nowhere."""
         outcome = self.step()
         if self.met and not self.careful and not self._worth_taking(outcome):
@@ -203,7 +219,7 @@ class _Ascent:
             self.careful = True
             self._correct(_EXACTLY)
             outcome = self.step()
-        if self.careful and not isinstance(outcome, str):
+        if self.careful and not isinstance(outcome, NoSolution):
             return max(self._variants(*outcome), key=lambda shares: float(self.problem.sum_rate(*shares)))
         return outcome
 
@@ -214,9 +230,9 @@ class _Ascent:
             variants.append((x * (self.x.sum() / x.sum()), self.q))
         return variants
 
-    def _worth_taking(self, outcome: tuple[FloatArray, FloatArray] | str) -> bool:
+    def _worth_taking(self, outcome: tuple[FloatArray, FloatArray] | NoSolution) -> bool:
         """Return whether a step raises the sum rate, or there is nothing to raise."""
-        if isinstance(outcome, str):
+        if isinstance(outcome, NoSolution):
             return False
         return float(self.problem.sum_rate(*outcome)) >= self.history[-1] or self._stationary()
 
@@ -326,7 +342,7 @@ def _within_limits(
     return there(high)
 
 
-def _one_user() -> tuple[FloatArray, FloatArray] | str:
+def _one_user() -> tuple[FloatArray, FloatArray] | NoSolution:
     identity, one = np.broadcast_to(np.eye(2), (2, 1, 2, 2)), np.ones(1)
     limits = Limits(identity, identity, 0 * identity[:, 0])
     kind = Kind(
@@ -342,10 +358,10 @@ def _one_user() -> tuple[FloatArray, FloatArray] | str:
     return Layout(kind, "reciprocal").limited(limits).solve(Approximation(one, one, 0.0, np.zeros(1), None, None))
 
 
-def _failure(problem: PowerAllocationProblem, outcome: str) -> Shares:
-    if outcome.startswith("infeasible") and (message := str(problem.infeasibility)):
+def _failure(problem: PowerAllocationProblem, outcome: NoSolution) -> Shares:
+    if outcome.infeasible and (message := str(problem.infeasibility)):
         return Shares.none(problem, Status.INFEASIBLE, message)
-    return Shares.none(problem, Status.FAILED, f"the convex solver reported {outcome}")
+    return Shares.none(problem, Status.FAILED, f"the convex solver reported {outcome.reported}")
 
 
 MODELS: Lender[Model] = Lender(32)
