@@ -12,12 +12,8 @@ import attrs
 import numpy as np
 
 import isacfw
-from isacfw import Direction, FloatArray, Scenario, Target
-from isacfw.config.load import load_scenario
-from isacfw.sensing.fisher import fisher_information
-from isacfw.sensing.information import crlb
-from isacfw.simulation.rates import simulated_rates
-from isacfw.simulation.transmission import Transmission
+from isacfw import Direction, FloatArray, Scenario, Target, crlb, fisher_information, load_scenario
+from isacfw.simulation import Transmission, simulated_rates
 from isacfw.testing import LineOfSight
 from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.arrays.upa import UPA

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 
 import isacfw
-from isacfw.config.load import load_scenario
+from isacfw import load_scenario
 
 DROPS_PER_SET = 10
 PAIRS = (("exact", "equal_cs"), ("exact", "equal_com"), ("equal_com", "equal_cs"))

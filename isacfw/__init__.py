@@ -13,17 +13,22 @@ from . import _moved
 from .allocation.allocation import Allocation, Shares, Status
 from .allocation.allocator import Allocator
 from .allocation.metric import Metric
-from .allocation.problem import PowerAllocationProblem
+from .allocation.problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
 from .allocation.quantity import Quantity
+from .allocation.stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from .base.errors import IncompatibleError, InputError, IsacError, PluginError
 from .base.numbers import ComplexArray, FloatArray
 from .base.part import LabelledPart, Part
 from .base.progress import Progress
+from .base.time_limit import interrupts_held_back
 from .host.hookspecs import hookimpl
 from .scenario.figure import Figure
 from .scenario.scenario import Scenario
 from .sensing.beam import Beam, PointedBeam, Steered, SteeringBeam
 from .sensing.beam_statistics import BeamStatistics
+from .sensing.fisher import fisher_information
+from .sensing.information import crlb
+from .sensing.reduction import in_angles
 from .sensing.target import Sensing, Target
 from .signal.array import Array, Direction
 from .signal.channel import Channel
@@ -54,6 +59,8 @@ _ON_DEMAND = {
 }
 
 __all__ = [
+    "FEASIBILITY_TOLERANCE",
+    "STATIONARITY_TOLERANCE",
     "Allocation",
     "Allocator",
     "Array",
@@ -93,7 +100,12 @@ __all__ = [
     "Target",
     "compare",
     "complex_normal",
+    "crlb",
+    "first_order_rise",
+    "fisher_information",
     "hookimpl",
+    "in_angles",
+    "interrupts_held_back",
     "load_scenario",
     "mean_and_interval",
     "to_toml",

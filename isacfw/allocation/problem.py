@@ -123,7 +123,7 @@ class PowerAllocationProblem(RateProblem):
         return np.asarray(self.weight_power / self.weight_power.sum(axis=-1, keepdims=True))
 
     @cached_property
-    def _line(self) -> Line:
+    def line(self) -> Line:
         """Full power, split between users with equal factors and streams in equal parts."""
         communication = self.fisher_communication
         if self.fisher_users is not None:
@@ -143,7 +143,7 @@ class PowerAllocationProblem(RateProblem):
         Where users or streams differ in what they tell of the targets: with :attr:`equal_split` among the users
         and equal parts for the streams.
         """
-        return self._line.largest_share()
+        return self.line.largest_share()
 
     @cached_property
     def best_mix(self) -> tuple[FloatArray, FloatArray]:
@@ -164,7 +164,7 @@ class PowerAllocationProblem(RateProblem):
             share = self.largest_communication_share
             return share, np.full((*share.shape, self.streams), 1 / self.streams)
         # One semidefinite program for each distinct sensing problem, however many drops share it.
-        shape = np.broadcast_shapes(self._line.shape, self.fisher_streams.shape[:-3])
+        shape = np.broadcast_shapes(self.line.shape, self.fisher_streams.shape[:-3])
         found, mixes = np.full(shape, np.nan), np.full((*shape, self.streams), 1 / self.streams)
         for index in np.ndindex(shape):
             found[index], mixes[index] = self._at_line(index, shape)._best_mix()
@@ -185,7 +185,7 @@ class PowerAllocationProblem(RateProblem):
             streams = (limits.smallest_excess()[0] if shares is None else shares)[1:]
             mix = streams / streams.sum() if streams.sum() > 0 else equal
             sensing = _mixed(mix, self.fisher_sensing, self.fisher_streams)
-            share = float(attrs.evolve(self._line, sensing=sensing).largest_share())
+            share = float(attrs.evolve(self.line, sensing=sensing).largest_share())
             if not np.isnan(share):
                 return share, mix
         return np.nan, equal
@@ -194,9 +194,9 @@ class PowerAllocationProblem(RateProblem):
     def smallest_crlb(self) -> FloatArray:
         """Smallest CRLB of each angle at full power, in rad²: a certificate of infeasibility; (..., 2T)."""
         if self._on_a_line:
-            return self._line.smallest_crlb()
+            return self.line.smallest_crlb()
         found = np.full((*self.batch_shape, 2 * self.targets), np.inf)
-        guess = np.broadcast_to(self._line.smallest_crlb(), found.shape)
+        guess = np.broadcast_to(self.line.smallest_crlb(), found.shape)
         for index in np.ndindex(self.batch_shape):
             for angle, bound in enumerate(guess[index]):
                 limit = np.full(2 * self.targets, np.inf)
@@ -249,7 +249,7 @@ class PowerAllocationProblem(RateProblem):
     @cached_property
     def infeasibility(self) -> NDArray[Any]:
         """One message, with the certificate, where no allocation meets the limits, else empty; (...)."""
-        line = self._line
+        line = self.line
         none = np.isnan(self.largest_communication_share)
         messages = np.full(none.shape, "", dtype=object)
         for index in map(tuple, np.argwhere(none)):

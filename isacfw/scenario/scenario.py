@@ -17,7 +17,7 @@ from ..base.errors import InputError, attribute_errors_to, short_repr
 from ..base.numbers import FloatArray
 from ..base.part import display_name
 from ..base.validators import each, instance_of, integer, number, optional, real, text
-from ..sensing.beam import Beam, Steered, checked_beam_statistics
+from ..sensing.beam import Beam, Steered, checked_beam_statistics, count_streams
 from ..sensing.beam_statistics import BeamStatistics
 from ..sensing.fisher import EchoModel
 from ..sensing.target import Sensing, Target
@@ -43,28 +43,20 @@ class Scenario:
         Transmit power :math:`P_t` relative to the noise, in dB.
     transmit_array, receive_array : Array
         The two arrays of the base station, independent of each other.
-    target : Target, optional
-        The sensed target.
-    targets : sequence of Target
-        Several targets instead.
+    target, targets : Target, sequence of Target
+        The sensed target, or several instead.
     sensing : Sensing
         CRLB limits of all targets that have none of their own, frame length and beam direction.
     channel : Channel
         Where users are and how well their channels are known.
-    precoders : sequence of Precoder
-        Compared with every allocator.
-    beams : sequence of Beam
-        Sensing beams, compared with every precoder and allocator; a steered beam by default.
-    allocators : sequence of Allocator
-        Compared with each other.
+    precoders, beams, allocators : sequence of Precoder, Beam, Allocator
+        Compared in all combinations; a steered beam by default.
     metrics : sequence of Metric
         Evaluated beside the built-in ones.
     name : str
         For titles and files.
-    seed : int
-        Determines all random drops.
-    drops : int
-        Number of random drops.
+    seed, drops : int
+        What determines all random drops, and their number.
     plugins : sequence of str
         Files and modules whose parts the scenario uses.
     sampling_accuracy : float
@@ -171,15 +163,14 @@ class Scenario:
         Of shape (D, K), or (1, K) where the channel is the same in all drops.
         """
         numbers = range(self.drops) if drops is None else drops
-        found = channel_statistics(self.channel, self.transmit_array, self.seed, numbers)
         fading = FadingSource(
             channel=self.channel,
             seed=self.seed,
-            drops=(0,) if len(found.beta) == 1 else numbers,
+            drops=numbers,
             accuracy=self.sampling_accuracy,
             time_limit_s=self.time_limit_s,
         )
-        return attrs.evolve(found, fading=fading)
+        return channel_statistics(self.channel, self.transmit_array, fading)
 
     def scene(self, statistics: ChannelStatistics) -> Scene:
         """Return what precoders and beams know, for the statistics of some drops."""
@@ -225,6 +216,10 @@ class Scenario:
             If a part breaks its contract.
         """
         return checked_beam_statistics(beam, self.scene(statistics))
+
+    def streams_of(self, beam: Beam, statistics: ChannelStatistics) -> int:
+        """Return the number of streams of a beam, for the statistics of a drop at least."""
+        return count_streams(beam, self.scene(statistics), self.time_limit_s)
 
     @property
     def echo_model(self) -> EchoModel:
@@ -275,12 +270,10 @@ class Scenario:
             One of the scenario's or any other.
         statistics : ChannelStatistics, optional
             Those of some drops; of all of them by default.
-        link : LinkStatistics, optional
-            The precoder's for these statistics, when they are known already.
         beam : Beam, optional
             The scenario's first by default.
-        beam_statistics : BeamStatistics, optional
-            The beam's for these statistics, when they are known already.
+        link, beam_statistics : LinkStatistics, BeamStatistics, optional
+            Those of precoder and beam for these statistics, when they are known already.
 
         Returns
         -------

@@ -17,7 +17,7 @@ from ..base.numbers import ComplexArray, read_only
 from ..base.part import Part, display_name
 from .array import Array
 from .gaussian import complex_normal
-from .statistics import ChannelStatistics, Drop, drops_of
+from .statistics import ChannelStatistics, Drop, FadingSource, drops_of
 
 __all__ = ["Channel", "ChannelStatistics", "Drop", "complex_normal"]
 
@@ -160,11 +160,17 @@ def _check_second_order(values: dict[str, NDArray[Any]], who: str, array: Array 
             ) from None
 
 
-def channel_statistics(channel: Channel, array: Array, seed: int, numbers: Sequence[int]) -> ChannelStatistics:
-    """Return the checked statistics of a channel for drops with the given numbers; (D, K) or (1, K)."""
-    # Two drops, since one cannot reveal whether all are the same, and so have the same draws of the fading.
+def channel_statistics(channel: Channel, array: Array, fading: FadingSource) -> ChannelStatistics:
+    """Return the checked statistics of a channel for the drops of a source of fading; (D, K) or (1, K).
+
+    Where all drops are the same, so is their fading: that of drop 0.
+    """
+    numbers = fading.drops
+    # Two drops, since one cannot reveal whether all are the same.
     asked = numbers if len(numbers) > 1 else (numbers[0], numbers[0] + 1)
     with attribute_errors_to(f"channel {display_name(channel)}"):
-        given = channel.statistics(drops_of(seed, asked), array)
+        given = channel.statistics(drops_of(fading.seed, asked), array)
         found = checked(given, channel, len(asked), array)
-    return found.first(1) if len(numbers) == 1 and len(found.beta) > 1 else found
+    if len(found.beta) == 1:
+        return attrs.evolve(found, fading=attrs.evolve(fading, drops=(0,)))
+    return attrs.evolve(found.first(1) if len(numbers) == 1 else found, fading=fading)

@@ -114,12 +114,12 @@ class MaximumLikelihood:
 
     def __init__(self, transmit: Array, receive: Array, grid: AngleGrid) -> None:
         self.grid = grid
-        self._correlation = _Lattice(transmit, receive)
-        self._energy = _Lattice(transmit, transmit)
-        self._correlation_tables = self._correlation.tables(grid)
-        alike = np.array_equal(self._correlation.horizontal, self._energy.horizontal)
-        alike &= np.array_equal(self._correlation.vertical, self._energy.vertical)
-        self._energy_tables = self._correlation_tables if alike else self._energy.tables(grid)
+        self.correlation = _Lattice(transmit, receive)
+        self.energy = _Lattice(transmit, transmit)
+        self._correlation_tables = self.correlation.tables(grid)
+        alike = np.array_equal(self.correlation.horizontal, self.energy.horizontal)
+        alike &= np.array_equal(self.correlation.vertical, self.energy.vertical)
+        self._energy_tables = self._correlation_tables if alike else self.energy.tables(grid)
 
     def estimate(self, echoes: ComplexArray, signals: ComplexArray) -> tuple[FloatArray, FloatArray]:
         """Return the angles that maximise the likelihood, on the grid and refined from there.
@@ -137,8 +137,8 @@ class MaximumLikelihood:
             Azimuth and elevation in radians: of the best grid point, and of the maximum to which Newton's
             method climbs from it.
         """
-        correlation = self._correlation.coefficients(signals @ np.swapaxes(echoes.conj(), -1, -2))
-        energy = self._energy.coefficients(signals @ np.swapaxes(signals.conj(), -1, -2))
+        correlation = self.correlation.coefficients(signals @ np.swapaxes(echoes.conj(), -1, -2))
+        energy = self.energy.coefficients(signals @ np.swapaxes(signals.conj(), -1, -2))
         elevation, azimuth = self._best_points(correlation, energy)
         best = np.stack([self.grid.azimuth[azimuth], self.grid.elevation[elevation]], axis=-1)
         u, w = self.grid.cosines
@@ -196,8 +196,8 @@ class MaximumLikelihood:
         self, correlation: ComplexArray, energy: ComplexArray, point: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the log-likelihood, its gradient (T, 2) and Hessian (T, 2, 2) by (u, w)."""
-        signal = _log_derivatives(self._correlation.derivatives(correlation, *point.T))
-        power = _log_derivatives(self._energy.derivatives(energy, *point.T))
+        signal = _log_derivatives(self.correlation.derivatives(correlation, *point.T))
+        power = _log_derivatives(self.energy.derivatives(energy, *point.T))
         height, slope, curvature = (2 * s.real - p.real for s, p in zip(signal, power, strict=True))
         return height, slope, curvature
 

@@ -15,7 +15,6 @@ from ..host.host import PluginHost
 from ..results.schema import limits_of, variables_of
 from ..scenario.labels import by_label
 from ..scenario.scenario import Scenario
-from ..sensing.beam import count_streams
 from ..signal.channel import Channel
 from ..signal.statistics import ChannelStatistics
 from .solve import StudySpec, fading_key, view_key
@@ -97,5 +96,5 @@ def measure_sizes(scenario: Scenario) -> tuple[int, int]:
             if key not in counted:
                 counted.add(key)
                 with suppress(IsacError):
-                    streams = max(streams, count_streams(beam, point.scene(channels[fading]), point.time_limit_s))
+                    streams = max(streams, point.streams_of(beam, channels[fading]))
     return largest_array, streams

@@ -20,14 +20,12 @@ from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
 from ..sensing.beam_statistics import BeamStatistics
 from ..sensing.fisher import EchoModel
-from ..signal.array import Direction
 from ..signal.link import LinkStatistics
-from ..signal.moments import drawn_channels
 from ..signal.precoder import Precoder
-from ..signal.statistics import fading_generator
 from ..simulation.transmission import Simulated, Transmission, jackknife
 from . import problems
 from .checks import require
+from .scenes import scenes
 
 DRAWS, BLOCKS = 5000, 50
 ACCURACY = 0.02
@@ -288,32 +286,3 @@ def _sample(model: Model, draws: int, generator: np.random.Generator) -> Complex
         np.moveaxis(products, -1, 1),
     )
     return np.concatenate([part.reshape(draws, -1) for part in parts], axis=-1)
-
-
-def towards_a_user(scenario: Scenario) -> Direction:
-    """Return the direction, of a grid, in which the first user of a scenario receives most."""
-    scene = scenario.scene(scenario.statistics([0])).of_drop(0)
-    channels, _ = drawn_channels(scenario.channel, scene, 200, fading_generator(_SEED, 0))
-    grid = [
-        Direction(azimuth_deg=azimuth, elevation_deg=elevation)
-        for azimuth in range(-60, 61, 4)
-        for elevation in range(40, 141, 10)
-    ]
-    steering = np.stack([scene.array.steering_vector(one) for one in grid], axis=-1)
-    gains = (np.abs(channels[:, :, 0].conj() @ steering) ** 2).mean(axis=0)
-    return grid[int(gains.argmax())]
-
-
-def scenes(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
-    """Yield a scenario with its own target, and with two, one of them in the direction of a user."""
-    yield "", scenario
-    near = towards_a_user(scenario)
-    yield (
-        ", and a target in the direction of a user,",
-        problems.scenario(
-            scenario.channel,
-            accuracy=scenario.sampling_accuracy,
-            beam=scenario.beams[0] if scenario.beams else None,
-            targets=(near, problems.DIRECTIONS[1]),
-        ),
-    )

@@ -14,8 +14,9 @@ from ..allocation.problem import PowerAllocationProblem
 from ..base.errors import IncompatibleError
 from ..base.numbers import FloatArray
 from . import problems
+from .answers import own_answer, verified_answer
 from .checks import CheckSkipped, check, longest_s, require
-from .runs import allocated, solved
+from .runs import Numbers, SampleRun, sample_run
 
 TOLERANCE = 1e-6
 GRACE_S = 5.0
@@ -38,7 +39,7 @@ def _claims(part: Allocator, problem: PowerAllocationProblem) -> set[str]:
     claims: set[str] = set()
     for index in np.ndindex(problem.batch_shape):
         try:
-            shares = solved(part, problem[index])
+            shares = own_answer(part, problem[index])
         except IncompatibleError:
             continue
         claims |= {str(claim) for claim in np.ravel(np.asarray(shares.status, dtype=object)) if claim}
@@ -49,7 +50,7 @@ def _claims(part: Allocator, problem: PowerAllocationProblem) -> set[str]:
 def answers_ordinary_problems(part: Allocator) -> None:
     """Feasible problems of all kinds get shares, are not called infeasible, and nothing breaks down."""
     for title, problem in _feasible_problems().items():
-        found = allocated(part, problem, title)
+        found = verified_answer(part, problem, title)
         require(np.isfinite(found.communication).all(), f"with {title}, it has no answer: {found.message[0]}")
         require(
             Status.INFEASIBLE not in _claims(part, problem),
@@ -61,7 +62,7 @@ def answers_ordinary_problems(part: Allocator) -> None:
 def shares_are_powers(part: Allocator) -> None:
     """Shares are not negative and add up to at most the power, whether or not the limits hold."""
     for title, problem in _feasible_problems().items():
-        found = allocated(part, problem, title)
+        found = verified_answer(part, problem, title)
         least = min(found.communication.min(), found.sensing.min())
         total = (found.communication.sum(axis=-1) + found.sensing).max()
         require(least >= -TOLERANCE, f"with {title}, a share is {least:.3g}")
@@ -72,7 +73,7 @@ def shares_are_powers(part: Allocator) -> None:
 def claimed_answers_are_feasible(part: Allocator) -> None:
     """An answer that the allocator calls optimal or feasible meets all limits, when they are recomputed."""
     for title, problem in _feasible_problems().items():
-        found = allocated(part, problem, title)
+        found = verified_answer(part, problem, title)
         false = np.isin(found.claim, _CLAIMS) & ~found.feasible
         require(
             not false.any(),
@@ -84,7 +85,7 @@ def claimed_answers_are_feasible(part: Allocator) -> None:
 def objective_agrees(part: Allocator) -> None:
     """The last sum rate of a history is that of the answer, when it is recomputed."""
     for title, problem in _feasible_problems().items():
-        found = allocated(part, problem, title)
+        found = verified_answer(part, problem, title)
         history = found.history[0][np.isfinite(found.history[0])]
         if len(history):
             require(
@@ -98,7 +99,7 @@ def optimum_is_not_below_a_uniform_split(part: Allocator) -> None:
     """What is called an optimum, if only a local one, is no worse than equal power factors within the limits."""
     compared = 0
     for title, problem in _feasible_problems().items():
-        found = allocated(part, problem, title)
+        found = verified_answer(part, problem, title)
         if found.claim[0] not in _OPTIMA:
             continue
         compared += 1
@@ -121,7 +122,7 @@ def claimed_optimum_against_exact(part: Allocator) -> None:
         f"{users} users": problems.problem(users, seed=users, batch=(1,)) for users in (1, 2, 12)
     }
     for title, problem in cases.items():
-        found = allocated(part, problem, title)
+        found = verified_answer(part, problem, title)
         if found.claim[0] != Status.OPTIMAL:
             continue
         compared += 1
@@ -139,7 +140,7 @@ def infeasible_is_reported(part: Allocator) -> None:
     """A problem without solution gets no answer that claims to meet the limits, and breaks nothing."""
     for aligned in (True, False):
         problem = problems.problem(3, batch=(2,), share=-1.0, aligned=aligned)
-        found = allocated(part, problem, "limits that cannot be met")
+        found = verified_answer(part, problem, "limits that cannot be met")
         require(not found.feasible.any(), "limits that cannot be met are met")
         require(
             (found.status == Status.INFEASIBLE).all() and np.isin(found.claim, ["", Status.INFEASIBLE]).all(),
@@ -150,7 +151,7 @@ def infeasible_is_reported(part: Allocator) -> None:
 @check("allocator")
 def one_user(part: Allocator) -> None:
     """A single user is a problem like any other."""
-    found = allocated(part, problems.problem(1, batch=(1,)), "one user")
+    found = verified_answer(part, problems.problem(1, batch=(1,)), "one user")
     require(np.isfinite(found.sum_rate).all(), "with one user, it has no answer")
 
 
@@ -158,7 +159,7 @@ def one_user(part: Allocator) -> None:
 def many_users(part: Allocator) -> None:
     """So are a hundred users with gains over five decades."""
     problem = problems.problem(100, seed=5, batch=(1,))
-    found = allocated(part, problem, "100 users")
+    found = verified_answer(part, problem, "100 users")
     require(np.isfinite(found.sum_rate).all(), f"with 100 users, it has no answer: {found.message[0]}")
     require(found.feasible.all() or found.claim[0] not in _CLAIMS, "with 100 users, its answer breaks a limit")
 
@@ -168,9 +169,9 @@ def batch_is_its_members(part: Allocator) -> None:
     """Answers to a batch are those to its members, for any leading axes."""
     for batch in ((), (1,), (2, 3)):
         problem = problems.problem(3, seed=6, batch=batch)
-        together = allocated(part, problem, f"batch axes {batch}")
+        together = verified_answer(part, problem, f"batch axes {batch}")
         for index in np.ndindex(batch):
-            alone = allocated(part, problem[index], "no batch axes")
+            alone = verified_answer(part, problem[index], "no batch axes")
             gap = np.abs(together.communication[index] - alone.communication).max()
             require(gap <= TOLERANCE, f"in a batch of shape {batch}, shares differ by {gap:.3g} from those alone")
 
@@ -179,9 +180,12 @@ def batch_is_its_members(part: Allocator) -> None:
 def other_problems_do_not_matter(part: Allocator) -> None:
     """A problem has the same answer, bit by bit, whatever was solved before."""
     first, other = problems.problem(3, seed=7, batch=(1,)), problems.problem(3, seed=8, batch=(1,), share=0.3)
-    before = allocated(part, first, "a first problem").communication
-    allocated(part, other, "another problem")
-    require(np.array_equal(before, allocated(part, first, "a first problem").communication), "its answers change")
+    before = verified_answer(part, first, "a first problem").communication
+    verified_answer(part, other, "another problem")
+    require(
+        np.array_equal(before, verified_answer(part, first, "a first problem").communication),
+        "its answers change",
+    )
 
 
 @check("allocator")
@@ -190,7 +194,7 @@ def coupling_is_solved_or_refused(part: Allocator) -> None:
     for seed in range(9, 15):
         problem = problems.problem(3, seed=seed, batch=(1,), coupled=True)
         try:
-            found = allocated(part, problem, "coupling")
+            found = verified_answer(part, problem, "coupling")
         except CheckSkipped:
             return
         false = np.isin(found.claim, _CLAIMS) & ~found.feasible
@@ -222,7 +226,7 @@ def differing_signals_are_solved_or_refused(part: Allocator) -> None:
         x, q = 0.4 * problem.equal_split, np.full((1, streams), 0.6 / streams)
         problem = attrs.evolve(problem, crlb_limit=1.05 * problem.crlb(x, q))
         try:
-            found = allocated(part, problem, title)
+            found = verified_answer(part, problem, title)
         except CheckSkipped:
             continue
         false = np.isin(found.claim, _CLAIMS) & ~found.feasible
@@ -251,9 +255,26 @@ def returns_shares(part: Allocator) -> None:
     batch = (2,) if part.vectorized else ()
     problem = problems.problem(3, batch=batch)
     try:
-        shares = solved(part, problem)
+        shares = own_answer(part, problem)
     except IncompatibleError as error:
         raise CheckSkipped(str(error)) from None
     require(isinstance(shares, Shares), f"solve must return Shares, got {type(shares).__name__}")
     shapes = shares.communication.shape, shares.sensing.shape
     require(shapes == ((*batch, 3), batch), f"for a problem with batch axes {batch}, shares have shapes {shapes}")
+
+
+@sample_run("allocator")
+def _of_allocator(part: Allocator, seed: int) -> SampleRun:
+    batch = (2,) if part.vectorized else ()
+
+    def by_framework(problem: PowerAllocationProblem) -> Numbers:
+        found = verified_answer(part, problem)
+        return {"communication": found.communication, "sensing": found.sensing}
+
+    def alone(problem: PowerAllocationProblem) -> Numbers:
+        shares = own_answer(part, problem)
+        return {"communication": shares.communication, "sensing": shares.sensing}
+
+    return SampleRun(
+        inputs={"problem": problems.problem(3, seed=seed, batch=batch)}, direct=alone, framework=by_framework
+    )

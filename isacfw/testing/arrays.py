@@ -11,6 +11,7 @@ from ..sensing.fisher import fisher_information
 from ..signal.array import Array, Direction, checked
 from . import problems
 from .checks import check, require
+from .runs import Numbers, SampleRun, sample_run
 
 _STEP = 1e-4
 """Largest change of a phase, in radians, over a step of a difference."""
@@ -129,3 +130,22 @@ def fisher_information_is_valid(part: Array) -> None:
                 scale = 1 + np.abs(matrix).max()
                 least = np.linalg.eigvalsh(matrix).min()
                 require(least >= -1e-9 * scale, f"a Fisher matrix has the eigenvalue {least:.2g}")
+
+
+@sample_run("array")
+def _of_array(part: Array, seed: int) -> SampleRun:
+    direction = problems.DIRECTIONS[seed]
+
+    def run() -> Numbers:
+        response, slopes = part.beam_response(direction, problems.DIRECTIONS[2])
+        return {
+            "positions": part.positions(),
+            "steering_vector": part.steering_vector(direction),
+            "steering_derivatives": part.steering_derivatives(direction),
+            "steering_basis": part.steering_basis(direction),
+            "second_moments": part.second_moments(),
+            "inner_products": part.inner_products(direction, problems.DIRECTIONS[2]),
+            "beam_response": np.array([response, *slopes]),
+        }
+
+    return SampleRun(inputs={}, direct=run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -16,11 +16,12 @@ from ..signal.scene import Scene
 from . import agreement, problems
 from .checks import CheckSkipped, check, require
 from .precoders import close
+from .runs import SAMPLE_ACCURACY, Numbers, SampleRun, sample_run
 
 DEVIATIONS = 5.0
 """Allowed distance from a sampled moment in standard errors: a right one is farther off once in 10^6."""
 
-_ACCURACY = 0.015
+ACCURACY = 0.015
 
 
 def _weights(part: Beam, estimates: ComplexArray, scene: Scene | None = None) -> ComplexArray:
@@ -92,8 +93,8 @@ def statistics_against_sampled_moments(part: Beam) -> None:
 
 def _scenes(channel: Channel) -> list[tuple[str, Scene]]:
     return [
-        ("two targets", problems.scene(channel, _ACCURACY, targets=problems.DIRECTIONS[:2])),
-        ("a beam beside the target", problems.scene(channel, _ACCURACY, pointing=problems.DIRECTIONS[1])),
+        ("two targets", problems.scene(channel, ACCURACY, targets=problems.DIRECTIONS[:2])),
+        ("a beam beside the target", problems.scene(channel, ACCURACY, pointing=problems.DIRECTIONS[1])),
     ]
 
 
@@ -138,3 +139,17 @@ def degenerate_inputs(part: Beam) -> None:
             require(title != "one user", "it does not exist for one user")
             continue
         require((found.weight_power > 0).all(), f"with {title}, a stream has no power")
+
+
+@sample_run("beam")
+def _of_beam(part: Beam, seed: int) -> SampleRun:
+    given = problems.scene(accuracy=SAMPLE_ACCURACY, seed=seed)
+
+    def run(scene: Scene, estimates: Any) -> Numbers:
+        weights = part.weights(scene.of_drop(0), estimates)
+        found = part.beam_statistics(scene)
+        names = ("stream_interference", "weight_power", "forms")
+        return {"weights": weights} | {name: getattr(found, name) for name in names}
+
+    estimates = problems.estimates((2, problems.ANTENNAS, 3), seed)
+    return SampleRun(inputs={"scene": given, "estimates": estimates}, direct=run)

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from ..base.errors import IncompatibleError
-from ..base.numbers import ComplexArray, FloatArray
+from ..base.numbers import ComplexArray
 from ..sensing.beam import Beam, Steered
 from ..signal.array import Array
 from ..signal.channel import Channel, checked
@@ -20,11 +20,12 @@ from ..signal.statistics import ChannelStatistics, FadingSource, drops_of
 from . import agreement, problems
 from .checks import CheckSkipped, check, require
 from .precoders import departure
+from .runs import SAMPLE_ACCURACY, Numbers, SampleRun, sample_run
+from .sampling import DEVIATIONS, require_covariance, require_mean
+from .scenes import scenes
 
 DRAWS, ELEMENTS = 400, 8
 MANY_DRAWS = 4000
-DEVIATIONS = 5.0
-"""Half-width of confidence intervals in standard errors: a right channel leaves one by chance once in 10^6."""
 
 _FIELDS = ("beta", "xi", "epsilon", "positions", "means", "covariances")
 
@@ -177,13 +178,13 @@ def means_and_covariances_against_draws(part: Channel) -> None:
     for user in range(statistics.users):
         drawn, known = channels[..., user], estimates[..., user]
         for name, sample in (("channels", drawn), ("estimates", known)):
-            _require_mean(sample, means[user], f"the mean of the {name} of user {user}")
+            require_mean(sample, means[user], f"the mean of the {name} of user {user}")
         if statistics.covariances is None:
             continue
-        _require_covariance(drawn - means[user], statistics.covariances[user], f"the covariance of user {user}")
+        require_covariance(drawn - means[user], statistics.covariances[user], f"the covariance of user {user}")
         if statistics.correlated:
             expected = statistics.second_order.estimate_covariances[user]
-            _require_covariance(known - means[user], expected, f"the covariance of the estimates of user {user}")
+            require_covariance(known - means[user], expected, f"the covariance of the estimates of user {user}")
     if statistics.correlated:
         _require_coherent_means(channels, estimates, statistics)
 
@@ -195,27 +196,7 @@ def _require_coherent_means(
     received = np.swapaxes(channels.conj(), -1, -2) @ estimates
     for k, j in np.ndindex(received.shape[1:]):
         expected = statistics.second_order.coherent_means[k, j]
-        _require_mean(received[:, k, j, None], expected, f"the mean of user {k}'s channel on user {j}'s estimate")
-
-
-def _require_mean(sample: ComplexArray, expected: Any, what: str) -> None:
-    mean = sample.mean(axis=0)
-    error = np.sqrt((np.abs(sample - mean) ** 2).mean(axis=0) / len(sample))
-    scale = np.sqrt((np.abs(sample) ** 2).mean())
-    far = np.abs(mean - expected) > DEVIATIONS * error + 1e-9 * scale
-    require(not far.any(), f"{what} differs from what the statistics say by {_worst(mean - expected, error)}")
-
-
-def _require_covariance(sample: ComplexArray, expected: ComplexArray, what: str) -> None:
-    products = sample[:, :, None] * sample.conj()[:, None, :]
-    mean = products.mean(axis=0)
-    error = np.sqrt((np.abs(products - mean) ** 2).mean(axis=0) / len(sample))
-    far = np.abs(mean - expected) > DEVIATIONS * error + 1e-9 * np.abs(expected).max()
-    require(not far.any(), f"{what} differs from what the statistics say by {_worst(mean - expected, error)}")
-
-
-def _worst(gap: ComplexArray, error: FloatArray) -> str:
-    return f"up to {(np.abs(gap) / (error + 1e-300)).max():.3g} standard errors"
+        require_mean(received[:, k, j, None], expected, f"the mean of user {k}'s channel on user {j}'s estimate")
 
 
 @check("channel")
@@ -277,7 +258,7 @@ def isotropic_claim_against_sampled_moments(part: Channel) -> None:
 def model_agrees_with_simulation(part: Channel) -> None:
     """Rates and Fisher information of a problem are those of drawn signals, for a target near a user too."""
     compared = 0
-    for title, scenario in agreement.scenes(problems.scenario(part, accuracy=agreement.ACCURACY)):
+    for title, scenario in scenes(problems.scenario(part, accuracy=agreement.ACCURACY)):
         for name in ("mrt", "zf"):
             try:
                 model = agreement.Model.of(scenario, cast(Precoder, problems.built_in("precoder", name)))
@@ -311,3 +292,17 @@ def inputs_are_files(part: Channel) -> None:
     for path in found:
         require(isinstance(path, Path), f"inputs must return paths, got {path!r}")
         require(path.is_file(), f"inputs names a file that does not exist: {path}")
+
+
+@sample_run("channel")
+def _of_channel(part: Channel, seed: int) -> SampleRun:
+    own = problems.scenario(part, accuracy=SAMPLE_ACCURACY, seed=seed)
+    whole = own.statistics(range(3))
+
+    def run(statistics: ChannelStatistics) -> Numbers:
+        found = part.statistics(drops_of(seed, range(3)), own.transmit_array)
+        channels, estimates = part.draw(statistics, own.transmit_array, 3, np.random.default_rng(seed))
+        given = {name: getattr(found, name) for name in _FIELDS if getattr(found, name) is not None}
+        return given | {"channels": channels, "estimates": estimates}
+
+    return SampleRun(inputs={"statistics": whole.of_drop(0)}, direct=run)

@@ -161,14 +161,14 @@ class CheckReport:
         return "\n".join(lines)
 
 
-_CHECKS: list[Check] = []
+CHECKS: list[Check] = []
 
 
 def check(kind: str = "") -> Callable[[CheckFunction], CheckFunction]:
     """Register a function as a check of parts of a kind, or of all; its name is the check's."""
 
     def register(function: CheckFunction) -> CheckFunction:
-        _CHECKS.append(Check(name=function.__name__, kind=kind, function=function))
+        CHECKS.append(Check(name=function.__name__, kind=kind, function=function))
         return function
 
     return register
@@ -190,7 +190,7 @@ def kind_of(part: Part) -> str:
 
 def checks_of(part: Part) -> tuple[Check, ...]:
     """Return the checks for a part, those for all parts first."""
-    found = [one for one in _CHECKS if one.kind in ("", kind_of(part))]
+    found = [one for one in CHECKS if one.kind in ("", kind_of(part))]
     return tuple(sorted(found, key=lambda one: one.kind))
 
 

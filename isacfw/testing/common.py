@@ -20,7 +20,7 @@ from ..config.toml import part_to_table
 from ..host.hookspecs import hookimpl
 from ..host.host import PluginHost, default_host
 from .checks import CheckFailed, check, kind_of, require
-from .runs import Numbers, Trial, arrays_in, copies, trial, unlocked
+from .runs import Numbers, SampleRun, arrays_in, copies, trial, unlocked
 
 
 @check()
@@ -139,7 +139,7 @@ def inputs_not_written_to(part: Part) -> None:
     _call(case, case.inputs, (ValueError, PluginError, TypeError, AttributeError))
 
 
-def _call(case: Trial, inputs: Numbers, signs: tuple[type[Exception], ...]) -> None:
+def _call(case: SampleRun, inputs: Numbers, signs: tuple[type[Exception], ...]) -> None:
     """Call a part, and fail the check if it raises what shows that it writes to its inputs."""
     try:
         case.call(inputs)

@@ -6,12 +6,13 @@ from typing import get_args, get_type_hints
 
 import numpy as np
 
+from ..allocation.allocation import Allocation
 from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.quantity import Quantity
 from . import problems
 from .checks import check, require
-from .runs import copies
+from .runs import Numbers, SampleRun, copies, sample_run
 
 _SIZES = ((1, 1), (1, 2), (2, 1), (3, 3))
 """Numbers of targets and of sensing streams that metrics are tried on."""
@@ -96,3 +97,14 @@ def a_direction_means_a_difference(part: Metric) -> None:
             quantity.better == "neither" or np.ptp(values, axis=0).max() > 0,
             f"{quantity.name} is better {quantity.better}, but the same for all allocations",
         )
+
+
+@sample_run("metric")
+def _of_metric(part: Metric, seed: int) -> SampleRun:
+    problem = problems.problem(3, seed=seed, batch=(2,))
+
+    def run(problem: PowerAllocationProblem, allocation: Allocation) -> Numbers:
+        found = part.evaluate(problem, allocation)
+        return {quantity.name: found[quantity.name] for quantity in part.quantities}
+
+    return SampleRun(inputs={"problem": problem, "allocation": problems.allocation(problem, seed)}, direct=run)

@@ -14,6 +14,7 @@ from ..signal.precoder import Precoder, sampled_in_full
 from ..signal.scene import Scene
 from . import agreement, problems
 from .checks import CheckSkipped, check, require
+from .runs import SAMPLE_ACCURACY, Numbers, SampleRun, sample_run
 
 DEVIATIONS = 5.0
 """Allowed distance from a sampled moment in standard errors: a right one is farther off once in 10^6."""
@@ -179,3 +180,17 @@ def signal_gain_is_positive(part: Precoder) -> None:
         (link.signal_gain > DEVIATIONS * error).all(),
         "the mean signal of a user is zero, within its standard error",
     )
+
+
+@sample_run("precoder")
+def _of_precoder(part: Precoder, seed: int) -> SampleRun:
+    given = problems.scene(accuracy=SAMPLE_ACCURACY, seed=seed)
+
+    def run(scene: Scene, estimates: Any) -> Numbers:
+        weights = part.weights_in(scene.of_drop(0), estimates)
+        link = part.link_statistics(scene)
+        names = ("signal_gain", "interference", "weight_power", *(["forms"] if link.forms is not None else []))
+        return {"weights": weights} | {name: getattr(link, name) for name in names}
+
+    estimates = problems.estimates((2, problems.ANTENNAS, 3), seed)
+    return SampleRun(inputs={"scene": given, "estimates": estimates}, direct=run)

@@ -8,30 +8,22 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..allocation.allocation import Allocation, Shares, Status
-from ..allocation.allocator import Allocator
-from ..allocation.metric import Metric
+from ..allocation.allocation import Allocation
 from ..allocation.problem import PowerAllocationProblem
 from ..base.errors import IncompatibleError
-from ..base.part import Part, display_name
-from ..base.time_limit import TimeUp, time_limit
-from ..sensing.beam import Beam
-from ..signal.array import Array
-from ..signal.channel import Channel
-from ..signal.precoder import Precoder
+from ..base.part import Part
 from ..signal.scene import Scene
-from ..signal.statistics import ChannelStatistics, drops_of
-from . import problems
-from .checks import CheckFailed, CheckSkipped, CheckTimedOut, kind_of, longest_s
+from ..signal.statistics import ChannelStatistics
+from .checks import CheckSkipped, kind_of
 
 Numbers = dict[str, Any]
 Run = Callable[..., Numbers]
 _HOLDERS = (Scene, ChannelStatistics, PowerAllocationProblem, Allocation)
-_ACCURACY = 0.1
+SAMPLE_ACCURACY = 0.1
 
 
 @attrs.frozen(kw_only=True)
-class Trial:
+class SampleRun:
     """A run of a part.
 
     Parameters
@@ -71,7 +63,20 @@ def copies(found: Numbers) -> Numbers:
     return {name: np.array(value) for name, value in found.items()}
 
 
-def trial(part: Part, seed: int = 0) -> Trial:
+_RUNS: dict[str, Callable[[Any, int], SampleRun]] = {}
+
+
+def sample_run(kind: str) -> Callable[[Callable[[Any, int], SampleRun]], Callable[[Any, int], SampleRun]]:
+    """Register a function that makes a sample run of a part of a kind, for a seed."""
+
+    def register(function: Callable[[Any, int], SampleRun]) -> Callable[[Any, int], SampleRun]:
+        _RUNS[kind] = function
+        return function
+
+    return register
+
+
+def trial(part: Part, seed: int = 0) -> SampleRun:
     """Return a new run of a part, determined by the seed.
 
     Raises
@@ -82,9 +87,9 @@ def trial(part: Part, seed: int = 0) -> Trial:
     kind = kind_of(part)
     if (reason := part.why_unavailable()) is not None:
         raise CheckSkipped(reason)
-    if kind not in _TRIALS:
+    if kind not in _RUNS:
         raise CheckSkipped(f"a {kind} has no short run")
-    return _TRIALS[kind](part, seed)
+    return _RUNS[kind](part, seed)
 
 
 def unlocked(value: Any) -> Any:
@@ -112,133 +117,3 @@ def arrays_in(value: Any, path: str) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, _HOLDERS):
         for field in attrs.fields(type(value)):
             yield from arrays_in(getattr(value, field.name), f"{path}.{field.name}")
-
-
-def _of_array(part: Array, seed: int) -> Trial:
-    direction = problems.DIRECTIONS[seed]
-
-    def run() -> Numbers:
-        response, slopes = part.beam_response(direction, problems.DIRECTIONS[2])
-        return {
-            "positions": part.positions(),
-            "steering_vector": part.steering_vector(direction),
-            "steering_derivatives": part.steering_derivatives(direction),
-            "steering_basis": part.steering_basis(direction),
-            "second_moments": part.second_moments(),
-            "inner_products": part.inner_products(direction, problems.DIRECTIONS[2]),
-            "beam_response": np.array([response, *slopes]),
-        }
-
-    return Trial(inputs={}, direct=run)
-
-
-_PER_DROP = ("beta", "xi", "epsilon", "positions", "means", "covariances")
-
-
-def _of_channel(part: Channel, seed: int) -> Trial:
-    own = problems.scenario(part, accuracy=_ACCURACY, seed=seed)
-    whole = own.statistics(range(3))
-
-    def run(statistics: ChannelStatistics) -> Numbers:
-        found = part.statistics(drops_of(seed, range(3)), own.transmit_array)
-        channels, estimates = part.draw(statistics, own.transmit_array, 3, np.random.default_rng(seed))
-        given = {name: getattr(found, name) for name in _PER_DROP if getattr(found, name) is not None}
-        return given | {"channels": channels, "estimates": estimates}
-
-    return Trial(inputs={"statistics": whole.of_drop(0)}, direct=run)
-
-
-def _of_precoder(part: Precoder, seed: int) -> Trial:
-    given = problems.scene(accuracy=_ACCURACY, seed=seed)
-
-    def run(scene: Scene, estimates: Any) -> Numbers:
-        weights = part.weights_in(scene.of_drop(0), estimates)
-        link = part.link_statistics(scene)
-        names = ("signal_gain", "interference", "weight_power", *(["forms"] if link.forms is not None else []))
-        return {"weights": weights} | {name: getattr(link, name) for name in names}
-
-    estimates = problems.estimates((2, problems.ANTENNAS, 3), seed)
-    return Trial(inputs={"scene": given, "estimates": estimates}, direct=run)
-
-
-def _of_beam(part: Beam, seed: int) -> Trial:
-    given = problems.scene(accuracy=_ACCURACY, seed=seed)
-
-    def run(scene: Scene, estimates: Any) -> Numbers:
-        weights = part.weights(scene.of_drop(0), estimates)
-        found = part.beam_statistics(scene)
-        names = ("stream_interference", "weight_power", "forms")
-        return {"weights": weights} | {name: getattr(found, name) for name in names}
-
-    estimates = problems.estimates((2, problems.ANTENNAS, 3), seed)
-    return Trial(inputs={"scene": given, "estimates": estimates}, direct=run)
-
-
-def _of_metric(part: Metric, seed: int) -> Trial:
-    problem = problems.problem(3, seed=seed, batch=(2,))
-
-    def run(problem: PowerAllocationProblem, allocation: Allocation) -> Numbers:
-        found = part.evaluate(problem, allocation)
-        return {quantity.name: found[quantity.name] for quantity in part.quantities}
-
-    return Trial(inputs={"problem": problem, "allocation": problems.allocation(problem, seed)}, direct=run)
-
-
-def allocated(part: Allocator, problem: PowerAllocationProblem, title: str = "") -> Allocation:
-    """Return the verified answer of an allocator to an ordinary problem.
-
-    Raises
-    ------
-    CheckFailed
-        If it fails, or is stopped at its time limit.
-    CheckSkipped
-        If it does not take the problem.
-    """
-    found = part.allocate(problem, time_limit_s=longest_s())
-    for status, failure in ((Status.TIMED_OUT, CheckTimedOut), (Status.FAILED, CheckFailed)):
-        for message in found.message[found.status == status].flat:
-            raise failure(f"with {title}, {message}" if title else str(message))
-    for message in found.message[found.status == Status.SKIPPED].flat:
-        raise CheckSkipped(str(message))
-    return found
-
-
-def solved(part: Allocator, problem: PowerAllocationProblem) -> Shares:
-    """Return what an allocator itself says of a problem, without the framework's judgement.
-
-    Raises
-    ------
-    CheckTimedOut
-        If it is stopped at its time limit.
-    """
-    try:
-        with time_limit(longest_s()):
-            return part.solve(problem)
-    except TimeUp:
-        raise CheckTimedOut(f"{display_name(part)} was stopped at its time limit of {longest_s():g} s") from None
-
-
-def _of_allocator(part: Allocator, seed: int) -> Trial:
-    batch = (2,) if part.vectorized else ()
-
-    def by_framework(problem: PowerAllocationProblem) -> Numbers:
-        found = allocated(part, problem)
-        return {"communication": found.communication, "sensing": found.sensing}
-
-    def alone(problem: PowerAllocationProblem) -> Numbers:
-        shares = solved(part, problem)
-        return {"communication": shares.communication, "sensing": shares.sensing}
-
-    return Trial(
-        inputs={"problem": problems.problem(3, seed=seed, batch=batch)}, direct=alone, framework=by_framework
-    )
-
-
-_TRIALS: dict[str, Callable[[Any, int], Trial]] = {
-    "array": _of_array,
-    "channel": _of_channel,
-    "precoder": _of_precoder,
-    "beam": _of_beam,
-    "metric": _of_metric,
-    "allocator": _of_allocator,
-}

@@ -20,7 +20,7 @@ import numpy as np
 
 from isacfw import ComplexArray, Direction, FloatArray
 from isacfw.signal.channel import complex_normal
-from isacfw.simulation.estimator import AngleGrid, MaximumLikelihood
+from isacfw.simulation import AngleGrid, MaximumLikelihood
 from isacfw_plugins.arrays.upa import UPA
 
 ELEVATIONS, AZIMUTHS = 256, 512

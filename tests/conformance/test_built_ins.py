@@ -11,7 +11,7 @@ from isacfw.host import hookspecs
 from isacfw.host.host import PluginHost
 from isacfw.host.kinds import KINDS
 from isacfw.testing import Outcome, check_part, checks_of, examples_of, parametrize_with_checks
-from isacfw.testing.checks import _CHECKS, kind_of
+from isacfw.testing.checks import CHECKS, kind_of
 
 PARTS = {
     f"{info.kind} {info.qualified_name}{number}": (info.kind, part)
@@ -64,7 +64,7 @@ def test_no_check_is_skipped_that_says_something(kind, part):
 def test_every_kind_has_an_example_and_checks():
     examples = dict(PARTS.values())
     assert set(examples) == set(KINDS)
-    general = {check.name for check in _CHECKS if not check.kind}
+    general = {check.name for check in CHECKS if not check.kind}
     assert len(general) >= 10
     for kind, part in examples.items():
         own = {check.name for check in checks_of(part) if check.kind == kind}
@@ -75,7 +75,7 @@ def test_every_kind_has_an_example_and_checks():
 def test_every_kind_has_a_hook_a_room_of_checks_a_template_and_a_page():
     hooks = {name for name in vars(hookspecs) if name.startswith("register_")} - {"register_scenarios"}
     assert hooks == {f"register_{kind}s" for kind in KINDS}
-    rooms = {check.kind: check.function.__module__ for check in _CHECKS if check.kind}
+    rooms = {check.kind: check.function.__module__ for check in CHECKS if check.kind}
     assert rooms == {kind: f"isacfw.testing.{kind}s" for kind in KINDS if kind not in WITHOUT}
     assert set(NEW_KINDS) == set(KINDS) - WITHOUT
     pages = {path.stem for path in EXTENDING.glob("*.md")}

@@ -166,8 +166,8 @@ def wrong(check, kind, title, reason, *, part=None, **members):
 
 def only(check, kind, monkeypatch):
     """Leave no check but one of a kind or of all parts."""
-    chosen = [one for one in kit._CHECKS if one.name == check and one.kind in ("", kind)]
-    monkeypatch.setattr(kit, "_CHECKS", chosen)
+    chosen = [one for one in kit.CHECKS if one.name == check and one.kind in ("", kind)]
+    monkeypatch.setattr(kit, "CHECKS", chosen)
 
 
 # Of all parts.
@@ -1523,11 +1523,11 @@ def test_every_check_has_a_wrong_part():
     names = {name for name, _ in covered}
     missing = [
         (one.kind, one.name)
-        for one in kit._CHECKS
+        for one in kit.CHECKS
         if (one.name, one.kind) not in covered and (one.kind or one.name not in names)
     ]
     assert missing == []
-    assert names == {one.name for one in kit._CHECKS}
+    assert names == {one.name for one in kit.CHECKS}
 
 
 @pytest.mark.parametrize("kind", RIGHT)

@@ -88,7 +88,7 @@ def checks(monkeypatch):
 
     def replace(*functions):
         found = [Check(name=function.__name__, kind="", function=function) for function in functions]
-        monkeypatch.setattr(kit, "_CHECKS", found)
+        monkeypatch.setattr(kit, "CHECKS", found)
 
     return replace
 

@@ -347,7 +347,7 @@ def test_claims_hold_close_to_infeasibility(surrogate: Any, margin: float) -> No
         problem = random_problem(generator, int(generator.integers(1, 6)), aligned=False)
         limit = problem.crlb_limit * 10 ** generator.uniform(0, 1, 2)
         problem = attrs.evolve(problem, crlb_limit=limit)
-        excess = float(attrs.evolve(problem._line).smallest_excess())
+        excess = float(attrs.evolve(problem.line).smallest_excess())
         problem = attrs.evolve(problem, crlb_limit=limit * excess * (1 + margin))
         found = SCA(surrogate=surrogate).allocate(problem)
         assert found.status in ("locally_optimal", "feasible"), found.message
@@ -411,7 +411,7 @@ def test_rises_below_the_usual_accuracy_are_found_close_to_infeasibility() -> No
         users = int(generator.integers(1, 8))
         problem = random_problem(generator, users, aligned=seed % 4 == 0)
         problem = attrs.evolve(problem, crlb_limit=problem.crlb_limit * 10 ** generator.uniform(0, 1, 2))
-        excess = float(problem._line.smallest_excess())
+        excess = float(problem.line.smallest_excess())
         problem = attrs.evolve(problem, crlb_limit=problem.crlb_limit * excess * (1 + 1e-4))
         claimed += bool(SCA().allocate(problem).status == "locally_optimal")
     assert claimed >= 19

@@ -15,9 +15,7 @@ from isacfw import Array, ComplexArray, Direction, FloatArray, Scenario, load_sc
 from isacfw.sensing.fisher import fisher_of_covariance
 from isacfw.sensing.information import crlb
 from isacfw.signal.channel import complex_normal
-from isacfw.simulation.echoes import squared_errors, symbols
-from isacfw.simulation.estimator import AngleGrid, MaximumLikelihood
-from isacfw.simulation.transmission import Transmission
+from isacfw.simulation import AngleGrid, MaximumLikelihood, Transmission, squared_errors, symbols
 from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.arrays.upa import UPA
 
@@ -81,8 +79,8 @@ def test_search_agrees_with_a_dense_evaluation(pair: str) -> None:
     estimator = MaximumLikelihood(*arrays, grid)
     echoes, signals = noise(arrays, 3, generator)
     found = estimator.likelihood(
-        estimator._correlation.coefficients(signals @ echoes.conj().swapaxes(-1, -2)),
-        estimator._energy.coefficients(signals @ signals.conj().swapaxes(-1, -2)),
+        estimator.correlation.coefficients(signals @ echoes.conj().swapaxes(-1, -2)),
+        estimator.energy.coefficients(signals @ signals.conj().swapaxes(-1, -2)),
     )
     best, _ = estimator.estimate(echoes, signals)
     for trial, (echo, signal) in enumerate(zip(echoes, signals, strict=True)):

@@ -33,8 +33,7 @@ from isacfw import (
     Target,
 )
 from isacfw.signal.channel import complex_normal
-from isacfw.simulation.rates import simulated_crlb, simulated_rates
-from isacfw.simulation.transmission import Simulated, Transmission
+from isacfw.simulation import Simulated, Transmission, simulated_crlb, simulated_rates
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.arrays.upa import UPA

@@ -12,8 +12,7 @@ from numerics import best_improvement
 
 import isacfw
 from isacfw import Allocation, FloatArray, PowerAllocationProblem, Precoder, Scenario, load_scenario
-from isacfw.simulation.rates import simulated_crlb
-from isacfw.simulation.transmission import Simulated, Transmission
+from isacfw.simulation import Simulated, Transmission, simulated_crlb
 from isacfw_plugins.allocators.sca import SCA
 from isacfw_plugins.arrays.upa import UPA
 from isacfw_plugins.precoders.mrt import MRT

@@ -18,11 +18,18 @@ import pytest
 import isacfw
 from isacfw import FloatArray, IncompatibleError, PowerAllocationProblem, Precoder, Scenario, Sensing, Target
 from isacfw.signal.statistics import drops_of
-from isacfw.simulation import rates as simulation
-from isacfw.simulation.echoes import echoes, squared_errors, symbols
-from isacfw.simulation.estimator import AngleGrid, MaximumLikelihood
-from isacfw.simulation.rates import simulated_crlb, simulated_rates
-from isacfw.simulation.transmission import Simulated, Transmission, jackknife
+from isacfw.simulation import (
+    AngleGrid,
+    MaximumLikelihood,
+    Simulated,
+    Transmission,
+    echoes,
+    jackknife,
+    simulated_crlb,
+    simulated_rates,
+    squared_errors,
+    symbols,
+)
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.arrays.upa import UPA
@@ -448,7 +455,7 @@ def test_memory_of_an_estimation_is_bounded(users: int) -> None:
 def test_memory_of_a_simulation_is_bounded(
     simulate: Callable[..., Simulated], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(simulation, "BLOCKS", 1)
+    monkeypatch.setattr("isacfw.simulation.transmission.BLOCKS", 1)
     setting = Case(sides=(10, 10), fading=(0.5,) * 10)
     arguments = [setting.scenario] if simulate is simulated_crlb else []
     transmission = setting.transmission("mrt")

@@ -18,7 +18,7 @@ import isacfw
 from isacfw import Execution, InputError, IsacError, compare
 from isacfw.report.comparison import Comparison
 from isacfw.results.chunk import Chunk
-from isacfw.study import executors
+from isacfw.study.queue import ChunkQueue
 
 # Dask's, whose sockets are closed when they are collected.
 pytestmark = [
@@ -135,7 +135,7 @@ def test_the_order_of_results_and_how_many_are_asked_for_change_nothing(
     outstanding, bed, chunk_size, same, monkeypatch
 ):
     chunk_size(1)
-    monkeypatch.setattr(executors, "NUMBERS_OUTSTANDING", outstanding)
+    monkeypatch.setattr("isacfw.study.queue.NUMBERS_OUTSTANDING", outstanding)
     executor = Late()
     same(
         compare(bed.document({"drops": 20}), execution=Execution(executor=executor)).dataset,
@@ -182,7 +182,7 @@ def test_a_chunk_whose_worker_died_is_done_again(fault, bed, same, chunk_size):
 
 def test_only_chunks_that_can_have_ended_a_worker_are_done_one_at_a_time():
     chunks = [Chunk(drops=range(number, number + 1), points=range(1)) for number in range(12)]
-    queue = executors._Queue(chunks, running=2)
+    queue = ChunkQueue(chunks, running=2)
     rounds = []
     while queue:
         taken = [queue.take(idle=True)]

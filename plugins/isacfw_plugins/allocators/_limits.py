@@ -7,8 +7,7 @@ import math
 import attrs
 import numpy as np
 
-from isacfw import FloatArray, PowerAllocationProblem
-from isacfw.sensing.reduction import in_angles
+from isacfw import FloatArray, PowerAllocationProblem, in_angles
 
 _REGULAR = 1e-3
 """Sine of the angle between the derivatives of the coordinates above which the angles serve as coordinates."""

@@ -8,8 +8,7 @@ import attrs
 import numpy as np
 
 import isacfw
-from isacfw import FloatArray, PowerAllocationProblem, Shares, Status
-from isacfw.base.time_limit import interrupts_held_back
+from isacfw import FloatArray, PowerAllocationProblem, Shares, Status, interrupts_held_back
 from isacfw.validators import integer, number
 
 from ._ipopt_general import GeneralNumbers, build_general_model

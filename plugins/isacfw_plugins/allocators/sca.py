@@ -11,10 +11,16 @@ import attrs
 import numpy as np
 
 import isacfw
-from isacfw import FloatArray, InputError, PowerAllocationProblem, Shares, Status
-from isacfw.allocation.problem import FEASIBILITY_TOLERANCE
-from isacfw.allocation.stationarity import STATIONARITY_TOLERANCE, first_order_rise
-from isacfw.base.errors import short_repr
+from isacfw import (
+    FEASIBILITY_TOLERANCE,
+    STATIONARITY_TOLERANCE,
+    FloatArray,
+    InputError,
+    PowerAllocationProblem,
+    Shares,
+    Status,
+    first_order_rise,
+)
 from isacfw.validators import choice, integer, number, text
 
 from ._lender import Lender
@@ -27,9 +33,7 @@ def _initial_share(_instance: Any, attribute: attrs.Attribute[Any], value: Any) 
     named = isinstance(value, str) and value in ("smallest", "half")
     numeric = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 1
     if not named and not numeric:
-        raise InputError(
-            attribute.name, f"must be 'smallest', 'half' or a number in [0, 1), got {short_repr(value)}"
-        )
+        raise InputError(attribute.name, f"must be 'smallest', 'half' or a number in [0, 1), got {value!r}")
 
 
 _DIRECT = "CLARABEL"

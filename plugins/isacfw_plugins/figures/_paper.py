@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isacfw import FloatArray, Progress, Scenario, mean_and_interval
-from isacfw.simulation.rates import simulated_crlb, simulated_rates
-from isacfw.simulation.transmission import Transmission
+from isacfw.simulation import Transmission, simulated_crlb, simulated_rates
 
 if TYPE_CHECKING:
     import xarray

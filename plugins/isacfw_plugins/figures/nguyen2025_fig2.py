@@ -10,8 +10,7 @@ import numpy as np
 
 import isacfw
 from isacfw import Comparison, Progress, Scenario
-from isacfw.simulation.rates import simulated_crlb
-from isacfw.simulation.transmission import Transmission
+from isacfw.simulation import Transmission, simulated_crlb
 
 from . import _paper
 

@@ -10,10 +10,7 @@ import numpy as np
 
 import isacfw
 from isacfw import Comparison, Precoder, Progress, Scenario
-from isacfw.simulation.echoes import squared_errors
-from isacfw.simulation.estimator import AngleGrid, MaximumLikelihood
-from isacfw.simulation.rates import simulated_crlb
-from isacfw.simulation.transmission import Transmission
+from isacfw.simulation import AngleGrid, MaximumLikelihood, Transmission, simulated_crlb, squared_errors
 
 from . import _paper
 

@@ -1,0 +1,44 @@
+"""Answers of allocators to problems of the checks."""
+
+from __future__ import annotations
+
+from ..allocation.allocation import Allocation, Shares, Status
+from ..allocation.allocator import Allocator
+from ..allocation.problem import PowerAllocationProblem
+from ..base.part import display_name
+from ..base.time_limit import TimeUp, time_limit
+from .checks import CheckFailed, CheckSkipped, CheckTimedOut, longest_s
+
+
+def verified_answer(part: Allocator, problem: PowerAllocationProblem, title: str = "") -> Allocation:
+    """Return the verified answer of an allocator to an ordinary problem.
+
+    Raises
+    ------
+    CheckFailed
+        If it fails, or is stopped at its time limit.
+    CheckSkipped
+        If it does not take the problem.
+    """
+    found = part.allocate(problem, time_limit_s=longest_s())
+    for status, failure in ((Status.TIMED_OUT, CheckTimedOut), (Status.FAILED, CheckFailed)):
+        for message in found.message[found.status == status].flat:
+            raise failure(f"with {title}, {message}" if title else str(message))
+    for message in found.message[found.status == Status.SKIPPED].flat:
+        raise CheckSkipped(str(message))
+    return found
+
+
+def own_answer(part: Allocator, problem: PowerAllocationProblem) -> Shares:
+    """Return what an allocator itself says of a problem, without the framework's judgement.
+
+    Raises
+    ------
+    CheckTimedOut
+        If it is stopped at its time limit.
+    """
+    try:
+        with time_limit(longest_s()):
+            return part.solve(problem)
+    except TimeUp:
+        raise CheckTimedOut(f"{display_name(part)} was stopped at its time limit of {longest_s():g} s") from None
