@@ -174,12 +174,11 @@ class Scenario:
 
     def scene(self, statistics: ChannelStatistics) -> Scene:
         """Return what precoders and beams know, for the statistics of some drops."""
-        beams = dict.fromkeys(self.sensing.beam(target) for target in self.sensed)
         return Scene(
             array=self.transmit_array,
             statistics=statistics,
             targets=tuple(target.direction for target in self.sensed),
-            beams=tuple(beams),
+            beams=tuple(dict.fromkeys(self.sensing.beam(target) for target in self.sensed)),
             power=10 ** (self.snr_db / 10),
         )
 

@@ -25,7 +25,7 @@ from ..signal.precoder import Precoder
 from ..simulation.transmission import Simulated, Transmission, jackknife
 from . import problems
 from .checks import require
-from .scenes import scenes
+from .scenes import SEED, scenes
 
 DRAWS, BLOCKS = 5000, 50
 ACCURACY = 0.02
@@ -34,7 +34,6 @@ ACCURACY = 0.02
 DEVIATIONS = 5.0
 """Allowed distance in standard errors: a right part exceeds it by chance once in 10^6."""
 
-_SEED = 20_240_607
 _ROUNDING = 1e-6
 
 
@@ -261,7 +260,7 @@ class _Means:
 
 def _blocks(model: Model, draws: int) -> ComplexArray:
     """Return means over blocks of draws; (B, size)."""
-    generator = np.random.default_rng(_SEED)
+    generator = np.random.default_rng(SEED)
     return np.array([_sample(model, draws // BLOCKS, generator).mean(axis=0) for _ in range(BLOCKS)])
 
 

@@ -63,10 +63,9 @@ def run(variant, host_with):
     """Return a function that compares the allocators of a variation of the small scenario."""
     host = host_with()
 
-    def of(changes=None, **options) -> Comparison:
-        return compare(
-            structure(variant(PLAIN | (changes or {})), host), **options, execution=Execution(host=host)
-        )
+    def of(changes=None, out=None, **options) -> Comparison:
+        execution = Execution(host=host, out=out)
+        return compare(structure(variant(PLAIN | (changes or {})), host), **options, execution=execution)
 
     return of
 

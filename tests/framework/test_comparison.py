@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import tomllib
 import warnings
 
@@ -50,8 +51,9 @@ def run(variant, host_with):
 
     plain = host_with()
 
-    def of(changes=None, host=plain, **options) -> Comparison:
-        return compare(structure(variant(changes), host), **options, execution=Execution(host=host))
+    def of(changes=None, host=plain, progress=None, **options) -> Comparison:
+        execution = Execution(host=host, progress=progress)
+        return compare(structure(variant(changes or {}), host), **options, execution=execution)
 
     return of
 
@@ -208,8 +210,8 @@ def test_the_same_seed_gives_the_same_result_whatever_the_order(run):
     sweep = {"sweep": {"snr_db": [0, 10]}}
     first = without_time(run(sweep))
     assert without_time(run(sweep)) == first
-    assert without_time(run(sweep, seed=1)) == first
-    assert without_time(run(sweep, seed=2)) != first
+    assert without_time(run(sweep | {"seed": 1})) == first
+    assert without_time(run(sweep | {"seed": 2})) != first
     other = run(sweep | {"allocators": ["equal_cs", "equal_com", "exact"], "precoders": ["zf", "mrt"]})
     assert set(first) < set(without_time(other))
     fewer = without_time(run(sweep | {"drops": 1}))
@@ -514,8 +516,6 @@ def test_parts_names_and_labels_in_place_of_the_scenario_s(run, host_with):
         ({"drops": 0}, "drops", "at least 1, got 0"),
         ({"drops": True}, "drops", "got True"),
         ({"drops": "3"}, "drops", "got '3'"),
-        ({"seed": -1}, "seed", "at least 0, got -1"),
-        ({"seed": 1.5}, "seed", "got 1.5"),
     ],
 )
 def test_an_argument_that_is_wrong(options, key, words, run):
@@ -525,11 +525,44 @@ def test_an_argument_that_is_wrong(options, key, words, run):
     assert words in caught.value.problem
 
 
-def test_drops_and_seed_in_place_of_the_scenario_s(run):
-    comparison = run(drops=3, seed=5)
+def test_drops_in_place_of_the_scenario_s(run):
+    comparison = run(drops=3)
     assert comparison.dataset.sizes["drop"] == 3
-    assert comparison.dataset.attrs["seed"] == 5
-    assert without_time(comparison) == without_time(run({"drops": 3, "seed": 5}))
+    assert without_time(comparison) == without_time(run({"drops": 3}))
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"seed": 5, "time_limit_s": 100.0}, "seed, time_limit_s: set the key of the scenario"),
+        ({"plugins": ()}, "plugins: pass load_scenario(..., plugins=[...])"),
+        ({"workers": 1, "executor": None}, "execution=isacfw.Execution(workers=..., executor=...)"),
+        (
+            {"progress": lambda _done, _total: None, "saving": None, "out": None, "host": None},
+            "isacfw.Execution(",
+        ),
+    ],
+    ids=lambda value: ", ".join(value) if isinstance(value, dict) else "",
+)
+def test_a_former_option_is_accepted_with_a_warning(options, hint, run, variant):
+    with pytest.warns(DeprecationWarning, match=re.escape(hint)):
+        found = compare(variant({"drops": 2}), **options)
+    assert without_time(found) == without_time(run({"drops": 2} | ({"seed": 5} if "seed" in options else {})))
+
+
+def test_a_former_option_is_checked_as_before(variant):
+    with (
+        pytest.warns(DeprecationWarning, match="fewer options"),
+        pytest.raises(InputError, match="workers must be an integer"),
+    ):
+        compare(variant({}), workers=0)
+    with (
+        pytest.warns(DeprecationWarning, match="fewer options"),
+        pytest.raises(InputError, match="seed must be an integer"),
+    ):
+        compare(variant({}), seed=-1)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'worker'"):
+        compare(variant({}), worker=2)
 
 
 def test_whatever_a_scenario_comes_from(scenario_file, variant, run):

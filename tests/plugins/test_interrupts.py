@@ -15,12 +15,12 @@ from isacfw.base.time_limit import TimeUp, interrupts_held_back, time_limit
 PROGRAM = """
 import os, signal, sys, threading, time
 import numpy as np
-from isacfw.testing import samples
+from isacfw.testing import problems
 from isacfw_plugins.allocators.ipopt import Ipopt
 
 # A shell starts commands in the background with interrupts ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-problem, ipopt = samples.problem(8, seed=10, batch=(1,)), Ipopt()
+problem, ipopt = problems.problem(8, seed=10, batch=(1,)), Ipopt()
 ipopt.allocate(problem)
 expected = ipopt.allocate(problem)
 longest = 2 * expected.seconds.item() + 0.01

@@ -30,6 +30,7 @@ from isacfw.simulation import (
     squared_errors,
     symbols,
 )
+from isacfw.simulation.transmission import DRAWS_AT_ONCE
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.arrays.upa import UPA
@@ -405,11 +406,11 @@ def test_more_trials_begin_with_the_same_ones() -> None:
     estimator = MaximumLikelihood(scenario.transmit_array, scenario.receive_array, AngleGrid.regular(np.pi / 24))
     few, many = (
         squared_errors(setting.transmission("mrt"), scenario, estimator, trials, np.random.default_rng(7))
-        for trials in (3 * simulation.DRAWS_AT_ONCE, 5 * simulation.DRAWS_AT_ONCE + 1)
+        for trials in (3 * DRAWS_AT_ONCE, 5 * DRAWS_AT_ONCE + 1)
     )
     np.testing.assert_array_equal(many.grid[: len(few.grid)], few.grid)
     np.testing.assert_array_equal(many.refined[: len(few.grid)], few.refined)
-    assert many.refined.shape == (5 * simulation.DRAWS_AT_ONCE + 1, 2)
+    assert many.refined.shape == (5 * DRAWS_AT_ONCE + 1, 2)
 
 
 @SIMULATIONS

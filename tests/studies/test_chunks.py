@@ -12,7 +12,7 @@ import pytest
 from isacfw import Execution, PluginHost, Steered, SteeringBeam, compare
 from isacfw.config.structure import structure
 from isacfw.results.chunk import Chunk
-from isacfw.study import solve as chunk
+from isacfw.study import plan as chunk
 from isacfw.study.plan import plan_chunks
 
 HOST = PluginHost(discover=False)
