@@ -145,11 +145,11 @@ def degenerate_inputs(part: Beam) -> None:
 def _of_beam(part: Beam, seed: int) -> SampleRun:
     given = problems.scene(accuracy=SAMPLE_ACCURACY, seed=seed)
 
-    def run(scene: Scene, estimates: Any) -> Numbers:
-        weights = part.weights(scene.of_drop(0), estimates)
+    def run(scene: Scene, drop: Scene, estimates: Any) -> Numbers:
+        weights = part.weights(drop, estimates)
         found = part.beam_statistics(scene)
         names = ("stream_interference", "weight_power", "forms")
         return {"weights": weights} | {name: getattr(found, name) for name in names}
 
     estimates = problems.estimates((2, problems.ANTENNAS, 3), seed)
-    return SampleRun(inputs={"scene": given, "estimates": estimates}, direct=run)
+    return SampleRun(inputs={"scene": given, "drop": given.of_drop(0), "estimates": estimates}, direct=run)

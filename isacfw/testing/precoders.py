@@ -186,11 +186,11 @@ def signal_gain_is_positive(part: Precoder) -> None:
 def _of_precoder(part: Precoder, seed: int) -> SampleRun:
     given = problems.scene(accuracy=SAMPLE_ACCURACY, seed=seed)
 
-    def run(scene: Scene, estimates: Any) -> Numbers:
-        weights = part.weights_in(scene.of_drop(0), estimates)
+    def run(scene: Scene, drop: Scene, estimates: Any) -> Numbers:
+        weights = part.weights_in(drop, estimates)
         link = part.link_statistics(scene)
         names = ("signal_gain", "interference", "weight_power", *(["forms"] if link.forms is not None else []))
         return {"weights": weights} | {name: getattr(link, name) for name in names}
 
     estimates = problems.estimates((2, problems.ANTENNAS, 3), seed)
-    return SampleRun(inputs={"scene": given, "estimates": estimates}, direct=run)
+    return SampleRun(inputs={"scene": given, "drop": given.of_drop(0), "estimates": estimates}, direct=run)

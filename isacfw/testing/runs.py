@@ -18,6 +18,8 @@ from .checks import CheckSkipped, kind_of
 
 Numbers = dict[str, Any]
 Run = Callable[..., Numbers]
+_COMPUTED: dict[type, tuple[str, ...]] = {Scene: ("basis", "isotropic_forms")}
+"""Arrays that inputs compute when they are first used, and keep."""
 _HOLDERS = (Scene, ChannelStatistics, PowerAllocationProblem, Allocation)
 SAMPLE_ACCURACY = 0.1
 
@@ -104,6 +106,8 @@ def unlocked(value: Any) -> Any:
     for field in attrs.fields(type(value)):
         # Past the converters, which would make the arrays read-only again.
         object.__setattr__(copied, field.name, unlocked(getattr(value, field.name)))
+    for name in _COMPUTED.get(type(value), ()):
+        object.__setattr__(copied, name, np.array(getattr(value, name)))
     return copied
 
 
@@ -115,5 +119,5 @@ def arrays_in(value: Any, path: str) -> Iterator[tuple[str, Any]]:
         for name, member in value.items():
             yield from arrays_in(member, f"{path}.{name}" if path else str(name))
     elif isinstance(value, _HOLDERS):
-        for field in attrs.fields(type(value)):
-            yield from arrays_in(getattr(value, field.name), f"{path}.{field.name}")
+        for name in (*(field.name for field in attrs.fields(type(value))), *_COMPUTED.get(type(value), ())):
+            yield from arrays_in(getattr(value, name), f"{path}.{name}")

@@ -368,7 +368,7 @@ for kind, title, reason, members in (
     (
         "beam",
         "basis of the scene",
-        "it writes to its input (ValueError: assignment destination is read-only)",
+        "it writes to its input drop.basis",
         {"weights": on_the_basis},
     ),
     (
