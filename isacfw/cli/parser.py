@@ -105,15 +105,10 @@ def _add_compare(commands: _Commands) -> None:
         metavar="SCENARIO",
         help="a TOML file, the name of a registered scenario, or a results.nc (default: %(default)s)",
     )
-    command.add_argument(
-        "--precoders", type=_names, action="extend", metavar="A,B", help="in place of the scenario's own"
-    )
-    command.add_argument(
-        "--beams", type=_names, action="extend", metavar="A,B", help="in place of the scenario's own"
-    )
-    command.add_argument(
-        "--allocators", type=_names, action="extend", metavar="A,B", help="in place of the scenario's own"
-    )
+    for option in ("--precoders", "--beams", "--allocators"):
+        command.add_argument(
+            option, type=_names, action="extend", metavar="A,B", help="in place of the scenario's own"
+        )
     command.add_argument("--drops", type=_count, metavar="N", help="number of random drops")
     command.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")
     command.add_argument(

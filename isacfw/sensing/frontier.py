@@ -78,18 +78,18 @@ class MatrixInequalities:
 
     def largest(self, weights: FloatArray) -> FloatArray | None:
         """Return shares of sum one that meet the limits and maximise a weighted sum; None where none do; (B,)."""
-        return self._solved(weights, self.required, np.zeros_like(self.required))[0]
+        return self._solve(weights, self.required, np.zeros_like(self.required))[0]
 
     def smallest_excess(self) -> tuple[FloatArray, float]:
         """Return shares of sum one whose worst ratio of CRLB to limit is smallest, and that ratio."""
         if not self.angles:
             return np.full(len(self.signals), 1 / len(self.signals)), 0.0
-        shares, level = self._solved(None, np.zeros_like(self.required), self.required)
+        shares, level = self._solve(None, np.zeros_like(self.required), self.required)
         if shares is None:
             raise IsacError("Clarabel does not solve the program for the smallest CRLBs")
         return shares, float(np.divide(1.0, level)) if level > 0 else np.inf
 
-    def _solved(
+    def _solve(
         self, weights: FloatArray | None, required: FloatArray, raised: FloatArray
     ) -> tuple[FloatArray | None, float]:
         """Maximise weights p, or the level t, subject to sum p A - required - t raised >= 0; return p and t."""
@@ -117,21 +117,27 @@ class MatrixInequalities:
             blocks.append(np.append(np.zeros(count), 1.0)[None])
             offsets.append(np.zeros(1))
             cones.append(clarabel.ZeroConeT(1))
-        settings = clarabel.DefaultSettings()
-        settings.verbose = False
-        settings.direct_solve_method = "qdldl"
-        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-10
         solver = clarabel.DefaultSolver(
             sparse.csc_array((count + 1, count + 1)),
             cost,
             sparse.csc_array(np.concatenate(blocks)),
             np.concatenate(offsets),
             cones,
-            settings,
+            _settings(),
         )
         solution: Any = solver.solve()
-        status = str(solution.status)
-        if status not in ("Solved", "AlmostSolved", "InsufficientProgress"):
+        if str(solution.status) not in ("Solved", "AlmostSolved", "InsufficientProgress"):
             return None, 0.0
         found = np.maximum(np.array(solution.x), 0.0)
         return found[:count] / found[:count].sum(), float(found[count]) / unit
+
+
+def _settings() -> Any:
+    """Return the settings of Clarabel: quiet, accurate, and the same bits for any number of threads."""
+    import clarabel
+
+    settings = clarabel.DefaultSettings()
+    settings.verbose = False
+    settings.direct_solve_method = "qdldl"
+    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-10
+    return settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,59 +11,30 @@ import numpy as np
 from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray
 from ..sensing.beam import Beam, Steered
-from ..signal.array import Array
-from ..signal.channel import Channel, checked
+from ..signal.channel import Channel
 from ..signal.precoder import Precoder, sampled_in_full
 from ..signal.scene import Scene
 from ..signal.statistics import ChannelStatistics, FadingSource, drops_of
 from . import agreement, problems
 from .checks import CheckSkipped, check, require
+from .draws import draw, draw_one_drop, statistics_of, transmit_array, without_means
 from .precoders import departure
 from .runs import SAMPLE_ACCURACY, Numbers, SampleRun, sample_run
 from .sampling import DEVIATIONS, require_covariance, require_mean
 from .scenes import scenes
 
-DRAWS, ELEMENTS = 400, 8
+ELEMENTS = 8
 MANY_DRAWS = 4000
 
 _FIELDS = ("beta", "xi", "epsilon", "positions", "means", "covariances")
 
 
-def _array(horizontal: int = 4, vertical: int = 2) -> Array:
-    return cast(Array, problems.built_in("array", "upa", horizontal=horizontal, vertical=vertical))
-
-
-def _statistics(part: Channel, drops: Sequence[int] = (0, 1, 2), array: Array | None = None) -> ChannelStatistics:
-    array = _array() if array is None else array
-    return checked(part.statistics(drops_of(0, drops), array), part, len(drops), array)
-
-
-def _draw(
-    part: Channel, statistics: ChannelStatistics, seed: int, draws: int = DRAWS
-) -> tuple[ComplexArray, ComplexArray]:
-    """Return copies of drawn channels and estimates, since a channel may fill the same arrays again."""
-    drawn = part.draw(statistics, _array(), draws, np.random.default_rng(seed))
-    channels, estimates = (np.array(value, dtype=np.complex128) for value in drawn)
-    return channels, estimates
-
-
-def _draws(part: Channel, seed: int, draws: int = DRAWS) -> tuple[ComplexArray, ComplexArray, ChannelStatistics]:
-    """Return channels, estimates and statistics of one drop; (M, N, K) and (K,)."""
-    statistics = _statistics(part).of_drop(0)
-    return *_draw(part, statistics, seed, draws), statistics
-
-
-def _centred(values: ComplexArray, statistics: ChannelStatistics) -> ComplexArray:
-    """Return channels or estimates without the means that the statistics give."""
-    return values if statistics.means is None else values - np.swapaxes(statistics.means, -1, -2)
-
-
 @check("channel")
 def channel_shapes(part: Channel) -> None:
     """Statistics have shape (D, K) or (1, K), draws (M, ..., N, K) for statistics with and without batch axes."""
-    array = _array(2, 2)
+    array = transmit_array(2, 2)
     for drops in (2, 3):
-        statistics = _statistics(part, range(drops), array)
+        statistics = statistics_of(part, range(drops), array)
         for one in (statistics, statistics.of_drop(0)):
             shape = (5, *one.beta.shape[:-1], 4, statistics.users)
             for name, value in zip(
@@ -78,7 +48,7 @@ def channel_shapes(part: Channel) -> None:
 @check("channel")
 def variances_add_up(part: Channel) -> None:
     """Estimate and error share the variance of the channel: beta = xi + epsilon."""
-    statistics = _statistics(part)
+    statistics = statistics_of(part)
     gap = np.abs(statistics.beta - statistics.xi - statistics.epsilon)
     require((gap <= 1e-9 * statistics.beta).all(), "beta differs from xi + epsilon")
 
@@ -86,10 +56,10 @@ def variances_add_up(part: Channel) -> None:
 @check("channel")
 def drops_do_not_depend_on_each_other(part: Channel) -> None:
     """A drop is the same whichever other drops are asked for, and in whatever order."""
-    together = _per_drop(_statistics(part))
+    together = _per_drop(statistics_of(part))
     same = len(together["beta"]) == 1
     for drops in ((1,), (2, 1), (0, 1, 7)):
-        found = _per_drop(_statistics(part, drops))
+        found = _per_drop(statistics_of(part, drops))
         place = 0 if len(found["beta"]) == 1 else drops.index(1)
         for name, value in together.items():
             require(
@@ -110,7 +80,7 @@ def _per_drop(statistics: ChannelStatistics) -> dict[str, Any]:
 @check("channel")
 def power_normalisation(part: Channel) -> None:
     """Channels, estimates and errors have the variances beta, xi and epsilon, within 5 standard errors."""
-    channels, estimates, statistics = _draws(part, 1)
+    channels, estimates, statistics = draw_one_drop(part, 1)
     for name, sample, variance in (
         ("channels", channels, statistics.beta),
         ("estimates", estimates, statistics.xi),
@@ -130,7 +100,7 @@ def power_normalisation(part: Channel) -> None:
 @check("channel")
 def errors_uncorrelated_with_estimates(part: Channel) -> None:
     """The error of an estimate is uncorrelated with the estimate, as that of an MMSE estimate is."""
-    channels, estimates, statistics = _draws(part, 2)
+    channels, estimates, statistics = draw_one_drop(part, 2)
     product = (estimates.conj() * (channels - estimates)).mean(axis=-2)
     error = np.sqrt((np.abs(product) ** 2).mean(axis=0) / len(product))
     off = np.abs(product.mean(axis=0)) > DEVIATIONS * error + 1e-9 * statistics.beta
@@ -140,11 +110,11 @@ def errors_uncorrelated_with_estimates(part: Channel) -> None:
 @check("channel")
 def independence_over_seeds(part: Channel) -> None:
     """Draws from different generators are different and uncorrelated, those from equal ones the same."""
-    first, _, statistics = _draws(part, 3)
-    second, _, _ = _draws(part, 4)
-    require(np.array_equal(first, _draws(part, 3)[0]), "equal generators give different draws")
+    first, _, statistics = draw_one_drop(part, 3)
+    second, _, _ = draw_one_drop(part, 4)
+    require(np.array_equal(first, draw_one_drop(part, 3)[0]), "equal generators give different draws")
     require(not np.array_equal(first, second), "different generators give the same draws")
-    product = (_centred(first, statistics).conj() * _centred(second, statistics)).mean(axis=-2)
+    product = (without_means(first, statistics).conj() * without_means(second, statistics)).mean(axis=-2)
     error = np.sqrt((np.abs(product) ** 2).mean(axis=0) / len(product))
     require(
         (np.abs(product.mean(axis=0)) <= DEVIATIONS * error).all(),
@@ -155,7 +125,7 @@ def independence_over_seeds(part: Channel) -> None:
 @check("channel")
 def collinear_estimates_are_declared(part: Channel) -> None:
     """Estimates of two users are collinear exactly where the statistics say so."""
-    _, estimates, statistics = _draws(part, 5)
+    _, estimates, statistics = draw_one_drop(part, 5)
     users = statistics.users
     if users == 1:
         raise CheckSkipped("it has a single user")
@@ -171,7 +141,7 @@ def collinear_estimates_are_declared(part: Channel) -> None:
 @check("channel")
 def means_and_covariances_against_draws(part: Channel) -> None:
     """Draws have the means and covariances of the statistics, and estimates those that follow from them."""
-    channels, estimates, statistics = _draws(part, 7, MANY_DRAWS)
+    channels, estimates, statistics = draw_one_drop(part, 7, MANY_DRAWS)
     if statistics.means is None and statistics.covariances is None:
         raise CheckSkipped("its statistics have neither means nor covariances")
     means = np.zeros((statistics.users, channels.shape[-2])) if statistics.means is None else statistics.means
@@ -202,7 +172,7 @@ def _require_coherent_means(
 @check("channel")
 def variances_against_covariances(part: Channel) -> None:
     """beta, xi and epsilon are the powers per antenna that follow from means and covariances."""
-    statistics = _statistics(part)
+    statistics = statistics_of(part)
     if statistics.covariances is None:
         raise CheckSkipped("its statistics have no covariances")
     size = statistics.covariances.shape[-1]
@@ -224,8 +194,8 @@ def variances_against_covariances(part: Channel) -> None:
 @check("channel")
 def isotropic_claim_against_sampled_moments(part: Channel) -> None:
     """Where fading is said to be isotropic, precoders and beams have the moments that follow from it."""
-    array = _array(8, 8)
-    statistics = _statistics(part, (0, 1), array)
+    array = transmit_array(8, 8)
+    statistics = statistics_of(part, (0, 1), array)
     if not statistics.isotropic:
         raise CheckSkipped("it does not say that its fading is isotropic, so moments are sampled")
     fading = FadingSource(channel=part, seed=0, drops=(0,), accuracy=0.015)
@@ -273,9 +243,9 @@ def model_agrees_with_simulation(part: Channel) -> None:
 @check("channel")
 def batch_of_drops(part: Channel) -> None:
     """Draws for several drops at once have the variances of each."""
-    statistics = _statistics(part)
+    statistics = statistics_of(part)
     for one in (statistics, statistics.first(1)):
-        channels, _ = _draw(part, one, 6)
+        channels, _ = draw(part, one, 6)
         power = (np.abs(channels) ** 2).mean(axis=-2)
         error = power.std(axis=0, ddof=1) / np.sqrt(len(power))
         require(
