@@ -152,7 +152,7 @@ def test_a_body_that_ends_in_time_leaves_nothing_behind(run):
 # In a process of its own, since what strikes after the body might strike anywhere.
 CLOSE = """
 import os, sys, threading, time
-from isacfw.time_limit import TimeUp, time_limit
+from isacfw.base.time_limit import TimeUp, time_limit
 
 late, interrupted, finished, limit = [], [], [], 0.004
 

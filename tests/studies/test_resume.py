@@ -325,7 +325,7 @@ def test_files_that_are_no_chunks_are_let_alone(run, out, same):
 KILLED = """
 import json, os, random, signal, sys, time
 from pathlib import Path
-import h5netcdf, xarray, isacfw, isacfw.files
+import h5netcdf, xarray, isacfw, isacfw.base.files
 document, out, moments = json.loads(sys.argv[1])
 
 def killed(limit):
@@ -349,13 +349,13 @@ for number, moment in enumerate(moments, 1):
     if child == 0:
         if moment is None:
             killed(number % 6)
-        isacfw.compare(document, out=out)
+        isacfw.compare(document, execution=isacfw.Execution(out=out))
         os._exit(0)
     if moment is not None:
         time.sleep(moment)
         os.kill(child, signal.SIGKILL)
     statuses.append(os.waitpid(child, 0)[1])
-isacfw.compare(document, out=out)
+isacfw.compare(document, execution=isacfw.Execution(out=out))
 print(json.dumps(statuses))
 """
 
