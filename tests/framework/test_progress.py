@@ -43,8 +43,8 @@ COMMANDS = {
         ["allocations", "chunks saved", "rows of the table", "files"],
     ),
     "show": (("show", "RESULTS", "--out", "OUT"), ["rows of the table", "files"]),
-    "check": (("check", "mrt"), ["checks"]),
-    "figure": (("figure", "nguyen2025-fig3", "--drops", 2, "--out", "OUT"), ["steps"]),
+    "check": (("check", "ula"), ["checks"]),
+    "figure": (("figure", "nguyen2025-fig2", "--trials", 2, "--out", "OUT"), ["steps"]),
 }
 
 

@@ -137,13 +137,22 @@ class Bed:
         return path.stat().st_size if path.exists() else 0
 
 
-@pytest.fixture
-def bed(tmp_path, variant):
-    """Return a fresh plugin's file with all that belongs to it."""
-    folder = tmp_path / "bed"
+def _bed(folder, variant):
     folder.mkdir()
     (folder / "probe.py").write_text(SOURCE, encoding="utf-8")
     return Bed(folder, variant)
+
+
+@pytest.fixture
+def bed(tmp_path, variant):
+    """Return a fresh plugin's file with all that belongs to it."""
+    return _bed(tmp_path / "bed", variant)
+
+
+@pytest.fixture(scope="module")
+def shared_bed(tmp_path_factory, variant):
+    """Return a plugin's file for tests that change neither the file nor what the plugin does."""
+    return _bed(tmp_path_factory.mktemp("shared") / "bed", variant)
 
 
 def _same(found: xarray.Dataset, expected: xarray.Dataset) -> None:
