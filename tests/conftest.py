@@ -31,6 +31,10 @@ DOCUMENT: dict[str, Any] = {
 }
 
 
+APART = {"test_documentation.py", "test_extending.py", "test_progress.py", "test_scaffold.py"}
+"""Files whose tests share nothing and take long."""
+
+
 def _variant(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
     document = copy.deepcopy(DOCUMENT)
     for path, value in (changes or {}).items():
@@ -45,13 +49,39 @@ def _variant(changes: Mapping[str, Any] | None = None) -> dict[str, Any]:
     return document
 
 
+def _group(nodeid: str) -> str:
+    """Return what names the tests that one process runs, so that they share fixtures, caches and a cluster."""
+    path = nodeid.partition("::")[0]
+    if "studies/" in path:
+        # Side by side, tests that start processes and clusters would only wait for each other.
+        return "studies"
+    return nodeid if Path(path).name in APART else path
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that start processes and clusters together: side by side they would only wait for each other."""
-    for item in items:
-        if "studies" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("studies"))
-    # The longest group first, or else the other workers wait for it at the end.
-    items.sort(key=lambda item: "studies" not in item.path.parts)
+    """Begin with the longest groups and end with single tests, so that all processes end together."""
+    first = ("studies", "simulation")
+    places = {name: place for place, name in enumerate(first)}
+    items.sort(
+        key=lambda item: (
+            len(first) + 1 if item.path.name in APART else places.get(item.path.parent.name, len(first))
+        )
+    )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Group tests by the names of their files: pytest-xdist 3.8 does not see its own marker in pytest 9.2."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Groups(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return _group(nodeid)
+
+    config.option.loadscopereorder = False
+    return Groups(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -124,6 +154,13 @@ def _blas() -> Iterator[Any]:
                 continue
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_blas_thread_but_in_studies(request: pytest.FixtureRequest) -> None:
+    """Keep BLAS to one thread, except where workers on one thread are compared with a process on several."""
+    if request.path.parent.name != "studies":
+        request.getfixturevalue("one_blas_thread")
+
+
 @pytest.fixture(scope="module")
 def one_blas_thread() -> Iterator[None]:
     """Keep BLAS to one thread where it is OpenBLAS: on busy cores its threads mostly wait for each other."""
@@ -136,6 +173,8 @@ def one_blas_thread() -> Iterator[None]:
                 restore.append((write, read()))
                 write(1)
                 break
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OPENBLAS_NUM_THREADS", "1")
+        yield
     for write, threads in restore:
         write(threads)
