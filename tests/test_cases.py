@@ -238,6 +238,7 @@ def test_unknown_sections_are_null(hostile: tuple[dict[str, Any], dict[str, Any]
     assert bad["objectives"]["a case that is a number"] is None
 
 
+@pytest.mark.slow
 def test_another_number_of_users_costs_only_what_needs_it(tmp_path: Path) -> None:
     content = small()
     for section in ("objectives", "given_channels"):
@@ -263,6 +264,7 @@ def test_another_number_of_users_costs_only_what_needs_it(tmp_path: Path) -> Non
     )
 
 
+@pytest.mark.slow
 def test_script_runs_next_to_its_parts_alone(tmp_path: Path) -> None:
     for name in ("run_case.py", "parts.py"):
         shutil.copy(FOLDER / name, tmp_path / name)

@@ -69,6 +69,7 @@ def test_readme_plugin_is_the_example() -> None:
     assert not [line for line in missing if not line.startswith("import")]
 
 
+@pytest.mark.slow
 def test_reproduction_page_shows_what_its_script_prints(capsys: pytest.CaptureFixture[str]) -> None:
     script = ROOT / "examples" / "reproduction.py"
     done = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True, encoding="utf-8")

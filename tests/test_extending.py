@@ -26,6 +26,7 @@ PAGES = sorted((Path(__file__).parents[1] / "docs" / "extending").glob("*.md"))
 LANGUAGES = {"python", "toml", "console", "text"}
 KINDS = ("precoder", "beam", "allocator", "metric", "channel", "array")
 LONGEST_PLUGIN = 15
+FAST = {"metric"}
 
 _BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FILE = re.compile(r"`([\w./-]+\.(?:py|toml))`")
@@ -139,7 +140,11 @@ def _begins(words: list[str], part: list[str], *, whole: bool = False) -> bool:
     return enough and all(a == b or same_word(a, b) for a, b in zip(part, words, strict=False))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page",
+    [page if page.stem in FAST else pytest.param(page, marks=pytest.mark.slow) for page in PAGES],
+    ids=lambda page: page.stem,
+)
 def test_page_does_what_it_shows(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)

@@ -39,9 +39,24 @@ SKIPPED = {
     ("allocator", "equal_cs"): NO_OPTIMUM,
 }
 SLOW = {"allocator", "beam", "channel", "precoder"}
+SIMULATING = {"model_agrees_with_simulation", "statistics_against_sampled_moments"}
+ALWAYS_SIMULATED = {"mrt", "rayleigh", "steered"}
 
 
-@parametrize_with_checks([part for _, part in PARTS.values()])
+def mostly_slow(checks):
+    """Mark the checks that simulate as slow, except those of some parts."""
+    names, cases = checks.args
+    slow = [
+        part.name not in ALWAYS_SIMULATED and check.__name__ in SIMULATING
+        for part, check in (case.values for case in cases)
+    ]
+    marks = [[*case.marks, *([pytest.mark.slow] if one else [])] for case, one in zip(cases, slow, strict=True)]
+    return pytest.mark.parametrize(
+        names, [pytest.param(*case.values, id=case.id, marks=own) for case, own in zip(cases, marks, strict=True)]
+    )
+
+
+@mostly_slow(parametrize_with_checks([part for _, part in PARTS.values()]))
 def test_a_built_in_part_passes(part, check):
     try:
         check(part)

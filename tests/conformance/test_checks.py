@@ -1530,7 +1530,9 @@ def test_every_check_has_a_wrong_part():
     assert names == {one.name for one in kit.CHECKS}
 
 
-@pytest.mark.parametrize("kind", RIGHT)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow) if kind == "precoder" else kind for kind in RIGHT]
+)
 def test_the_right_sibling_passes_every_check(kind):
     report = check_part(RIGHT[kind]())
     outcomes = {result.check: result.outcome for result in report.results}
@@ -1618,9 +1620,15 @@ def buffered_evaluate(self, problem, allocation):
             vectorized=False,
         ),
         made("channel", draw=buffered_draw),
-        made("precoder", weights=lambda self, estimates: BUFFER("w", estimates)),
-        made(
-            "beam", weights=lambda self, scene, estimates: BUFFER("v", RightBeam.weights(self, scene, estimates))
+        pytest.param(
+            made("precoder", weights=lambda self, estimates: BUFFER("w", estimates)), marks=pytest.mark.slow
+        ),
+        pytest.param(
+            made(
+                "beam",
+                weights=lambda self, scene, estimates: BUFFER("v", RightBeam.weights(self, scene, estimates)),
+            ),
+            marks=pytest.mark.slow,
         ),
         made("array", positions=lambda self: BUFFER("p", RightArray.positions(self))),
         made("metric", evaluate=buffered_evaluate),

@@ -53,7 +53,10 @@ def test_every_kind_but_a_figure_can_be_new():
     assert set(NEW_KINDS) == {"array", "channel", "precoder", "beam", "metric", "allocator"}
 
 
-@pytest.mark.parametrize("kind", NEW_KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=pytest.mark.slow) if kind in {"beam", "precoder"} else kind for kind in NEW_KINDS],
+)
 def test_a_new_part_passes_as_written(cli, here, kind):
     path = here / f"my_{kind}.py"
     advice = f"Next: run `isacfw check my_{kind}.py`, then try the commands at the top of the file."
@@ -73,6 +76,7 @@ def test_a_new_part_passes_as_written(cli, here, kind):
     assert "failed" not in out
 
 
+@pytest.mark.slow
 def test_the_tests_in_the_files_pass(here):
     for kind in NEW_KINDS:
         new_part(kind, f"my_{kind}", here)
@@ -105,8 +109,8 @@ def test_ruff_has_nothing_to_say(here):
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
-        ("array", (*SMALL, "--out", "results")),
-        ("channel", (*SMALL, "--out", "results")),
+        pytest.param("array", (*SMALL, "--out", "results"), marks=pytest.mark.slow),
+        pytest.param("channel", (*SMALL, "--out", "results"), marks=pytest.mark.slow),
         ("precoder", (*SMALLER, "--set", "sampling_accuracy=0.1")),
         ("beam", (*SMALLER, "--set", "sampling_accuracy=0.1")),
         ("metric", SMALLER),

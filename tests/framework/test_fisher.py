@@ -479,7 +479,10 @@ def smallest_by_search(function: Callable[[FloatArray], FloatArray]) -> float:
     return min(float(values[best]), float(refined.fun))
 
 
-@pytest.mark.parametrize("kind", kinds())
+@pytest.mark.parametrize(
+    "kind",
+    [kind if place < 2 else pytest.param(kind, marks=pytest.mark.slow) for place, kind in enumerate(kinds())],
+)
 def test_smallest_crlb_and_excess_against_a_dense_search(kind: str) -> None:
     generator = np.random.default_rng(35)
     inside = 0

@@ -328,7 +328,7 @@ def test_problems_over_different_drops_stack() -> None:
 
 
 @pytest.mark.parametrize("aligned", [True, False], ids=["aligned", "misaligned"])
-@pytest.mark.parametrize("name", PRECODERS)
+@pytest.mark.parametrize("name", ["mrt", pytest.param("zf", marks=pytest.mark.slow)])
 def test_exact_batch_equals_its_members_bit_for_bit(name: str, aligned: bool) -> None:
     beam = {} if aligned else {"beam_azimuth_deg": -27.0, "beam_elevation_deg": 66.0}
     whole = scenario(drops=8)

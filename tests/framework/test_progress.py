@@ -57,7 +57,14 @@ def command(tmp_path, request):
     return [places.get(one, one) for one in arguments], expected
 
 
-@pytest.mark.parametrize("command", COMMANDS, indirect=True)
+@pytest.mark.parametrize(
+    "command",
+    [
+        name if "compare" in name or name == "check" else pytest.param(name, marks=pytest.mark.slow)
+        for name in COMMANDS
+    ],
+    indirect=True,
+)
 def test_a_terminal_shows_what_is_done_of_how_much_and_the_time_left(command):
     arguments, expected = command
     status, printed, shown = on_terminal(*arguments)
@@ -70,7 +77,11 @@ def test_a_terminal_shows_what_is_done_of_how_much_and_the_time_left(command):
     assert not any(re.search(rf"{what} .*\d/\d", printed) for what in expected)
 
 
-@pytest.mark.parametrize("command", COMMANDS, indirect=True)
+@pytest.mark.parametrize(
+    "command",
+    [name if name in {"compare", "check"} else pytest.param(name, marks=pytest.mark.slow) for name in COMMANDS],
+    indirect=True,
+)
 def test_a_pipe_is_quiet(command):
     arguments, _ = command
     found = subprocess.run(

@@ -198,7 +198,9 @@ os._exit(0)
 
 
 @pytest.mark.parametrize(
-    ("threads", "bodies"), [(0, 300), (1, 150), (3, 150)], ids=["main thread", "other thread", "three threads"]
+    ("threads", "bodies"),
+    [(0, 300), *(pytest.param(threads, 150, marks=pytest.mark.slow) for threads in (1, 3))],
+    ids=["main thread", "other thread", "three threads"],
 )
 def test_no_limit_strikes_after_its_body_however_close_the_end(threads, bodies):
     script = CLOSE.replace("BODIES", str(bodies)).replace("THREADS", str(threads))

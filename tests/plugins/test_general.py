@@ -133,7 +133,7 @@ def test_no_small_feasible_step_improves_a_general_answer(seed: int, allocator: 
 
 
 @pytest.mark.parametrize("allocator", [LOG, SCA(), Ipopt()], ids=["log", "reciprocal", "ipopt"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (2, 3))])
 def test_feasible_problems_that_equal_parts_cannot_meet(seed: int, allocator: Any) -> None:
     generator = np.random.default_rng([404, seed])
     problem = general_problem(generator, 3, coupled=bool(seed % 2))
@@ -253,7 +253,9 @@ def largest_share(problem: PowerAllocationProblem) -> float:
     return float(f.value)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize(
+    "seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 8))]
+)
 def test_exact_with_several_streams_has_the_largest_communication_share(seed: int) -> None:
     generator = np.random.default_rng([411, seed])
     problem = general_problem(
@@ -385,7 +387,7 @@ def test_equal_com_says_that_other_shares_meet_the_limits() -> None:
 
 
 @pytest.mark.parametrize("allocator", [LOG, SCA(), Ipopt()], ids=["log", "reciprocal", "ipopt"])
-@pytest.mark.parametrize("seed", [0, 2, 5, 11])
+@pytest.mark.parametrize("seed", [0, 2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (5, 11))])
 def test_a_direction_across_the_coordinates_that_no_signal_tells_anything_of(seed: int, allocator: Any) -> None:
     generator = np.random.default_rng([419, seed])
     problem = general_problem(generator, 3, targets=1, coupled=False)

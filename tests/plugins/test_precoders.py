@@ -42,9 +42,9 @@ CHANNELS: dict[str, Channel] = {
 }
 CASES = [
     pytest.param(MRT(), "own pilots", id="mrt-own pilots"),
-    pytest.param(MRT(), "shared pilots", id="mrt-shared pilots"),
+    pytest.param(MRT(), "shared pilots", id="mrt-shared pilots", marks=pytest.mark.slow),
     pytest.param(MRT(), "physical estimates", id="mrt-physical estimates"),
-    pytest.param(ZF(), "own pilots", id="zf-own pilots"),
+    pytest.param(ZF(), "own pilots", id="zf-own pilots", marks=pytest.mark.slow),
     pytest.param(ZF(), "shared pilots", id="zf-shared pilots"),
 ]
 

@@ -111,6 +111,7 @@ def page_block(page: str) -> str:
     return found[1]
 
 
+@pytest.mark.slow
 def test_page_shows_what_the_example_prints(errata: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     errata.main()
     printed = capsys.readouterr().out

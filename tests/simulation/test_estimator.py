@@ -266,16 +266,34 @@ def errors(precoder: str, level_db: float) -> Errors:
 
 
 BOTH = pytest.mark.parametrize("precoder", ["mrt", "zf"])
+SLOW = {
+    *((level, name) for level in (-15.0, -10.0, -5.0) for name in ("mrt", "zf")),
+    *((level, name) for level in (20.0, 30.0) for name in ("mrt", "zf")),
+    (10.0, "zf"),
+}
+"""Levels and precoders whose errors only slow tests need."""
 
 
-@BOTH
-@pytest.mark.parametrize("level_db", LEVELS_DB)
+def levels(*chosen: float) -> pytest.MarkDecorator:
+    """Return the decorator of a test at some levels, slow where no other test needs these errors."""
+    return pytest.mark.parametrize(
+        ("level_db", "precoder"),
+        [
+            pytest.param(level, name, marks=[pytest.mark.slow] if (level, name) in SLOW else [])
+            for level in chosen
+            for name in ("mrt", "zf")
+        ],
+    )
+
+
+@levels(*LEVELS_DB)
 def test_error_is_never_below_the_bound(precoder: str, level_db: float) -> None:
     # Within 3 standard errors, one-sided.
     found = errors(precoder, level_db)
     assert (found.mse > found.closed - 3 * found.standard_error).all()
 
 
+@pytest.mark.slow
 @BOTH
 def test_error_at_high_sensing_snr_is_within_ten_per_cent_of_the_bound(precoder: str) -> None:
     found = errors(precoder, 20.0)
@@ -283,8 +301,7 @@ def test_error_at_high_sensing_snr_is_within_ten_per_cent_of_the_bound(precoder:
     np.testing.assert_allclose(found.mse, found.closed, rtol=0.10)
 
 
-@BOTH
-@pytest.mark.parametrize("level_db", [10.0, 20.0, 30.0])
+@levels(10.0, 20.0, 30.0)
 def test_error_at_high_sensing_snr_is_that_of_the_bound_given_the_signals(precoder: str, level_db: float) -> None:
     # Within 3 standard errors of 1.8 to 4 per cent; the closed form is a few per cent below.
     found = errors(precoder, level_db)

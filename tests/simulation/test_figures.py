@@ -118,6 +118,7 @@ def test_closed_bounds_rise_with_the_offset_and_fall_with_the_level() -> None:
     np.testing.assert_allclose(np.diff(db(data["crlb"]), axis=0), -5, rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_simulated_bounds_of_figure_2_agree_with_the_closed_form() -> None:
     loaded = load_scenario("nguyen2025-fig2")
     data, _ = make_figure(loaded, compare, 2000, lambda _done, _total: None)
@@ -127,7 +128,9 @@ def test_simulated_bounds_of_figure_2_agree_with_the_closed_form() -> None:
     assert (data["standard_error"] < 0.01 * data["crlb"]).all()
 
 
-@pytest.mark.parametrize("number", [5, 7, 8])
+@pytest.mark.parametrize(
+    "number", [5, pytest.param(7, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)]
+)
 def test_simulations_are_of_the_allocations_beside_them(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nguyen2025_fig8, "_SIDES", (4, 5))
     overrides = ["drops = 2", *(SETTINGS[number][0] if number < 8 else []), *SMALL]
@@ -285,7 +288,7 @@ def test_other_data_draw_another_figure(number: int) -> None:
 Cli = Callable[..., tuple[int, str, str]]
 
 
-@pytest.mark.parametrize("number", [2, 6])
+@pytest.mark.parametrize("number", [2, pytest.param(6, marks=pytest.mark.slow)])
 def test_command_writes_data_and_figure(number: int, cli: Cli, tmp_path: Any) -> None:
     import xarray
 

@@ -104,8 +104,27 @@ CASES = {
     "two targets, means of known phase": Case(channel=RICIAN, targets=(FIRST, SECOND)),
 }
 SIDES = (4, 15)
-ALL = pytest.mark.parametrize("name", CASES)
 BOTH = pytest.mark.parametrize("side", SIDES)
+SLOW = {
+    *("lines of random phase, zf", "means of known phase, zf", "correlation 0.9 and shared pilots, mrt"),
+    *("projected", "projected, means of known phase", "two targets, means of known phase"),
+}
+LARGE = {"means of known phase, mrt", "half of the antennas"}
+"""Cases of which the larger array is not slow."""
+
+
+def sides_of(names: list[str]) -> pytest.MarkDecorator:
+    """Return the decorator of a test of both arrays in each case."""
+    return pytest.mark.parametrize(
+        ("side", "name"),
+        [
+            pytest.param(
+                side, name, marks=[pytest.mark.slow] if name in SLOW or (side > 10 and name not in LARGE) else []
+            )
+            for name in names
+            for side in SIDES
+        ],
+    )
 
 
 def shares(users: int, streams: int) -> tuple[FloatArray, FloatArray]:
@@ -193,8 +212,7 @@ def simulated(name: str, side: int, superposed: bool = False) -> Simulated:
     )
 
 
-@ALL
-@BOTH
+@sides_of(list(CASES))
 def test_every_rate_and_bound_agrees_with_the_simulation(name: str, side: int) -> None:
     found, model = simulated(name, side), modelled(name, side)
     assert len(found.value) == 3 + 2 * len(CASES[name].targets)
@@ -207,8 +225,7 @@ def test_every_rate_and_bound_agrees_with_the_simulation(name: str, side: int) -
     np.testing.assert_allclose(found.value, model.value, rtol=0.05)
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.misses])
-@BOTH
+@sides_of([name for name, case in CASES.items() if case.misses])
 def test_model_of_isotropic_fading_is_refuted(name: str, side: int) -> None:
     """Interference of sensing and Fisher information as if the channel had no direction: the framework of old."""
     case, found = CASES[name], simulated(name, side)
@@ -344,7 +361,14 @@ def test_closed_form_of_maximum_ratio_agrees_with_independent_code(name: str) ->
 # Superposition
 
 
-@pytest.mark.parametrize("name", ["lines of random phase, mrt", "lines of random phase, zf", "projected", "rzf"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lines of random phase, mrt",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("lines of random phase, zf", "projected")),
+        "rzf",
+    ],
+)
 def test_the_papers_superposition_agrees_where_a_turn_of_phase_changes_nothing(name: str) -> None:
     apart, together = simulated(name, 4), simulated(name, 4, superposed=True)
     error = np.hypot(apart.standard_error, together.standard_error)
@@ -379,7 +403,13 @@ def given_channels(name: str, *, superposed: bool) -> tuple[Transmission, Scenar
     return Transmission.of(scenario, MRT(), 0, x, 0.5, superposed=superposed), scenario
 
 
-GIVEN = pytest.mark.parametrize("name", GENERAL["given_channels"])
+GIVEN = pytest.mark.parametrize(
+    "name",
+    [
+        name if name == "ula8-rician" else pytest.param(name, marks=pytest.mark.slow)
+        for name in GENERAL["given_channels"]
+    ],
+)
 
 
 @GIVEN

@@ -100,7 +100,13 @@ CASES = {
         sides=(10, 10), fading=(*SIX, 0.1, 0.4), snr_db=5.0, communication=0.3, sensing=0.1, draws=6_000
     ),
 }
-ALL = pytest.mark.parametrize("case", CASES)
+SLOW = {
+    *("4 x 4, even", "4 x 4, few pilots", "8 x 2, little power"),
+    *("6 x 6, half to sensing", "6 x 6, not all power"),
+}
+ALL = pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow) if case in SLOW else case for case in CASES]
+)
 
 
 @cache
@@ -177,8 +183,12 @@ def bounds(name: str, beam: tuple[float, float], sensing: float) -> tuple[Simula
     return found, problem.crlb(communication, share)
 
 
-BEAMS = pytest.mark.parametrize("beam", [(0.0, 0.0), (3.0, 0.0), (4.0, -6.0), (30.0, 20.0)], ids=str)
-SHARES = pytest.mark.parametrize("sensing", [0.0, 0.05, 0.5])
+BEAMS = pytest.mark.parametrize(
+    "beam",
+    [(0.0, 0.0), pytest.param((3.0, 0.0), marks=pytest.mark.slow), (4.0, -6.0), (30.0, 20.0)],
+    ids=str,
+)
+SHARES = pytest.mark.parametrize("sensing", [0.0, pytest.param(0.05, marks=pytest.mark.slow), 0.5])
 
 
 @BOTH

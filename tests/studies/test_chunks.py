@@ -66,7 +66,14 @@ CASES = {
         "drops": 8,
     },
 }
-SIZES = [(1, 64), (2, 64), (7, 64), (2, 1), (7, 2), (100, 1)]
+SIZES = [
+    (1, 64),
+    pytest.param((2, 64), marks=pytest.mark.slow),
+    pytest.param((7, 64), marks=pytest.mark.slow),
+    pytest.param((2, 1), marks=pytest.mark.slow),
+    (7, 2),
+    pytest.param((100, 1), marks=pytest.mark.slow),
+]
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,7 @@ def test_a_folder_without_permission_is_one_sentence(bed, cli, tmp_path):
     assert error.endswith("Permission denied\n")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("number", [0, 1, 3])
 def test_a_disk_that_fills_up_amid_a_study_keeps_what_is_finished(
     number, workers, bed, cli, out, full, same, chunk_size, monkeypatch
@@ -79,7 +79,16 @@ def test_a_disk_that_fills_up_amid_a_study_keeps_what_is_finished(
     same(found, compare(path).dataset)
 
 
-@pytest.mark.parametrize("ending", ["results.nc", "results.csv", "scenario.toml", "sum_rate.png", "crlb.pdf"])
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "results.nc",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("results.csv", "scenario.toml", "sum_rate.png", "crlb.pdf")
+        ),
+    ],
+)
 def test_a_disk_that_fills_up_at_the_end_keeps_the_former_results(ending, bed, cli, out, full, monkeypatch, same):
     first = compare(bed.scenario({"drops": 3}), execution=Execution(out=out)).dataset.load()
     path = bed.scenario({"drops": 5})
@@ -108,7 +117,7 @@ isacfw.cli.run()
 """
 
 
-@pytest.mark.parametrize("of", ["chunks", "results"])
+@pytest.mark.parametrize("of", ["chunks", pytest.param("results", marks=pytest.mark.slow)])
 def test_a_write_that_fails_within_hdf5_is_one_sentence_and_keeps_what_is_finished(
     of, bed, cli, out, tmp_path, launched, same
 ):

@@ -32,7 +32,7 @@ CHANGES = {
     "metrics": ["least"],
     "sampling_accuracy": 0.1,
     "sweep": {"snr_db": [0, 10], "channel.users": [2, 3]},
-    "drops": 5,
+    "drops": 3,
 }
 
 
@@ -47,7 +47,16 @@ def cluster():
         yield client
 
 
-@pytest.fixture(params=["two processes", "three processes", "spawned pool", "threads", "client", "its executor"])
+@pytest.fixture(
+    params=[
+        "two processes",
+        pytest.param("three processes", marks=pytest.mark.slow),
+        pytest.param("spawned pool", marks=pytest.mark.slow),
+        pytest.param("threads", marks=pytest.mark.slow),
+        "client",
+        pytest.param("its executor", marks=pytest.mark.slow),
+    ]
+)
 def by(request):
     """Return, one after the other, all that a study may be given to."""
     if request.param == "two processes":
@@ -84,7 +93,7 @@ def test_results_are_the_same_bits_whoever_solves_the_chunks(by, solved, same, t
     ).dataset
     same(found, expected)
     assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert told[-1] == (5 * 4 * 9, 5 * 4 * 9)
+    assert told[-1] == (3 * 4 * 9, 3 * 4 * 9)
     same(compare(path, execution=Execution(**by, out=tmp_path / "out")).dataset, expected)
 
 
@@ -104,7 +113,7 @@ def test_a_part_that_only_its_maker_has_loaded_travels(by, bed, variant, same):
     same(found, compare(variant(), allocators=[part]).dataset)
 
 
-@pytest.mark.parametrize("workers", [2, 3])
+@pytest.mark.parametrize("workers", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_the_command_line_gives_the_same_with_workers_and_on_a_cluster(
     workers, solved, cluster, cli, same, tmp_path, monkeypatch
 ):
@@ -177,7 +186,7 @@ def test_processes_share_the_work_each_on_one_thread_and_leave_the_environment_a
     assert dict(os.environ) == before
 
 
-@pytest.mark.parametrize("fault", ["die once", "die here and there"])
+@pytest.mark.parametrize("fault", ["die once", pytest.param("die here and there", marks=pytest.mark.slow)])
 def test_a_chunk_whose_worker_died_is_done_again(fault, bed, same, chunk_size):
     chunk_size(1)
     expected = compare(bed.document({"drops": 40})).dataset
@@ -202,6 +211,7 @@ def test_only_chunks_that_can_have_ended_a_worker_are_done_one_at_a_time():
     assert rounds == [chunks, chunks[:1], chunks[1:2], chunks[2:]]
 
 
+@pytest.mark.slow
 def test_workers_that_always_die_are_one_sentence_and_cost_no_finished_chunk(bed, cli, tmp_path, chunk_size):
     chunk_size(1)
     path, out = bed.scenario({"drops": 30}), tmp_path / "out"
@@ -237,6 +247,7 @@ def test_an_allocator_that_misbehaves_costs_its_own_rows_only(by, bed, same):
         np.testing.assert_array_equal(found[name].to_numpy()[~failed], good[name].to_numpy()[~failed])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("everyone", [False, True], ids=["one of two", "both"])
 def test_a_dask_worker_that_is_killed_changes_nothing(everyone, bed, same, until, chunk_size):
     distributed = pytest.importorskip("distributed")
@@ -267,6 +278,7 @@ def test_a_dask_worker_that_is_killed_changes_nothing(everyone, bed, same, until
 # Mistakes.
 
 
+@pytest.mark.slow
 def test_a_script_that_asks_for_workers_where_it_must_not_is_told_so(bed, launched, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
@@ -288,7 +300,9 @@ def test_dask_that_is_not_there_is_one_sentence(cli, monkeypatch):
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "x://", "nowhere"])
+@pytest.mark.parametrize(
+    "address", [pytest.param("tcp://127.0.0.1:1", marks=pytest.mark.slow), "x://", "nowhere"]
+)
 def test_a_wrong_address_is_one_sentence(address, launched, monkeypatch):
     pytest.importorskip("distributed")
     process = launched(

@@ -117,7 +117,13 @@ OTHERS = {
 }
 
 
-@pytest.mark.parametrize("other", OTHERS)
+@pytest.mark.parametrize(
+    "other",
+    [
+        name if name in {"power", "allocator's option"} else pytest.param(name, marks=pytest.mark.slow)
+        for name in OTHERS
+    ],
+)
 def test_a_changed_key_never_mixes_with_old_chunks(other, run, bed, same):
     first, _ = run()
     changed, calls = run(OTHERS[other])
@@ -249,7 +255,15 @@ def _another_netcdf(path):
     return content
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(
+    "damage",
+    [
+        name
+        if name in {"has another byte in a number", "is another study's"}
+        else pytest.param(name, marks=pytest.mark.slow)
+        for name in DAMAGES
+    ],
+)
 def test_a_chunk_is_done_again_when_it(damage, run, bed, out, tmp_path, same, chunk_size):
     chunk_size(2)
     run({"snr_db": 3.0}, tmp_path / "other")
@@ -263,7 +277,7 @@ def test_a_chunk_is_done_again_when_it(damage, run, bed, out, tmp_path, same, ch
     assert run()[1] == 0
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))])
 def test_a_chunk_with_any_other_byte_is_as_it_was_or_not_there(seed, run, out, same, chunk_size):
     chunk_size(6)
     run()
@@ -360,7 +374,9 @@ print(json.dumps(statuses))
 """
 
 
-@pytest.mark.parametrize("seed", [None, 1, 2])
+@pytest.mark.parametrize(
+    "seed", [pytest.param(None, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.slow), 2]
+)
 def test_a_study_killed_again_and_again_equals_one_never_killed(seed, bed, out, same, launched):
     """At the steps of every file that is written, or at random moments."""
     changes = {"sweep": {"snr_db": list(range(32))}, "drops": 20, "metrics": ["least"]}
@@ -384,6 +400,7 @@ def test_a_study_killed_again_and_again_equals_one_never_killed(seed, bed, out, 
 COMMAND = ("-m", "isacfw", "compare")
 
 
+@pytest.mark.slow
 def test_a_study_of_several_processes_that_is_killed_goes_on_and_leaves_no_process(
     bed, out, same, launched, until
 ):
@@ -410,8 +427,15 @@ def _group(leader):
     return True
 
 
-@pytest.mark.parametrize("everyone", [True, False], ids=["as a terminal does", "the process alone"])
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("workers", "everyone"),
+    [
+        pytest.param(1, True, id="1-as a terminal does", marks=pytest.mark.slow),
+        pytest.param(1, False, id="1-the process alone", marks=pytest.mark.slow),
+        pytest.param(2, True, id="2-as a terminal does"),
+        pytest.param(2, False, id="2-the process alone", marks=pytest.mark.slow),
+    ],
+)
 def test_ctrl_c_stops_at_once_with_what_there_is(workers, everyone, bed, out, same, launched, until):
     bed.told("sleep 0.01")
     path = bed.scenario({"drops": 400})
@@ -434,6 +458,7 @@ def test_ctrl_c_stops_at_once_with_what_there_is(workers, everyone, bed, out, sa
     same(found, compare(path).dataset)
 
 
+@pytest.mark.slow
 def test_two_runs_into_one_folder_at_once_do_not_disturb_each_other(bed, out, same, launched):
     bed.told("sleep 0.005")
     path = bed.scenario({"drops": 200})
@@ -468,8 +493,16 @@ class Interrupting(Executor):
         return future
 
 
-@pytest.mark.parametrize("drops", [5, 13, 20])
-@pytest.mark.parametrize("moment", [1, 2, 4])
+@pytest.mark.parametrize(
+    ("moment", "drops"),
+    [
+        (moment, drops)
+        if (moment, drops) in {(2, 5), (4, 20)}
+        else pytest.param(moment, drops, marks=pytest.mark.slow)
+        for moment in (1, 2, 4)
+        for drops in (5, 13, 20)
+    ],
+)
 def test_another_run_amid_a_run_cut_in_another_way_changes_nothing(moment, drops, bed, out, same, chunk_size):
     """Chunks of three drops, and amid them another run's of four."""
     document = bed.document({"drops": 13})
@@ -519,7 +552,10 @@ def test_the_file_of_results_opens_without_the_framework(run, out):
     "changes",
     [
         {"allocators": ["sca", "exact"], "precoders": ["mrt", "zf"]},
-        {"allocators": ["exact"], "sweep": {"channel.users": [2, 4], "snr_db": [0, 5]}},
+        pytest.param(
+            {"allocators": ["exact"], "sweep": {"channel.users": [2, 4], "snr_db": [0, 5]}},
+            marks=pytest.mark.slow,
+        ),
         {"allocators": ["exact"], "sensing.crlb_limit_db": -200},
         {"allocators": ["equal_cs"], "sensing": {}, "drops": 1},
         {"allocators": ["exact"], "sweep": {"channel.large_scale_fading": [[1.0, 2.0, 0.5], [0.1, 0.2, 0.3]]}},

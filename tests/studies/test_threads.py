@@ -21,7 +21,7 @@ from isacfw_plugins.allocators.ipopt import Ipopt
 from isacfw_plugins.allocators.sca import SCA
 
 
-@pytest.mark.parametrize("threads", [2, 4])
+@pytest.mark.parametrize("threads", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_threads_give_the_same_bits_as_one_process(threads, chunk_size):
     chunk_size(1)
     scenario = SCENARIO | {"drops": 8}
@@ -49,7 +49,9 @@ def together(function, threads=4):
 
 
 @pytest.mark.parametrize(
-    "allocator", [Ipopt(), SCA(solver="SCS", max_iterations=3), SCA()], ids=lambda one: one.title
+    "allocator",
+    [Ipopt(), pytest.param(SCA(solver="SCS", max_iterations=3), marks=pytest.mark.slow), SCA()],
+    ids=lambda one: one.title,
 )
 def test_an_allocator_may_be_shared_by_threads(allocator):
     problems = [
