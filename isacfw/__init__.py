@@ -113,7 +113,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs the plugin host or a reader of files when it is first used."""
+    """Import names that need the plugin host or a file reader on first use."""
     if name == "__version__":
         from importlib.metadata import version
 

@@ -1,4 +1,4 @@
-"""Former names, which can still be used, with a warning, for one release."""
+"""Former names, which keep working for one release, with a warning."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ FORMER: dict[str, tuple[str, ...]] = {
     "target": ("sensing.target",),
     "time_limit": ("base.time_limit",),
 }
-"""Former modules, with the modules that their content is in now."""
+"""Former modules, with the modules that now hold their content."""
 
 
 class _Finder:
@@ -64,14 +64,14 @@ class _Finder:
 
     @staticmethod
     def create_module(_spec: ModuleSpec) -> None:
-        """Leave the making of the module to Python."""
+        """Let Python create the module."""
 
     @staticmethod
     def exec_module(module: ModuleType) -> None:
-        """Let a former module look its names up where they are now."""
+        """Make a former module look up its names in their new modules."""
         last = module.__name__.rpartition(".")[2]
         homes = [f"{_PACKAGE}.{home}" for home in FORMER[last]]
-        # Importing it is what is deprecated, so the warning points at the import.
+        # The import itself is deprecated, so the warning points at it.
         warnings.warn(
             f"the module {module.__name__} is private and has moved to {' and '.join(homes)}; import the public"
             f" names from {_PACKAGE}",
@@ -95,7 +95,7 @@ FORMER_NAMES = {"FigureRecipe": "Figure"}
 
 
 def find_former(name: str) -> Any:
-    """Return what a former name of the package stands for; None if it is none."""
+    """Return the object that a former name of the package refers to; None for any other name."""
     if name in FORMER:
         return importlib.import_module(f"{_PACKAGE}.{name}")
     if name not in FORMER_NAMES:
@@ -115,7 +115,7 @@ def _to_toml(scenario: Scenario) -> str:
 
 
 def install() -> None:
-    """Make former names usable, once."""
+    """Enable former names; repeated calls have no effect."""
     if _Finder not in sys.meta_path:
         sys.meta_path.append(_Finder)
         Scenario.to_toml = _to_toml  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Validators for the attrs fields of parts; their errors name the field, what it must be and what it got."""
+"""Validators for the attrs fields of parts; their errors name the field, the requirement and the value."""
 
 from __future__ import annotations
 

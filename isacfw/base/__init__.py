@@ -1,1 +1,1 @@
-"""Foundations: parts, errors, validators, files and time limits; nothing of signals."""
+"""Foundations: parts, errors, validators, files and time limits; independent of signals."""

@@ -10,19 +10,19 @@ from typing import Any
 
 
 def one_line(text: object) -> str:
-    """Return the text of an error or message with every run of white space as one space."""
+    """Return text with every run of white space collapsed to one space."""
     return " ".join(str(text).split())
 
 
 class IsacError(Exception):
-    """Base class of every error that the framework raises on purpose; its text is one line."""
+    """Base class of all errors that the framework raises deliberately; their text is one line."""
 
     def __str__(self) -> str:
         return one_line(super().__str__())
 
 
 class InputError(IsacError, ValueError):
-    """A parameter, a key of a file or an option has a value that it cannot have.
+    """A parameter, a key of a file or an option has an invalid value.
 
     Parameters
     ----------
@@ -56,14 +56,14 @@ class PluginError(IsacError):
 
 
 class IncompatibleError(IsacError):
-    """Two parts do not fit each other: the comparison shows a skipped row with this reason.
+    """Two parts are incompatible: the comparison shows a skipped row with this reason.
 
     Raised, for example, by a zero-forcing precoder with no more antennas than users.
     """
 
 
 class IsacWarning(RuntimeWarning):
-    """A metric or an observer that failed, or is unavailable; results go on without it."""
+    """A metric or an observer failed or is unavailable; the comparison continues without it."""
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
@@ -76,13 +76,13 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def short_repr(value: Any) -> str:
-    """Return the representation of `value`, shortened so that an error stays one line."""
+    """Return the representation of `value`, shortened so that a message stays on one line."""
     text = one_line(repr(value))
     return text if len(text) <= 80 else f"{text[:76]} ..."
 
 
 def describe_exception(error: BaseException) -> str:
-    """Return ``"raised X: ..."`` for an exception of a part, even one that cannot say what it is."""
+    """Return ``"raised X: ..."`` for an exception of a part, even if its text cannot be formatted."""
     try:
         return f"raised {type(error).__name__}: {error}"
     except Exception:
@@ -99,7 +99,7 @@ def log_traceback(sentence: str) -> None:
 
 @contextmanager
 def attribute_errors_to(part: str) -> Iterator[None]:
-    """Turn any exception of a part, but the framework's own, into a :class:`PluginError` that names the part."""
+    """Turn any exception except the framework's own into a :class:`PluginError` that names the part."""
     try:
         yield
     except IsacError:

@@ -19,18 +19,18 @@ _PAGE = 2**16
 
 
 def not_writable_error(folder: Path, error: Exception) -> InputError:
-    """Return the error that says, in one sentence, why a folder cannot be written to."""
+    """Return the error for a folder that cannot be written to, with the reason."""
     reason = getattr(error, "strerror", None) or error
     return InputError("the output folder", f"must be writable, got {str(folder)!r}: {reason}")
 
 
 def ensure_writable(folder: Path) -> None:
-    """Make a folder, with its parents.
+    """Create a folder with its parents, and check that it is writable.
 
     Raises
     ------
     InputError
-        If it cannot be made or written to.
+        If it cannot be created or written to.
     """
     probe = folder / f".isacfw-{uuid.uuid4().hex}"
     try:
@@ -48,12 +48,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
     Parameters
     ----------
     path : Path
-        The file to be replaced, or made.
+        The file to replace or create.
 
     Raises
     ------
     InputError
-        If the file cannot be written: no room on the disk, say. What was there is as it was.
+        If the file cannot be written, for example because the disk is full. An existing file is left unchanged.
     """
     new = path.with_name(f".{uuid.uuid4().hex}-{path.name}")
     try:
@@ -69,17 +69,17 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def open_for_hdf5(path: Path) -> Iterator[HDF5File]:
-    """Give a new file that HDF5 may write to, whatever the disk does.
+    """Yield a new file for HDF5 to write to; a failed write is raised only once the file is closed.
 
     Parameters
     ----------
     path : Path
-        Of the file.
+        Path of the file.
 
     Raises
     ------
     OSError
-        When all is closed, if a write failed.
+        After closing, if a write failed.
     """
     file = HDF5File(path)
     try:
@@ -92,12 +92,13 @@ def open_for_hdf5(path: Path) -> Iterator[HDF5File]:
 class HDF5File(io.RawIOBase):
     """A file whose writes never fail, because HDF5 aborts the process if closing a file fails.
 
-    What does not fit on the disk is kept in memory, where HDF5 finds it again; :meth:`check` tells.
+    Data that cannot be written to the disk is kept in memory, where HDF5 can read it back; :meth:`check` raises
+    the error.
 
     Parameters
     ----------
     path : Path
-        Of a file that is made.
+        Path of the file to create.
     """
 
     def __init__(self, path: Path) -> None:
@@ -107,7 +108,7 @@ class HDF5File(io.RawIOBase):
         self._at = self._size = 0
 
     def check(self) -> None:
-        """Raise what the first write that failed has raised."""
+        """Raise the exception of the first write that failed."""
         if self._error is not None:
             raise self._error
 
@@ -116,12 +117,12 @@ class HDF5File(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go to a position."""
+        """Move to a position."""
         self._at = offset + (0, self._at, self._size)[whence]
         return self._at
 
     def write(self, data: Any) -> int:
-        """Write all of some bytes: to the file, or to memory when that fails or has failed."""
+        """Write bytes to the file, or to memory once writing to the file has failed."""
         view = memoryview(data).cast("B")
         if self._error is None:
             try:
@@ -156,7 +157,7 @@ class HDF5File(io.RawIOBase):
         return count
 
     def truncate(self, size: int | None = None) -> int:
-        """Cut the file, or make it longer."""
+        """Truncate or extend the file."""
         self._size = self._at if size is None else size
         if self._error is None:
             try:

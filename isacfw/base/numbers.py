@@ -14,7 +14,7 @@ ComplexArray = NDArray[np.complex128]
 
 
 def float_array(value: object) -> FloatArray:
-    """Convert numbers to an array of floats; a field's converter."""
+    """Convert numbers to an array of floats; used as a field converter."""
     return np.asarray(value, dtype=np.float64)
 
 

@@ -17,7 +17,7 @@ from .errors import one_line
 from .validators import optional, text
 
 ONE_AT_A_TIME = threading.RLock()
-"""Held while a part runs code that is not thread-safe: one lock, since parts may share the library at fault."""
+"""Held while a part runs code that is not thread-safe: one lock, since parts may share the library."""
 
 
 @attrs.frozen(kw_only=True)
@@ -29,7 +29,7 @@ class Part(ABC):  # noqa: B024 - each kind of part has abstract methods of its o
     Attributes
     ----------
     name : str
-        Class attribute: the name by which scenarios find the part.
+        Class attribute: the name of the part in scenarios.
     expected_failures : mapping of str to str
         Class attribute: checks of :mod:`isacfw.testing` that the part is known to fail, each with the reason.
     """
@@ -39,9 +39,9 @@ class Part(ABC):  # noqa: B024 - each kind of part has abstract methods of its o
 
     @classmethod
     def examples(cls) -> tuple[Self, ...]:
-        """Return parts of this class to be checked; by default one with all options at their defaults.
+        """Return parts of this class for the checks; by default one with all options at their defaults.
 
-        A part with an option that must be given overrides this.
+        A class with required options overrides this.
         """
         return (cls(),)
 
@@ -64,7 +64,7 @@ class Part(ABC):  # noqa: B024 - each kind of part has abstract methods of its o
 
     @classmethod
     def provider(cls) -> str:
-        """Return who provides the part: a distribution, or the stem of a plugin's file."""
+        """Return the provider of the part: a distribution, or the stem of a plugin's file name."""
         module = sys.modules.get(cls.__module__)
         return getattr(module, "__isacfw_provider__", None) or owner(cls.__module__.partition(".")[0])
 
@@ -76,16 +76,16 @@ class Part(ABC):  # noqa: B024 - each kind of part has abstract methods of its o
 
     @classmethod
     def unavailable(cls) -> str | None:
-        """Return why the part cannot work here and what to install, or None when it can work.
+        """Return why the part is not available and what to install, or None if it is available.
 
-        A part with an optional dependency overrides this with a probe that uses the dependency for its
-        purpose: that a module can be imported does not show that it works.
+        A part with an optional dependency overrides this with a probe that uses the dependency for its purpose: a
+        successful import does not show that it works.
         """
         return None
 
     @classmethod
     def why_unavailable(cls) -> str | None:
-        """Return :meth:`unavailable`, or that the probe itself broke down."""
+        """Return :meth:`unavailable`, or that the probe itself failed."""
         try:
             with ONE_AT_A_TIME:
                 reason = cls.unavailable()
@@ -96,7 +96,7 @@ class Part(ABC):  # noqa: B024 - each kind of part has abstract methods of its o
 
 @cache
 def owner(package: str) -> str:
-    """Return the distribution that a top-level package belongs to, or its own name for none."""
+    """Return the distribution that a top-level package belongs to, or its own name if there is none."""
     from importlib.metadata import packages_distributions
 
     own = __name__.partition(".")[0]
@@ -106,24 +106,24 @@ def owner(package: str) -> str:
 
 
 def display_name(part: Part) -> str:
-    """Return the label or name of a part, and who provides it: ``"zf of isacfw"``."""
+    """Return the label or name of a part, and its provider: ``"zf of isacfw"``."""
     title = part.title if isinstance(part, LabelledPart) else part.name
     return f"{title} of {part.provider()}"
 
 
 @attrs.frozen(kw_only=True)
 class LabelledPart(Part):
-    """A part that may stand several times in one comparison, told apart by its label.
+    """A part that may appear several times in one comparison, distinguished by its label.
 
     Parameters
     ----------
     label : str, optional
-        Name of the part in results; the part's own name when left out.
+        Name of the part in results; by default the part's own name.
     """
 
     label: str | None = attrs.field(default=None, validator=optional(text))
 
     @property
     def title(self) -> str:
-        """The label, or the name of a part without one."""
+        """The label, or the part's name if it has none."""
         return self.label or self.name

@@ -10,4 +10,4 @@ if TYPE_CHECKING:
 
 
 Progress = Callable[[int, int], None]
-"""Called with the number of steps done and the number of all."""
+"""Called with the number of completed steps and the total number of steps."""

@@ -1,4 +1,4 @@
-"""Plugin files as modules: loaded from a path, or revive from their content in another process."""
+"""Plugin files as modules: loaded from a path, or revived from their content in another process."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from typing import Any
 from .errors import PluginError
 
 _LOADING = threading.RLock()
-"""Held while the file of a plugin is run, so that no other thread of a worker meets half a module."""
+"""Held while a plugin file is run, so that no other thread of a worker sees a partially executed module."""
 
 
 Sources = tuple[tuple[str, bytes] | str, ...]
-"""Plugins as they travel: path and content of a file, or the name of a module."""
+"""Plugins in transferable form: path and content of a file, or the name of a module."""
 
 
 def import_plugin(source: str, load: Callable[[], Any]) -> Any:
-    """Return what `load` gives; turn any exception into a :class:`PluginError` that names the source."""
+    """Return the result of `load`; turn any exception into a :class:`PluginError` that names the source."""
     try:
         return load()
     except (Exception, SystemExit) as error:
@@ -50,8 +50,8 @@ def module_from_file(path: Path) -> ModuleType:
 
 
 def module_from_source(path: Path, content: bytes) -> ModuleType:
-    """Return the module of a plugin's file, which need not exist any more, or not on this machine."""
-    # Named after path and content, so that two files never mix and a changed file is read again.
+    """Return the module of a plugin's file, which need not exist on this machine, or any more."""
+    # Named after path and content, so that two files never share a module and a changed file is read again.
     digest = hashlib.sha256(str(path).encode() + content).hexdigest()[:8]
     name = f"isacfw_plugin_{path.stem}_{digest}"
     with _LOADING:
@@ -71,6 +71,6 @@ def module_from_source(path: Path, content: bytes) -> ModuleType:
 
 
 def revive(path: str, content: bytes, name: str, options: Mapping[str, Any]) -> Any:
-    """Return a part of a plugin's file from the file's content, in whatever process: how such parts travel."""
+    """Return a part of a plugin's file from the file's content, in any process; used to unpickle such parts."""
     cls = operator.attrgetter(name)(module_from_source(Path(path), content))
     return cls(**options)

@@ -1,4 +1,4 @@
-"""A time limit for code that may never return, and code that must not be interrupted anywhere."""
+"""Time limits for code that may never return, and protection of code that must not be interrupted."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LOCK = threading.Lock()
 _HELD: set[int] = set()
 """Threads that hold interrupts back."""
 _DUE: set[int] = set()
-"""Those of them whose time is up."""
+"""The threads among them whose time limit has passed."""
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def interrupts_held_back() -> Iterator[Callable[[], bool]]:
     Yields
     ------
     callable
-        Returns whether an interrupt is due: then the body should end soon, by its own means.
+        Returns whether an interrupt is due: if so, the body should return soon of its own accord.
     """
     thread = threading.get_ident()
     if _HOLDING.depth:
@@ -73,7 +73,7 @@ def interrupts_held_back() -> Iterator[Callable[[], bool]]:
 
 
 def _hold_sigint() -> Any:
-    """Record Ctrl-C in place of raising it, where this thread may; return the handler that was there."""
+    """Record Ctrl-C instead of raising it, where this thread may; return the previous handler."""
     if threading.current_thread() is not threading.main_thread():
         return None
     before = signal.getsignal(signal.SIGINT)
@@ -100,8 +100,8 @@ def time_limit(seconds: float | None) -> Iterator[None]:
     -----
     On the main thread, where the system has interval timers, a signal interrupts the body, even while it sleeps;
     elsewhere the exception is set in the thread and takes effect at its next step in Python. Neither interrupts
-    a compiled function that does not return, nor what runs in :func:`interrupts_held_back`. A body that swallows
-    the exception meets it again.
+    a compiled function that does not return, nor what runs in :func:`interrupts_held_back`. In a body that
+    swallows the exception, it is raised again.
     """
     if seconds is None:
         yield
@@ -167,7 +167,7 @@ def _by_thread(seconds: float) -> Iterator[None]:
         over.set()
         with lock, _LOCK:
             _DUE.discard(int(thread.value))
-            # What was set and has not yet taken effect must not strike later.
+            # An exception that was set and has not yet taken effect must not be raised later.
             ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)
         if watcher.is_alive():
             watcher.join()

@@ -1,4 +1,4 @@
-"""Validators for attrs fields; their errors name the field, what it must be and what it got."""
+"""Validators for attrs fields; their errors name the field, the requirement and the value."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def number(
 
 
 def text(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """Check that a field is a string that is not empty, and that a file can hold."""
+    """Check that a field is a nonempty string without null characters."""
     if not isinstance(value, str) or not value.strip():
         raise InputError(attribute.name, f"must be a nonempty string, got {short_repr(value)}")
     if "\0" in value:
@@ -133,7 +133,7 @@ def instance_of(kind: type, noun: str) -> Validator:
 
 
 def optional(validator: Validator) -> Validator:
-    """Return a validator that accepts None beside what `validator` accepts."""
+    """Return a validator that accepts None in addition to what `validator` accepts."""
 
     def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if value is not None:
