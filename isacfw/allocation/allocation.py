@@ -86,7 +86,7 @@ class Allocation:
     Objective, CRLBs and constraint violation are recomputed from the shares. `status` is what the allocator
     reported, `claim`, as far as it holds: an answer that violates a constraint is ``infeasible``, and one
     reported as locally optimal is ``feasible`` where a feasible direction raises the sum rate by more than
-    :data:`~isacfw.stationarity.STATIONARITY_TOLERANCE`. The arrays are read-only.
+    :data:`~isacfw.STATIONARITY_TOLERANCE`. The arrays are read-only.
 
     Attributes
     ----------

@@ -94,7 +94,7 @@ class EchoModel:
         ----------
         forms : ndarray, shape (..., 3T, 3T)
             :math:`P^H R_x P`, all that the echoes tell of :math:`R_x`, with :math:`P` of all targets side by
-            side. See :meth:`~isacfw.array.Array.steering_basis`.
+            side. See :meth:`~isacfw.Array.steering_basis`.
 
         Returns
         -------
@@ -197,7 +197,7 @@ def fisher_of_covariance(
     Parameters
     ----------
     forms : ndarray, shape (..., 3, 3)
-        :math:`P^H R_x P` with :math:`P` of :meth:`~isacfw.array.Array.steering_basis` at the target.
+        :math:`P^H R_x P` with :math:`P` of :meth:`~isacfw.Array.steering_basis` at the target.
     receive, target, amplitude, frame_length
         As in :func:`fisher_information`.
     transmit : Array, optional

@@ -2,7 +2,7 @@ r"""Power over several signals: what sensing allows, as small semidefinite progr
 
 The unknowns are the shares p of B signals, nonnegative and of sum at most one; each limit is a linear matrix
 inequality :math:`\sum_b p_b A_b - R \succeq 0`. Used where the shares do not lie on a line, see
-:class:`isacfw.fisher.Line`.
+:class:`isacfw.sensing.information.Line`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class MatrixInequalities:
         signals : ndarray, shape (B, 4T, 4T)
             Fisher information in coordinates.
         limit, jacobians, known : ndarray, shapes (2T,), (T, 2, 2), (2T,)
-            As in :class:`~isacfw.fisher.Line`.
+            As in :class:`~isacfw.sensing.information.Line`.
         """
         angles = tuple(int(angle) for angle in np.flatnonzero(np.isfinite(limit)))
         if not angles:

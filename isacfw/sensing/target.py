@@ -46,7 +46,7 @@ class Target:
     Parameters
     ----------
     azimuth_deg, elevation_deg : float
-        Direction in degrees, see :class:`~isacfw.array.Direction`.
+        Direction in degrees, see :class:`~isacfw.Direction`.
     reflection_amplitude : float, optional
         :math:`|\alpha|` of the echo model (8), relative to unit noise. The default is 1/16.
     distance_m, reference_distance_m : float, optional

@@ -1,1 +1,1 @@
-"""Arrays, channels and precoders: what is transmitted, and what is known of its path."""
+"""Arrays, channels and precoders: transmitted signals, and knowledge of their channels."""

@@ -1,4 +1,4 @@
-"""Antenna arrays: element positions, steering vectors and what the Fisher information needs of them."""
+"""Antenna arrays: element positions, steering vectors, and inner products for the Fisher information."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..base.validators import number, real
 
 
 def _sin_cos(angle_deg: float) -> tuple[float, float]:
-    """Return sine and cosine, exact where they are zero, so that a blind direction is seen as one."""
+    """Return sine and cosine, exact where they are zero, so that a blind direction is recognised."""
     angle = math.radians(angle_deg)
     sine = 0.0 if angle_deg % 180.0 == 0.0 else math.sin(angle)
     cosine = 0.0 if angle_deg % 180.0 == 90.0 else math.cos(angle)
@@ -81,7 +81,7 @@ class Direction:
 
 @attrs.frozen(kw_only=True)
 class Array(Part):
-    r"""Contract of an antenna array: it gives its element positions, and the rest follows.
+    r"""Abstract base class of antenna arrays: everything else follows from the element positions.
 
     Notes
     -----
@@ -90,14 +90,14 @@ class Array(Part):
     :math:`a_n = \exp(j\pi\, p_n \cdot d)`, (10)-(12). The local coordinates in which it is differentiated are
     :math:`(u, w)` for a planar array, and arc lengths along :attr:`Direction.tangents` for an array in three
     dimensions. A subclass with structure overrides :meth:`n_elements`, :meth:`second_moments` and
-    :meth:`inner_products` by closed forms, and says that it is planar by :attr:`planar`.
+    :meth:`inner_products` with closed forms, and :attr:`planar` with True if it is planar.
     """
 
     @abstractmethod
     def positions(self) -> FloatArray:
         """Return the element positions in half wavelengths; (N, 2) or (N, 3).
 
-        The columns are along the horizontal, the vertical and, where there are three, the normal axis.
+        The columns are along the horizontal, the vertical and, if there are three, the normal axis.
         """
 
     @property
@@ -144,8 +144,9 @@ class Array(Part):
     def second_moments(self) -> FloatArray:
         r"""Return :math:`\pi^2 \sum_n p_n p_n^T` of the centred positions; shape (2, 2), or (3, 3) if not planar.
 
-        For a planar array these are the inner products :math:`\dot a_i^H \dot a_j` of the derivatives by (u, w),
-        the same for every direction. With :attr:`Direction.jacobian` they give (48)-(53), erratum 1 corrected.
+        For a planar array these are the inner products :math:`\dot a_i^H \dot a_j` of the derivatives with
+        respect to (u, w), the same for every direction. With :attr:`Direction.jacobian` they give (48)-(53),
+        erratum 1 corrected.
         """
         positions = np.pi * self.centred_positions()
         return np.asarray(positions.T @ positions)
@@ -156,7 +157,7 @@ class Array(Part):
         Parameters
         ----------
         first, second : Direction
-            Where :meth:`steering_basis` is taken.
+            Directions at which :meth:`steering_basis` is evaluated.
         """
         return np.asarray(self.steering_basis(first).conj().T @ self.steering_basis(second))
 
@@ -166,9 +167,9 @@ class Array(Part):
         Parameters
         ----------
         target : Direction
-            Where `a` and its derivatives are taken, see :meth:`steering_basis`.
+            Direction of `a` and its derivatives, see :meth:`steering_basis`.
         beam : Direction
-            Where the sensing beam `v`, a steering vector, points.
+            Direction of the sensing beam `v`, a steering vector.
 
         Returns
         -------
@@ -182,12 +183,12 @@ class Array(Part):
 
 
 def checked(positions: object, array: Array, elements: int | None = None) -> FloatArray:
-    """Return the positions that an array gave, of shape (N, 2) or (N, 3).
+    """Validate positions returned by an array, and return them as floats; (N, 2) or (N, 3).
 
     Raises
     ------
     PluginError
-        If they are not what an array must give.
+        If they are not finite, or have another shape.
     """
     who = f"array {display_name(array)}"
     with attribute_errors_to(who):

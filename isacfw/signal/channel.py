@@ -1,4 +1,4 @@
-"""Communication channels: random drops of users, and how well their channels are known."""
+"""Communication channels: random drops of users, and the quality of their channel estimates."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["Channel", "ChannelStatistics", "Drop", "complex_normal"]
 
 @attrs.frozen(kw_only=True)
 class Channel(Part):
-    """Contract of a channel: statistics of random drops, and draws of small-scale fading."""
+    """Abstract base class of channels: statistics of random drops, and draws of small-scale fading."""
 
     @abstractmethod
     def statistics(self, drops: Sequence[Drop], array: Array) -> ChannelStatistics:
@@ -33,8 +33,8 @@ class Channel(Part):
         Parameters
         ----------
         drops : sequence of Drop
-            Each with its number and its own source of randomness, so that a drop is the same whichever others are
-            drawn beside it.
+            Each with its number and its own source of randomness, so that a drop does not depend on the others
+            drawn with it.
         array : Array
             The transmit array.
 
@@ -53,33 +53,33 @@ class Channel(Part):
         Parameters
         ----------
         statistics : ChannelStatistics
-            Of one drop, (K,), or of several, (D, K). What takes time per drop belongs into its `extra`.
+            Statistics of one drop, (K,), or of several, (D, K). Costly results per drop belong in its `extra`.
         array : Array
             The transmit array, of N elements.
         draws : int
             Number of draws M.
         generator : numpy.random.Generator
-            Where the randomness comes from.
+            Source of randomness.
 
         Returns
         -------
         channels, estimates : ndarray of complex, shape (M, ..., N, K)
-            The columns are the users' channels and what the base station knows of them: MMSE estimates. Where the
+            The columns are the users' channels and their MMSE estimates at the base station. Where the
             statistics are `isotropic` or `correlated`, they are conditional means of the channels.
         """
 
     def inputs(self) -> tuple[Path, ...]:
-        """Return the files that the channel reads; their content is part of what determines a study."""
+        """Return the files that the channel reads; results depend on their content."""
         return ()
 
 
 def checked(statistics: object, channel: Channel, drops: int, array: Array | None = None) -> ChannelStatistics:
-    """Return the channel statistics that a channel gave, all of shape (D, K) or all of (1, K), as copies.
+    """Validate statistics returned by a channel, and return copies; all of shape (D, K) or all of (1, K).
 
     Raises
     ------
     PluginError
-        If they are not what a channel must give.
+        If they break the contract of a channel.
     """
     who = f"channel {display_name(channel)}"
     if not isinstance(statistics, ChannelStatistics):
@@ -133,7 +133,7 @@ def _check_second_order(values: dict[str, NDArray[Any]], who: str, array: Array 
         value = values.get(name)
         if value is None:
             continue
-        # The array is asked only where its size matters: one that fails costs rows, not the comparison.
+        # Use the array only where its size matters: a faulty array must fail rows, not the comparison.
         size = value.shape[-1] if array is None or not axes else array.n_elements
         wanted = (*shape, *([size] * axes or [3]))
         if value.shape != wanted:
@@ -149,7 +149,8 @@ def _check_second_order(values: dict[str, NDArray[Any]], who: str, array: Array 
         raise PluginError(f"{who} must return Hermitian covariances, got another for user {user} of drop {drop}")
     values["covariances"] = (covariances + np.swapaxes(covariances.conj(), -1, -2)) / 2
     size = covariances.shape[-1]
-    # A Cholesky factor exists where no eigenvalue is below rounding, at a fraction of the price of all of them.
+    # A Cholesky factor exists where no eigenvalue is below rounding, at a fraction of the cost of computing all
+    # of them.
     for place in np.ndindex(*shape):
         try:
             np.linalg.cholesky(values["covariances"][place] + 1e-9 * (scale[place] + 1e-300) * np.eye(size))
@@ -161,9 +162,9 @@ def _check_second_order(values: dict[str, NDArray[Any]], who: str, array: Array 
 
 
 def channel_statistics(channel: Channel, array: Array, fading: FadingSource) -> ChannelStatistics:
-    """Return the checked statistics of a channel for the drops of a source of fading; (D, K) or (1, K).
+    """Return the validated statistics of a channel for the drops of a source of fading; (D, K) or (1, K).
 
-    Where all drops are the same, so is their fading: that of drop 0.
+    If all drops are the same, their fading is that of drop 0.
     """
     numbers = fading.drops
     # Two drops, since one cannot reveal whether all are the same.

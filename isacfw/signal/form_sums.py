@@ -1,4 +1,4 @@
-"""Sums over draws of what the targets see of signals."""
+"""Sums over draws of the signals received at the targets."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from ..base.numbers import ComplexArray, FloatArray
 
 
 class FormSums:
-    """Sums of what the targets see of signals with weights w: P^H w w^H P, entry by entry."""
+    """Sums of P^H w w^H P, what the targets receive from signals with weights w, entry by entry."""
 
     def __init__(self, signals: int, basis: ComplexArray) -> None:
         order = basis.shape[-1]
         self.basis = basis.conj().T
-        # The targets see nothing of a signal below a hundredth of what they see of an isotropic one.
+        # A signal counts as invisible to the targets below a hundredth of an isotropic one.
         self.least = 0.01 * (np.abs(basis) ** 2).sum(axis=0) / len(basis)
         self.total: ComplexArray = np.zeros((signals, order, order), dtype=np.complex128)
         self.square = np.zeros((signals, order, order))
 
     def add(self, weights: ComplexArray) -> None:
         """Add draws of weights; (M, N, B), or (M, N, B, R) for signals with R waveforms."""
-        # Draw by draw: one large product has other bits with another number of threads.
+        # Draw by draw: the bits of one large product depend on the number of threads.
         flat = self.basis @ weights.reshape(*weights.shape[:2], -1)
         seen = np.moveaxis(flat, 1, -1).reshape(len(weights), *weights.shape[2:], -1)
         seen = seen if weights.ndim == 4 else seen[:, :, None]
@@ -35,7 +35,7 @@ class FormSums:
         spread = np.sqrt(np.maximum(self.square / draws - np.abs(mean) ** 2, 0) / max(draws - 1, 1))
         forms = mean / power[:, None, None]
         relative = (power_error / power)[:, None, None]
-        # An upper bound, since numerator and denominator rise together.
+        # An upper bound, since numerator and denominator increase together.
         return forms, spread / power[:, None, None] + np.abs(forms) * relative
 
     def worst(self, forms: ComplexArray, error: FloatArray) -> float:

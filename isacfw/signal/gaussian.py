@@ -1,6 +1,6 @@
-r"""Gaussian channels by mean and covariance, and their linear MMSE estimates from pilots.
+r"""Gaussian channels with given means and covariances, and their linear MMSE estimates from pilots.
 
-:math:`h_k = \bar h_k + R_k^{1/2} z_k`. Users of a pilot are received together,
+:math:`h_k = \bar h_k + R_k^{1/2} z_k`. Users that share a pilot are received together,
 :math:`y = \sum_j (h_j - \bar h_j) + n / \sqrt{E}` with the pilot energy E, so with
 :math:`\Psi = E \sum_j R_j + I` the estimates :math:`\hat h_k = \bar h_k + E R_k \Psi^{-1} y` have the covariances
 :math:`\Phi_{kj} = E R_j \Psi^{-1} R_k` where j and k share a pilot, and 0 elsewhere.
@@ -20,20 +20,20 @@ from ..base.numbers import ComplexArray, FloatArray
 
 @attrs.frozen(kw_only=True, eq=False)
 class SecondOrder:
-    r"""Means and covariances of the channels of one drop, and how they are estimated.
+    r"""Means and covariances of the channels of one drop, and of their estimates.
 
     Parameters
     ----------
     means : ndarray of complex, shape (K, N)
-        Known to the base station, with their phases.
+        Means, which the base station knows with their phases.
     covariances : ndarray of complex, shape (K, N, N)
-        Of the channels about their means.
+        Covariances of the channels about their means.
     pilots : ndarray of int, shape (K,)
         Number of each user's pilot.
     pilot_energy : float
         Energy of a pilot relative to the noise, :math:`\tau_p p_p`.
     independent : bool
-        Whether estimates of users that share a pilot are drawn independently all the same, as in the paper.
+        Whether estimates of users that share a pilot are nevertheless drawn independently, as in the paper.
     """
 
     means: ComplexArray
@@ -58,7 +58,7 @@ class SecondOrder:
 
     @cached_property
     def filters(self) -> ComplexArray:
-        r"""The matrices :math:`E R_k \Psi^{-1}` that lead from the pilot signals to the estimates; (K, N, N)."""
+        r"""The matrices :math:`E R_k \Psi^{-1}` that map the pilot signals to the estimates; (K, N, N)."""
         solved = [
             np.linalg.solve(self._received[int(pilot)], covariance)
             for pilot, covariance in zip(self.pilots, self.covariances, strict=True)
@@ -113,7 +113,7 @@ class SecondOrder:
 
     @cached_property
     def _roots(self) -> tuple[ComplexArray, ComplexArray]:
-        """Return square roots of what is drawn: channels, or estimates and errors; (K, N, N) each."""
+        """Return square roots of the covariances of channels, or of estimates and errors; (K, N, N) each."""
         if self.independent:
             return _roots(self.estimate_covariances), _roots(self.error_covariances)
         return _roots(self.covariances), self.filters
@@ -143,7 +143,7 @@ def complex_normal(shape: tuple[int, ...], generator: Generator) -> ComplexArray
 
 
 def _applied(matrices: ComplexArray, vectors: ComplexArray) -> ComplexArray:
-    """Return a matrix per user times vectors; (K, N, N) and (M, K, N)."""
+    """Return the products of a matrix per user with vectors; (K, N, N) and (M, K, N)."""
     return np.asarray(np.swapaxes(np.swapaxes(vectors, 0, 1) @ np.swapaxes(matrices, -1, -2), 0, 1))
 
 

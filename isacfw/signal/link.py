@@ -15,7 +15,7 @@ from ..base.part import LabelledPart, display_name
 
 @attrs.frozen(kw_only=True, eq=False)
 class LinkStatistics:
-    r"""Moments of a precoder over the small-scale fading: what the rate expression (20) needs of it.
+    r"""Moments of a precoder over the small-scale fading, as the rate expression (20) needs them.
 
     Parameters
     ----------
@@ -27,15 +27,15 @@ class LinkStatistics:
     weight_power : ndarray, shape (..., K)
         :math:`\xi_{bf,k} = E\|w_k\|^2 / N_t`, (17).
     coupling : ndarray, shape (..., K, K), optional
-        What :math:`\zeta_{kj}` has beyond :math:`\kappa_k \xi_{bf,j}`; None for nothing.
+        Excess of :math:`\zeta_{kj}` over :math:`\kappa_k \xi_{bf,j}`; None for none.
     isotropic : bool
-        Whether every user's signal is the same in all directions on average, :math:`E w_k w_k^H \propto I`: so it
-        is where the channel is isotropic and the precoder turns with it.
+        Whether every user's signal is the same in all directions on average, :math:`E w_k w_k^H \propto I`, as it
+        is if the channel is isotropic and the precoder turns with it.
     forms : ndarray of complex, shape (..., K, 3T, 3T), optional
-        :math:`P^H E\{w_k w_k^H\} P / E\|w_k\|^2`, what the targets see of each user's signal, with
-        :attr:`Scene.basis`. Sampled by the framework where they are neither given nor isotropic.
+        :math:`P^H E\{w_k w_k^H\} P / E\|w_k\|^2`, what the targets receive from each user's signal, with
+        :attr:`Scene.basis`. The framework samples them if they are neither given nor isotropic.
     standard_error : LinkStatistics, optional
-        Standard errors of the other fields, where they are sampled.
+        Standard errors of the other fields, if they are sampled.
 
     Notes
     -----
@@ -51,12 +51,12 @@ class LinkStatistics:
     standard_error: LinkStatistics | None = None
 
     def check(self, precoder: LabelledPart, users: int, targets: int | None = None) -> LinkStatistics:
-        """Return the same as read-only copies.
+        """Validate the moments, and return read-only copies.
 
         Parameters
         ----------
         precoder : Precoder
-            The precoder that gave them.
+            The precoder that returned them.
         users : int
             Number of users K.
         targets : int, optional
@@ -65,7 +65,7 @@ class LinkStatistics:
         Raises
         ------
         PluginError
-            Unless these are what a precoder must give.
+            If they break the contract of a precoder.
         """
         who = f"precoder {display_name(precoder)}"
         copies: dict[str, Any] = {}
@@ -87,13 +87,13 @@ class LinkStatistics:
 
     @property
     def interference(self) -> FloatArray:
-        r""":math:`\zeta_{kj}`, by which user `j` disturbs user `k`; shape (..., K, K)."""
+        r""":math:`\zeta_{kj}`, the interference of user `j` to user `k`; shape (..., K, K)."""
         common = self.interference_gain[..., :, None] * self.weight_power[..., None, :]
         return np.asarray(common if self.coupling is None else common + self.coupling)
 
     @staticmethod
     def stacked(members: Sequence[LinkStatistics]) -> LinkStatistics:
-        """Return those of several drops as one, along a new first axis."""
+        """Stack the moments of several drops along a new first axis."""
         values: dict[str, Any] = {}
         for name in ("signal_gain", "interference_gain", "weight_power", "coupling", "forms"):
             if getattr(members[0], name) is not None:

@@ -1,4 +1,4 @@
-"""Sums over draws of channels and weights, and the moments of a precoder that follow."""
+"""Sums over draws of channels and weights, and the resulting moments of a precoder."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class LinkSums:
     who : str
         Kind and name of the precoder, for messages.
     statistics : ChannelStatistics
-        Of one drop.
+        Statistics of one drop.
     antennas : int
         Number of transmit antennas N.
     basis : ndarray of complex, shape (N, 3T), or None
-        :attr:`Scene.basis`, for what the targets see of the signals; None where that is known.
+        :attr:`Scene.basis`, for the signals at the targets; None if these are known.
     forms_alone : bool
-        Whether the accuracy counts only what the targets see.
+        Whether the accuracy counts only the signals at the targets.
     """
 
     def __init__(
@@ -42,8 +42,8 @@ class LinkSums:
     ) -> None:
         users, self.who = statistics.users, who
         self.antennas, self.draws = antennas, 0
-        # Estimates of Gaussian channels are conditional means; others may be the best linear ones only, for which
-        # what they leave out of the channels has a mean behind a precoder that is not linear in them.
+        # Estimates of Gaussian channels are conditional means; others may be only the best linear ones. Their
+        # errors then have a nonzero mean behind a precoder that is not linear in the estimates.
         self.conditional = statistics.isotropic or statistics.correlated
         self.forms = None if basis is None else FormSums(users, basis)
         self.forms_alone = forms_alone
@@ -76,7 +76,7 @@ class LinkSums:
         self.draws += len(channels)
 
     def _add_signal(self, own: ComplexArray, known: ComplexArray) -> None:
-        """Add draws of the users' own signals, and of what the base station knows of them; (M, K) each."""
+        """Add draws of the users' own signals, and of their estimates at the base station; (M, K) each."""
         self.known += known.sum(axis=0)
         self.known_square += (known.real**2 + known.imag**2).sum(axis=0)
         error = own - known
@@ -84,7 +84,7 @@ class LinkSums:
         self.error_square += (error.real**2 + error.imag**2).sum(axis=0)
 
     def biased(self) -> bool:
-        """Return whether errors of Gaussian estimates have a mean, by more than 6 standard errors."""
+        """Return whether errors of Gaussian estimates have a mean that exceeds 6 standard errors."""
         if not self.conditional:
             return False
         allowed = 6 * np.sqrt(self.error_square) + ROUNDING * np.sqrt(self.draws * self.known_square)
@@ -120,8 +120,8 @@ class LinkSums:
             weight_power=self.power / self.draws / self.antennas,
             coupling=disturbance / self.antennas,
             standard_error=LinkStatistics(
-                # An upper bound, since only the spread in phase with the mean counts; for zero forcing it is
-                # rounding alone.
+                # An upper bound, since only the spread in phase with the mean counts; for zero forcing it is pure
+                # rounding.
                 signal_gain=2 * amplitude * np.sqrt(variance / (self.draws - 1)) + ROUNDING * amplitude**2,
                 interference_gain=none,
                 weight_power=power_error / self.antennas,
@@ -131,13 +131,13 @@ class LinkSums:
         )
 
     def worst(self, link: LinkStatistics) -> float:
-        """Return the largest relative standard error, as the accuracy counts it."""
+        """Return the largest relative standard error among those that must reach the accuracy."""
         error = link.standard_error
         assert error is not None
         assert error.coupling is not None
         assert link.coupling is not None
         pairs = (
-            # A signal without a mean has no gain of which a fraction could be known.
+            # A signal without a mean has no gain, and so no relative error.
             (error.signal_gain, np.maximum(link.signal_gain, 0.01 * self.known_square / self.draws)),
             (error.weight_power, link.weight_power),
             (norm(error.coupling / link.weight_power, axis=-1), norm(link.coupling / link.weight_power, axis=-1)),

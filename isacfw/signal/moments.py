@@ -4,8 +4,9 @@ With :math:`t_{kj} = h_k^H w_j`, the moments of the use-and-then-forget bound ar
 fading: :math:`\lambda_k = |E\,t_{kk}|^2`, :math:`N_t \zeta_{kj} = E|t_{kj}|^2 - \delta_{kj} \lambda_k` and
 :math:`N_t \xi_{bf,k} = E\|w_k\|^2`, see (17), (21) and (22). Where
 estimates are conditional means of the channels, as those of Gaussian channels are,
-:math:`E\,t_{kk} = E\,\hat h_k^H w_k`, which is known far better from as many draws. What the targets see of
-a signal is :math:`P^H E\{w_k w_k^H\} P`, and what a sensing stream is to a user :math:`E|h_k^H v_s|^2`.
+:math:`E\,t_{kk} = E\,\hat h_k^H w_k`, which has a far smaller error for the same number of draws. The targets
+receive :math:`P^H E\{w_k w_k^H\} P` from a signal, and a user receives the interference :math:`E|h_k^H v_s|^2`
+from a sensing stream.
 """
 
 from __future__ import annotations
@@ -33,23 +34,23 @@ PATIENCE = 20
 
 @attrs.frozen(kw_only=True)
 class WeightedPart(LabelledPart):
-    """A part that gives weights for channel estimates: a precoder or a beam."""
+    """A part that returns weights for channel estimates: a precoder or a beam."""
 
     @abstractmethod
     def checked_weights(
         self, scene: Scene, estimates: ComplexArray, time_limit_s: float | None = None
     ) -> ComplexArray:
-        """Return weights in the scene of one drop for estimates (M, N, K), checked; M of them.
+        """Return M validated weights in the scene of one drop, for estimates (M, N, K).
 
         Raises
         ------
         PluginError
-            If they are not what the part must give, or take longer than the time limit.
+            If they break the contract of the part, or take longer than the time limit.
         """
 
 
 class Sums(Protocol):
-    """Sums over draws, and the moments that follow."""
+    """Sums over draws, and the resulting moments."""
 
     draws: int
 
@@ -57,35 +58,35 @@ class Sums(Protocol):
         """Add draws."""
 
     def biased(self) -> bool:
-        """Return whether estimates are no conditional means."""
+        """Return whether estimates are not conditional means."""
 
     def statistics(self) -> Any:
         """Return the moments with their standard errors."""
 
     def worst(self, found: Any) -> float:
-        """Return the largest relative standard error, as the accuracy counts it."""
+        """Return the largest relative standard error among those that must reach the accuracy."""
 
 
 def sample_each_drop(part: WeightedPart, scene: Scene, sums: Callable[[Scene], Sums]) -> list[Any]:
-    """Return the moments of a part for each drop, sampled until they are known to a stated accuracy.
+    """Return the moments of a part for each drop, sampled to a given accuracy.
 
     Parameters
     ----------
     part : WeightedPart
-        Gives the weights.
+        The part, which returns the weights.
     scene : Scene
-        With the statistics of D drops and their source of fading: (D, K).
+        Scene with the statistics of D drops and their source of fading: (D, K).
     sums : callable
         Returns the empty sums for the scene of a drop.
 
     Raises
     ------
     IncompatibleError
-        If the accuracy is out of reach, as it is when a moment does not exist.
+        If the accuracy cannot be reached, for example because a moment does not exist.
     InputError
-        If the statistics do not say where fading is drawn from.
+        If the statistics carry no source of fading.
     PluginError
-        If weights or channels are not what they must be.
+        If weights or channels break their contract.
     """
     fading = scene.statistics.fading
     if fading is None:
@@ -105,7 +106,7 @@ def sample_each_drop(part: WeightedPart, scene: Scene, sums: Callable[[Scene], S
 
 
 def _sample(part: WeightedPart, scene: Scene, sums: Sums, fading: FadingSource, position: int, chunk: int) -> Any:
-    """Sample one drop, in chunks that fit the cache, until its moments are known well enough."""
+    """Sample one drop, in chunks that fit the cache, until its moments are accurate enough."""
     generator = fading.generator(position)
     most = math.ceil(PATIENCE / fading.accuracy**2)
     wanted = min(FIRST_DRAWS, most)
@@ -141,12 +142,12 @@ def _draw(
 def drawn_channels(
     channel: Any, scene: Scene, draws: int, generator: np.random.Generator
 ) -> tuple[ComplexArray, ComplexArray]:
-    """Draw channels and estimates of one drop, checked and read-only; (M, N, K) each."""
+    """Draw channels and estimates of one drop, validated and read-only; (M, N, K) each."""
     shape = (draws, scene.antennas, scene.users)
     origin = f"channel {display_name(channel)}"
     with attribute_errors_to(origin):
         drawn = channel.draw(scene.statistics, scene.array, draws, generator)
-        # A channel may fill the same buffers again with the next draws.
+        # A channel may reuse its buffers for the next draws.
         channels, estimates = (np.array(value, dtype=np.complex128) for value in drawn)
     for noun, value in (("channels", channels), ("estimates", estimates)):
         if value.shape != shape:
@@ -157,7 +158,7 @@ def drawn_channels(
 
 
 def call_weights(who: str, weights: Callable[[], Any], time_limit_s: float | None) -> ComplexArray:
-    """Return the weights that a part gives, finite and within its time limit.
+    """Return the weights of a part, checked to be finite and within the time limit.
 
     Parameters
     ----------
@@ -171,7 +172,7 @@ def call_weights(who: str, weights: Callable[[], Any], time_limit_s: float | Non
     Raises
     ------
     PluginError
-        If the part raises, takes longer, or gives something else.
+        If the part raises, takes longer, or returns anything else.
     """
     with attribute_errors_to(who):
         try:

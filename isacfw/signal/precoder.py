@@ -21,17 +21,17 @@ from .scene import Scene
 
 @attrs.frozen(kw_only=True)
 class Precoder(WeightedPart):
-    r"""Contract of a linear precoder: it gives its weights, and its moments follow.
+    r"""Abstract base class of linear precoders: the moments follow from the weights.
 
-    A subclass that knows its moments in closed form overrides :meth:`link_statistics`, and leaves to it the
-    channels for which the closed form does not hold: as a rule those that are not `isotropic`.
+    A subclass that knows its moments in closed form overrides :meth:`link_statistics`, and calls the base class
+    for channels for which the closed form does not hold: usually those that are not `isotropic`.
 
     Attributes
     ----------
     turns_with_channel : bool
         Class attribute: whether :math:`W(U \hat H) = U W(\hat H)` for every unitary U, as for any precoder that
-        is made of estimates and numbers alone and treats all antennas alike (MRT, ZF). Then its signals are
-        isotropic on average where the channel is, and nothing of them has to be sampled for sensing.
+        is computed from estimates and numbers alone and treats all antennas alike (MRT, ZF). Its signals are then
+        isotropic on average if the channel is, and need not be sampled for sensing.
     """
 
     turns_with_channel: ClassVar[bool] = False
@@ -45,11 +45,11 @@ class Precoder(WeightedPart):
         Parameters
         ----------
         scene : Scene
-            What else may be used: array, statistics of the drop, (K,) each, directions of the targets, power
-            and noise. Left out by a precoder that needs nothing of it; then moments are shared between all
-            points of a sweep that have the same channel.
+            Further inputs: array, statistics of the drop, (K,) each, directions of the targets, power and noise.
+            Omit it if it is not needed; moments are then shared between all points of a sweep that have the same
+            channel.
         estimates : ndarray of complex, shape (..., N, K)
-            The columns are what the base station knows of the users' channels. Read-only.
+            The columns are the base station's estimates of the users' channels. Read-only.
         """
 
     @classmethod
@@ -65,12 +65,12 @@ class Precoder(WeightedPart):
     def checked_weights(
         self, scene: Scene, estimates: ComplexArray, time_limit_s: float | None = None
     ) -> ComplexArray:
-        """Return the weights in the scene of one drop, checked; (M, N, K) for estimates (M, N, K).
+        """Return validated weights in the scene of one drop; (M, N, K) for estimates (M, N, K).
 
         Raises
         ------
         PluginError
-            If they are not what a precoder must give, or take longer than the time limit.
+            If they break the contract of a precoder, or take longer than the time limit.
         """
         who = f"precoder {display_name(self)}"
         weights = call_weights(who, lambda: self.weights_in(scene, estimates), time_limit_s)
@@ -84,22 +84,22 @@ class Precoder(WeightedPart):
         Parameters
         ----------
         scene : Scene
-            With the statistics of a batch of drops, (D, K). Read-only.
+            Scene with the statistics of a batch of drops, (D, K). Read-only.
 
         Raises
         ------
         IncompatibleError
-            If the precoder does not exist here (zero forcing with no more antennas than users, say), or moments
-            are out of reach of the accuracy, as they are where one does not exist.
+            If the precoder does not exist here (for example zero forcing with no more antennas than users), or
+            the accuracy cannot be reached, for example because a moment does not exist.
 
         Notes
         -----
-        Draws go on until, for every user, these relative standard errors are all within the accuracy: of the
-        signal gain, of the weight power, and of the vector of :math:`\zeta_{kj} / \xi_{bf,j}` over j, in the
-        Euclidean norm. The SINR of a user is made of one of each. Where the signals are not known to be
-        isotropic, the same holds for the diagonal of what the targets see of each. All interference is in
-        `coupling`: nothing is assumed to be common to the users. The draws of a drop depend on the seed and the
-        number of the drop alone, so all precoders and beams see the same.
+        Sampling continues until, for every user, these relative standard errors are all within the accuracy: of
+        the signal gain, of the weight power, and of the vector of :math:`\zeta_{kj} / \xi_{bf,j}` over j, in the
+        Euclidean norm. The SINR of a user depends on one of each. For signals that are not known to be isotropic,
+        the same holds for the diagonal of each signal's form at the targets. All interference is in `coupling`:
+        nothing is assumed to be common to the users. The draws of a drop depend on the seed and the number of the
+        drop alone, so all precoders and beams see the same.
         """
         isotropic = scene.statistics.isotropic and self.turns_with_channel
         found = sample_each_drop(self, scene, partial(_sums, self, isotropic=isotropic))
@@ -107,19 +107,19 @@ class Precoder(WeightedPart):
 
 
 def sampled_forms(precoder: Precoder, scene: Scene) -> ComplexArray:
-    """Return what the targets see of each user's signal, sampled; (D, K, 3T, 3T)."""
+    """Return the sampled form of each user's signal at the targets; (D, K, 3T, 3T)."""
     found = LinkStatistics.stacked(sample_each_drop(precoder, scene, partial(_sums, precoder, forms_alone=True)))
     assert found.forms is not None
     return found.forms
 
 
 def sampled_in_full(precoder: Precoder, scene: Scene) -> LinkStatistics:
-    """Return all moments of a precoder sampled, with the forms of its signals, whatever it claims of them."""
+    """Return all moments of a precoder, and the forms of its signals, sampled regardless of its closed forms."""
     return LinkStatistics.stacked(sample_each_drop(precoder, scene, partial(_sums, precoder)))
 
 
 def checked_link_statistics(precoder: Precoder, scene: Scene) -> LinkStatistics:
-    """Return the checked moments of a precoder; what the targets see is sampled where it is not known."""
+    """Return the validated moments of a precoder; unknown forms at the targets are sampled."""
     with attribute_errors_to(f"transmit array {display_name(scene.array)}"):
         _ = scene.antennas
     with attribute_errors_to(f"precoder {display_name(precoder)}"):

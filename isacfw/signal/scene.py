@@ -1,4 +1,4 @@
-"""What precoders and beams know of where they are used."""
+"""Scenes: the inputs of precoders and beams."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .statistics import ChannelStatistics
 
 @attrs.frozen(kw_only=True, eq=False)
 class Scene:
-    """Everything but powers that the weights of precoders and beams may depend on.
+    """Everything that the weights of precoders and beams may depend on, except the shares of power.
 
     Parameters
     ----------
     array : Array
         The transmit array.
     statistics : ChannelStatistics
-        Of a batch of drops, (D, K) or (1, K), or of one drop, (K,).
+        Statistics of a batch of drops, (D, K) or (1, K), or of one drop, (K,).
     targets : tuple of Direction
-        Where the T targets are.
+        Directions of the T targets.
     beams : tuple of Direction
-        Where sensing beams point unless they say otherwise.
+        Default directions of sensing beams.
     power : float
         Transmit power :math:`P_t` relative to the noise.
     """
@@ -62,7 +62,7 @@ class Scene:
 
     @cached_property
     def isotropic_forms(self) -> ComplexArray:
-        """What the targets see of a unit-power signal that is the same in all directions; (3T, 3T)."""
+        """The form at the targets of a unit-power signal that is the same in all directions; (3T, 3T)."""
         return np.asarray(read_only(gram(self.array, self.targets) / self.antennas))
 
     def of_drop(self, position: int) -> Scene:

@@ -1,4 +1,4 @@
-"""Statistics of the channels of random drops, and where their randomness comes from."""
+"""Statistics of the channels of random drops, and their sources of randomness."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..base.numbers import ComplexArray, FloatArray
 from ..base.part import Part
 from .gaussian import SecondOrder
 
-_FADING = 2**31  # Keeps the generators of the fading apart from any that a drop's own may spawn.
+_FADING = 2**31  # Separates the generators of the fading from any that a drop's own generator may spawn.
 
 
 @attrs.frozen(kw_only=True)
@@ -25,10 +25,10 @@ class Drop:
     Parameters
     ----------
     seed : int
-        Of the study.
+        Seed of the study.
     number : int
-        Of the drop. The two determine all that is random in it, so a drop is the same whichever are drawn
-        beside it.
+        Number of the drop. The two determine everything random in the drop, which so does not depend on the drops
+        drawn with it.
     """
 
     seed: int
@@ -36,7 +36,7 @@ class Drop:
 
     @cached_property
     def generator(self) -> Generator:
-        """The generator for everything but the small-scale fading, at its start when it is first used."""
+        """The generator for everything but the small-scale fading; in its initial state on first use."""
         return np.random.default_rng(np.random.SeedSequence(entropy=self.seed, spawn_key=(self.number,)))
 
 
@@ -56,36 +56,36 @@ class ChannelStatistics:
     xi : ndarray, shape (..., K)
         Variance :math:`\xi_k` of the channel estimate per antenna, (6).
     epsilon : ndarray, shape (..., K)
-        Variance :math:`\epsilon_k = \beta_k - \xi_k` of the estimation error, (7); given beside the other two,
-        since the difference loses its digits when estimates are good.
+        Variance :math:`\epsilon_k = \beta_k - \xi_k` of the estimation error, (7); given in addition to the other
+        two, since the difference cancels for good estimates.
     collinear : ndarray of bool, shape (K, K), optional
-        Which pairs of different users have collinear estimates, since they share a pilot. None where estimates of
-        all users are independent.
+        Which pairs of different users have collinear estimates, because they share a pilot. None if the estimates
+        of all users are independent.
     fading : FadingSource, optional
-        Where small-scale fading of these drops is drawn from; a scenario adds it.
+        Source of the small-scale fading of these drops; set by the scenario.
     prelog : float
         Share :math:`\bar\tau = (\tau_c - \tau_p) / \tau_c` of the coherence block that carries data.
     isotropic : bool
         Whether estimates and their errors are independent of each other, and each circularly symmetric complex
         Gaussian, independent and of equal variance at all antennas, and estimates independent between users that
-        are not `collinear`. Closed forms for independent Rayleigh fading hold there only; elsewhere they give way
-        to those for means and covariances, or to sampled moments.
+        are not `collinear`. Closed forms for independent Rayleigh fading hold only in this case; otherwise those
+        for means and covariances, or sampled moments, are used instead.
     positions : ndarray, shape (..., K, 3), optional
-        Where the users are, in metres along the horizontal, the vertical and the normal axis.
+        Positions of the users, in metres along the horizontal, the vertical and the normal axis.
     means : ndarray of complex, shape (..., K, N), optional
         Means of the channels, known to the base station with their phases.
     covariances : ndarray of complex, shape (..., K, N, N), optional
-        Covariances of the channels about their means. Given with `pilots` and `pilot_energy`, they say that
-        channels are Gaussian and estimates those of :class:`~isacfw.gaussian.SecondOrder`.
+        Covariances of the channels about their means. If `pilots` and `pilot_energy` are given too, channels are
+        Gaussian, with the estimates of :class:`~isacfw.signal.gaussian.SecondOrder`.
     pilots : ndarray of int, shape (K,), optional
         Number of each user's pilot.
     pilot_energy : float, optional
         Energy of a pilot relative to the noise.
     independent_estimates : bool
-        Whether estimates of users that share a pilot are independent all the same.
+        Whether estimates of users that share a pilot are nevertheless independent.
     extra : dict of str to ndarray
-        Further arrays with the same leading axis for :meth:`Channel.draw`: what takes time per drop, and should
-        be done once per drop and not once per chunk of draws.
+        Further arrays with the same leading axis for :meth:`Channel.draw`: costly results that should be computed
+        once per drop and not once per chunk of draws.
     """
 
     beta: FloatArray
@@ -163,9 +163,9 @@ class ChannelStatistics:
         Parameters
         ----------
         covariances, means, pilots, pilot_energy, independent_estimates, positions
-            As the fields of the same names; with leading axis (D,) or (1,).
+            See the fields of the same names; with leading axis (D,) or (1,).
         prelog : float
-            As the field.
+            See the field.
         """
         antennas = covariances.shape[-1]
         found = cls(
@@ -195,18 +195,18 @@ _PER_DROP = ("beta", "xi", "epsilon", "positions", "means", "covariances")
 
 @attrs.frozen(kw_only=True)
 class FadingSource:
-    """Where the small-scale fading of a batch of drops is drawn from.
+    """Source of the small-scale fading of a batch of drops.
 
     Parameters
     ----------
     channel : Part
-        The channel that draws it.
+        The channel that draws the fading.
     seed : int
-        With the number of a drop, determines its draws.
+        Seed; together with the number of a drop, it determines the draws.
     drops : sequence of int
-        Number of the drop at each position.
+        Numbers of the drops.
     accuracy : float
-        Relative standard error to which moments are to be sampled.
+        Required relative standard error of sampled moments.
     time_limit_s : float, optional
         Longest time in seconds for the weights of a chunk of draws.
     """

@@ -70,7 +70,7 @@ def simulated_crlb(transmission: Transmission, scenario: Scenario, draws: int, g
     Notes
     -----
     :math:`R_x = E\{F F^H\}`, (36), enters only through :math:`P^H R_x P`, see
-    :class:`~isacfw.fisher.EchoModel`.
+    :class:`~isacfw.sensing.fisher.EchoModel`.
     """
     basis, model = transmission.scene.basis.conj().T, scenario.echo_model
     known = scenario.known_angles(model)

@@ -25,7 +25,7 @@ class LineOfSight(Channel):
     Parameters
     ----------
     azimuth_deg, elevation_deg : sequence of float
-        Direction of each user in degrees, see :class:`~isacfw.array.Direction`.
+        Direction of each user in degrees, see :class:`~isacfw.Direction`.
     large_scale_fading : sequence of float
         :math:`\beta_k` of each user, relative to the noise. The same in every drop.
     k_factor : float

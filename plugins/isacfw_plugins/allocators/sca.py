@@ -55,7 +55,7 @@ class SCA(isacfw.Allocator):
         :math:`p_0^\ast`), one half, or a number; in equal parts for the streams.
     tolerance : float
         Stop when an iteration raises the sum rate by less than this, relatively, and the point is stationary to
-        :data:`~isacfw.stationarity.STATIONARITY_TOLERANCE`.
+        :data:`~isacfw.STATIONARITY_TOLERANCE`.
     max_iterations : int
         Stop after this many iterations, with the status ``feasible``.
     solver : str
