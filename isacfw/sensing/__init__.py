@@ -1,1 +1,1 @@
-"""Targets, sensing beams and Fisher information: what is known of the targets, and what it costs."""
+"""Targets, sensing beams, and the Fisher information of the targets' angles."""

@@ -1,4 +1,4 @@
-"""Sensing beams: where the power for sensing goes, one or several streams with waveforms of their own."""
+"""Sensing beams: one or several streams with separate waveforms."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .beam_sums import BeamSums
 
 @attrs.frozen(kw_only=True)
 class Beam(WeightedPart):
-    """Contract of a sensing beam: it gives the weights of its streams, and their moments follow.
+    """Abstract base class of sensing beams: the moments follow from the weights of the streams.
 
-    A subclass that knows its moments in closed form overrides :meth:`beam_statistics`, and leaves to it the
-    channels for which the closed form does not hold.
+    A subclass that knows its moments in closed form overrides :meth:`beam_statistics`, and calls the base class
+    for channels for which the closed form does not hold.
     """
 
     @abstractmethod
@@ -36,37 +36,37 @@ class Beam(WeightedPart):
         scene : Scene
             Array, statistics of one drop, (K,) each, directions of targets and beams, power.
         estimates : ndarray of complex, shape (..., N, K)
-            The columns are what the base station knows of the users' channels. Read-only.
+            The columns are the base station's estimates of the users' channels. Read-only.
 
         Returns
         -------
         ndarray of complex, shape (..., N, S) or (..., N, S, R)
             A column per stream; its power is normalised on average over the fading. With a last axis, each stream
-            has R independent waveforms, whose weights and powers add up to its own. No leading axes where the
-            weights do not depend on the estimates.
+            has R independent waveforms, whose covariances and powers add up to those of the stream. No leading
+            axes if the weights do not depend on the estimates.
         """
 
     def depends_on_power(self) -> bool:
         """Return whether weights use `scene.power`; if not, moments are shared between all powers of a sweep.
 
-        True unless a subclass says otherwise.
+        True by default.
         """
         return True
 
     def checked_weights(
         self, scene: Scene, estimates: ComplexArray, time_limit_s: float | None = None
     ) -> ComplexArray:
-        """Return the weights in the scene of one drop, checked; (M, N, S, R) for estimates (M, N, K).
+        """Return validated weights in the scene of one drop; (M, N, S, R) for estimates (M, N, K).
 
         Raises
         ------
         PluginError
-            If they are not what a beam must give, or take longer than the time limit.
+            If they break the contract of a beam, or take longer than the time limit.
         """
         who = f"beam {display_name(self)}"
         draws, antennas, _ = estimates.shape
         if draws == antennas:
-            # With one draw more, or else the first axis of the weights may be either's.
+            # Add a draw; otherwise the first axis of the weights could be that of draws or of antennas.
             more = read_only(np.concatenate([estimates, estimates[-1:]]))
             return self.checked_weights(scene, more, time_limit_s)[:draws]
         given = call_weights(who, lambda: self.weights(scene, estimates), time_limit_s)
@@ -86,19 +86,19 @@ class Beam(WeightedPart):
         Parameters
         ----------
         scene : Scene
-            With the statistics of a batch of drops, (D, K). Read-only.
+            Scene with the statistics of a batch of drops, (D, K). Read-only.
 
         Raises
         ------
         IncompatibleError
-            If the beam does not exist here (a projection with no more antennas than users, say), or moments are
-            out of reach of the accuracy.
+            If the beam does not exist here (for example a projection with no more antennas than users), or the
+            accuracy cannot be reached.
 
         Notes
         -----
-        Draws go on until the relative standard errors of the streams' powers, of their interference to each user
-        (as a vector over the streams) and of the diagonals of their forms are all within the accuracy. The
-        interference of several streams is in `coupling`.
+        Sampling continues until the relative standard errors of the streams' powers, of their interference to
+        each user (as a vector over the streams) and of the diagonals of their forms are all within the accuracy.
+        The interference of several streams is in `coupling`.
         """
         who = f"beam {display_name(self)}"
         found = sample_each_drop(self, scene, lambda own: BeamSums(who, own.users, own.basis))
@@ -107,12 +107,13 @@ class Beam(WeightedPart):
 
 @attrs.frozen(kw_only=True)
 class SteeringBeam(Beam):
-    r"""Contract of a beam made of steering vectors and their derivatives, whatever the channel.
+    r"""Abstract base class of beams made of steering vectors and their derivatives, independent of the channel.
 
     Notes
     -----
-    :math:`v = P_b\, c` with :math:`P_b = [a, \dot a_1, \dot a_2]` of some directions. What a target sees of it is
-    :math:`P^H P_b\, c`, which factors over the axes of a planar array: no cost grows with the number of antennas.
+    :math:`v = P_b\, c` with :math:`P_b = [a, \dot a_1, \dot a_2]` of some directions. A target receives
+    :math:`P^H P_b\, c`, which factors over the axes of a planar array, so no cost grows with the number of
+    antennas.
     """
 
     @abstractmethod
@@ -121,7 +122,7 @@ class SteeringBeam(Beam):
 
     @abstractmethod
     def coefficients(self, scene: Scene) -> ComplexArray:
-        """Return the coefficients c of each stream, and of each of its waveforms; (3B, S, R)."""
+        """Return the coefficients c of each waveform of each stream; (3B, S, R)."""
 
     def weights(self, scene: Scene, estimates: ComplexArray) -> ComplexArray:
         """Return the weights; (N, S, R)."""
@@ -129,7 +130,7 @@ class SteeringBeam(Beam):
         return np.asarray(np.tensordot(basis, coefficients, axes=1))
 
     def beam_statistics(self, scene: Scene) -> BeamStatistics:
-        """Return the moments: closed forms, but for the interference to channels of unknown covariance."""
+        """Return the moments: closed forms, except for the interference to channels of unknown covariance."""
         directions, coefficients = self.directions(scene), self.coefficients(scene)
         streams = coefficients.shape[1]
         seen = np.tensordot(cross_gram(scene, directions), coefficients, axes=1)
@@ -159,7 +160,7 @@ class SteeringBeam(Beam):
 
 
 def checked_beam_statistics(beam: Beam, scene: Scene) -> BeamStatistics:
-    """Return the checked moments of a beam."""
+    """Return the validated moments of a beam."""
     with attribute_errors_to(f"beam {display_name(beam)}"):
         found = beam.beam_statistics(scene)
         if not isinstance(found, BeamStatistics):
@@ -168,7 +169,7 @@ def checked_beam_statistics(beam: Beam, scene: Scene) -> BeamStatistics:
 
 
 def count_streams(beam: Beam, scene: Scene, time_limit_s: float | None) -> int:
-    """Return the number of streams of a beam, from the weights of a few draws where nothing else tells."""
+    """Return the number of streams of a beam, from the weights of a few draws if necessary."""
     own = scene.of_drop(0)
     if isinstance(beam, SteeringBeam):
         with attribute_errors_to(f"beam {display_name(beam)}"):
@@ -214,12 +215,12 @@ def _check_directions(_instance: Any, attribute: attrs.Attribute[Any], value: An
 
 @attrs.frozen(kw_only=True)
 class PointedBeam(SteeringBeam):
-    """Contract of a beam that points in directions: those of the scenario unless it has its own.
+    """Abstract base class of beams that point in given directions, by default those of the scenario.
 
     Parameters
     ----------
     directions_deg : list of [azimuth, elevation], optional
-        Directions in degrees; by default one per target, or what the keys of ``[sensing]`` say.
+        Directions in degrees; by default one per target, or the direction given in ``[sensing]``.
     """
 
     directions_deg: tuple[tuple[float, ...], ...] | None = attrs.field(
@@ -241,7 +242,7 @@ class Steered(PointedBeam):
     Parameters
     ----------
     directions_deg : list of [azimuth, elevation], optional
-        Directions in degrees; by default one per target, or what the keys of ``[sensing]`` say.
+        Directions in degrees; by default one per target, or the direction given in ``[sensing]``.
 
     Notes
     -----
@@ -255,7 +256,7 @@ class Steered(PointedBeam):
         return False
 
     def coefficients(self, scene: Scene) -> ComplexArray:
-        """Return 1 for the steering vector of each direction; (3B, B, 1)."""
+        """Return a coefficient of 1 for the steering vector of each direction; (3B, B, 1)."""
         count = len(self.directions(scene))
         found = np.zeros((3 * count, count, 1), dtype=np.complex128)
         found[3 * np.arange(count), np.arange(count)] = 1

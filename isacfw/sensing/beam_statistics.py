@@ -20,15 +20,16 @@ class BeamStatistics:
     Parameters
     ----------
     interference : ndarray, shape (..., K)
-        What every stream is to a user, :math:`E|h_k^H v_s|^2 / E\|v_s\|^2`, as far as it is the same for all.
+        Interference of a stream to each user, :math:`E|h_k^H v_s|^2 / E\|v_s\|^2`, as far as it is common to all
+        streams.
     weight_power : ndarray, shape (..., S)
         :math:`E\|v_s\|^2`.
     forms : ndarray of complex, shape (..., S, 3T, 3T)
-        :math:`P^H E\{v_s v_s^H\} P / E\|v_s\|^2`, what the targets see of it, with :attr:`Scene.basis`.
+        :math:`P^H E\{v_s v_s^H\} P / E\|v_s\|^2`, what the targets receive from it, with :attr:`Scene.basis`.
     coupling : ndarray, shape (..., K, S), optional
-        What a stream adds to `interference`, where the streams differ.
+        Excess of each stream over `interference`, if the streams differ.
     standard_error : BeamStatistics, optional
-        Standard errors of the other fields, where they are sampled.
+        Standard errors of the other fields, if they are sampled.
     """
 
     interference: FloatArray
@@ -51,12 +52,12 @@ class BeamStatistics:
         return np.broadcast_to(common, (*common.shape[:-1], self.streams))
 
     def check(self, beam: LabelledPart, users: int, targets: int) -> BeamStatistics:
-        """Return the same as read-only copies.
+        """Validate the moments, and return read-only copies.
 
         Raises
         ------
         PluginError
-            Unless these are what a beam must give.
+            If they break the contract of a beam.
         """
         who = f"beam {display_name(beam)}"
         if np.ndim(self.forms) < 3:
@@ -83,7 +84,7 @@ class BeamStatistics:
 
     @staticmethod
     def stacked(members: Sequence[BeamStatistics]) -> BeamStatistics:
-        """Return those of several drops as one, along a new first axis."""
+        """Stack the moments of several drops along a new first axis."""
         values: dict[str, Any] = {}
         for name in ("interference", "weight_power", "forms", "coupling"):
             if getattr(members[0], name) is not None:

@@ -1,4 +1,4 @@
-"""Sums over draws of channels and weights, and the moments of a sensing beam that follow."""
+"""Sums over draws of channels and weights, and the resulting moments of a sensing beam."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class BeamSums:
     users : int
         Number of users K.
     basis : ndarray of complex, shape (N, 3T)
-        :attr:`Scene.basis`, for what the targets see of the streams.
+        :attr:`Scene.basis`, for the streams at the targets.
     """
 
     def __init__(self, who: str, users: int, basis: ComplexArray) -> None:
@@ -53,7 +53,7 @@ class BeamSums:
         self.draws += len(channels)
 
     def biased(self) -> bool:
-        """Return False: no moment of a beam relies on what estimates are."""
+        """Return False: no moment of a beam depends on the kind of estimates."""
         return False
 
     def _spread(self, total: FloatArray, squares: FloatArray) -> FloatArray:
@@ -84,7 +84,7 @@ class BeamSums:
         )
 
     def worst(self, found: BeamStatistics) -> float:
-        """Return the largest relative standard error, as the accuracy counts it."""
+        """Return the largest relative standard error among those that must reach the accuracy."""
         error = found.standard_error
         assert error is not None
         assert self.forms is not None

@@ -1,4 +1,4 @@
-"""Echoes of point targets, and their Fisher information; it is linear in the powers of the signals."""
+"""Echoes of point targets, and their Fisher information, which is linear in the powers of the signals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class EchoModel:
     transmit, receive : Array
         The two arrays of the base station.
     directions : tuple of Direction
-        Where the T targets are.
+        Directions of the T targets.
     amplitudes : ndarray of complex, shape (T,)
         Their reflection coefficients :math:`\alpha_t`.
     frame_length : int
@@ -54,7 +54,7 @@ class EchoModel:
 
     @cached_property
     def jacobians(self) -> FloatArray:
-        """Derivatives of each target's coordinates, in rows, by azimuth and elevation, in columns; (T, 2, 2)."""
+        """Derivatives of the coordinates (rows) with respect to azimuth and elevation (columns); (T, 2, 2)."""
         if self._planar:
             return np.array([direction.jacobian for direction in self.directions])
         return np.array([np.diag(direction.tangent_speeds) for direction in self.directions])
@@ -93,8 +93,8 @@ class EchoModel:
         Parameters
         ----------
         forms : ndarray, shape (..., 3T, 3T)
-            :math:`P^H R_x P`, all that the echoes tell of :math:`R_x`, with :math:`P` of all targets side by
-            side. See :meth:`~isacfw.Array.steering_basis`.
+            :math:`P^H R_x P`, which determines the echoes, with :math:`P` of all targets side by side. See
+            :meth:`~isacfw.Array.steering_basis`.
 
         Returns
         -------
@@ -107,7 +107,7 @@ class EchoModel:
         return np.asarray((found + np.swapaxes(found, -1, -2)) / 2)
 
     def blurred(self, target: int, unlimited: NDArray[np.bool_]) -> int | None:
-        """Return the angle of a target that counts as known where the arrays cannot tell its two angles apart.
+        """Return the angle of a target that counts as known because the arrays cannot tell its two angles apart.
 
         Parameters
         ----------
@@ -119,8 +119,8 @@ class EchoModel:
         Returns
         -------
         int or None
-            0 for the azimuth, 1 for the elevation; None where both can be estimated, or one of them changes
-            nothing, or both are limited.
+            0 for the azimuth, 1 for the elevation; None if both can be estimated, if one of them has no effect,
+            or if both are limited.
         """
         fisher = self.fisher(self.isotropic_forms)[4 * target : 4 * target + 4, 4 * target : 4 * target + 4]
         angles = ReducedInformation(lambda row, column: fisher[row, column], self.jacobians[target], np.zeros(2))
@@ -155,7 +155,7 @@ def fisher_information(
     transmit, receive : Array
         The two arrays of the base station.
     target, beam : Direction
-        Where the target is and where the sensing beam points.
+        Directions of the target and of the sensing beam.
     amplitude : float
         Reflection amplitude :math:`|\alpha|`; its phase does not matter.
     frame_length : int

@@ -1,7 +1,7 @@
-r"""Power over several signals: what sensing allows, as small semidefinite programs.
+r"""Shares of power that meet the CRLB limits, for several signals, as small semidefinite programs.
 
 The unknowns are the shares p of B signals, nonnegative and of sum at most one; each limit is a linear matrix
-inequality :math:`\sum_b p_b A_b - R \succeq 0`. Used where the shares do not lie on a line, see
+inequality :math:`\sum_b p_b A_b - R \succeq 0`. Used if the shares do not lie on a line, see
 :class:`isacfw.sensing.information.Line`.
 """
 
@@ -24,11 +24,11 @@ class MatrixInequalities:
     Parameters
     ----------
     signals : ndarray, shape (B, n, n)
-        :math:`A_b`, the information that all the power gives as signal b.
+        :math:`A_b`, the information if all power goes to signal b.
     required : ndarray, shape (L, n, n)
         :math:`R_l`, of rank one.
     angles : tuple of int
-        Number of the angle that each limit is for.
+        Number of the angle of each limit.
     """
 
     signals: FloatArray
@@ -39,14 +39,14 @@ class MatrixInequalities:
     def of(
         cls, signals: FloatArray, limit: FloatArray, jacobians: FloatArray, known: FloatArray
     ) -> MatrixInequalities | None:
-        """Return the limits on the CRLBs, or None where one of the angles cannot be estimated.
+        """Return the limits on the CRLBs, or None if a limited angle cannot be estimated.
 
         Parameters
         ----------
         signals : ndarray, shape (B, 4T, 4T)
             Fisher information in coordinates.
         limit, jacobians, known : ndarray, shapes (2T,), (T, 2, 2), (2T,)
-            As in :class:`~isacfw.sensing.information.Line`.
+            See :class:`~isacfw.sensing.information.Line`.
         """
         angles = tuple(int(angle) for angle in np.flatnonzero(np.isfinite(limit)))
         if not angles:
@@ -62,7 +62,7 @@ class MatrixInequalities:
         diagonal = np.diagonal(reduced.max(axis=0) if len(reduced) == 1 else reduced.sum(axis=0))
         scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
         signals, scaled = reduced * np.outer(scale, scale), np.array(rows) * scale
-        # Without what no signal tells anything of, or else no matrix is positive definite.
+        # Drop directions without information from any signal; otherwise no matrix is positive definite.
         values, vectors = np.linalg.eigh(signals.sum(axis=0))
         seen = values > len(values) * LOST * values[-1]
         if not seen.all():
@@ -81,7 +81,7 @@ class MatrixInequalities:
         return self._solve(weights, self.required, np.zeros_like(self.required))[0]
 
     def smallest_excess(self) -> tuple[FloatArray, float]:
-        """Return shares of sum one whose worst ratio of CRLB to limit is smallest, and that ratio."""
+        """Return shares of sum one that minimise the largest ratio of CRLB to limit, and that ratio."""
         if not self.angles:
             return np.full(len(self.signals), 1 / len(self.signals)), 0.0
         shares, level = self._solve(None, np.zeros_like(self.required), self.required)
@@ -104,7 +104,7 @@ class MatrixInequalities:
         blocks.append(np.concatenate([-np.eye(count), np.zeros((count, 1))], axis=1))
         offsets.append(np.zeros(count))
         cones.append(clarabel.NonnegativeConeT(count))
-        # Levels of order one, whatever the limits are.
+        # Levels of order one, regardless of the limits.
         unit = max((float(np.abs(matrix).max()) for matrix in raised), default=0.0) or 1.0
         for fixed, moving in zip(required, raised, strict=True):
             size = max(float(np.abs(fixed).max(initial=0.0)), 1.0)

@@ -1,4 +1,4 @@
-"""Information on angles, CRLBs, and the largest share of the power that they leave for communication."""
+"""Information on angles, CRLBs, and the largest communication share within CRLB limits."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _ROUNDING = 1e-14
 def angle_information(
     fisher: FloatArray, jacobians: FloatArray | None = None, known: FloatArray | None = None
 ) -> tuple[FloatArray, FloatArray]:
-    r"""Return the information on each angle when everything that is not known is unknown.
+    r"""Return the equivalent (Schur-complement) Fisher information of each angle.
 
     Parameters
     ----------
     fisher : ndarray, shape (..., 4T, 4T)
-        Fisher information; for one target with a multiple of the identity as its block of α.
+        Fisher information; for one target, the block of α must be a multiple of the identity.
     jacobians : ndarray, shape (..., T, 2, 2), optional
-        Derivatives of the coordinates by the angles; the identity by default.
+        Derivatives of the coordinates with respect to the angles; the identity by default.
     known : ndarray, shape (..., 2T), optional
         1 where an angle (azimuth and elevation of the first target, then of the second, ...) is known, 0
         elsewhere.
@@ -33,11 +33,12 @@ def angle_information(
     Returns
     -------
     information : ndarray, shape (..., 2T)
-        :math:`E_i = 1 / [J^{-1}]_{ii}` in 1/rad², the Schur complement of the other unknowns; 0 where an angle
-        cannot be estimated. For a known angle, what it would be if it were the only unknown angle of its target.
+        :math:`E_i = 1 / [J^{-1}]_{ii}` in 1/rad², the Schur complement of the other unknowns; 0 if an angle
+        cannot be estimated. For a known angle, its value if it were the only unknown angle of its target.
     minimiser : ndarray, shape (..., 2T, 4T)
-        The vectors `w` that change an angle by 1 for which :math:`E_i = w^T J w` is smallest. So :math:`E_i` is
-        concave in J, and :math:`w^T \dot J w` is its derivative along :math:`\dot J`.
+        Among the vectors `w` that change an angle by 1, the one that minimises :math:`w^T J w`, which is
+        :math:`E_i`. So :math:`E_i` is concave in J, and :math:`w^T \dot J w` is its derivative along :math:`\dot
+        J`.
     """
     targets = fisher.shape[-1] // 4
     jacobians = np.broadcast_to(np.eye(2), (targets, 2, 2)) if jacobians is None else jacobians
@@ -79,12 +80,12 @@ def _of_one_target(fisher: FloatArray, jacobians: FloatArray, known: FloatArray)
 
 
 def crlb(fisher: FloatArray, jacobians: FloatArray | None = None, known: FloatArray | None = None) -> FloatArray:
-    """Return the CRLBs of all angles in rad²; infinite where one cannot be estimated, NaN where it is known.
+    """Return the CRLBs of all angles in rad²; infinite where one cannot be estimated, NaN for known ones.
 
     Parameters
     ----------
     fisher, jacobians, known
-        As in :func:`angle_information`.
+        See :func:`angle_information`.
 
     Returns
     -------
@@ -113,16 +114,16 @@ def crlb_of_split(
     Parameters
     ----------
     communication, sensing : ndarray, shape (..., 4T, 4T)
-        Fisher information when all power goes to either.
+        Fisher information if all power goes to communication, or to sensing.
     f, q : ndarray, shape (...)
         Shares of the power.
     jacobians, known
-        As in :func:`angle_information`.
+        See :func:`angle_information`.
 
     Returns
     -------
     ndarray, shape (..., 2T)
-        As :func:`crlb` of the Fisher information of the split, without matrices for every member of a batch.
+        Equal to :func:`crlb` of the Fisher information of the split, without forming the matrices of a batch.
     """
     if communication.shape[-1] > 4:
         return crlb(f[..., None, None] * communication + q[..., None, None] * sensing, jacobians, known)
@@ -137,16 +138,16 @@ def crlb_of_split(
 
 @attrs.frozen(kw_only=True, eq=False)
 class Line:
-    """Full power, split between two signals: f for the first and 1 - f for the second.
+    """Splits of full power between two signals: f for the first and 1 - f for the second.
 
     Parameters
     ----------
     communication, sensing : ndarray, shape (..., 4T, 4T)
-        Fisher information with all power given to either.
+        Fisher information if all power goes to communication, or to sensing.
     limit : ndarray, shape (..., 2T)
         Largest CRLBs in rad²; infinite for no limit.
     jacobians, known
-        As in :func:`angle_information`.
+        See :func:`angle_information`.
     """
 
     communication: FloatArray
@@ -157,7 +158,7 @@ class Line:
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
-        """Batch axes of all fields together."""
+        """Broadcast batch shape of all fields."""
         shapes = [self.communication.shape[:-2], self.sensing.shape[:-2], self.limit.shape[:-1]]
         if self.jacobians is not None:
             shapes.append(self.jacobians.shape[:-3])
@@ -167,11 +168,11 @@ class Line:
 
     @cached_property
     def required(self) -> FloatArray:
-        """Information that the limits ask for; (..., 2T)."""
+        """Information that the limits require; (..., 2T)."""
         return np.broadcast_to(1 / self.limit, (*self.shape, self.limit.shape[-1]))
 
     def at(self, share: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the information on each angle, and its derivative by f; (..., 2T) each."""
+        """Return the information on each angle, and its derivative with respect to f; (..., 2T) each."""
         weight = share[..., None, None]
         fisher = weight * self.communication + (1 - weight) * self.sensing
         information, w = angle_information(fisher, self.jacobians, self.known)
@@ -180,7 +181,7 @@ class Line:
         return information, slope
 
     def largest_share(self) -> FloatArray:
-        r"""Return the largest f that meets the limits, in [0, 1]; NaN where none does; (...).
+        r"""Return the largest f in [0, 1] that meets the limits; NaN if there is none; (...).
 
         Notes
         -----
@@ -205,7 +206,7 @@ class Line:
         return np.where(infeasible, np.nan, share)
 
     def smallest_crlb(self) -> FloatArray:
-        """Return the smallest CRLB of each angle that any f reaches, each on its own, in rad²; (..., 2T)."""
+        """Return the smallest CRLB of each angle over f, separately for each angle, in rad²; (..., 2T)."""
 
         def of_angle(angle: int) -> FloatArray:
             def value_and_slope(share: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -218,9 +219,9 @@ class Line:
         return np.asarray(np.divide(1.0, best, out=np.full(best.shape, np.inf), where=best > 0))
 
     def smallest_excess(self) -> FloatArray:
-        """Return the smallest ratio of CRLB to limit, the worst angle counting, that any f reaches; (...).
+        """Return the minimum over f of the largest ratio of CRLB to limit; (...).
 
-        Above 1 exactly where no f meets all limits.
+        Above 1 if and only if no f meets all limits.
         """
 
         def value_and_slope(share: FloatArray) -> tuple[FloatArray, FloatArray]:

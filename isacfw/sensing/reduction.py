@@ -2,8 +2,8 @@
 
 Matrices are real and symmetric, of order 4T for T targets, with four parameters per target: two local
 coordinates of its direction, and Re α, Im α. The coordinates are direction cosines, or arc lengths on the
-sphere, in which the information is as well conditioned as the arrays allow; a Jacobian leads from the angles to
-them. Without one, the coordinates are the angles themselves.
+sphere, in which the information is as well conditioned as the arrays allow; a Jacobian maps the angles to them.
+Without one, the coordinates are the angles themselves.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..base.numbers import FloatArray
 
 LOST = 16 * np.finfo(np.float64).eps
-"""Differences of numbers below this part of them are rounding."""
+"""Relative differences below this are rounding errors."""
 
 
 ANGLES = ("azimuth", "elevation")
@@ -28,9 +28,9 @@ def in_angles(fisher: FloatArray, jacobians: FloatArray) -> FloatArray:
     Parameters
     ----------
     fisher : ndarray, shape (..., 4T, 4T)
-        In coordinates.
+        Fisher information in coordinates.
     jacobians : ndarray, shape (..., T, 2, 2)
-        Derivatives of the coordinates by the angles.
+        Derivatives of the coordinates with respect to the angles.
     """
     order, targets = fisher.shape[-1], fisher.shape[-1] // 4
     change = np.zeros((*jacobians.shape[:-3], order, order))
@@ -43,21 +43,21 @@ def in_angles(fisher: FloatArray, jacobians: FloatArray) -> FloatArray:
 def reduction(
     jacobians: FloatArray, known: FloatArray, angle: int
 ) -> tuple[FloatArray, FloatArray] | tuple[None, None]:
-    """Return what is unknown beside an angle as a basis, and the angle as a linear function of its coefficients.
+    """Return a basis of an angle and the other unknowns, and the angle as a linear function of its coefficients.
 
     Parameters
     ----------
     jacobians, known : ndarray, shapes (T, 2, 2) and (2T,)
-        As in :func:`angle_information`, without batch axes.
+        See :func:`angle_information`; without batch axes.
     angle : int
         Number of the angle; it counts as unknown.
 
     Returns
     -------
     basis : ndarray, shape (4T, D), or None
-        Columns span the unknowns; None where nothing changes with the angle.
+        Columns span the unknowns; None if the angle has no effect.
     row : ndarray, shape (D,), or None
-        By which the angle changes with each coefficient.
+        Change of the angle with each coefficient.
     """
     targets = len(jacobians)
     columns: list[FloatArray] = []
@@ -117,9 +117,9 @@ def information_on(fisher: FloatArray, basis: FloatArray, row: FloatArray) -> tu
 class ReducedInformation:
     """Information on the two coordinates of one target with α eliminated, entry by entry.
 
-    With R the reduced matrix and g the derivatives of the coordinates by the angles, the information on an
-    angle is det R (det g)² over that on the other angle, or :math:`g_i^T R g_i` where the other one is known or
-    not seen.
+    With R the reduced matrix and g the derivatives of the coordinates with respect to the angles, the information
+    on an angle is det R (det g)² divided by that on the other angle, or :math:`g_i^T R g_i` if the other one is
+    known or has no effect.
     """
 
     def __init__(self, entry: Callable[[int, int], FloatArray], jacobian: FloatArray, known: FloatArray) -> None:
@@ -162,9 +162,9 @@ class ReducedInformation:
         return np.where(single, self.alone[angle], both) if single.any() else both
 
     def minimiser(self, angle: int) -> tuple[FloatArray, FloatArray]:
-        """Return the change of both coordinates with an angle, the other one following as is worst for it."""
+        """Return the change of both coordinates with an angle, for the worst change of the other one."""
         other = self.alone[1 - angle]
-        # The derivatives of the coordinates by the other angle, turned by a right angle.
+        # The derivatives of the coordinates with respect to the other angle, rotated by 90°.
         sign = 1 - 2 * angle
         across = sign * self.jacobian[..., 1, 1 - angle]
         along = sign * self.jacobian[..., 0, 1 - angle]

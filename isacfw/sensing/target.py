@@ -1,4 +1,4 @@
-"""The sensed target, and what is asked of sensing it."""
+"""Sensed targets, and the requirements on sensing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _check_limits(part: Target | Sensing) -> None:
 
 @attrs.frozen(kw_only=True)
 class Target:
-    r"""A point target: its direction and how strongly it reflects.
+    r"""A point target: its direction and reflection coefficient.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Target:
     reflection_amplitude : float, optional
         :math:`|\alpha|` of the echo model (8), relative to unit noise. The default is 1/16.
     distance_m, reference_distance_m : float, optional
-        In place of `reflection_amplitude`: :math:`|\alpha| = (d_0 / d)^2`, the round trip over the distance
+        Instead of `reflection_amplitude`: :math:`|\alpha| = (d_0 / d)^2`, the round trip over the distance
         :math:`d` relative to :math:`d_0` (100 m by default).
     reflection_phase_deg : float
         Phase of :math:`\alpha` in degrees; it matters for several targets.
@@ -59,7 +59,7 @@ class Target:
     azimuth_crlb_limit_db, elevation_crlb_limit_db : float, optional
         Instead, a limit per angle.
     known : sequence of {"azimuth", "elevation"}
-        Angles that are known, and so not estimated.
+        Angles that are known and not estimated.
 
     Notes
     -----
@@ -105,12 +105,12 @@ class Target:
 
     @property
     def direction(self) -> Direction:
-        """Where the target is."""
+        """Direction of the target."""
         return Direction(azimuth_deg=self.azimuth_deg, elevation_deg=self.elevation_deg)
 
     @property
     def amplitude(self) -> float:
-        r"""The reflection amplitude :math:`|\alpha|`, given or from the distance."""
+        r"""The reflection amplitude :math:`|\alpha|`, given, or computed from the distance."""
         if self.distance_m is not None:
             return ((self.reference_distance_m or 100.0) / self.distance_m) ** 2
         return self.reflection_amplitude or DEFAULT_REFLECTION_AMPLITUDE
@@ -133,7 +133,7 @@ class Sensing:
     crlb_limit_db : float, optional
         Largest CRLB of both angles in dB, :math:`10 \log_{10}` of rad².
     azimuth_crlb_limit_db, elevation_crlb_limit_db : float, optional
-        Instead, a limit per angle; one that is left out is no limit.
+        Instead, a limit per angle; an omitted one means no limit.
     beam_azimuth_deg, beam_elevation_deg : float, optional
         Direction of the sensing beam in degrees; the target's by default.
     """
@@ -150,17 +150,17 @@ class Sensing:
 
     @property
     def crlb_limit(self) -> FloatArray:
-        """Largest CRLB of azimuth and elevation in rad², infinite for no limit; shape (2,)."""
+        """Largest CRLB of azimuth and elevation in rad², infinite if there is none; shape (2,)."""
         return _limits(self, [None, None])
 
     def limit_of(self, target: Target) -> FloatArray:
-        """Return the largest CRLB of azimuth and elevation of a target in rad², infinite for none; shape (2,)."""
+        """Return the largest CRLBs of azimuth and elevation of a target in rad², infinite for no limit; (2,)."""
         own = _limits_db(self)
         limits = _limits(target, own)
         return np.where([name in target.known for name in ANGLES], np.inf, limits)
 
     def beam(self, target: Target) -> Direction:
-        """Return where the sensing beam points for a target."""
+        """Return the direction of the sensing beam for a target."""
         return Direction(
             azimuth_deg=target.azimuth_deg if self.beam_azimuth_deg is None else self.beam_azimuth_deg,
             elevation_deg=(target.elevation_deg if self.beam_elevation_deg is None else self.beam_elevation_deg),
@@ -174,6 +174,6 @@ def _limits_db(part: Target | Sensing) -> list[float | None]:
 
 
 def _limits(part: Target | Sensing, default: list[float | None]) -> FloatArray:
-    """Return the limits of a part in rad², others in their place where it has none; infinite for none."""
+    """Return the limits of a part in rad², with defaults for missing ones; infinite for no limit."""
     limits = [other if own is None else own for own, other in zip(_limits_db(part), default, strict=True)]
     return np.array([np.inf if limit is None else 10 ** (limit / 10) for limit in limits])
