@@ -1,1 +1,1 @@
-"""The problem of power allocation, allocators, and the verification of what they return."""
+"""The power-allocation problem, allocators, and the verification of allocations."""

@@ -1,4 +1,4 @@
-"""Shares of power as an allocator returns them, and as the framework has verified them."""
+"""Shares of power returned by an allocator, and allocations verified by the framework."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .problem import PowerAllocationProblem
 
 
 class Status(enum.StrEnum):
-    """What an allocator says of its answer; each member's `sentence` explains it."""
+    """Status of an allocation; each member's `sentence` explains it."""
 
     sentence: str
 
@@ -33,7 +33,7 @@ class Status(enum.StrEnum):
     TIMED_OUT = "timed_out", "The allocator was stopped at its time limit."
 
     def __new__(cls, value: str, sentence: str = "") -> Status:
-        """Make a member that is the string `value` and carries its sentence."""
+        """Create a member with the string `value` and its explanation."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.sentence = sentence
@@ -42,16 +42,16 @@ class Status(enum.StrEnum):
 
 @attrs.frozen(kw_only=True, eq=False)
 class Shares:
-    """An allocator's answer to one problem, or to a batch of them.
+    """An allocator's answer to a problem or a batch of problems.
 
     Parameters
     ----------
     communication : ndarray, shape (..., K)
-        Shares :math:`x_k` of the power; NaN where there is no answer.
+        Shares :math:`x_k` of the power; NaN if there is no answer.
     sensing : ndarray, shape (..., S) or (...)
         Shares :math:`q_s` of the sensing streams, or their sum `q`, which is divided evenly among them.
     status : Status or ndarray of str, shape (...), optional
-        The allocator's own claim. Left out, the framework says feasible or infeasible, as it finds.
+        Status as reported by the allocator. By default, feasible or infeasible as determined by the framework.
     message : str or ndarray of str, shape (...)
         Optional explanation.
     iterations : int or ndarray of int, shape (...)
@@ -83,31 +83,31 @@ class Shares:
 class Allocation:
     """Shares of power as verified by the framework; arrays over the batch of a problem.
 
-    Objective, CRLBs and constraint violation are recomputed from the shares. `status` is what the allocator
-    reported, `claim`, as far as it holds: an answer that violates a constraint is ``infeasible``, and one
-    reported as locally optimal is ``feasible`` where a feasible direction raises the sum rate by more than
+    Objective, CRLBs and constraint violation are recomputed from the shares. `status` is as reported by the
+    allocator (`claim`), unless the report does not hold: an answer that violates a constraint is ``infeasible``,
+    and one reported as locally optimal is ``feasible`` if a feasible direction raises the sum rate by more than
     :data:`~isacfw.STATIONARITY_TOLERANCE`. The arrays are read-only.
 
     Attributes
     ----------
     communication : ndarray, shape (..., K)
-        Shares of the power to each user; NaN without an answer.
+        Share of the power for each user; NaN if there is no answer.
     sensing : ndarray, shape (...)
-        Share of the power to sensing, all streams together.
+        Share of the power for sensing, over all streams.
     streams : ndarray, shape (..., S)
-        Share of the power to each sensing stream.
+        Share of the power for each sensing stream.
     status, message : ndarray of str, shape (...)
         See :class:`Status`.
     iterations : ndarray of int, shape (...)
-        As the allocator counts them.
+        Number of iterations as reported by the allocator.
     seconds : ndarray, shape (...)
-        Wall time per problem; for a vectorised allocator the batch's time in equal parts.
+        Wall time per problem; for a vectorised allocator, the batch's time divided equally.
     rates : ndarray, shape (..., K)
-        In bit/s/Hz.
+        Rate of each user in bit/s/Hz.
     sum_rate : ndarray, shape (...)
-        In bit/s/Hz.
+        Sum rate in bit/s/Hz.
     crlb : ndarray, shape (..., 2T)
-        Of azimuth and elevation of each target in rad².
+        CRLBs of azimuth and elevation of each target in rad².
     violation : ndarray, shape (...)
         Largest relative constraint violation, see :meth:`PowerAllocationProblem.violation`.
     feasible : ndarray of bool, shape (...)
@@ -115,7 +115,7 @@ class Allocation:
     history : ndarray, shape (..., I)
         Sum rate after every iteration, NaN after the last; I is 0 without iterative answers.
     claim : ndarray of str, shape (...)
-        Status as reported by the allocator; empty where it reported none.
+        Status as reported by the allocator; empty if it reported none.
     """
 
     communication: FloatArray
@@ -134,7 +134,7 @@ class Allocation:
     claim: NDArray[Any]
 
     def copied(self) -> Allocation:
-        """Return a copy that may be written to."""
+        """Return a writable copy."""
         return Allocation(
             **{field.name: np.array(getattr(self, field.name)) for field in attrs.fields(type(self))}
         )

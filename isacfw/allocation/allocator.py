@@ -1,4 +1,4 @@
-"""Power allocators: the contract, and the framework's judgement of what they return."""
+"""Power allocators, and the verification of their answers."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Allocator(LabelledPart):
     Attributes
     ----------
     vectorized : bool
-        Class attribute: whether :meth:`solve` takes a batch at once. If not, it sees one problem at a time,
-        with no batch axes.
+        Class attribute: whether :meth:`solve` takes a whole batch. If not, it is called with one problem at a
+        time, without batch axes.
     """
 
     vectorized: ClassVar[bool] = False
@@ -40,16 +40,16 @@ class Allocator(LabelledPart):
     def thread_safe(self) -> bool:
         """Whether several threads of a process may call :meth:`solve` at the same time.
 
-        If not, the framework lets one allocator of this sort solve at a time in a process, whichever it is: what
-        is not thread-safe tends to be a library that several share. Waiting counts neither as its time nor
-        towards its time limit.
+        If not, only one such allocator solves at a time in a process, because the code that is not thread-safe is
+        usually a library that several allocators share. Waiting counts neither as solution time nor towards the
+        time limit.
         """
         return True
 
     def refusal(self, problem: PowerAllocationProblem) -> str | None:
-        """Return why the allocator cannot solve problems of this kind, or None if it can.
+        """Return the reason why the allocator cannot solve problems of this kind, or None if it can.
 
-        Asked before the clock starts; a refused batch is skipped, with this reason. None by default.
+        Called before timing starts; a refused batch is skipped with this reason. None by default.
         """
         return None
 
@@ -69,26 +69,26 @@ class Allocator(LabelledPart):
         progress: Progress | None = None,
         time_limit_s: float | None = None,
     ) -> Allocation:
-        """Solve every problem of a batch, verify the answers and never raise for a solver's failure.
+        """Solve every problem of a batch, and verify the answers; a failure of the solver never raises.
 
-        A vectorised allocator that breaks down on a batch is asked for one problem after the other, so that a
-        problem costs its own row only.
+        If a vectorised allocator fails on a batch, its problems are solved one by one, so that only the failing
+        ones lose their rows.
 
         Parameters
         ----------
         problem : PowerAllocationProblem
-            With any batch axes.
+            A problem with any batch axes.
         progress : callable, optional
             Called with the number of problems solved since the last call.
         time_limit_s : float, optional
-            Longest time in seconds for a problem; a batch that is solved at once has that much for all of it
-            before its problems are tried one by one.
+            Longest time in seconds for a problem; for a batch that is solved at once, the limit applies to the
+            whole batch before its problems are solved one by one.
 
         Returns
         -------
         Allocation
-            Over the problem's batch axes. A problem that made the allocator raise has status ``failed``, one
-            at which it was stopped ``timed_out``.
+            Allocation over the problem's batch axes. A problem for which the allocator raised has the status
+            ``failed``, one at which it was stopped ``timed_out``.
         """
         shape, size = problem.batch_shape, math.prod(problem.batch_shape)
         if self.vectorized:
@@ -108,7 +108,7 @@ class Allocator(LabelledPart):
         return verify(problem, _merged(problem, answers), seconds, histories, by=display_name(self))
 
     def _attempt(self, problem: PowerAllocationProblem, time_limit_s: float | None) -> _Attempt:
-        # Taken outside the time limit, which may strike anywhere: it must not leave the lock taken.
+        # Acquire the lock outside the time limit, whose exception can occur anywhere and must not leave it held.
         with nullcontext() if self.thread_safe else ONE_AT_A_TIME:
             # Drop cached values so that every allocator is timed from the same state.
             problem = problem.without_cache()
@@ -125,13 +125,13 @@ class Allocator(LabelledPart):
                     shares = _copy_of(self.solve(problem), problem)
             except IncompatibleError as error:
                 shares = Shares.none(problem, Status.SKIPPED, str(error))
-            except (Exception, TimeUp, SystemExit) as error:  # A part's breakdown must cost its own rows only.
+            except (Exception, TimeUp, SystemExit) as error:  # A faulty part must fail only its own rows.
                 elapsed = time.perf_counter() - start
                 return self._broken(problem, self._breakdown(error, time_limit_s), elapsed)
             return _Attempt(shares=shares, seconds=time.perf_counter() - start)
 
     def _breakdown(self, error: BaseException, time_limit_s: float | None) -> Breakdown:
-        """Return what an exception means, which is being handled."""
+        """Return the breakdown for the exception that is being handled."""
         kind, failure = BreakdownKind.RAISED, describe_exception(error)
         if isinstance(error, TimeUp):
             kind, failure = BreakdownKind.TIMED_OUT, f"was stopped at its time limit of {time_limit_s:g} s"
@@ -148,7 +148,7 @@ class Allocator(LabelledPart):
 
 @attrs.frozen(kw_only=True, eq=False)
 class _Attempt:
-    """An allocator's answer, the time it took, and whether the allocator broke down."""
+    """An allocator's answer, its time, and the breakdown, if any."""
 
     shares: Shares
     seconds: float
@@ -156,11 +156,11 @@ class _Attempt:
 
 
 class _WrongShapeError(ValueError):
-    """Shares are not of the shape that a solver must return."""
+    """Shares have the wrong shape."""
 
 
 def _copy_of(shares: Any, problem: PowerAllocationProblem) -> Shares:
-    """Return shares, with copies of their arrays; raise unless they are what a solver must return."""
+    """Validate shares returned by a solver, and return them with copies of their arrays."""
     if not isinstance(shares, Shares):
         raise TypeError(f"it must return Shares, got {short_repr(shares)}")
     shape = (*problem.batch_shape, problem.users)
@@ -182,7 +182,7 @@ def _copy_of(shares: Any, problem: PowerAllocationProblem) -> Shares:
     np.asarray(shares.iterations, dtype=np.int64)
     if not all(isinstance(value, (int, float)) for value in shares.history):
         raise TypeError(f"its history must hold numbers, got {short_repr(shares.history)}")
-    # An allocator may fill the same buffers again for the next problem.
+    # An allocator may reuse its buffers for the next problem.
     return attrs.evolve(shares, communication=np.array(shares.communication), sensing=np.array(shares.sensing))
 
 

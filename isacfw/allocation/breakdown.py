@@ -1,4 +1,4 @@
-"""Breakdowns of allocators, as values."""
+"""Failures of allocators as values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .allocation import Status
 
 
 class BreakdownKind(enum.StrEnum):
-    """What went wrong in an allocator."""
+    """How an allocator failed."""
 
     RAISED = "raised"
     TIMED_OUT = "timed_out"
@@ -20,12 +20,12 @@ class BreakdownKind(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class Breakdown:
-    """Why an allocator has no answer.
+    """The reason why an allocator has no answer.
 
     Parameters
     ----------
     kind : BreakdownKind
-        What went wrong.
+        How it failed.
     message : str
         One line that names the allocator.
     """

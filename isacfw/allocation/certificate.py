@@ -1,4 +1,4 @@
-"""Certificates of infeasibility, in words."""
+"""Messages that certify infeasibility."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..sensing.reduction import angle_names
 
 
 def certificate(reachable: FloatArray, limit: FloatArray, excess: float) -> str:
-    """Return why no split of the power meets the limits of one problem."""
+    """Return the message that certifies that one problem is infeasible."""
     names = list(angle_names(len(limit) // 2))
     limited = np.flatnonzero(np.isfinite(limit))
     blind = [names[angle] for angle in limited if np.isinf(reachable[angle])]
@@ -27,7 +27,7 @@ def certificate(reachable: FloatArray, limit: FloatArray, excess: float) -> str:
 
 
 def _unseen(blind: list[str], names: list[str]) -> str:
-    """Return that angles cannot be estimated, and what can be done where the two of a target blur."""
+    """Return a message on angles that cannot be estimated, with advice if a target's two cannot be told apart."""
     for angle, other in zip(names[::2], names[1::2], strict=True):
         if angle in blind and other in blind:
             return (

@@ -1,4 +1,4 @@
-"""Metrics: what is read from a problem and its allocation, with a unit and a direction."""
+"""Metrics: quantities computed from a problem and its allocation, with a unit and a direction."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .quantity import Quantity
 
 @attrs.frozen(kw_only=True)
 class Metric(Part):
-    """Contract of a metric.
+    """Abstract base class of metrics.
 
     Attributes
     ----------
     quantities : tuple of Quantity
-        Class attribute: what it reports.
+        Class attribute: the quantities that it reports.
     """
 
     quantities: ClassVar[tuple[Quantity, ...]] = ()
 
     def quantities_of(self, targets: int, streams: int) -> tuple[Quantity, ...]:
-        """Return what it reports for numbers of targets and sensing streams; :attr:`quantities` by default."""
+        """Return the quantities for given numbers of targets and streams; by default :attr:`quantities`."""
         return self.quantities
 
     @abstractmethod
     def evaluate(self, problem: PowerAllocationProblem, allocation: Allocation) -> Mapping[str, FloatArray]:
-        """Return an array for the name of each quantity; shape (...), or (..., K) per user."""
+        """Return an array for each quantity by name; shape (...), or (..., K) per user."""

@@ -1,4 +1,4 @@
-"""The power-allocation problem: all that an allocator sees."""
+"""The power-allocation problem: the input of an allocator."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .certificate import certificate
 from .rates import RateProblem
 
 FEASIBILITY_TOLERANCE = 1e-6
-"""Largest relative constraint violation at which the framework calls an allocation feasible."""
+"""Largest relative constraint violation of an allocation that counts as feasible."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class PowerAllocationProblem(RateProblem):
-    r"""Numbers only: maximise the sum rate over shares of power, subject to CRLB limits, (54).
+    r"""Problem (54): maximise the sum rate over shares of power, subject to CRLB limits; holds numbers only.
 
     The unknowns are :math:`x_k`, the share of the power that goes to user k, and :math:`q_s`, the share that
     goes to sensing stream s; :math:`f = \sum_k x_k` and :math:`q = \sum_s q_s`. Every field may have leading
-    batch axes, which broadcast against those of the others. Where all users, or all streams, are alike, the
-    fields that tell them apart are None.
+    batch axes, which broadcast against those of the others. If all users, or all streams, are alike, the fields
+    that distinguish them are None.
 
     Parameters
     ----------
@@ -37,9 +37,9 @@ class PowerAllocationProblem(RateProblem):
     prelog : ndarray, shape (...)
         Share of the coherence block that carries data; rates are ``prelog * log2(1 + SINR)`` in bit/s/Hz.
     fisher_communication, fisher_sensing : ndarray, shape (..., 4T, 4T)
-        Fisher information of the T targets when all power goes to communication, and when all of it goes to
-        sensing, in equal parts where users or streams differ. Four parameters per target: two coordinates of its
-        direction, Re α, Im α.
+        Fisher information of the T targets if all power goes to communication, and if all of it goes to sensing,
+        in equal parts if users or streams differ. Four parameters per target: two coordinates of its direction,
+        Re α, Im α.
     crlb_limit : ndarray, shape (..., 2T)
         Largest CRLB of azimuth and elevation of each target in rad²; infinite for no limit.
     power : ndarray, shape (...)
@@ -58,9 +58,9 @@ class PowerAllocationProblem(RateProblem):
     fisher_streams : ndarray, shape (..., S, 4T, 4T), optional
         Fisher information of each of S > 1 sensing streams.
     jacobians : ndarray, shape (..., T, 2, 2)
-        Derivatives of each target's coordinates by azimuth and elevation; the identity by default.
+        Derivatives of each target's coordinates with respect to azimuth and elevation; the identity by default.
     known : ndarray, shape (..., 2T)
-        1 where azimuth or elevation of a target is known, 0 where it is estimated, as all are by default.
+        1 if azimuth or elevation of a target is known, 0 if it is estimated, which is the default.
     """
 
     def information(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
@@ -78,7 +78,7 @@ class PowerAllocationProblem(RateProblem):
         x : ndarray, shape (..., K)
             Shares of the users.
         q : ndarray, shape (..., S) or (...), or float
-            Shares of the streams, or their sum in equal parts.
+            Shares of the streams, or their sum, which is divided equally.
         """
         return in_angles(self.information(x, q), self.jacobians)
 
@@ -88,12 +88,12 @@ class PowerAllocationProblem(RateProblem):
         Parameters
         ----------
         x, q
-            As in :meth:`fisher`.
+            See :meth:`fisher`.
 
         Returns
         -------
         ndarray
-            Infinite where an angle cannot be estimated, NaN where it is known.
+            Infinite for an angle that cannot be estimated, NaN for a known one.
         """
         if self.fisher_users is not None or self.fisher_streams is not None:
             return crlb(self.information(x, q), self.jacobians, self.known)
@@ -103,10 +103,10 @@ class PowerAllocationProblem(RateProblem):
         )
 
     def violation(self, x: FloatArray, q: FloatArray | float, crlb: FloatArray | None = None) -> FloatArray:
-        """Return the largest relative violation of any constraint; 0 when all hold; shape (...).
+        """Return the largest relative violation of any constraint; 0 if all hold; shape (...).
 
-        That of a CRLB is relative to its limit, that of the power and of a negative share relative to the power
-        budget. The CRLBs (..., 2T) may be given, when they are known already.
+        Violations of CRLB limits are relative to the limit, those of the power and of negative shares relative to
+        the power budget. The CRLBs (..., 2T) may be passed if they are known already.
         """
         streams = self.stream_shares(x, q)
         with np.errstate(invalid="ignore"):
@@ -140,7 +140,7 @@ class PowerAllocationProblem(RateProblem):
     def largest_communication_share(self) -> FloatArray:
         """Largest share for communication at full power that meets the CRLB limits; NaN if none; (...).
 
-        Where users or streams differ in what they tell of the targets: with :attr:`equal_split` among the users
+        If users or streams differ in their Fisher information: with :attr:`equal_split` among the users
         and equal parts for the streams.
         """
         return self.line.largest_share()
@@ -149,14 +149,14 @@ class PowerAllocationProblem(RateProblem):
     def best_mix(self) -> tuple[FloatArray, FloatArray]:
         """The largest share for communication at full power over all mixes of the streams, and that mix.
 
-        Where users tell the same of the targets: the shares among them do not matter to the limits.
+        Only if all users have the same Fisher information, so that their shares do not affect the limits.
 
         Returns
         -------
         share : ndarray, shape (...)
-            NaN where the limits are infeasible.
+            NaN if the limits are infeasible.
         mix : ndarray, shape (..., S)
-            Parts of the sensing power, of sum one.
+            Parts of the sensing power, with sum one.
         """
         if self.fisher_users is not None:
             raise ValueError("the users' signals differ, so their shares matter to the limits")
@@ -178,8 +178,8 @@ class PowerAllocationProblem(RateProblem):
             return np.nan, equal
         weights = np.zeros(1 + self.streams)
         weights[0] = 1
-        # The program's own shares are less accurate than a line along their mix. Close to infeasibility that mix
-        # may just miss the limits, where the one with the smallest excess meets them.
+        # The shares of the program are less accurate than a line along their mix. Close to infeasibility, that
+        # mix may just violate the limits, while the one with the smallest excess meets them.
         candidates = (limits.largest(weights), None)
         for shares in candidates:
             streams = (limits.smallest_excess()[0] if shares is None else shares)[1:]
@@ -218,7 +218,7 @@ class PowerAllocationProblem(RateProblem):
         Returns
         -------
         MatrixInequalities or None
-            None where a limited angle cannot be estimated at all.
+            None if a limited angle cannot be estimated at all.
         """
         users = self.fisher_communication[None] if self.fisher_users is None else self.fisher_users
         streams = self.fisher_sensing[None] if self.fisher_streams is None else self.fisher_streams
@@ -226,16 +226,16 @@ class PowerAllocationProblem(RateProblem):
         return MatrixInequalities.of(signals, self.crlb_limit, self.jacobians, self.known)
 
     def feasible_shares(self) -> tuple[FloatArray, FloatArray, float]:
-        """Return shares, at full power, whose worst ratio of CRLB to limit is smallest, and that ratio.
+        """Return shares, at full power, that minimise the largest ratio of CRLB to limit, and that ratio.
 
-        For a problem without batch axes. The ratio is above 1 exactly where the problem is infeasible.
+        For a problem without batch axes. The ratio is above 1 if and only if the problem is infeasible.
 
         Returns
         -------
         x, q : ndarray, shapes (K,) and (S,)
-            Shares; equal among users, or streams, that the limits do not tell apart.
+            Shares; equal among users, or streams, with the same Fisher information.
         ratio : float
-            Infinite where a limited angle cannot be estimated.
+            Infinite if a limited angle cannot be estimated.
         """
         limits = self.matrix_inequalities()
         if limits is None:
@@ -248,7 +248,7 @@ class PowerAllocationProblem(RateProblem):
 
     @cached_property
     def infeasibility(self) -> NDArray[Any]:
-        """One message, with the certificate, where no allocation meets the limits, else empty; (...)."""
+        """The certificate of infeasibility as a message; empty for a feasible problem; (...)."""
         line = self.line
         none = np.isnan(self.largest_communication_share)
         messages = np.full(none.shape, "", dtype=object)
@@ -270,7 +270,7 @@ class PowerAllocationProblem(RateProblem):
         return np.broadcast_to(messages, self.batch_shape)
 
     def _at_line(self, index: tuple[Any, ...], shape: tuple[int, ...]) -> PowerAllocationProblem:
-        """Return a problem that stands for all those of an index of the line's batch axes."""
+        """Return a representative of all problems at an index of the line's batch axes."""
         whole = self.batch_shape
         padded = (1,) * (len(whole) - len(shape)) + shape
         place = (0,) * (len(whole) - len(shape)) + tuple(int(one) for one in index)
@@ -278,7 +278,7 @@ class PowerAllocationProblem(RateProblem):
 
     @property
     def aligned(self) -> bool:
-        """Whether the angles do not couple with α in any problem of the batch: the beam hits the one target."""
+        """Whether no problem of the batch couples the angles with α: the beam points at the only target."""
         if self.targets > 1 or not self._on_a_line:
             return False
         coupling = self.fisher_sensing[..., :2, 2:]
@@ -288,7 +288,7 @@ class PowerAllocationProblem(RateProblem):
 
 
 def _mixed(shares: FloatArray, common: FloatArray, each: FloatArray | None) -> FloatArray:
-    """Return the Fisher information of shares (..., B) of signals that are alike, or differ; (..., D, D)."""
+    """Return the Fisher information for shares (..., B) of equal or differing signals; (..., D, D)."""
     if each is None:
         return np.asarray(shares.sum(axis=-1)[..., None, None] * common)
     order = each.shape[-1]

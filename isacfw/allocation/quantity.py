@@ -27,10 +27,10 @@ class Quantity:
     per_user, per_stream : bool
         Whether it has a trailing axis over the users, or over the sensing streams.
     description : str
-        A few words for labels and legends.
+        Short text for labels and legends.
     role : {"detail", "derived", "objective", "requirement"}
-        What reports make of it. Quantities of a metric that a scenario names are columns of the table whatever
-        their role; ``"derived"`` stands after status and cost in records.
+        Its use in reports. Quantities of a metric that a scenario names are columns of the table regardless of
+        their role; ``"derived"`` ones follow status and cost in records.
     limit : str
         For a requirement, the variable that holds its limit.
     heading : str
@@ -48,12 +48,12 @@ class Quantity:
     heading: str = ""
 
     def checked(self, values: Mapping[str, FloatArray], problem: PowerAllocationProblem) -> FloatArray:
-        """Return this quantity's numbers out of those that a metric gave for a batch of problems.
+        """Return this quantity's validated numbers among those returned by a metric for a batch of problems.
 
         Raises
         ------
         ValueError
-            If they are missing or have another shape than (...), (..., K) per user, or (..., S) per stream.
+            If they are missing, or their shape is not (...), (..., K) per user, or (..., S) per stream.
         """
         if self.name not in values:
             raise ValueError(f"it must return {self.name!r}, got {', '.join(map(repr, values)) or 'nothing'}")

@@ -1,4 +1,4 @@
-"""The numbers of a power-allocation problem: its fields, its batches, and the rates that follow from shares."""
+"""The numbers of a power-allocation problem: its fields, its batches, and rates as functions of the shares."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class RateProblem:
 
     @cached_property
     def batch_shape(self) -> tuple[int, ...]:
-        """Shape of the leading batch axes, those of all fields broadcast together."""
+        """Broadcast batch shape of all fields."""
         return np.broadcast_shapes(*(value.shape[: value.ndim - core] for _, value, core in self._numbers()))
 
     @property
@@ -111,7 +111,7 @@ class RateProblem:
 
     @property
     def coupled(self) -> bool:
-        """Whether in any problem of the batch interference is not common to all users, or to all streams."""
+        """Whether interference differs between users, or between streams, in any problem of the batch."""
         return any(matrix is not None and bool(matrix.any()) for matrix in (self.coupling, self.stream_coupling))
 
     def __getitem__(self, index: Any) -> Self:
@@ -136,11 +136,11 @@ class RateProblem:
         return problem
 
     def without_cache(self) -> Self:
-        """Return the problem without the values that have been computed from it and kept."""
+        """Return the problem without cached values."""
         return self._unchecked({name: value for name, value, _ in self._numbers()})
 
     def with_drops(self, drops: int) -> Self:
-        """Return the problem with a last batch axis of the given length, where it may have been 1."""
+        """Return the problem with its last batch axis broadcast to the given length."""
         shape = (*self.batch_shape[:-1], drops)
         return attrs.evolve(self, gain=np.broadcast_to(self.gain, (*shape, self.users)))
 
@@ -149,13 +149,13 @@ class RateProblem:
 
     @property
     def layout(self) -> tuple[Any, ...]:
-        """What problems must have in common to be put into one batch."""
+        """The properties that all problems of a batch must share."""
         optional = (self.coupling, self.stream_coupling, self.fisher_users, self.fisher_streams)
         return self.users, self.streams, self.targets, tuple(value is None for value in optional)
 
     @classmethod
     def stack(cls, problems: Sequence[Self]) -> Self:
-        """Return problems of the same :attr:`layout` as one, along a new first batch axis."""
+        """Stack problems of the same :attr:`layout` along a new first batch axis."""
         if len({problem.layout for problem in problems}) > 1:
             raise ValueError("problems of different layouts cannot be put into one batch")
         axes = max(len(problem.batch_shape) for problem in problems)
@@ -169,12 +169,12 @@ class RateProblem:
         return cls(**fields)
 
     def stream_shares(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
-        """Return the shares of the streams: `q` as it is, or a total in equal parts; (..., S).
+        """Return the shares of the streams: `q` itself, or a total divided equally; (..., S).
 
         Parameters
         ----------
         x : ndarray, shape (..., K)
-            Shares of the users; they tell which of the two `q` is.
+            Shares of the users; their number of axes determines the meaning of `q`.
         q : ndarray, shape (..., S) or (...), or float
             Shares of the streams, or their sum.
 

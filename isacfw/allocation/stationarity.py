@@ -1,6 +1,6 @@
-r"""How far an allocation is from a local optimum: the best first-order rise of the sum rate.
+r"""Distance of an allocation from a local optimum: the largest first-order rise of the sum rate.
 
-The feasible set is convex, so a feasible point is stationary exactly where no other feasible point lies in a
+The feasible set is convex, so a feasible point is stationary if and only if no other feasible point lies in a
 direction of ascent. The measure is the Frank-Wolfe gap: the maximum over feasible shares :math:`p'` of
 :math:`\nabla R(p)^T (p' - p)`, relative to :math:`R(p)`.
 
@@ -22,8 +22,8 @@ from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
 STATIONARITY_TOLERANCE = 1e-3
 """Largest relative first-order rise of the sum rate at which an allocation counts as locally optimal.
 
-Where the sum rate is concave in the shares (common interference, at the optimal sensing share), it bounds the
-distance to the optimum too; that distance is usually smaller by orders of magnitude.
+If the sum rate is concave in the shares (common interference, at the optimal sensing share), it also bounds the
+distance to the optimum, which is usually smaller by orders of magnitude.
 """
 
 _TINY = np.finfo(np.float64).tiny
@@ -45,7 +45,7 @@ def gradient(problem: PowerAllocationProblem, x: FloatArray, q: FloatArray) -> t
     """
     disturbance = problem.disturbance(x, q)
     received = disturbance + problem.gain * x
-    # What a unit of interference costs each user.
+    # Cost of a unit of interference to each user.
     price = problem.gain * x / (disturbance * received)
     common = (price * problem.common_interference).sum(axis=-1, keepdims=True)
     users = problem.gain / received - common
@@ -72,12 +72,12 @@ def first_order_rise(
     x, q : ndarray, shapes (..., K) and (..., S) or (...)
         Shares of the users and of the streams.
     where : ndarray of bool, shape (...), optional
-        Where it is wanted; everywhere by default.
+        Problems for which it is wanted; all by default.
 
     Returns
     -------
     ndarray, shape (...)
-        0 at a stationary point, NaN where it is not wanted or cannot be determined.
+        0 at a stationary point, NaN if it is not wanted or cannot be determined.
     """
     shape = problem.batch_shape
     one_line = problem.fisher_users is None and problem.fisher_streams is None
@@ -136,5 +136,5 @@ def _best_of_one(problem: PowerAllocationProblem, slopes: tuple[FloatArray, Floa
 
 
 def _relaxed(problem: PowerAllocationProblem) -> PowerAllocationProblem:
-    """Return a problem whose limits hold wherever those of the given one count as met."""
+    """Return a problem with limits relaxed beyond the tolerance within which they count as met."""
     return attrs.evolve(problem, crlb_limit=problem.crlb_limit * (1 + 3 * FEASIBILITY_TOLERANCE))

@@ -1,4 +1,4 @@
-"""Verification of allocations: objective, CRLBs, violations and claims, recomputed from the shares."""
+"""Verification of allocations: objective, CRLBs, violations and reported statuses, recomputed from the shares."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def verify(
     Parameters
     ----------
     problem : PowerAllocationProblem
-        What was asked.
+        The problem.
     shares : Shares
-        What was answered, over the problem's batch axes.
+        The answer, over the problem's batch axes.
     seconds : ndarray, shape (...), or float
         Wall time of each problem.
     histories : list of tuple, optional
         Sum rate after every iteration, for each problem.
     by : str
-        Who answered, for messages.
+        Name of the allocator, for messages.
     """
     shape = problem.batch_shape
     x, q = shares.communication, problem.stream_shares(shares.communication, shares.sensing)
@@ -90,7 +90,7 @@ def _judged(
     feasible: NDArray[np.bool_],
     by: str,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return status and message; an answer that is not finite, though claimed to be one, has failed.
+    """Return status and message; a non-finite answer with a status that claims an answer has failed.
 
     Without a reported status, a missing answer to an infeasible problem counts as correct and receives the
     certificate.
@@ -131,7 +131,7 @@ def _upheld(
     message: NDArray[Any],
     violation: FloatArray,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return status and message with every claim that does not hold replaced by what does."""
+    """Return status and message, with every reported status that does not hold replaced by one that does."""
     violated = ~(violation <= FEASIBILITY_TOLERANCE)
     if violated.any():
         violated &= np.logical_or.reduce([_equal(status, answer) for answer in _ANSWERS])
@@ -160,12 +160,12 @@ def _upheld(
 
 
 def _equal(status: NDArray[Any], wanted: Status) -> NDArray[np.bool_]:
-    if status.size and not any(status.strides):  # The same for a whole batch, however large.
+    if status.size and not any(status.strides):  # One status for the whole batch.
         return np.broadcast_to(status.flat[0] == wanted.value, status.shape)
     return np.asarray(status == wanted.value)
 
 
 def _each(function: Callable[[Any], str], values: NDArray[Any]) -> NDArray[Any]:
-    """Return a function of every value, asked once for each distinct one."""
+    """Apply a function to every value, calling it once for each distinct one."""
     known = {value: function(value) for value in set(values.flat)}
     return np.array([known[value] for value in values.flat], dtype=object).reshape(values.shape)
