@@ -1,4 +1,4 @@
-"""Scenarios: who is where, what is required, and which parts are compared."""
+"""Scenarios: geometry, requirements, and the parts to compare."""
 
 from .scenario import Scenario
 

@@ -1,4 +1,4 @@
-"""Which angles of the targets count as known, and whether arrays can tell targets apart."""
+"""Angles of the targets that count as known, and targets that the arrays cannot tell apart."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def known_angles(targets: Sequence[Target], limits: FloatArray, model: EchoModel
     limits : ndarray, shape (2T,)
         Largest CRLBs; infinite for no limit.
     model : EchoModel
-        Tells whether the arrays see both angles.
+        Echo model, which determines whether the arrays can tell both angles apart.
     """
     unlimited = np.isinf(limits).reshape(-1, 2)
     known = np.zeros((len(targets), 2))
@@ -37,7 +37,7 @@ def known_angles(targets: Sequence[Target], limits: FloatArray, model: EchoModel
 
 
 def assumptions(targets: Sequence[Target], known: FloatArray) -> list[str]:
-    """Return a sentence for each angle that counts as known though its target does not say so."""
+    """Return a message for each angle that counts as known without being declared known."""
     names = list(angle_names(len(targets)))
     named = [name in target.known for target in targets for name in ANGLES]
     return [
@@ -53,7 +53,7 @@ def check_directions(arrays: Sequence[Array], targets: Sequence[Target]) -> None
     Raises
     ------
     InputError
-        Named after the second of the two targets.
+        With the key of the second of the two targets.
     """
     for second, target in enumerate(targets):
         for first, other in enumerate(targets[:second]):
@@ -66,7 +66,7 @@ def check_directions(arrays: Sequence[Array], targets: Sequence[Target]) -> None
 
 
 def _same_direction(arrays: Sequence[Array], first: Direction, second: Direction) -> bool:
-    """Return whether arrays receive the same from two directions; what breaks down is reported elsewhere."""
+    """Return whether two directions are indistinguishable; faulty arrays are reported elsewhere."""
     try:
         products = [abs(array.inner_products(first, second)[0, 0]) / array.n_elements for array in arrays]
     except Exception:

@@ -1,4 +1,4 @@
-"""Other values at dotted paths of a scenario."""
+"""Changes of values at dotted paths of a scenario."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def nest(values: Mapping[str, Any]) -> Changes:
     Raises
     ------
     InputError
-        If a path leads to what cannot be swept.
+        If a path cannot be swept.
     """
     changes = Changes()
     for path, value in values.items():
@@ -61,7 +61,7 @@ def nest(values: Mapping[str, Any]) -> Changes:
 
 
 def with_changes(part: Any, changes: Mapping[str, Any]) -> Any:
-    """Return an attrs object with other values of its fields, and of the fields of its parts."""
+    """Return an attrs object with changed values of its fields, and of the fields of its parts."""
     known = [field.name for field in attrs.fields(type(part))] if attrs.has(type(part)) else []
     values: dict[str, Any] = {}
     for key, value in changes.items():

@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True)
 class Figure(Part):
-    """Contract of a figure: how its data come about, and how they are drawn.
+    """Abstract base class of figures, which collect data and draw them.
 
-    The scenario of the same name is what it is made for.
+    A figure belongs to the scenario of the same name.
 
     Parameters
     ----------
     trials : int, optional
-        Number of simulated channels or echoes per point; what the figure needs by default.
+        Number of simulated channels or echoes per point; the default depends on the figure.
 
     Attributes
     ----------
     style : mapping
-        Class attribute: Matplotlib's settings under which it is drawn.
+        Class attribute: Matplotlib settings for drawing.
     """
 
     style: ClassVar[Mapping[str, Any]] = {}
@@ -49,7 +49,7 @@ class Figure(Part):
         compare : callable
             Runs a comparison with the plugins of the scenario: takes a scenario, and optionally `progress`.
         progress : callable
-            To be called with the number of steps done and the number of all.
+            To be called with the number of completed steps and the total number of steps.
         """
 
     @abstractmethod

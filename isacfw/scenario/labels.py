@@ -1,4 +1,4 @@
-"""Labels that tell the parts of a comparison apart."""
+"""Labels that distinguish the parts of a comparison."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def _options(part: LabelledPart) -> str:
 
 
 def by_label(parts: Sequence[LabelledPart]) -> dict[str, LabelledPart]:
-    """Return parts by title; a part whose kind stands twice without label is told apart by its options.
+    """Return parts by title; parts of the same name without labels are distinguished by their options.
 
     Raises
     ------
     InputError
-        If two parts cannot be told apart; its key is the position, ``"[1]"``.
+        If two parts cannot be distinguished; its key is the position, ``"[1]"``.
     """
     count = Counter(part.title for part in parts)
     found: dict[str, LabelledPart] = {}
@@ -43,7 +43,7 @@ def by_label(parts: Sequence[LabelledPart]) -> dict[str, LabelledPart]:
 
 
 def parts_validator(base: type[Part], noun: str, *, allow_empty: bool = False) -> Validator:
-    """Return a validator for a tuple of parts of a kind, called `noun` in errors, that can be told apart."""
+    """Return a validator for a tuple of distinguishable parts of a kind, called `noun` in errors."""
     members = each(instance_of(base, noun), allow_empty=allow_empty)
 
     def validate(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:

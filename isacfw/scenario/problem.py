@@ -1,4 +1,4 @@
-"""From the moments of parts to the numbers of a power-allocation problem."""
+"""Power-allocation problems from the moments of precoders and beams."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..signal.link import LinkStatistics
 
 @attrs.frozen(kw_only=True, eq=False)
 class Limits:
-    """What sensing requires.
+    """Requirements of sensing.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ def build_problem(
     prelog : float
         Share of the coherence block that carries data.
     limits : Limits
-        Of the CRLBs.
+        Limits on the CRLBs.
 
     Notes
     -----
     In shares of power, (20) has :math:`g_k = \lambda_k P_t / (N_t \xi_{bf,k})`,
-    :math:`b_{ks} = P_t E|h_k^H v_s|^2 / E\|v_s\|^2`, :math:`c_k = \kappa_k P_t` and, beyond what is common,
+    :math:`b_{ks} = P_t E|h_k^H v_s|^2 / E\|v_s\|^2`, :math:`c_k = \kappa_k P_t` and, beyond common interference,
     :math:`C_{kj}` in proportion to :math:`P_t / \xi_{bf,j}`, see :class:`~isacfw.LinkStatistics` and
     :class:`~isacfw.BeamStatistics`.
     """

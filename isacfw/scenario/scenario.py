@@ -46,24 +46,24 @@ class Scenario:
     target, targets : Target, sequence of Target
         The sensed target, or several instead.
     sensing : Sensing
-        CRLB limits of all targets that have none of their own, frame length and beam direction.
+        CRLB limits of all targets without their own, frame length and beam direction.
     channel : Channel
-        Where users are and how well their channels are known.
+        Positions of the users, fading, and the quality of channel estimates.
     precoders, beams, allocators : sequence of Precoder, Beam, Allocator
         Compared in all combinations; a steered beam by default.
     metrics : sequence of Metric
-        Evaluated beside the built-in ones.
+        Evaluated in addition to the built-in ones.
     name : str
         For titles and files.
     seed, drops : int
-        What determines all random drops, and their number.
+        Seed of all random drops, and their number.
     plugins : sequence of str
-        Files and modules whose parts the scenario uses.
+        Files and modules with parts that the scenario uses.
     sampling_accuracy : float
         Relative standard error to which the moments of precoders without closed form are sampled.
     time_limit_s : float, optional
         Longest time in seconds that an allocator may take for one problem, or a precoder for the weights of a
-        chunk of sampled channels; the row fails then.
+        chunk of sampled channels; beyond it, the row fails.
     sweep : mapping of str to sequence
         Dotted paths (``"snr_db"``, ``"sensing.crlb_limit_db"``) to the values they take; a comparison runs
         over the Cartesian product.
@@ -129,7 +129,7 @@ class Scenario:
 
     @property
     def compared_beams(self) -> tuple[Beam, ...]:
-        """The sensing beams, a steered one where none are named."""
+        """The sensing beams; a steered one if none are given."""
         return self.beams or (Steered(),)
 
     def with_value(self, path: str, value: Any) -> Scenario:
@@ -137,12 +137,12 @@ class Scenario:
         return self.with_values({path: value})
 
     def with_values(self, values: Mapping[str, Any]) -> Scenario:
-        """Return the scenario with other values at dotted paths, all at once, and without a sweep.
+        """Return the scenario with changed values at dotted paths, all at once, and without a sweep.
 
         Raises
         ------
         InputError
-            If there is no such path, or a value cannot stand there.
+            If a path does not exist, or a value is invalid there.
         """
         changes = nest(values)
         plain = attrs.evolve(self, sweep={}) if self.sweep else self
@@ -173,7 +173,7 @@ class Scenario:
         return channel_statistics(self.channel, self.transmit_array, fading)
 
     def scene(self, statistics: ChannelStatistics) -> Scene:
-        """Return what precoders and beams know, for the statistics of some drops."""
+        """Return the scene, the input of precoders and beams, for the statistics of some drops."""
         return Scene(
             array=self.transmit_array,
             statistics=statistics,
@@ -183,7 +183,7 @@ class Scenario:
         )
 
     def link_statistics(self, precoder: Precoder, statistics: ChannelStatistics) -> LinkStatistics:
-        """Return the moments of a precoder for drops of this scenario, checked, as read-only arrays.
+        """Return the validated moments of a precoder for drops of this scenario, as read-only arrays.
 
         Parameters
         ----------
@@ -200,7 +200,7 @@ class Scenario:
         return checked_link_statistics(precoder, self.scene(statistics))
 
     def beam_statistics(self, beam: Beam, statistics: ChannelStatistics) -> BeamStatistics:
-        """Return the moments of a beam for drops of this scenario, checked, as read-only arrays.
+        """Return the validated moments of a beam for drops of this scenario, as read-only arrays.
 
         Parameters
         ----------
@@ -217,7 +217,7 @@ class Scenario:
         return checked_beam_statistics(beam, self.scene(statistics))
 
     def streams_of(self, beam: Beam, statistics: ChannelStatistics) -> int:
-        """Return the number of streams of a beam, for the statistics of a drop at least."""
+        """Return the number of streams of a beam, for the statistics of at least one drop."""
         return count_streams(beam, self.scene(statistics), self.time_limit_s)
 
     @property
@@ -232,21 +232,21 @@ class Scenario:
         )
 
     def crlb_limits(self) -> FloatArray:
-        """Return the largest CRLBs of azimuth and elevation of each target in rad², infinite for none; (2T,)."""
+        """Return the CRLB limits of azimuth and elevation of each target in rad², infinite for none; (2T,)."""
         return np.concatenate([self.sensing.limit_of(target) for target in self.sensed])
 
     def known_angles(self, echo_model: EchoModel | None = None) -> FloatArray:
         """Return 1 for each angle that counts as known, 0 for the others; (2T,).
 
-        Known are the angles that a target says are, and, where the two arrays together cannot tell azimuth and
-        elevation apart, one that has no limit.
+        Angles count as known if a target declares them known and, if the two arrays together cannot tell azimuth
+        and elevation apart, also one without a limit.
         """
         with self._blamed_arrays():
             model = self.echo_model if echo_model is None else echo_model
             return known_angles(self.sensed, self.crlb_limits(), model)
 
     def assumptions(self) -> list[str]:
-        """Return a sentence for each angle that counts as known though the scenario does not say so."""
+        """Return a message for each angle that counts as known without being declared known."""
         return assumptions(self.sensed, self.known_angles())
 
     def _blamed_arrays(self) -> AbstractContextManager[None]:
@@ -268,11 +268,11 @@ class Scenario:
         precoder : Precoder
             One of the scenario's or any other.
         statistics : ChannelStatistics, optional
-            Those of some drops; of all of them by default.
+            Statistics of some drops; of all drops by default.
         beam : Beam, optional
             The scenario's first by default.
         link, beam_statistics : LinkStatistics, BeamStatistics, optional
-            Those of precoder and beam for these statistics, when they are known already.
+            Moments of precoder and beam for these statistics, if they are known already.
 
         Returns
         -------
