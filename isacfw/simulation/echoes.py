@@ -1,4 +1,4 @@
-"""Simulated echoes, and the errors of an estimator for them."""
+"""Simulated echoes, and an estimator's errors for them."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def echoes(signals: ComplexArray, scenario: Scenario, generator: Generator) -> C
     signals : ndarray of complex, shape (..., N_t, L)
         Transmitted signals X = F S.
     scenario : Scenario
-        For its arrays and its targets.
+        Scenario, which defines arrays and targets.
     generator : numpy.random.Generator
-        For the noise, of unit variance.
+        Generator of the noise, which has unit variance.
 
     Returns
     -------
@@ -52,7 +52,7 @@ class SquaredErrors:
     Parameters
     ----------
     grid, refined : ndarray, shape (T, 2)
-        Of azimuth and elevation in rad², at the best grid point and refined from there.
+        Errors of azimuth and elevation in rad², at the best grid point and after refinement.
     """
 
     grid: FloatArray
@@ -71,15 +71,15 @@ def squared_errors(
     Parameters
     ----------
     transmission : Transmission
-        What is transmitted.
+        The transmitter.
     scenario : Scenario
-        For its arrays, target and frame length.
+        Scenario, which defines arrays, target and frame length.
     estimator : MaximumLikelihood
-        For the same arrays.
+        Estimator for the same arrays.
     trials : int
         Number of echoes T.
     generator : numpy.random.Generator
-        Where the randomness comes from.
+        Source of randomness.
 
     Raises
     ------

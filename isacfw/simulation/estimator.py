@@ -31,7 +31,7 @@ class AngleGrid:
 
     @classmethod
     def regular(cls, step: float) -> AngleGrid:
-        """Return the grid of all directions in front of the array, with a step in radians."""
+        """Return the grid of all directions in front of the array, with the given step in radians."""
         count = round(np.pi / step)
         cells = (np.arange(count) + 0.5) * np.pi / count
         return cls(azimuth=cells - np.pi / 2, elevation=cells)
@@ -43,10 +43,10 @@ class AngleGrid:
 
 
 class _Lattice:
-    """The sum over pairs of elements of two arrays, by their difference: a polynomial in exp(-jπu), exp(-jπw).
+    """The sum over pairs of elements of two arrays, grouped by difference: a polynomial in exp(-jπu), exp(-jπw).
 
-    A planar array has far fewer different differences along each axis than it has pairs of elements, and the sum
-    factors: first over the vertical axis, which the elevation alone determines, then over the horizontal one.
+    A planar array has far fewer distinct differences along each axis than pairs of elements, and the sum factors:
+    first over the vertical axis, which the elevation alone determines, then over the horizontal one.
     """
 
     def __init__(self, first: Array, second: Array) -> None:
@@ -83,7 +83,7 @@ class _Lattice:
 
 
 def _phases(differences: FloatArray, cosine: FloatArray) -> ComplexArray:
-    """Return exp(-jπ d cosine) for sorted differences d, along a new last axis; by recurrence if even."""
+    """Return exp(-jπ d cosine) for sorted d, along a new last axis; by recurrence if d is equally spaced."""
     gaps = np.diff(differences)
     if not np.allclose(gaps, gaps[:1]):
         return np.asarray(np.exp(-1j * np.pi * cosine[..., None] * differences))
@@ -103,13 +103,13 @@ class MaximumLikelihood:
     transmit, receive : Array
         The arrays.
     grid : AngleGrid
-        Where the likelihood is searched.
+        Grid on which the likelihood is searched.
 
     Notes
     -----
     Minimising (27) over α leaves the maximum of :math:`|b^H Y_s X^H a|^2 / \|a^H X\|^2`. Both are sums over pairs
-    of elements that depend on their differences only, so the search costs a few operations per grid point
-    however many antennas there are.
+    of elements that depend on their differences only, so the search costs a few operations per grid point,
+    regardless of the number of antennas.
     """
 
     def __init__(self, transmit: Array, receive: Array, grid: AngleGrid) -> None:
@@ -122,7 +122,7 @@ class MaximumLikelihood:
         self._energy_tables = self._correlation_tables if alike else self.energy.tables(grid)
 
     def estimate(self, echoes: ComplexArray, signals: ComplexArray) -> tuple[FloatArray, FloatArray]:
-        """Return the angles that maximise the likelihood, on the grid and refined from there.
+        """Return the angles that maximise the likelihood, on the grid and after refinement.
 
         Parameters
         ----------
@@ -147,7 +147,7 @@ class MaximumLikelihood:
     def likelihood(self, correlation: ComplexArray, energy: ComplexArray) -> FloatArray:
         """Return the likelihood, up to a monotone function, on the grid; (E, A, T)."""
         if self._energy_tables is self._correlation_tables:
-            # One pass over the tables, which are larger than the cache, in place of two.
+            # One pass over the tables, which are larger than the cache, instead of two.
             both = _on_grid(np.concatenate([correlation, energy]), self._correlation_tables)
             numerator, denominator = both[..., : len(correlation)], both[..., len(correlation) :].real
         else:
@@ -179,7 +179,7 @@ class MaximumLikelihood:
             step = damping[:, None] * _ascent(slope, curvature)
             candidate = point + step
             new_height, new_slope, new_curvature = self._log_likelihood(correlation, energy, candidate)
-            # Directions are seen inside the unit circle only, whatever the likelihood does beyond it.
+            # Directions exist only inside the unit circle; values of the likelihood beyond it are meaningless.
             better = (new_height >= height) & ((candidate**2).sum(axis=-1) <= 1)
             point = np.where(better[:, None], candidate, point)
             height = np.where(better, new_height, height)
@@ -195,7 +195,7 @@ class MaximumLikelihood:
     def _log_likelihood(
         self, correlation: ComplexArray, energy: ComplexArray, point: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return the log-likelihood, its gradient (T, 2) and Hessian (T, 2, 2) by (u, w)."""
+        """Return the log-likelihood, its gradient (T, 2) and Hessian (T, 2, 2) with respect to (u, w)."""
         signal = _log_derivatives(self.correlation.derivatives(correlation, *point.T))
         power = _log_derivatives(self.energy.derivatives(energy, *point.T))
         height, slope, curvature = (2 * s.real - p.real for s, p in zip(signal, power, strict=True))

@@ -1,7 +1,7 @@
 """Monte-Carlo simulation: rates and CRLBs from drawn channels, and echoes of a target.
 
-Every estimate comes with its standard error, by a delete-one-block jackknife: draws are made in independent
-blocks, and the estimate is repeated without each of them.
+Every estimate has a standard error from a delete-one-block jackknife: draws are made in independent blocks, and
+the estimate is repeated without each of them.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ def simulated_rates(transmission: Transmission, draws: int, generator: Generator
     Parameters
     ----------
     transmission : Transmission
-        What is transmitted.
+        The transmitter.
     draws : int
         Number of channel draws.
     generator : numpy.random.Generator
-        Where the randomness comes from.
+        Source of randomness.
 
     Returns
     -------
     Simulated
-        In bit/s/Hz, shape (K,).
+        Rates in bit/s/Hz, shape (K,).
 
     Notes
     -----
@@ -56,16 +56,16 @@ def simulated_crlb(transmission: Transmission, scenario: Scenario, draws: int, g
     Parameters
     ----------
     transmission : Transmission
-        What is transmitted.
+        The transmitter.
     scenario : Scenario
-        For its arrays, target and frame length.
+        Scenario, which defines arrays, target and frame length.
     draws, generator
-        As in :func:`simulated_rates`.
+        See :func:`simulated_rates`.
 
     Returns
     -------
     Simulated
-        In rad², azimuth and elevation of each target; shape (2T,).
+        CRLBs in rad², azimuth and elevation of each target; shape (2T,).
 
     Notes
     -----

@@ -1,7 +1,7 @@
 """The transmitter of a drop, and estimates from its draws with standard errors.
 
-Every estimate comes with its standard error, by a delete-one-block jackknife: draws are made in independent
-blocks, and the estimate is repeated without each of them.
+Every estimate has a standard error from a delete-one-block jackknife: draws are made in independent blocks, and
+the estimate is repeated without each of them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BLOCKS = 100
 
 
 DRAWS_AT_ONCE = 16
-"""Number of draws that are held in memory at once; part of what a seed determines."""
+"""Number of draws that are held in memory at once; results for a seed depend on it."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -47,25 +47,25 @@ class Simulated:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Transmission:
-    r"""The transmitter of one drop: user and sensing streams, each with a waveform of its own.
+    r"""The transmitter of one drop: user and sensing streams, each with its own waveform.
 
     Parameters
     ----------
     channel : Channel
-        Where channels and their estimates come from.
+        Source of channels and their estimates.
     precoder, beam : Precoder, Beam
-        What is made of the estimates.
+        Precoder and beam, which compute weights from the estimates.
     scene : Scene
-        Of one drop, its statistics without batch axes: (K,).
+        Scene of one drop, its statistics without batch axes: (K,).
     gamma : ndarray, shape (K,)
         Power factors of the users.
     rho : ndarray, shape (S,)
         Power factors of the sensing streams, :math:`q_s P_t / E\|v_s\|^2`.
     superposed : bool
         Whether sensing is superposed on the data as in the paper, :math:`F = W \mathrm{diag}(\sqrt\gamma) + V
-        \sqrt\rho\, \bar\eta^T` with equal parts on all user streams. The two agree where a turn of each user's
-        phase leaves the fading as it is; with means of known phase, data and sensing interfere, and the
-        superposition radiates another power than it should.
+        \sqrt\rho\, \bar\eta^T` with equal parts on all user streams. The two agree if the fading is invariant to
+        rotations of each user's phase; with means of known phase, data and sensing interfere, and the
+        superposition radiates a different power.
 
     Notes
     -----
@@ -103,9 +103,9 @@ class Transmission:
         drop : int
             Number of the drop.
         communication : ndarray, shape (K,)
-            Shares of the power to the users.
+            Shares of the power for the users.
         sensing : ndarray, shape (S,), or float
-            Shares of the power to the sensing streams, or their sum in equal parts.
+            Shares of the power for the sensing streams, or their sum, which is divided equally.
         beam : Beam, optional
             The scenario's first by default.
         superposed : bool
@@ -152,9 +152,9 @@ def mean_of_blocks(
     generator: Generator,
     sample: Callable[[ComplexArray, ComplexArray], ComplexArray],
 ) -> ComplexArray:
-    """Return the means of a sampled quantity over blocks of draws, all of one size; (blocks, ...).
+    """Return the means of a sampled quantity over blocks of draws of equal size; (blocks, ...).
 
-    The last block is full, though the number of draws may not fill it.
+    The number of draws is rounded up to full blocks.
     """
     number = math.ceil(draws / BLOCKS)
     means = []
