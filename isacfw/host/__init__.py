@@ -1,1 +1,1 @@
-"""The plugin host: kinds of parts, hooks, and what plugins offer."""
+"""The plugin host: kinds of parts, hooks, and plugins."""

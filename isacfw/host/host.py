@@ -1,4 +1,4 @@
-"""The plugin host: it finds plugins, checks what they offer and names every part with its provider."""
+"""The plugin host: discovery and validation of plugins, and lookup of their parts by name."""
 
 from __future__ import annotations
 
@@ -31,27 +31,27 @@ HOOKS = tuple(name for name, value in vars(hookspecs).items() if hasattr(value, 
 
 
 class PluginHost:
-    """All parts and named scenarios of a set of plugins; it does not change once made.
+    """All parts and named scenarios of a set of plugins; immutable.
 
     Parameters
     ----------
     plugins : iterable of str, path or module
-        Plugins asked for beside the built-in and the installed ones: a path that ends in ``.py``, the dotted
-        name of a module, or any object with hook implementations.
+        Plugins requested in addition to the built-in and the installed ones: a path that ends in ``.py``, the
+        dotted name of a module, or any object with hook implementations.
     base : path, optional
-        Folder that relative paths are relative to; the working directory by default.
+        Folder for relative paths; the working directory by default.
     discover : bool
         Whether to load installed distributions with the entry-point group ``isacfw``.
 
     Attributes
     ----------
     problems : list of str
-        One line for each discovered plugin that could not be loaded. The host goes on without it.
+        One line for each discovered plugin that could not be loaded and was skipped.
 
     Raises
     ------
     PluginError
-        If a plugin that was asked for cannot be loaded.
+        If a requested plugin cannot be loaded.
     """
 
     def __init__(
@@ -81,14 +81,14 @@ class PluginHost:
 
     @classmethod
     def of_sources(cls, sources: Sources) -> PluginHost:
-        """Return the host that has these plugins beside the built-in and the installed ones."""
+        """Return the host with these plugins in addition to the built-in and the installed ones."""
         return cls([one if isinstance(one, str) else module_from_source(Path(one[0]), one[1]) for one in sources])
 
     @property
     def sources(self) -> Sources:
-        """The plugins that were asked for, as they travel to another process.
+        """The requested plugins, in a form that can be sent to another process.
 
-        Objects that are no modules stay behind, and so do their observers; their parts travel with a scenario.
+        Objects that are not modules are left out, with their observers; their parts are pickled with a scenario.
         """
         found: list[tuple[str, bytes] | str] = []
         for plugin in self._asked:
@@ -192,7 +192,7 @@ class PluginHost:
         Raises
         ------
         InputError
-            If there is none, or a bare name that two providers offer.
+            If there is none, or if two providers offer a part with this bare name.
         """
         known = self.parts(kind)
         found = [part for part in known if name in (part.name, part.qualified_name)]
@@ -205,7 +205,7 @@ class PluginHost:
         return found[0]
 
     def versions(self, classes: Iterable[type[Part]]) -> dict[str, str]:
-        """Return the version of each distribution or module that classes are from, as far as it has one."""
+        """Return the version of each distribution or module that provides classes, if it has one."""
         wanted = set(classes)
         return {info.provider: info.version for info in self._parts if info.cls in wanted and info.version}
 
@@ -222,11 +222,11 @@ class PluginHost:
         return {name: value for name, (_, value) in self._scenarios.items()}
 
     def scenario_provider(self, name: str) -> str:
-        """Return who provides a named scenario."""
+        """Return the provider of a named scenario."""
         return self._scenarios[name][0]
 
     def scenario_summary(self, name: str) -> str:
-        """Return in a line where a named scenario comes from."""
+        """Return the origin of a named scenario in one line."""
         source = self._scenarios[name][1]
         return "a mapping" if isinstance(source, Mapping) else Path(source).name
 
@@ -235,7 +235,7 @@ class PluginHost:
         return bool(getattr(self._manager.hook, hook).get_hookimpls())
 
     def observe(self, hook: str, **arguments: Any) -> list[str]:
-        """Call an observer hook of every plugin; return a sentence for each that raises."""
+        """Call an observer hook of every plugin; return a message for each one that raises."""
         problems = []
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             try:
@@ -249,5 +249,5 @@ class PluginHost:
 
 @lru_cache(maxsize=1)
 def default_host() -> PluginHost:
-    """Return the host of the built-in and the installed plugins, made once."""
+    """Return the cached host of the built-in and the installed plugins."""
     return PluginHost()

@@ -59,18 +59,18 @@ BUILT_INS = (
 
 @attrs.frozen(kw_only=True)
 class PartInfo:
-    """A part as the host knows it.
+    """A part registered with the host.
 
     Parameters
     ----------
     kind : {"array", "channel", "precoder", "beam", "metric", "allocator", "figure"}
-        Which contract it fulfils.
+        Kind of the part.
     name : str
-        Its own name.
+        Its name.
     cls : type
         Its class.
     provider, version : str
-        Distribution, module or file that brought it, and that one's version (empty for a file).
+        Distribution, module or file that provides it, and its version (empty for a file).
     """
 
     kind: str
@@ -81,5 +81,5 @@ class PartInfo:
 
     @property
     def qualified_name(self) -> str:
-        """``provider:name``, which no two parts of a kind share."""
+        """``provider:name``, which is unique among the parts of a kind."""
         return f"{self.provider}:{self.name}"

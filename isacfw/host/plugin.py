@@ -1,4 +1,4 @@
-"""Plugins: found by path, module or object, and checked before anything of them is used."""
+"""Plugins: found by path, module or object, and validated before use."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ..base.sources import import_plugin, module_from_file
 
 @attrs.frozen(kw_only=True)
 class Plugin:
-    """A plugin, its place, and its provider.
+    """A plugin, its source, and its provider.
 
     Parameters
     ----------
     module : object
-        Holds the hook implementations.
+        Object with the hook implementations.
     source, provider, version : str
-        Path or dotted name; distribution, module or file that it belongs to; and that one's version.
+        Path or dotted name; distribution, module or file that provides it; and the version of the provider.
     """
 
     module: Any
@@ -37,7 +37,7 @@ class Plugin:
 
 
 def find_plugin(plugin: str | PathLike[str] | ModuleType | type, base: Path) -> Plugin:
-    """Return the plugin that a path, a dotted name or an object stands for.
+    """Return the plugin for a path, a dotted name or an object.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def check_hooks(module: Any, source: str, known: Collection[str]) -> None:
 
 
 def check_part_class(base: type[Part], cls: Any, source: str) -> None:
-    """Refuse what is not a complete, frozen class of parts with a valid name."""
+    """Refuse anything but a complete, frozen class of parts with a valid name."""
     if not inspect.isclass(cls) or not issubclass(cls, base):
         raise PluginError(f"{source} must return subclasses of isacfw.{base.__name__}, got {short_repr(cls)}")
     if inspect.isabstract(cls):
