@@ -1,1 +1,1 @@
-"""Results of studies: their description, their chunks, and where they are kept."""
+"""Results of studies: their schema, their chunks, and their storage."""

@@ -28,7 +28,7 @@ class Chunk:
 
     @property
     def key(self) -> tuple[int, int, int, int]:
-        """First and last drop and point, the latter past the end; it tells chunks apart and sorts them."""
+        """Starts and stops of points and drops, which identify and sort chunks."""
         return self.points.start, self.points.stop, self.drops.start, self.drops.stop
 
 
@@ -39,14 +39,14 @@ class ChunkResult:
     Parameters
     ----------
     chunk : Chunk
-        Which one.
+        The chunk.
     users : ndarray of int, shape (points,)
         Number of users at each point.
     values : dict of str to ndarray
         Results by name; (precoders x beams, allocators, points, drops), and a last axis of users, streams or
         iterations for some.
     warnings : tuple of str
-        Sentences on metrics and observers that broke down.
+        Messages on metrics and observers that failed.
     """
 
     chunk: Chunk
@@ -68,16 +68,16 @@ class ChunkResult:
 
 @attrs.frozen(kw_only=True, eq=False)
 class ChunkSummary:
-    """A solved chunk without its values.
+    """Metadata of a solved chunk, without its values.
 
     Parameters
     ----------
     chunk, users, warnings
-        As in :class:`ChunkResult`.
+        See :class:`ChunkResult`.
     iterations : int
         Largest length of a history.
     widths : dict of str to int
-        Largest number of bytes of a word, by name of what holds words.
+        Largest number of bytes of a string, by name of the variable.
     """
 
     chunk: Chunk
@@ -94,6 +94,6 @@ def _width(words: NDArray[Any]) -> int:
 
 
 def trim_histories(history: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return histories without the last steps that none of them has."""
+    """Return histories without trailing iterations that are missing in all of them."""
     taken = np.flatnonzero(~np.isnan(history).all(axis=tuple(range(history.ndim - 1))))
     return history[..., : taken[-1] + 1 if taken.size else 0]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 FORMAT = 4
-"""Number of the format of chunk files; it counts in the key of a study."""
+"""Version of the format of chunk files; part of the key of a study."""
 
 _WORDS = ("status", "message")
 
@@ -24,10 +24,10 @@ _AXES = ("precoder", "allocator", "point", "drop")
 
 
 def _to_dataset(result: ChunkResult) -> xarray.Dataset:
-    """Return a chunk as a data set of few variables, since each costs a file its time: columns side by side.
+    """Return a chunk as a data set of few variables, since each one takes time to write: columns side by side.
 
-    ``numbers`` holds all that is a number, ``codes`` all that is whole or a word; the attribute ``columns`` names
-    the columns and gives the width of those that are an axis of their own, ``words`` what the codes stand for.
+    ``numbers`` holds floating-point values, ``codes`` integers and strings; the attribute ``columns`` names the
+    columns and gives the width of those with an additional axis, ``words`` maps the codes to strings.
     """
     import xarray
 
@@ -66,7 +66,7 @@ def _coded(words: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
 
 
 def _from_file(file: Any) -> ChunkResult:
-    """Return a chunk from its file, read as HDF5: xarray takes twenty times as long, and there are many."""
+    """Return a chunk from its file, read as HDF5: xarray takes twenty times as long, and files are many."""
     numbers, codes = file["numbers"][()], file["codes"][()]
     values: dict[str, NDArray[Any]] = {}
     first = 0

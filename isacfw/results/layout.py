@@ -17,7 +17,7 @@ from .schema import Variable, limits_of
 
 @attrs.frozen(kw_only=True)
 class ResultSizes:
-    """How large the results of a study are, as far as only its chunks tell.
+    """Sizes of the results of a study that are known only from its chunks.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class ResultSizes:
     iterations : int
         Largest length of a history.
     widths : dict of str to int
-        Largest number of bytes of a word, by name of what holds words.
+        Largest number of bytes of a string, by name of the variable.
     """
 
     users: tuple[int, ...]
@@ -57,9 +57,9 @@ class Layout:
     streams : int
         Largest number of sensing streams of any beam.
     sizes : ResultSizes
-        How large it is.
+        Sizes of the results.
     attributes : mapping of str to object
-        Of the data set as a whole.
+        Attributes of the data set as a whole.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Layout:
     ) -> None:
         self.variables, self.sizes, self.attributes = variables, sizes, attributes
         self.sweep_shape = tuple(len(values) for values in scenario.sweep.values())
-        # Beams are an axis where there are several.
+        # Beams are an axis if there are several.
         beams = len(scenario.compared_beams)
         self.rows = (len(scenario.precoders), beams) if beams > 1 else (len(scenario.precoders),)
         self.axes = (*("precoder", "beam")[: len(self.rows)], "allocator", *scenario.sweep, "drop")
@@ -93,7 +93,7 @@ class Layout:
         return self.variables[name].attributes
 
     def slabs(self, result: ChunkResult, name: str) -> Iterator[tuple[tuple[Any, ...], NDArray[Any]]]:
-        """Yield where the values of a chunk go in a variable, and the values, sweep point by sweep point."""
+        """Yield index and values of a chunk in a variable, sweep point by sweep point."""
         value, drops = result.values[name], result.chunk.drops
         for position, point in enumerate(result.chunk.points):
             at = np.unravel_index(point, self.sweep_shape) if self.sweep_shape else ()

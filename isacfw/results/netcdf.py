@@ -1,4 +1,4 @@
-"""The results of all chunks in one labelled data set: in memory, or in a file that need not fit there."""
+"""Results of all chunks in one NetCDF file, which need not fit into memory."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _BYTES_TOGETHER = 2**20
 
 
 def write_to_file(layout: Layout, results: Iterable[ChunkResult], path: Path) -> xarray.Dataset:
-    """Write the data set of results to a NetCDF file, a chunk at a time, and return it, to be read on demand."""
+    """Write the data set of results to a NetCDF file, chunk by chunk, and return it; it is read on demand."""
     import h5py
     import xarray
 
@@ -31,7 +31,7 @@ def write_to_file(layout: Layout, results: Iterable[ChunkResult], path: Path) ->
         each = iter(results)
         first = next(each)
         _declare(raw, layout, first)
-        # Below the names and attributes of NetCDF, which would be gone through again for every piece.
+        # Write through HDF5, since NetCDF would go through all names and attributes for every piece.
         with h5py.File(raw, "r+") as file:
             for result in itertools.chain([first], each):
                 for name in result.values:
@@ -43,7 +43,7 @@ def write_to_file(layout: Layout, results: Iterable[ChunkResult], path: Path) ->
 
 
 def _stored(values: NDArray[Any], width: int | None) -> NDArray[Any]:
-    """Return values as a file holds them: strings as fixed-width bytes, booleans as int8."""
+    """Return values in the form stored in a file: strings as fixed-width bytes, booleans as int8."""
     import pandas
 
     if width is None:
@@ -54,7 +54,7 @@ def _stored(values: NDArray[Any], width: int | None) -> NDArray[Any]:
 
 
 def _declare(raw: HDF5File, layout: Layout, result: ChunkResult) -> None:
-    """Add the variables of results to a file, filled with what stands for no result."""
+    """Add the variables of results to a file, filled with missing values."""
     import h5netcdf
 
     with h5netcdf.File(raw, "a") as file:
@@ -63,7 +63,7 @@ def _declare(raw: HDF5File, layout: Layout, result: ChunkResult) -> None:
 
 
 def _declare_one(file: Any, layout: Layout, name: str, value: NDArray[Any]) -> None:
-    """Add a variable of which `value` is a chunk's."""
+    """Add a variable; `value` is that of any chunk."""
     axes, lengths = layout.axes_of(name)
     attributes: dict[str, Any] = dict(layout.attributes_of(name))
     kinds: dict[str, tuple[Any, Any]] = {"f": ("f8", np.nan), "i": ("i8", None), "b": ("i1", None)}
@@ -72,7 +72,7 @@ def _declare_one(file: Any, layout: Layout, name: str, value: NDArray[Any]) -> N
     if value.dtype.kind == "b":
         attributes["dtype"] = "bool"
     elif value.dtype.kind == "O":
-        # Words of variable length would all be read when the file is opened, before anyone asks for them.
+        # Strings of variable length would all be read when the file is opened, instead of on demand.
         width = layout.sizes.widths[name]
         axes, lengths = (*axes, f"bytes_{width}"), (*lengths, width)
         attributes["_Encoding"] = "utf-8"
@@ -88,7 +88,7 @@ def _declare_one(file: Any, layout: Layout, name: str, value: NDArray[Any]) -> N
 
 
 def _pieces(layout: Layout, lengths: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the pieces in which a file keeps a variable: many drops of one precoder, allocator and point."""
+    """Return the shape of the pieces of a variable in a file: many drops of one precoder, allocator and point."""
     drops = layout.axes.index("drop")
     together = max(1, _BYTES_TOGETHER // (8 * math.prod(lengths[drops + 1 :])))
     return (*[1] * drops, min(lengths[drops], together), *lengths[drops + 1 :])

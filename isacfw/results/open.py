@@ -18,7 +18,7 @@ def open_results(path: str | PathLike[str]) -> xarray.Dataset:
     Raises
     ------
     InputError
-        If the file cannot be read, or holds something else.
+        If the file cannot be read, or holds no results.
     """
     import xarray
 

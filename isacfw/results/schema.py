@@ -1,4 +1,4 @@
-"""One description of every variable of results: storage lays them out by it, and reports select them by role."""
+"""The description of every variable of results, which determines its storage and its use in reports."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ class Variable:
     Parameters
     ----------
     name : str
-        In data sets, records and files.
+        Name in data sets, records and files.
     axes : tuple of str
         Axes beyond those of a row of results (precoder, beam, allocator, sweep, drop).
     dtype : {"float", "int", "bool", "text"}
-        What it holds. Missing numbers are NaN.
+        Type of its values. Missing numbers are NaN.
     unit, label : str
-        Unit, and a few words for axes and legends.
+        Unit, and short text for axes and legends.
     better : {"higher", "lower", "neither"}
         Its direction.
     role : str
-        What reports make of it: ``"objective"``, by which allocators are ranked; ``"requirement"``, which has a
-        limit; ``"limit"``; ``"status"`` and ``"cost"`` of an allocation; ``"metric"``, asked for by the
-        scenario; ``"detail"`` and ``"derived"``, in records only, before and after status and cost.
+        Its use in reports: ``"objective"`` ranks allocators; ``"requirement"`` has a limit; ``"limit"``;
+        ``"status"`` and ``"cost"`` of an allocation; ``"metric"``, requested by the scenario; ``"detail"`` and
+        ``"derived"``, in records only, before and after status and cost.
     limit : str
         Name of the limit of a requirement.
     heading : str
         Heading of its column in tables, a line each.
     group : str
-        Variables of one figure share it.
+        Figure to which it belongs.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Variable:
 
     @classmethod
     def of(cls, quantity: Quantity, metric: Metric, *, asked: bool) -> Variable:
-        """Return the variable of a quantity; `asked` says whether the scenario names its metric."""
+        """Return the variable of a quantity; `asked` is whether the scenario names its metric."""
         role: Role = quantity.role
         if asked and role in ("detail", "derived"):
             role = "metric"
@@ -76,7 +76,7 @@ class Variable:
 
     @property
     def attributes(self) -> dict[str, str]:
-        """What a data set keeps of the description; nothing for a variable without a label."""
+        """Attributes in a data set; none for a variable without a label."""
         found = {"units": self.unit, "long_name": self.label, "better": self.better, "role": self.role}
         found |= {name: getattr(self, name) for name in ("limit", "heading", "group") if getattr(self, name)}
         return found if self.label else {"role": self.role}
@@ -111,7 +111,7 @@ def variables_of(quantities: Iterable[Variable]) -> tuple[Variable, ...]:
 
 
 def limits_of(targets: int) -> tuple[Variable, ...]:
-    """Return the limits of all angles, which are over the sweep alone."""
+    """Return the limits of all angles, which depend on the sweep only."""
     numbers = [""] if targets == 1 else [f"_{target + 1}" for target in range(targets)]
     names = [f"crlb_{angle}{number}_limit_db" for number in numbers for angle in ANGLES]
     return tuple(
@@ -129,7 +129,7 @@ def roles_in(dataset: xarray.Dataset) -> dict[str, list[str]]:
 
 
 def record_keys(dataset: xarray.Dataset) -> list[str]:
-    """Return the variables of a record, in order: status, numbers, cost, and what scenario and parts add."""
+    """Return the variables of a record in order: status, numbers, cost, and those added by scenario and parts."""
     given = {str(name): variable for name, variable in dataset.data_vars.items() if "drop" in variable.dims}
     quantities = [
         Variable(name=name, role=variable.attrs["role"])
