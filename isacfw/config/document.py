@@ -14,7 +14,7 @@ Document = dict[str, Any]
 
 
 def to_plain(value: Any) -> Any:
-    """Return a copy made of the types that a TOML file gives."""
+    """Return a copy that contains only the types of TOML."""
     if isinstance(value, Mapping):
         return {str(key): to_plain(member) for key, member in value.items()}
     if isinstance(value, (list, tuple)):
@@ -28,7 +28,7 @@ def read_document(path: Path) -> Document:
     Raises
     ------
     InputError
-        Named after the path, if it cannot be read or is not valid TOML.
+        If the file cannot be read or is not valid TOML; its key is the path.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -47,7 +47,7 @@ def parse(path: Path, text: Any) -> Document:
     Raises
     ------
     InputError
-        Named after the path, if the text is not valid TOML.
+        If the text is not valid TOML; its key is the path.
     """
     try:
         return tomllib.loads(text)
@@ -56,7 +56,7 @@ def parse(path: Path, text: Any) -> Document:
 
 
 def parse_assignment(text: str) -> Document:
-    """Read ``key=value``; a value that is no TOML is a string, so that words need no quotes."""
+    """Parse ``key=value``; a value that is not TOML is a string, so that words need no quotes."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise InputError("--set", f"must be key=value, got {text!r}")
@@ -69,10 +69,10 @@ def parse_assignment(text: str) -> Document:
 
 
 def merge(document: Document, changes: Mapping[str, Any]) -> None:
-    """Put changes into a document, table by table."""
+    """Merge changes into a document, table by table."""
     for key, value in changes.items():
         table = document.get(key)
-        # The options of a part of another kind are not those of the new one.
+        # Options of the previous part do not apply to a part of another kind.
         same = (
             isinstance(table, dict) and isinstance(value, dict) and value.get("kind") in (None, table.get("kind"))
         )
@@ -83,7 +83,7 @@ def merge(document: Document, changes: Mapping[str, Any]) -> None:
 
 
 def nest_value(keys: list[str], value: Any) -> Document:
-    """Return a document that holds a value at a path of keys."""
+    """Return a document with a value at a path of keys."""
     for key in reversed(keys):
         value = {key: value}
     return cast(Document, value)

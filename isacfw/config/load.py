@@ -19,7 +19,7 @@ from .structure import structure
 
 @attrs.frozen(kw_only=True)
 class LoadedScenario:
-    """A scenario, with the host that knows its parts.
+    """A scenario, with the host of its parts.
 
     Parameters
     ----------
@@ -38,24 +38,24 @@ def load_scenario(
     plugins: Iterable[str | PathLike[str]] = (),
     overrides: Iterable[str] = (),
 ) -> LoadedScenario:
-    """Load a scenario from a file, by its registered name, or from a mapping with the same keys.
+    """Load a scenario from a file, by its registered name, or from a mapping with the keys of a file.
 
     Parameters
     ----------
     source : str, path or mapping
         Path of a TOML file, name of a registered scenario, or the content of a file.
     plugins : iterable of str or path
-        Plugins beside those that the scenario names; paths are relative to the working directory.
+        Plugins in addition to those that the scenario names; paths are relative to the working directory.
     overrides : iterable of str
         TOML assignments such as ``"snr_db = 20"`` or ``"sensing.crlb_limit_db = -40"``, applied before
-        anything is checked.
+        validation.
 
     Raises
     ------
     InputError
-        If the source does not exist, is not TOML, or has a key or value that it cannot have.
+        If the source does not exist, is not TOML, or has an invalid key or value.
     PluginError
-        If a plugin that was asked for cannot be loaded.
+        If a requested plugin cannot be loaded.
     """
     if isinstance(plugins, str) or not isinstance(plugins, Iterable):
         raise InputError("plugins", f"must be a list of paths and modules, got {short_repr(plugins)}")

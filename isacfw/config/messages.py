@@ -1,4 +1,4 @@
-"""Errors of the converter as one error, named after the path of its key."""
+"""Conversion of the converter's errors to one error with the path of its key."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ MISSING = "must be given"
 
 
 def first_error(error: BaseException, path: str) -> InputError:
-    """Return the first mistake in a tree of validation errors, named after its path.
+    """Return the first error in a tree of validation errors, with its path as the key.
 
-    An unknown key comes before a missing one: the two together are one misspelling.
+    An unknown key takes precedence over a missing one: together they are probably one misspelling.
     """
     if isinstance(error, BaseExceptionGroup):
         unknown = [inner for inner in error.exceptions if isinstance(inner, ForbiddenExtraKeysError)]
@@ -41,7 +41,7 @@ def _joined(path: str, group: BaseException) -> str:
 
 
 def _noted(error: BaseException) -> str:
-    """Return the field, index or key that the converter noted on an error."""
+    """Return the field, index or key that the converter attached to an error."""
     for note in getattr(error, "__notes__", ()):
         name = getattr(note, "name", None)
         if name is not None:

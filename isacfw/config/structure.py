@@ -20,21 +20,21 @@ from .messages import MISSING, first_error
 
 
 class PartFinder(Protocol):
-    """What finds parts by name: a plugin host."""
+    """Lookup of parts by name: a plugin host."""
 
     def find(self, kind: str, name: str) -> PartInfo:
         """Return the part of a kind with a name."""
 
 
 def structure(document: Mapping[str, Any], host: PartFinder) -> Scenario:
-    """Return the scenario that a mapping with the keys of a scenario file describes.
+    """Return the scenario for a mapping with the keys of a scenario file.
 
-    A required key that is swept may be left out: the first of its values stands for it.
+    A required key that is swept may be omitted; the first of its values is used instead.
 
     Raises
     ------
     InputError
-        Named after the path of the key.
+        If a key or value is invalid; its key is the path.
     """
     content: Document = to_plain(document)
     sweep = content.get("sweep", {})
@@ -56,12 +56,12 @@ def structure(document: Mapping[str, Any], host: PartFinder) -> Scenario:
 
 
 def part_from_table(kind: str, table: Mapping[str, Any], host: PartFinder) -> Part:
-    """Return the part of a kind (``"allocator"``, say) that a table of a scenario file stands for.
+    """Return the part of a kind, such as ``"allocator"``, for a table of a scenario file.
 
     Raises
     ------
     InputError
-        Named after the key.
+        If a key or value is invalid.
     """
     try:
         return make_converter(host).structure(to_plain(table), KINDS[kind])

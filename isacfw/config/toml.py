@@ -14,15 +14,15 @@ from .document import Document, to_plain
 
 
 def to_toml(scenario: Scenario, host: PluginHost | None = None) -> str:
-    """Return a scenario as TOML, with all keys that have a value; it reads back as the same scenario."""
+    """Return a scenario as TOML, with all keys that have a value; loading it gives the same scenario."""
     document = _unstructure(scenario, host or default_host())
-    # Lists that are usually left out stay out where they are empty.
+    # Omit empty lists that are usually absent.
     absent = [key for key in ("beams", "targets") if document.get(key) == []]
     return tomli_w.dumps({key: value for key, value in document.items() if value != {} and key not in absent})
 
 
 def part_to_table(part: Part, host: PluginHost) -> Document:
-    """Return the table of a scenario file that stands for a part."""
+    """Return the table of a scenario file for a part."""
     return {"kind": host.name_of(part), **_fields(part, host)}
 
 
@@ -42,7 +42,7 @@ def _unstructure(value: Any, host: PluginHost) -> Any:
 def _has_defaults_only(part: Part) -> bool:
     try:
         return part == type(part)()
-    except Exception:  # It has an option that must be given.
+    except Exception:  # It has a required option.
         return False
 
 
