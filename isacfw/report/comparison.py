@@ -1,4 +1,4 @@
-"""Allocators side by side: a labelled data set, its records, table, figures and files."""
+"""Comparisons of allocators: a labelled data set, its records, table, figures and files."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Comparison:
-    """Allocators side by side.
+    """A comparison of allocators.
 
     Parameters
     ----------
     dataset : xarray.Dataset
-        Labelled results over precoder, beam (where there are several), allocator, every swept path and drop;
+        Labelled results over precoder, beam (if there are several), allocator, every swept path and drop;
         rates and gamma also over users. Units are in the attributes of the variables; scenario, seed and
         versions in those of the data set. Select drops by a mapping, ``dataset.sel({"drop": 0})``: xarray's
         methods have an argument called `drop`.
@@ -37,19 +37,19 @@ class Comparison:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Comparison:
-        """Return the comparison that a file holds, ``results.nc`` as :meth:`save` writes it.
+        """Return the comparison in a file ``results.nc`` written by :meth:`save`.
 
         Raises
         ------
         InputError
-            If the file cannot be read, or holds something else.
+            If the file cannot be read, or holds no results.
         """
         return cls(dataset=open_results(path))
 
     def records(self) -> list[dict[str, Any]]:
-        """Return one plain record per precoder, beam, allocator, sweep point and drop; None for no number.
+        """Return one plain record per precoder, beam, allocator, sweep point and drop; None for a missing number.
 
-        Beams are named where there are several.
+        Beams are named if there are several.
         """
         return list_records(self.dataset)
 
@@ -60,18 +60,18 @@ class Comparison:
 
     @property
     def failed(self) -> bool:
-        """Whether any allocation failed, or was stopped at its time limit."""
+        """Whether any allocation failed or exceeded its time limit."""
         from .summary import cells
 
-        # One after the other, since the words of a large study need not fit into the memory.
+        # Piece by piece, since the statuses of a large study need not fit into memory.
         broken = [Status.FAILED.value, Status.TIMED_OUT.value]
         return any(bool(cell["status"].isin(broken).any()) for _, cell in cells(self.dataset))
 
     def table(self) -> pandas.DataFrame:
-        """Return a summary over the drops, a row per sweep point, precoder, beam (of several) and allocator.
+        """Return a summary over the drops: a row per sweep point, precoder, beam (if several) and allocator.
 
         Columns: mean sum rate and the half-width of its 95 % interval, mean distance to the best feasible
-        allocator in per cent, mean CRLBs and their limits in dB, counts of drops with an answer and within the
+        allocator in per cent, mean CRLBs and their limits in dB, counts of solved drops and of those within the
         limits, whether the allocator is the best, statuses, and the median time.
         """
         from .summary import summary
@@ -90,14 +90,14 @@ class Comparison:
         Parameters
         ----------
         folder : str or path
-            Where to write; made if need be.
+            Folder to write to; created if necessary.
         progress : callable, optional
-            Called with the number of files of figures that are written and of all.
+            Called with the numbers of written and of all files of figures.
 
         Returns
         -------
         list of Path
-            The files, in the order in which they were written: numbers first.
+            The files in order of writing: numbers first.
 
         Raises
         ------

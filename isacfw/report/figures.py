@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# Okabe and Ito's palette, told apart also by colour-blind readers; black last.
+# Okabe and Ito's palette, suitable for colour-blind readers; black last.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _LINES = ("-", "--", ":", "-.")
@@ -30,7 +30,7 @@ _AXIS_LABELS = {
 
 
 def comparison_figures(dataset: xarray.Dataset) -> dict[str, Figure]:
-    """Return figures of the objective, of each group of requirements, and of each metric that was asked for.
+    """Return figures of the objective, of each group of requirements, and of each requested metric.
 
     Over the first swept path that has several numeric values, a panel for each combination of the others; for
     a comparison without such a sweep, over the allocators.
@@ -52,11 +52,11 @@ def comparison_figures(dataset: xarray.Dataset) -> dict[str, Figure]:
 
 
 def _in_one_axis(dataset: xarray.Dataset) -> xarray.Dataset:
-    """Return a data set whose precoders and beams, where there are several, share the axis of the precoders."""
+    """Return a data set in which precoders and beams, if there are several, share the axis of the precoders."""
     if "beam" not in dataset.dims:
         return dataset
     names = [f"{one}, {two}" for one in dataset["precoder"].to_numpy() for two in dataset["beam"].to_numpy()]
-    # Neither text in a file nor a history without an iteration can be stacked; only the status is needed.
+    # Neither text in a file nor an empty history can be stacked; only the status is needed.
     drawn = [name for name in dataset.data_vars if dataset[name].dtype.kind in "fiub" and dataset[name].size]
     dataset = dataset[drawn].assign(status=dataset["status"].load())
     stacked = dataset.stack(block=("precoder", "beam"), create_index=False).drop_vars(["precoder", "beam"])
@@ -64,7 +64,7 @@ def _in_one_axis(dataset: xarray.Dataset) -> xarray.Dataset:
 
 
 def _label(quantity: xarray.DataArray) -> str:
-    # A level in dB says in its name what it is relative to.
+    # The name of a level in dB includes its reference.
     name, unit = quantity.attrs["long_name"] or quantity.name, quantity.attrs["units"].removesuffix(" rad^2")
     return f"{name} [{unit}]" if unit else str(name)
 
@@ -99,7 +99,7 @@ def _figure(dataset: xarray.Dataset, axis: str | None, rows: list[tuple[str, str
 
 
 def _widen(axes: Axes) -> None:
-    """Let the vertical axis span a thousandth of its values at least: less is the tolerance of a solver."""
+    """Make the vertical axis span at least a thousandth of its values; less is solver tolerance."""
     low, high = axes.get_ylim()
     least = 1e-3 * max(abs(low), abs(high))
     if high - low < least:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 MOST_ROWS = 100_000
-"""Number of rows up to which results are also written as records, for programs that read no NetCDF."""
+"""Number of rows up to which results are also written as records, for programs without NetCDF."""
 
 
 def save_numbers(dataset: xarray.Dataset, folder: Path) -> list[Path]:
@@ -52,7 +52,7 @@ def save_figures(figures: Mapping[str, Figure], folder: Path, progress: Progress
 
 
 def _write_csv(dataset: xarray.Dataset, path: Path) -> None:
-    """Write the records, a list in a cell as JSON."""
+    """Write the records; lists become JSON in a cell."""
     records = list_records(dataset)
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, fieldnames=list(records[0]))

@@ -44,12 +44,12 @@ def list_records(data: xarray.Dataset) -> list[dict[str, Any]]:
 
 
 def _without_padding(values: Any) -> list[Any]:
-    """Return the numbers of the streams that there are; the others are NaN."""
+    """Return the numbers of existing streams; the others are NaN."""
     return [_plain(value) for value in values if np.isfinite(value)]
 
 
 def _plain(value: Any, users: Any = None) -> Any:
-    """Return a number, string or list that JSON knows; None for what is not finite."""
+    """Return a number, string or list for JSON; None for a non-finite number."""
     if isinstance(value, np.ndarray):
         return [_plain(member) for member in value[:users]]
     value = value.item() if hasattr(value, "item") else value

@@ -32,7 +32,7 @@ def mean_and_interval(values: FloatArray) -> tuple[float, float]:
     Parameters
     ----------
     values : ndarray, shape (n,)
-        A sample, NaN for a missing value.
+        Sample, with NaN for missing values.
     """
     from scipy.special import stdtrit
 
@@ -46,13 +46,13 @@ def mean_and_interval(values: FloatArray) -> tuple[float, float]:
 
 
 def sweep_of(dataset: xarray.Dataset) -> list[str]:
-    """Return the swept paths, in their order."""
+    """Return the swept paths in order."""
     parts = ("precoder", "beam", "allocator", "drop")
     return [str(name) for name in dataset["status"].dims if name not in parts]
 
 
 def blocks_of(dataset: xarray.Dataset) -> list[str]:
-    """Return the axes that tell the blocks of a table apart: precoder, and beam where there are several."""
+    """Return the axes that separate the blocks of a table: precoder, and beam if there are several."""
     return [name for name in ("precoder", "beam") if name in dataset["status"].dims]
 
 
@@ -63,15 +63,15 @@ class Columns:
     Parameters
     ----------
     objective : str
-        By which allocators are ranked.
+        Variable that ranks allocators.
     better : int
-        1 where more of it is better, -1 where less is.
+        1 if larger values are better, -1 if smaller ones are.
     requirements : dict of str to str
-        What has a limit, with the name of the limit.
+        Variables with a limit, and the name of each limit.
     metrics : tuple of str
-        What the scenario asks for beyond that.
+        Further variables requested by the scenario.
     headings : dict of str to str
-        Heading of each.
+        Heading of each variable.
     """
 
     objective: str
@@ -99,7 +99,7 @@ class Columns:
 
     @property
     def worst(self) -> dict[str, list[tuple[str, str]]]:
-        """Requirements with their limits by heading: those of several targets share one."""
+        """Requirements with their limits by heading, which those of several targets share."""
         found: dict[str, list[tuple[str, str]]] = {}
         for name, limit in self.requirements.items():
             found.setdefault(self.headings[name], []).append((name, limit))
@@ -107,7 +107,7 @@ class Columns:
 
 
 def cells(dataset: xarray.Dataset) -> Iterator[tuple[dict[str, Any], xarray.Dataset]]:
-    """Yield each sweep point, precoder and beam with its data over allocators and drops."""
+    """Yield each sweep point, precoder and beam, with its data over allocators and drops."""
     names = [*sweep_of(dataset), *blocks_of(dataset)]
     for positions in itertools.product(*(range(dataset.sizes[name]) for name in names)):
         cell = dataset.isel(dict(zip(names, positions, strict=True)))
@@ -122,7 +122,7 @@ def _mean(values: FloatArray) -> float:
 def _standing(values: FloatArray, feasible: Any, better: int) -> tuple[FloatArray, Any]:
     """Return each allocator's mean distance to the best feasible value of each drop, and which are the best.
 
-    An allocator can be the best only if it answers, within the limits, every drop that anyone does.
+    An allocator can be best only if it solves, within the limits, every drop that any allocator solves.
     """
     within = np.where(feasible, better * values, -np.inf)
     best = better * within.max(axis=0)

@@ -1,4 +1,4 @@
-"""Tables and files produced from a comparison."""
+"""Tables of a comparison."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _percent(distance: float) -> str:
 
 
 def _limit(row: Any, bounds: Sequence[tuple[str, str]]) -> Text:
-    """Return what has a limit; of several targets the worst, or its distance to the limit where there is one."""
+    """Return the cell of a requirement; of several targets the worst, or its distance to the limit if any."""
     from rich.text import Text
 
     known = [(row[name], row[limit]) for name, limit in bounds if np.isfinite(row[name])]
@@ -50,14 +50,14 @@ def _limit(row: Any, bounds: Sequence[tuple[str, str]]) -> Text:
     values = [value for value, _ in known]
     if _by_margin(row, bounds):
         values = [value - limit for value, limit in known if np.isfinite(limit)]
-    # Without a negative zero, which the tolerance of a solver gives.
+    # Avoid a negative zero, which results from the tolerance of a solver.
     return Text(
         f"{max(values, default=np.nan) + 0.0:.2f}".replace("-0.00", "0.00"), style="red" if broken else ""
     )
 
 
 def _by_margin(row: Any, bounds: Sequence[tuple[str, str]]) -> bool:
-    """Return whether what several targets have is shown by its distance to the limits."""
+    """Return whether the values of several targets are shown as distances to the limits."""
     return len(bounds) > 1 and any(np.isfinite(row[limit]) for _, limit in bounds)
 
 
@@ -107,7 +107,7 @@ def _table(place: dict[str, Any], frame: Any, columns: Columns, width: int) -> T
 
 
 def _block_name(names: Any) -> str:
-    """Return the title of a block of rows: ``"mrt"``, or ``"mrt, difference"`` where beams are compared."""
+    """Return the title of a block of rows: ``"mrt"``, or ``"mrt, difference"`` if beams are compared."""
     return ", ".join(map(str, names)) if isinstance(names, tuple) else str(names)
 
 
@@ -134,7 +134,7 @@ def _cells_of(allocator: str, row: Any, columns: Columns) -> Iterator[Text | str
 
 
 def _notes(frame: Any) -> Iterator[str]:
-    """Yield sentences below the tables: the legend, who broke a limit, and what the statuses do not say."""
+    """Yield the notes below the tables: legend, violated limits, and messages of unsolved drops."""
     if frame["best"].any():
         yield "★ best mean sum rate for this precoder among feasible allocators (ties within 1e-6)"
     if frame["status"].str.contains("locally_optimal").any():
