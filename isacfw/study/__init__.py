@@ -1,1 +1,1 @@
-"""Studies: a scenario is cut into chunks, which are solved here, by processes or on a cluster, and kept."""
+"""Studies: division of a scenario into chunks, their solution in parallel, and their storage."""

@@ -1,4 +1,4 @@
-"""The function `compare`: from a scenario to allocators side by side."""
+"""The function `compare`, which runs all allocators of a scenario."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ ScenarioLike = Scenario | LoadedScenario | str | PathLike[str] | Mapping[str, An
 
 
 def _load(scenario: ScenarioLike, plugins: Iterable[str | PathLike[str]]) -> LoadedScenario:
-    """Return a scenario with its host, whatever stands for it."""
+    """Return a scenario in any accepted form with its host."""
     if isinstance(scenario, LoadedScenario):
         return scenario
     if isinstance(scenario, Scenario):
@@ -64,19 +64,19 @@ def compare(
     Parameters
     ----------
     scenario : Scenario, LoadedScenario, str, path or mapping
-        A scenario, or what :func:`~isacfw.load_scenario` loads one from.
+        A scenario, or an argument for :func:`~isacfw.load_scenario`.
     precoders, beams, allocators : sequence of str or part, optional
-        Instead of the scenario's own: parts, labels of the scenario's parts, or names.
+        Parts to use instead of the scenario's own: parts, labels of the scenario's parts, or names.
     drops : int, optional
         Number of random drops, instead of the scenario's own.
     execution : Execution, optional
-        Processes or executor, folder, plugin host and progress; by default this process, and nothing is kept.
+        Processes or executor, folder, plugin host and progress; by default, this process without a folder.
 
     Returns
     -------
     Comparison
-        With a row for every combination. A solver's failure, a missing dependency or parts that do not fit
-        are rows with a status and a message.
+        Comparison with a row for every combination. A failing solver, a missing dependency or incompatible parts
+        result in rows with a status and a message.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def compare(
 
 
 class _Study:
-    """A run of a scenario: its chunks are solved, and their results put together."""
+    """A run of a scenario: solves its chunks and combines their results."""
 
     def __init__(self, scenario: Scenario, host: PluginHost, execution: Execution) -> None:
         self.spec, self.host, self.execution = specify(scenario, host), host, execution
@@ -110,7 +110,7 @@ class _Study:
         self.done = 0
 
     def run(self) -> Comparison:
-        """Solve everything, or what is left of it when there is a folder that keeps what is finished."""
+        """Solve all chunks, except those that are already finished in the folder."""
         folder = self.execution.out
         if folder is None:
             with closing(self._solve(self._plan())) as each:
@@ -129,7 +129,7 @@ class _Study:
         return self._comparison(summaries, store.results, folder / "results.nc")
 
     def _plan(self, done: Iterable[ChunkSummary] = ()) -> list[Chunk]:
-        """Return what is left to do."""
+        """Return the chunks that remain to be solved."""
         chunks, workers = [summary.chunk for summary in done], self.execution.workers
         return plan_chunks(self.scenario, chunks, workers=workers, largest_array=self.spec.largest_array)
 
@@ -174,12 +174,12 @@ class _Study:
                 self.execution.saving(number, total)
 
     def _toml(self, **changes: Any) -> str:
-        """Return the scenario with its plugins where they are, whatever folder it is read in."""
+        """Return the scenario with absolute paths of plugins, independent of the folder from which it is read."""
         plugins = [one if isinstance(one, str) else one[0] for one in self.host.sources]
         return to_toml(attrs.evolve(self.scenario, plugins=plugins, **changes), self.host)
 
     def _versions(self) -> str:
-        """Return the versions of all that has a part in the results, as a JSON object."""
+        """Return the versions of all packages that affect the results, as a JSON object."""
         return json.dumps(_versions() | self.host.versions(self.spec.parts))
 
     def _advance(self, count: int) -> None:
@@ -199,7 +199,7 @@ class _Study:
     def _assumptions(self) -> dict[str, str]:
         found: dict[str, None] = {}
         for point in self.points:
-            with suppress(IsacError):  # An array that fails has failed its rows.
+            with suppress(IsacError):  # A faulty array has already failed its rows.
                 found |= dict.fromkeys(point.assumptions())
         return {"assumptions": json.dumps(list(found))} if found else {}
 

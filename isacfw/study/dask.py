@@ -10,22 +10,22 @@ from ..base.errors import InputError
 from ..base.time_limit import TimeUp, time_limit
 
 ANSWER_S = 10
-"""Seconds in which the scheduler of a Dask cluster must answer."""
+"""Seconds within which the scheduler of a Dask cluster must respond."""
 
 
 @contextmanager
 def dask_executor(address: str) -> Iterator[Executor]:
-    """Give the executor of a Dask cluster.
+    """Yield the executor of a Dask cluster.
 
     Parameters
     ----------
     address : str
-        Of its scheduler, such as ``"tcp://10.0.0.1:8786"``.
+        Address of its scheduler, such as ``"tcp://10.0.0.1:8786"``.
 
     Raises
     ------
     InputError
-        If Dask is not installed, or no scheduler answers.
+        If Dask is not installed, or no scheduler responds.
     """
     try:
         from distributed import Client

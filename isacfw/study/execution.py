@@ -1,4 +1,4 @@
-"""How a comparison is executed; former options of `compare`, accepted with a warning for one release."""
+"""Execution of comparisons, and former options of `compare`, accepted with a warning for one release."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _check_callable(_instance: Any, attribute: attrs.Attribute[Any], value: Any)
 
 @attrs.frozen(kw_only=True, eq=False)
 class Execution:
-    """How a comparison is executed; its results do not depend on it.
+    """Execution of a comparison, which does not affect its results.
 
     Parameters
     ----------
@@ -50,15 +50,15 @@ class Execution:
     executor : concurrent.futures.Executor or distributed.Client, optional
         A pool, or a Dask cluster, that solves the chunks instead of processes on this machine.
     out : str or path, optional
-        Folder that keeps finished chunks, and the results in ``results.nc``, from which they are read on demand.
-        The same study with the same folder resumes from there, with more drops too.
+        Folder for finished chunks, and for the results in ``results.nc``, which are read on demand.
+        The same study with the same folder resumes from there, even with more drops.
     host : PluginHost, optional
-        Where names are looked up, and whose observers are called; that of a loaded scenario, or built-in and
-        installed plugins, by default.
+        Host that resolves names and whose observers are called; by default that of a loaded scenario, or the
+        built-in and installed plugins.
     progress : callable, optional
-        Called with the number of allocations done and of all.
+        Called with the numbers of completed and of all allocations.
     saving : callable, optional
-        Called with the number of chunks that are written to ``results.nc`` and of all, at the end.
+        Called at the end with the numbers of written and of all chunks, while ``results.nc`` is written.
 
     Raises
     ------
@@ -79,12 +79,12 @@ _SCENARIO = ("seed", "time_limit_s")
 
 
 def accept_former_options(load: Callable[..., Any]) -> Callable[[Function], Function]:
-    """Return a decorator that turns options which `compare` had before into those that it has.
+    """Return a decorator that translates former options of `compare` into present ones.
 
     Parameters
     ----------
     load : callable
-        Loads a scenario from whatever `compare` accepts, with further plugins.
+        Loads a scenario from any form that `compare` accepts, with further plugins.
     """
 
     def decorate(compare: Function) -> Function:
@@ -110,7 +110,7 @@ def accept_former_options(load: Callable[..., Any]) -> Callable[[Function], Func
 
 
 def _advice(former: dict[str, Any]) -> str:
-    """Return what to write instead of former options."""
+    """Return the advice on replacing former options."""
     hints = []
     if own := [name for name in former if name in _FORMER]:
         hints.append(f"{', '.join(own)}: pass execution=isacfw.Execution({'=..., '.join(own)}=...)")

@@ -33,24 +33,24 @@ def solve_chunks(
     spec : StudySpec
         The study.
     host : PluginHost
-        Its plugins; workers load the same from their sources.
+        Its plugins; workers load them from their sources.
     chunks : sequence of Chunk
-        What is to be solved.
+        Chunks to solve.
     executor : concurrent.futures.Executor or None
-        Solves them; None for this process, or for processes of this machine.
+        Executor; None for this process, or for processes on this machine.
     workers : int
-        Number of processes, where there is no executor.
+        Number of processes if there is no executor.
     advance : callable
-        Called with the number of allocations done since the last call.
+        Called with the number of allocations completed since the last call.
     """
-    # Numbers in one field of the results of a drop at a point.
+    # Number of entries of one variable for a drop at a point.
     row = len(spec.scenario.precoders) * len(spec.scenario.allocators) * spec.largest_array
     if executor is not None:
         task: Task = (_in_worker, (spec, host.sources))
         yield from collect_results(lambda: executor, task, ChunkQueue(chunks, len(chunks)), row, advance)
     elif workers > 1 and len(chunks) > 1:
         if getattr(multiprocessing.current_process(), "_inheriting", False):
-            # In a worker that imports a script which asks for workers: its parent reports the error.
+            # This is a worker that imports a script which starts workers; the parent reports the error.
             raise SystemExit(1)
         task = (_in_process, (_pack(spec, host.sources),))
         with process_pool(min(workers, len(chunks))) as pool:
@@ -65,9 +65,9 @@ def _in_worker(spec: StudySpec, sources: Sources, chunk: Chunk) -> ChunkResult:
 
 
 def _pack(spec: StudySpec, sources: Sources) -> bytes:
-    """Return a study as it travels to processes of this machine.
+    """Return a study pickled for processes on this machine.
 
-    A process of a pool that cannot unpack it would die without a message.
+    A process of a pool that cannot unpickle it would die without a message.
     """
     try:
         return pickle.dumps((spec, sources))

@@ -1,4 +1,4 @@
-"""Figures of scenarios: their data, collected by a part of theirs or by a comparison."""
+"""Figures of scenarios, from a part of the same name or from a comparison."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def make_figure(
     loaded: LoadedScenario, compare: Callable[..., Any], trials: int | None, progress: Progress
 ) -> tuple[xarray.Dataset, dict[str, matplotlib.figure.Figure]]:
-    """Return the data and the figures of a scenario: those of its own figure, or those of its comparison.
+    """Return the data and the figures of a scenario, from its figure part or from its comparison.
 
     Parameters
     ----------
@@ -32,9 +32,9 @@ def make_figure(
     compare : callable
         :func:`isacfw.compare`.
     trials : int, optional
-        Number of simulated channels or echoes per point, for a figure of its own.
+        Number of simulated channels or echoes per point, for a figure part.
     progress : callable
-        Called with the number of steps done and the number of all.
+        Called with the number of completed steps and the total number of steps.
     """
     from matplotlib import rc_context
 

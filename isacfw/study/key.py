@@ -1,4 +1,4 @@
-"""What determines the results of a study, as a digest."""
+"""Digests of everything that determines the results of a study."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class InputFiles:
-    """The files that channels read, and their content when a study starts.
+    """The files that channels read, with their content at the start of a study.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class InputFiles:
     Raises
     ------
     InputError
-        If one of them cannot be read.
+        If a file cannot be read.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
@@ -48,7 +48,7 @@ class InputFiles:
 
 
 def _state(path: Path) -> tuple[int, int, int]:
-    """Return what changes with the content of a file, in all likelihood, at no cost."""
+    """Return a cheap indicator that almost certainly changes with the content of a file."""
     try:
         found = path.stat()
     except OSError as error:
@@ -65,18 +65,18 @@ def _digest(path: Path) -> str:
 
 
 def study_key(spec: StudySpec, toml: str, versions: str, files: InputFiles | None = None) -> str:
-    """Return a digest of all that determines the results of a study, but for the number of drops.
+    """Return a digest of everything that determines the results of a study, except the number of drops.
 
     Parameters
     ----------
     spec : StudySpec
-        The study: its parts count with the code that defines them.
+        The study; the code that defines its parts is included.
     toml : str
-        Its scenario, with the seed and all options, whatever its name and number of drops.
+        Its scenario, with the seed and all options, regardless of name and number of drops.
     versions : str
-        Of this package and of those that it computes with.
+        Versions of this package and of those that it computes with.
     files : InputFiles, optional
-        What channels read; its content counts.
+        Files that channels read; their content is included.
     """
     codes = {f"{part.provider()}:{part.__qualname__}": _code(part) for part in spec.parts}
     unavailable = {" ".join(key): reason for key, reason in spec.unavailable.items()}
@@ -87,7 +87,7 @@ def study_key(spec: StudySpec, toml: str, versions: str, files: InputFiles | Non
 
 
 def _code(cls: type[Part]) -> str:
-    """Return a digest of the code that defines a class: its file, or the whole package that it is from."""
+    """Return a digest of the code that defines a class: its file, or its whole package."""
     module = sys.modules.get(cls.__module__)
     source = getattr(module, "__isacfw_source__", None)
     if source is not None:

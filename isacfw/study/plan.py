@@ -1,4 +1,4 @@
-"""Plan of a study: which drops and sweep points are solved together."""
+"""Division of a study into chunks of drops and sweep points."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ NUMBERS_IN_A_LOOP = 2**24
 
 
 CHUNKS_PER_WORKER = 16
-"""At least so many, as far as there are drops, so that none waits long for the last chunk of another."""
+"""Smallest number of chunks per worker, if there are enough drops, to limit waiting for the last chunk."""
 
 
 def plan_chunks(
     scenario: Scenario, done: Iterable[Chunk] = (), *, workers: int = 1, largest_array: int = 1
 ) -> list[Chunk]:
-    """Return the chunks into which a study is cut, without what is done already.
+    """Return the chunks of a study that remain to be solved.
 
     Parameters
     ----------
     scenario : Scenario
-        The study. Its results do not depend on how it is cut.
+        The study. Its results do not depend on the division.
     done : iterable of Chunk
-        What need not be done again.
+        Finished chunks.
     workers : int
-        How many are to share the spec.
+        Number of workers that share the chunks.
     largest_array : int
-        As in :class:`StudySpec`.
+        See :class:`StudySpec`.
     """
     points = math.prod(len(values) for values in scenario.sweep.values())
     fast = (
@@ -69,7 +69,7 @@ def plan_chunks(
 
 
 def _gaps(drops: int, done: Sequence[range]) -> Iterator[range]:
-    """Yield the runs of drops that no range covers."""
+    """Yield the ranges of drops that are not covered."""
     start = 0
     for one in sorted(done, key=lambda each: each.start):
         if one.start > start:

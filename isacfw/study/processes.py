@@ -17,7 +17,7 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_
 
 @contextmanager
 def process_pool(workers: int) -> Iterator[Callable[[], Executor]]:
-    """Give a function that returns a pool of processes, a new one when the last has broken."""
+    """Yield a function that returns a pool of processes, and a new one if the last is broken."""
     pools: list[ProcessPoolExecutor] = []
 
     def renewed() -> Executor:
@@ -47,7 +47,7 @@ def process_pool(workers: int) -> Iterator[Callable[[], Executor]]:
 
 def _started(workers: int) -> ProcessPoolExecutor:
     """Start a pool whose workers ignore SIGINT; the parent terminates them."""
-    # Spawned, since a fork of a process with threads may hang.
+    # Spawn, since a fork of a process with threads may hang.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
     if not hasattr(signal, "pthread_sigmask"):
@@ -62,7 +62,7 @@ def _started(workers: int) -> ProcessPoolExecutor:
 
 
 def _prepare_worker() -> None:
-    """Let a process of a pool end with its parent, and not before."""
+    """Make a process of a pool ignore SIGINT and end with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     assert parent is not None

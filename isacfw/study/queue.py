@@ -1,4 +1,4 @@
-"""Chunks on an executor: submitted, collected, and done again when their worker has died."""
+"""Chunks on an executor: submitted, collected, and repeated if their worker has died."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ATTEMPTS = 3
 
 
 NUMBERS_OUTSTANDING = 2**23
-"""Numbers, in one field of all results, that are asked for before the first of them have been put away."""
+"""Largest number of entries of one variable in outstanding results."""
 
 
 Task = tuple[Callable[..., ChunkResult], tuple[Any, ...]]
@@ -23,20 +23,20 @@ Task = tuple[Callable[..., ChunkResult], tuple[Any, ...]]
 def collect_results(
     current: Callable[[], Executor], task: Task, queue: ChunkQueue, row: int, advance: Callable[[int], None]
 ) -> Generator[ChunkResult, None, None]:
-    """Yield results from an executor; a chunk that was lost with a worker is done again.
+    """Yield results from an executor; a chunk that was lost with a worker is repeated.
 
     Parameters
     ----------
     current : callable
-        Returns the executor, a new one when the last has broken.
+        Returns the executor, and a new one if the last is broken.
     task : tuple
         Function, and its arguments before the chunk.
     queue : ChunkQueue
-        What is to be done.
+        Chunks to solve.
     row : int
-        Numbers in one field of the results of a drop at a point.
+        Number of entries of one variable for a drop at a point.
     advance : callable
-        Called with the number of allocations done since the last call.
+        Called with the number of allocations completed since the last call.
     """
     waiting: dict[Future[ChunkResult], Chunk] = {}
     try:
@@ -65,7 +65,7 @@ def collect_results(
 
 
 def _result(future: Future[ChunkResult], chunk: Chunk) -> ChunkResult | None:
-    """Return the result of a chunk, or None when its worker has died."""
+    """Return the result of a chunk, or None if its worker has died."""
     try:
         return future.result()
     except BrokenExecutor:
@@ -79,15 +79,15 @@ def _result(future: Future[ChunkResult], chunk: Chunk) -> ChunkResult | None:
 
 
 class ChunkQueue:
-    """Chunks to be done; those that may have ended a worker are done again one at a time.
+    """Chunks to solve; those that may have crashed a worker are repeated one at a time.
 
     Parameters
     ----------
     chunks : sequence of Chunk
-        What is to be done.
+        Chunks to solve.
     running : int
-        How many are solved at a time. When a worker dies, all that has been submitted is lost, but only this many
-        of it, the first, can be the cause; none of the others pays for it.
+        Number of chunks solved at a time. If a worker dies, all submitted chunks are lost, but only the first of
+        them, up to this number, can be the cause; the others are not counted as suspects.
     """
 
     def __init__(self, chunks: Sequence[Chunk], running: int) -> None:
@@ -102,7 +102,7 @@ class ChunkQueue:
         return bool(self._ahead or self._suspects or self._lost)
 
     def take(self, *, idle: bool) -> Chunk | None:
-        """Return what is to be submitted next; None for nothing, as long as others are being solved."""
+        """Return the next chunk to submit; None to wait for running chunks."""
         if idle:
             self._judge()
             self._alone = bool(self._suspects)

@@ -14,7 +14,7 @@ from ..scenario.labels import by_label
 def select_parts(
     kind: str, wanted: Sequence[Any], own: Sequence[LabelledPart], host: PluginHost
 ) -> tuple[LabelledPart, ...]:
-    """Return the parts that are meant by parts, by labels of the scenario's own parts, or by names."""
+    """Return the parts given as parts, as labels of the scenario's own parts, or as names."""
     if isinstance(wanted, str):
         raise InputError(f"{kind}s", f"must be a list, got the string {wanted!r}")
     if not isinstance(wanted, Iterable):

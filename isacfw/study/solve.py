@@ -1,4 +1,4 @@
-"""A study in chunks: which drops and sweep points are solved together, and how a chunk is solved."""
+"""Solution of a chunk of a study."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from ..signal.statistics import ChannelStatistics
 
 
 class Observers(Protocol):
-    """What is told of each batch of problems: a plugin host."""
+    """Observers of each batch of problems: a plugin host."""
 
     def observed(self, hook: str) -> bool:
         """Return whether any plugin implements an observer hook."""
@@ -47,11 +47,11 @@ class StudySpec:
     Parameters
     ----------
     scenario : Scenario
-        With the parts that are compared.
+        Scenario with the parts to compare.
     metrics : tuple of Metric
-        The usual ones and the scenario's own.
+        The default metrics and those of the scenario.
     unavailable : dict
-        By kind and title, why an allocator or a precoder cannot work here.
+        Reasons why parts are not available, by kind and title.
     largest_array : int
         Size of the largest array in any problem or its channels, per drop: K, K² with pairwise coupling, more
         with covariances.
@@ -66,7 +66,7 @@ class StudySpec:
     streams: int = 1
 
     def quantities_of(self, metric: Metric) -> tuple[Quantity, ...]:
-        """Return what a metric reports in this study."""
+        """Return the quantities that a metric reports in this study."""
         return metric.quantities_of(len(self.scenario.sensed), self.streams)
 
     @property
@@ -81,7 +81,7 @@ class StudySpec:
 
     @property
     def parts(self) -> list[type[Part]]:
-        """Classes of all parts that affect the results, at whatever point of the sweep."""
+        """Classes of all parts that affect the results, at any point of the sweep."""
         beams = self.scenario.compared_beams
         parts: list[Part] = [*self.scenario.precoders, *beams, *self.scenario.allocators, *self.metrics]
         for _, point in self.scenario.points():
@@ -99,16 +99,16 @@ def solve_chunk(
     spec : StudySpec
         The study.
     host : Observers
-        Its observers are told of each batch.
+        Observers, which are called for each batch.
     chunk : Chunk
-        Which drops and points.
+        Chunk to solve.
     advance : callable, optional
-        Called with the number of allocations done since the last call.
+        Called with the number of allocations completed since the last call.
 
     Raises
     ------
     IsacError
-        If the channel of a point breaks down: then there is no problem to solve.
+        If the channel of a point fails, so that there is no problem to solve.
     """
     return _Run(spec, host, chunk, advance or (lambda _count: None)).solve_chunk()
 
@@ -133,7 +133,7 @@ class _Run:
         self.told: dict[str, None] = {}
 
     def _statistics(self) -> list[ChannelStatistics]:
-        """Return the channel statistics of each point, drawn once where the channel is the same."""
+        """Return the channel statistics of each point, drawn once for equal channels."""
         known: dict[Any, ChannelStatistics] = {}
         for point in self.points:
             if fading_key(point) not in known:
@@ -166,7 +166,7 @@ class _Run:
         return ChunkResult(chunk=self.chunk, users=self.users, values=values, warnings=tuple(self.told))
 
     def _problems(self, row: int) -> list[tuple[list[int], PowerAllocationProblem]]:
-        """Return the problems of a precoder and a beam, points whose problems are of one layout as one batch."""
+        """Return the problems of a precoder and a beam; problems of the same layout form one batch."""
         (precoder_title, precoder), (beam_title, beam) = self.rows[row]
         reasons = (("precoder", precoder_title), ("beam", beam_title))
         reason = next(filter(None, map(self.spec.unavailable.get, reasons)), None)
@@ -185,7 +185,7 @@ class _Run:
                 groups.setdefault(problem.layout, []).append((number, problem))
             except IncompatibleError as error:
                 self._mark(row, number, Status.SKIPPED, str(error))
-            except IsacError as error:  # A part's breakdown must cost its own rows only.
+            except IsacError as error:  # A faulty part must fail only its own rows.
                 self._mark(row, number, Status.FAILED, str(error))
         batches = []
         for group in groups.values():
@@ -196,7 +196,7 @@ class _Run:
     def _moments(
         self, point: Scenario, part: LabelledPart, statistics: ChannelStatistics
     ) -> LinkStatistics | BeamStatistics:
-        """Return the moments of a precoder or a beam, which do not depend on limits: taken once for all."""
+        """Return the moments of a precoder or a beam, cached because they do not depend on limits."""
         key: Any = part, fading_key(point), view_key(point, part, statistics)
         if key not in self.moments:
             of = point.link_statistics if isinstance(part, Precoder) else point.beam_statistics
@@ -253,7 +253,7 @@ class _Run:
                     else:
                         last = ()
                     self.values[quantity.name][(*place, *last)] = quantity.checked(values, problem)
-            except (Exception, SystemExit) as error:  # A metric's breakdown must not cost the allocation.
+            except (Exception, SystemExit) as error:  # A faulty metric must not fail the allocation.
                 sentence = one_line(f"metric {display_name(metric)} {describe_exception(error)}")
                 log_traceback(sentence)
                 self.told[sentence] = None
@@ -267,14 +267,14 @@ class _Run:
 
 
 def fading_key(point: Scenario) -> tuple[Any, ...]:
-    """Return all that the fading at a point of the sweep depends on, and how well its moments are to be known."""
+    """Return everything that the fading at a sweep point depends on, and the accuracy of its moments."""
     return point.channel, point.transmit_array, point.seed, point.sampling_accuracy
 
 
 def view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics) -> tuple[Any, ...]:
-    """Return what else the moments of a precoder or beam depend on: directions, and the power if it is used."""
+    """Return the other dependencies of a precoder's or beam's moments: directions, and power if used."""
     if isinstance(part, Precoder) and statistics.isotropic and part.turns_with_channel and not part.uses_scene():
-        return ()  # Its signals are the same in all directions.
+        return ()  # Its signals are isotropic.
     directions = tuple((target.direction, point.sensing.beam(target)) for target in point.sensed)
     uses_power = part.uses_scene() if isinstance(part, Precoder) else cast(Beam, part).depends_on_power()
     return directions, point.snr_db if uses_power else None

@@ -1,4 +1,4 @@
-"""What a study needs: its parts are available, and its quantities have names of their own."""
+"""Specification of a study, with checks that its parts are available and quantities have unique names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _AXES = ("precoder", "beam", "allocator", "drop", "user", "stream", "iteration",
 
 
 def specify(scenario: Scenario, host: PluginHost) -> StudySpec:
-    """Return a scenario with all that its chunks need, once it is clear that it can be run."""
+    """Return the specification of a study, after checking that it can be run."""
     for _, point in scenario.points():
         for part in (point.transmit_array, point.receive_array, point.channel):
             if (reason := part.why_unavailable()) is not None:
@@ -65,21 +65,21 @@ def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric
 
 
 def input_files(channel: Channel) -> tuple[Path, ...]:
-    """Return the files that a channel says it reads."""
+    """Return the files that a channel declares as inputs."""
     who = f"channel {display_name(channel)}"
     with attribute_errors_to(who):
         return tuple(map(Path, channel.inputs()))
 
 
 def warn(sentence: str) -> None:
-    """Warn of a metric or an observer that failed."""
+    """Warn about a metric or an observer that failed."""
     warnings.warn(one_line(sentence), IsacWarning, stacklevel=3)
 
 
 def measure_sizes(scenario: Scenario) -> tuple[int, int]:
     """Return `largest_array` and `streams` of :class:`StudySpec`: from a drop of each channel, and all beams.
 
-    A beam that breaks down counts as one stream; its rows say so later.
+    A faulty beam counts as one stream; its rows report the failure later.
     """
     largest_array, streams = 1, 1
     channels: dict[Any, ChannelStatistics] = {}

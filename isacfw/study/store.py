@@ -22,21 +22,21 @@ _DIGEST_SIZE = 32
 
 
 class ChunkStore:
-    """The chunks of one study, a file each, in a folder named after all that determines their content.
+    """The chunks of one study, one file each, in a folder named after everything that determines their content.
 
     Parameters
     ----------
     folder : Path
-        Where the studies are; made if need be.
+        Folder of the studies; created if necessary.
     key : str
-        What determines the results, see :func:`study_key`.
+        Digest of everything that determines the results, see :func:`study_key`.
     drops : int
-        How many drops are wanted; a chunk may hold more.
+        Number of requested drops; a chunk may hold more.
 
     Raises
     ------
     InputError
-        If the folder cannot be written.
+        If the folder is not writable.
     """
 
     def __init__(self, folder: Path, key: str, drops: int) -> None:
@@ -45,12 +45,12 @@ class ChunkStore:
         ensure_writable(self.folder)
 
     def add(self, result: ChunkResult) -> None:
-        """Write a chunk, at once or not at all.
+        """Write a chunk atomically.
 
         Raises
         ------
         InputError
-            If it cannot be written.
+            If the chunk cannot be written.
         """
         data = _to_dataset(result)
         data.attrs |= {"format": FORMAT, "study": self.key}
@@ -63,9 +63,9 @@ class ChunkStore:
         self._whole[result.chunk] = result.summary
 
     def chosen(self) -> list[ChunkSummary]:
-        """Return the chunks that are whole, in order and no drop twice; damaged ones count as not there.
+        """Return the intact chunks in order, without duplicate drops; damaged ones count as missing.
 
-        A file that was found whole, or written here, is not read again.
+        A file that was found intact, or written by this process, is not read again.
         """
         chosen: list[ChunkSummary] = []
         paths = {key: path for path in self.folder.glob("points-*.nc") if (key := _key_of(path)) is not None}
@@ -82,7 +82,7 @@ class ChunkStore:
         return chosen
 
     def results(self, summaries: Iterable[ChunkSummary]) -> Iterator[ChunkResult]:
-        """Yield chosen chunks with their values, without the drops that are not wanted.
+        """Yield chosen chunks with their values, without drops that were not requested.
 
         Raises
         ------
@@ -104,7 +104,7 @@ class ChunkStore:
 
         path = self._path(chunk)
         try:
-            # Bytes first: the readers of HDF5 are not made for damaged files.
+            # Check the bytes first: HDF5 readers are not robust to damaged files.
             if not _undamaged(path):
                 return None
             with h5py.File(path, "r") as file:
@@ -117,7 +117,7 @@ class ChunkStore:
 
 
 def _undamaged(path: Path) -> bool:
-    """Return whether a file ends in the digest of what stands before."""
+    """Return whether a file ends in the digest of its preceding bytes."""
     with path.open("rb") as file:
         content = memoryview(file.read())
     return hashlib.sha256(content[:-_DIGEST_SIZE]).digest() == content[-_DIGEST_SIZE:]
@@ -130,7 +130,7 @@ def _key_of(path: Path) -> tuple[int, ...] | None:
 
 
 def _within(result: ChunkResult, drops: int) -> ChunkResult:
-    """Return a chunk without the drops from a number on, as if it had been solved so."""
+    """Return a chunk restricted to the first drops, as if it had been solved that way."""
     chunk = result.chunk
     if chunk.drops.stop <= drops:
         return result
