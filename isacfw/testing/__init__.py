@@ -1,7 +1,7 @@
-"""The conformance kit, which tells whether a part keeps its contract.
+"""The conformance kit, which checks that parts fulfil their contracts.
 
-:func:`check_part` runs every check on a part; :func:`parametrize_with_checks` makes a pytest test of each;
-``isacfw check`` does it in the terminal. :class:`LineOfSight` is a channel to try precoders and beams on.
+:func:`check_part` runs every check on a part; :func:`parametrize_with_checks` turns each one into a pytest test;
+``isacfw check`` runs them in the terminal. :class:`LineOfSight` is a channel for testing precoders and beams.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-r"""The model against simulation: rates and Fisher information of a problem against those of drawn signals.
+r"""Agreement of the model with simulation: rates and Fisher information of a problem and of drawn signals.
 
-A problem gives rates and Fisher information at any split of the power. Drawn channels and waveforms give them
-too, without the moments of which the problem is made. The two must agree within their standard errors: those of
-the simulation, by a jackknife, and those of the problem, where its moments are sampled.
+A problem determines rates and Fisher information at any split of the power. Drawn channels and waveforms
+determine them too, without the moments that define the problem. The two must agree within their standard errors:
+those of the simulation, from a jackknife, and those of the problem, if its moments are sampled.
 """
 
 from __future__ import annotations
@@ -29,30 +29,30 @@ from .scenes import SEED, scenes
 
 DRAWS, BLOCKS = 5000, 50
 ACCURACY = 0.02
-"""To which moments of the model are sampled."""
+"""Accuracy of sampled moments of the model."""
 
 DEVIATIONS = 5.0
-"""Allowed distance in standard errors: a right part exceeds it by chance once in 10^6."""
+"""Allowed distance in standard errors: a correct part exceeds it by chance once in 10^6."""
 
 _ROUNDING = 1e-6
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class Model:
-    """A problem with one precoder and beam, for one drop, and what it is made of.
+    """A problem with one precoder and beam, for one drop, with the objects that define it.
 
     Parameters
     ----------
     scenario : Scenario
-        Where it comes from.
+        The scenario of the problem.
     precoder, beam : Precoder, Beam
         The parts in use.
     link, moments : LinkStatistics, BeamStatistics
         Their moments; (1, K), (1, S).
     problem : PowerAllocationProblem
-        The problem, without batch axes.
+        The problem without batch axes.
     transmission : Transmission
-        What is transmitted at power factors of one.
+        The transmitter at power factors of one.
     """
 
     scenario: Scenario
@@ -94,7 +94,7 @@ class Model:
 
     @property
     def powers(self) -> FloatArray:
-        """What the moments say of the power of each user's weights and of each stream's; (K + S,)."""
+        """Power of the weights of each user and each stream according to the moments; (K + S,)."""
         antennas, streams = self.scenario.transmit_array.n_elements, self.moments.streams
         own = np.broadcast_to(self.link.weight_power, (1, self.problem.users))[0] * antennas
         return np.concatenate([own, np.broadcast_to(self.moments.weight_power, (1, streams))[0]])
@@ -111,7 +111,7 @@ class Model:
         )
 
     def rate_errors(self, x: FloatArray, q: FloatArray) -> FloatArray:
-        """Return bounds of the standard errors of the rates, from those of the moments; (K,)."""
+        """Return bounds on the standard errors of the rates, from those of the moments; (K,)."""
         problem, link, beam = self.problem, self.link.standard_error, self.moments.standard_error
         power, disturbance = float(problem.power), problem.disturbance(x, q)
         square = np.zeros(problem.users)
@@ -128,7 +128,7 @@ class Model:
         return np.asarray(float(problem.prelog) / np.log(2) * sinr / (1 + sinr) * np.sqrt(square))
 
     def information_errors(self, x: FloatArray, q: FloatArray, echo: EchoModel) -> FloatArray:
-        """Return bounds of the standard errors of the Fisher information; (4T, 4T)."""
+        """Return bounds on the standard errors of the Fisher information; (4T, 4T)."""
         power, order = float(self.problem.power), 3 * echo.targets
         error = np.zeros((order, order))
         if self.link.standard_error is not None and self.link.standard_error.forms is not None:
@@ -140,7 +140,7 @@ class Model:
         return np.asarray(power * np.tensordot(error.reshape(-1), weights, axes=1))
 
     def splits(self) -> Iterator[tuple[str, FloatArray, FloatArray]]:
-        """Yield splits of the power, with what is said of them in messages."""
+        """Yield splits of the power, with their descriptions in messages."""
         users, streams = self.problem.users, self.moments.streams
         x = np.arange(users, 0.0, -1.0) / (users * (users + 1) / 2)
         q = np.arange(1.0, streams + 1) / (streams * (streams + 1) / 2)
@@ -156,12 +156,12 @@ def require_agreement(precoder: Precoder, beam: Beam | None = None) -> None:
     precoder : Precoder
         The precoder.
     beam : Beam, optional
-        The beam; that of :func:`problems.scenario` by default.
+        The beam; by default that of :func:`problems.scenario`.
 
     Raises
     ------
     CheckFailed
-        If one does not agree, or if there is none for which both exist.
+        If a problem does not agree, or if precoder and beam exist for no channel.
     """
     compared = 0
     for title, channel in problems.channels().items():
@@ -177,7 +177,7 @@ def require_agreement(precoder: Precoder, beam: Beam | None = None) -> None:
 
 
 def disagreement(model: Model, draws: int = DRAWS) -> str:
-    """Return where model and simulation disagree, as the end of a message; empty where they do not."""
+    """Return the disagreement of model and simulation as the end of a message; empty if there is none."""
     blocks = _blocks(model, draws)
     powers = jackknife(blocks, lambda means: _Means(model, means).powers)
     for position, off in enumerate(_departures(model.powers, model.power_errors(), powers, powers.value)):
@@ -216,7 +216,7 @@ def _at_split(model: Model, blocks: ComplexArray, x: FloatArray, q: FloatArray) 
 
 
 def _departures(claimed: FloatArray, error: FloatArray, found: Simulated, scale: FloatArray) -> list[str]:
-    """Return for each number "1.2, simulated 1.5 ± 0.01" where claim and simulation disagree, else nothing."""
+    """Return for each number "1.2, simulated 1.5 ± 0.01" if the two disagree, else an empty string."""
     total = np.hypot(found.standard_error, error)
     off = np.abs(claimed - found.value) > DEVIATIONS * total + _ROUNDING * scale
     return [
@@ -226,14 +226,14 @@ def _departures(claimed: FloatArray, error: FloatArray, found: Simulated, scale:
 
 
 class _Means:
-    """Means over draws of what rates and Fisher information are made of; n of them at once.
+    """Means over draws that determine rates and Fisher information; n of them at once.
 
     Parameters
     ----------
     model : Model
-        Whose signals were drawn.
+        Model of the drawn signals.
     means : ndarray, shape (n, size)
-        As :func:`_sample` puts them side by side.
+        Means, side by side in the order of :func:`_sample`.
     """
 
     def __init__(self, model: Model, means: ComplexArray) -> None:
@@ -254,7 +254,7 @@ class _Means:
         return np.asarray(self.prelog * np.log2(1 + signal / (total - signal + 1)))
 
     def forms(self, factors: FloatArray) -> ComplexArray:
-        """Return what the targets see of all signals together; (n, 3T, 3T)."""
+        """Return the form of all signals together at the targets; (n, 3T, 3T)."""
         return np.asarray(np.tensordot(self.each, factors, axes=(1, 0)))
 
 
@@ -265,7 +265,7 @@ def _blocks(model: Model, draws: int) -> ComplexArray:
 
 
 def _sample(model: Model, draws: int, generator: np.random.Generator) -> ComplexArray:
-    """Draw h_k^H w_k, powers received and sent, and what the targets see of each signal; (M, size)."""
+    """Draw h_k^H w_k, received and transmitted powers, and the form of each signal at the targets; (M, size)."""
     channels, waveforms = model.transmission.draw(draws, generator)
     users, streams = model.problem.users, model.moments.streams
     received = np.swapaxes(channels.conj(), -1, -2) @ waveforms

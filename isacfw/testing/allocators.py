@@ -35,7 +35,7 @@ def _feasible_problems() -> dict[str, PowerAllocationProblem]:
 
 
 def _claims(part: Allocator, problem: PowerAllocationProblem) -> set[str]:
-    """Return what the allocator itself says of its answers, without the framework's judgement."""
+    """Return the statuses of an allocator's answers as it reports them, before verification."""
     claims: set[str] = set()
     for index in np.ndindex(problem.batch_shape):
         try:
@@ -48,7 +48,7 @@ def _claims(part: Allocator, problem: PowerAllocationProblem) -> set[str]:
 
 @check("allocator")
 def answers_ordinary_problems(part: Allocator) -> None:
-    """Feasible problems of all kinds get shares, are not called infeasible, and nothing breaks down."""
+    """Feasible problems of all kinds get shares, are not reported as infeasible, and cause no failure."""
     for title, problem in _feasible_problems().items():
         found = verified_answer(part, problem, title)
         require(np.isfinite(found.communication).all(), f"with {title}, it has no answer: {found.message[0]}")
@@ -60,7 +60,7 @@ def answers_ordinary_problems(part: Allocator) -> None:
 
 @check("allocator")
 def shares_are_powers(part: Allocator) -> None:
-    """Shares are not negative and add up to at most the power, whether or not the limits hold."""
+    """Shares are nonnegative and add up to at most the power, whether or not the limits hold."""
     for title, problem in _feasible_problems().items():
         found = verified_answer(part, problem, title)
         least = min(found.communication.min(), found.sensing.min())
@@ -71,7 +71,7 @@ def shares_are_powers(part: Allocator) -> None:
 
 @check("allocator")
 def claimed_answers_are_feasible(part: Allocator) -> None:
-    """An answer that the allocator calls optimal or feasible meets all limits, when they are recomputed."""
+    """An answer that is reported as optimal or feasible meets all limits, as recomputed."""
     for title, problem in _feasible_problems().items():
         found = verified_answer(part, problem, title)
         false = np.isin(found.claim, _CLAIMS) & ~found.feasible
@@ -83,7 +83,7 @@ def claimed_answers_are_feasible(part: Allocator) -> None:
 
 @check("allocator")
 def objective_agrees(part: Allocator) -> None:
-    """The last sum rate of a history is that of the answer, when it is recomputed."""
+    """The last sum rate of a history is that of the answer, as recomputed."""
     for title, problem in _feasible_problems().items():
         found = verified_answer(part, problem, title)
         history = found.history[0][np.isfinite(found.history[0])]
@@ -96,7 +96,7 @@ def objective_agrees(part: Allocator) -> None:
 
 @check("allocator")
 def optimum_is_not_below_a_uniform_split(part: Allocator) -> None:
-    """What is called an optimum, if only a local one, is no worse than equal power factors within the limits."""
+    """An answer reported as optimal, even locally, is at least as good as equal factors within the limits."""
     compared = 0
     for title, problem in _feasible_problems().items():
         found = verified_answer(part, problem, title)
@@ -116,7 +116,7 @@ def optimum_is_not_below_a_uniform_split(part: Allocator) -> None:
 
 @check("allocator")
 def claimed_optimum_against_exact(part: Allocator) -> None:
-    """What is called the global optimum is that of the exact solver."""
+    """An answer reported as the global optimum equals that of the exact solver."""
     exact, compared = cast(Allocator, problems.built_in("allocator", "exact")), 0
     cases = _feasible_problems() | {
         f"{users} users": problems.problem(users, seed=users, batch=(1,)) for users in (1, 2, 12)
@@ -137,7 +137,7 @@ def claimed_optimum_against_exact(part: Allocator) -> None:
 
 @check("allocator")
 def infeasible_is_reported(part: Allocator) -> None:
-    """A problem without solution gets no answer that claims to meet the limits, and breaks nothing."""
+    """A problem without a solution gets no answer reported as feasible, and causes no failure."""
     for aligned in (True, False):
         problem = problems.problem(3, batch=(2,), share=-1.0, aligned=aligned)
         found = verified_answer(part, problem, "limits that cannot be met")
@@ -150,14 +150,14 @@ def infeasible_is_reported(part: Allocator) -> None:
 
 @check("allocator")
 def one_user(part: Allocator) -> None:
-    """A single user is a problem like any other."""
+    """A problem with one user is solved like any other."""
     found = verified_answer(part, problems.problem(1, batch=(1,)), "one user")
     require(np.isfinite(found.sum_rate).all(), "with one user, it has no answer")
 
 
 @check("allocator")
 def many_users(part: Allocator) -> None:
-    """So are a hundred users with gains over five decades."""
+    """A problem with a hundred users, with gains over five decades, is solved like any other."""
     problem = problems.problem(100, seed=5, batch=(1,))
     found = verified_answer(part, problem, "100 users")
     require(np.isfinite(found.sum_rate).all(), f"with 100 users, it has no answer: {found.message[0]}")
@@ -166,7 +166,7 @@ def many_users(part: Allocator) -> None:
 
 @check("allocator")
 def batch_is_its_members(part: Allocator) -> None:
-    """Answers to a batch are those to its members, for any leading axes."""
+    """Answers to a batch equal those to its members, for any leading axes."""
     for batch in ((), (1,), (2, 3)):
         problem = problems.problem(3, seed=6, batch=batch)
         together = verified_answer(part, problem, f"batch axes {batch}")
@@ -178,7 +178,7 @@ def batch_is_its_members(part: Allocator) -> None:
 
 @check("allocator")
 def other_problems_do_not_matter(part: Allocator) -> None:
-    """A problem has the same answer, bit by bit, whatever was solved before."""
+    """The answer to a problem is bitwise independent of the problems solved before."""
     first, other = problems.problem(3, seed=7, batch=(1,)), problems.problem(3, seed=8, batch=(1,), share=0.3)
     before = verified_answer(part, first, "a first problem").communication
     verified_answer(part, other, "another problem")
@@ -190,7 +190,7 @@ def other_problems_do_not_matter(part: Allocator) -> None:
 
 @check("allocator")
 def coupling_is_solved_or_refused(part: Allocator) -> None:
-    """Interference that is not common to all users is taken into account, or refused by an IncompatibleError."""
+    """Interference that differs between users is taken into account, or refused with an IncompatibleError."""
     for seed in range(9, 15):
         problem = problems.problem(3, seed=seed, batch=(1,), coupled=True)
         try:
@@ -251,7 +251,7 @@ def time_limit_is_honoured(part: Allocator) -> None:
 
 @check("allocator")
 def returns_shares(part: Allocator) -> None:
-    """Solve returns Shares of shape (..., K) and (...)."""
+    """The method solve returns Shares of shape (..., K) and (...)."""
     batch = (2,) if part.vectorized else ()
     problem = problems.problem(3, batch=batch)
     try:

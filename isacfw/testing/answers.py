@@ -1,4 +1,4 @@
-"""Answers of allocators to problems of the checks."""
+"""Answers of allocators to the problems of the checks."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def verified_answer(part: Allocator, problem: PowerAllocationProblem, title: str
     Raises
     ------
     CheckFailed
-        If it fails, or is stopped at its time limit.
+        If the allocator fails, or is stopped at its time limit.
     CheckSkipped
-        If it does not take the problem.
+        If the allocator refuses the problem.
     """
     found = part.allocate(problem, time_limit_s=longest_s())
     for status, failure in ((Status.TIMED_OUT, CheckTimedOut), (Status.FAILED, CheckFailed)):
@@ -30,12 +30,12 @@ def verified_answer(part: Allocator, problem: PowerAllocationProblem, title: str
 
 
 def own_answer(part: Allocator, problem: PowerAllocationProblem) -> Shares:
-    """Return what an allocator itself says of a problem, without the framework's judgement.
+    """Return the answer of an allocator to a problem, before verification.
 
     Raises
     ------
     CheckTimedOut
-        If it is stopped at its time limit.
+        If the allocator is stopped at its time limit.
     """
     try:
         with time_limit(longest_s()):

@@ -14,12 +14,12 @@ from .checks import check, require
 from .runs import Numbers, SampleRun, sample_run
 
 _STEP = 1e-4
-"""Largest change of a phase, in radians, over a step of a difference."""
+"""Largest change of a phase, in radians, over a step of a finite difference."""
 
 
 @check("array")
 def array_shapes(part: Array) -> None:
-    """Positions are (N, 2) or (N, 3) with N = n_elements, and all that follows has its shape."""
+    """Positions are (N, 2) or (N, 3) with N = n_elements, and all results have the right shapes."""
     count, direction = part.n_elements, problems.DIRECTIONS[0]
     require(isinstance(count, int) and count >= 1, f"n_elements must be an integer of at least 1, got {count!r}")
     checked(part.positions(), part, count)
@@ -48,7 +48,7 @@ def unit_modulus(part: Array) -> None:
 
 @check("array")
 def planar_is_true(part: Array) -> None:
-    """An array says that it is planar exactly where all its positions lie in the plane of the first two axes."""
+    """The property planar is True if and only if all positions lie in the plane of the first two axes."""
     positions = np.asarray(part.positions(), dtype=np.float64)
     flat = positions.shape[-1] == 2 or bool(np.ptp(positions[:, 2]) == 0)
     require(part.planar == flat, f"planar is {part.planar}, but its positions say {flat}")
@@ -95,7 +95,7 @@ def derivatives_against_differences(part: Array) -> None:
 
 @check("array")
 def closed_forms_against_positions(part: Array) -> None:
-    """Second moments and inner products are those of the positions, however they are computed."""
+    """Second moments and inner products agree with the positions."""
     positions = np.pi * (np.asarray(part.positions()) - np.mean(part.positions(), axis=0))
     positions = positions[:, :2] if part.planar else positions
     moments = positions.T @ positions

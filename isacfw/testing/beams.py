@@ -1,4 +1,4 @@
-"""Checks of sensing beams. Seeds are fixed, so an outcome does not change from run to run."""
+"""Checks of sensing beams. Seeds are fixed, so outcomes are reproducible."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .precoders import close
 from .runs import SAMPLE_ACCURACY, Numbers, SampleRun, sample_run
 
 DEVIATIONS = 5.0
-"""Allowed distance from a sampled moment in standard errors: a right one is farther off once in 10^6."""
+"""Allowed distance from a sampled moment in standard errors: a correct one is farther off once in 10^6."""
 
 ACCURACY = 0.015
 
@@ -52,7 +52,7 @@ def beam_shapes(part: Beam) -> None:
 
 @check("beam")
 def leading_axes_are_independent(part: Beam) -> None:
-    """Weights for a batch of estimates are those for its members."""
+    """Weights for a batch of estimates equal those for its members."""
     estimates = problems.estimates((4, problems.ANTENNAS, 3))
     together = _weights(part, estimates)
     for position in range(4):
@@ -99,7 +99,7 @@ def _scenes(channel: Channel) -> list[tuple[str, Scene]]:
 
 
 def _departure(claimed: BeamStatistics, found: BeamStatistics) -> str:
-    """Return by how many standard errors a moment is off; empty where none is by 5."""
+    """Return the number of standard errors by which a moment is off, as text; empty if all are within 5."""
     for name, what in (
         ("weight_power", "weight_power"),
         ("stream_interference", "the interference to a user"),
@@ -111,7 +111,7 @@ def _departure(claimed: BeamStatistics, found: BeamStatistics) -> str:
             for one in (claimed, found)
         ]
         error, distance = np.hypot(errors[0], errors[1]), np.abs(own - sampled)
-        # Relative to the largest number, since what is 0 has no digits.
+        # Relative to the largest number, since zeros have no relative error.
         if (distance > DEVIATIONS * error + 1e-9 * np.abs(sampled).max()).any():
             return f"{what} is up to {np.max(distance / (error + 1e-300)):.3g}"
     return ""
@@ -119,13 +119,13 @@ def _departure(claimed: BeamStatistics, found: BeamStatistics) -> str:
 
 @check("beam")
 def model_agrees_with_simulation(part: Beam) -> None:
-    """Rates and Fisher information of a problem are those of drawn signals, for a target near a user too."""
+    """Rates and Fisher information of a problem agree with drawn signals, also for a target near a user."""
     agreement.require_agreement(cast(Precoder, problems.built_in("precoder", "mrt")), part)
 
 
 @check("beam")
 def degenerate_inputs(part: Beam) -> None:
-    """One user, as many as antennas, and a very weak one give finite statistics or an IncompatibleError."""
+    """One user, as many as antennas, and a very weak one: finite statistics or an IncompatibleError."""
     cases = {
         "one user": (0.7,),
         "as many users as antennas": (1.0,) * problems.ANTENNAS,

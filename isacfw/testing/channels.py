@@ -1,4 +1,4 @@
-"""Checks of channels. Seeds are fixed, so an outcome does not change from run to run."""
+"""Checks of channels. Seeds are fixed, so outcomes are reproducible."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def power_normalisation(part: Channel) -> None:
         ("estimates", estimates, statistics.xi),
         ("estimation errors", channels - estimates, statistics.epsilon),
     ):
-        # Means over the antennas first: those of a correlated channel say less than as many independent ones.
+        # Average over antennas first: correlated antennas carry less information than independent ones.
         power = (np.abs(sample) ** 2).mean(axis=-2)
         error = power.std(axis=0, ddof=1) / np.sqrt(len(power))
         off = np.abs(power.mean(axis=0) - variance) > DEVIATIONS * error + 1e-9 * statistics.beta
@@ -162,7 +162,7 @@ def means_and_covariances_against_draws(part: Channel) -> None:
 def _require_coherent_means(
     channels: ComplexArray, estimates: ComplexArray, statistics: ChannelStatistics
 ) -> None:
-    """Check what users receive of each other's estimates, which is where shared pilots show."""
+    """Check the means of each user's channel on the estimates of others, which reveal shared pilots."""
     received = np.swapaxes(channels.conj(), -1, -2) @ estimates
     for k, j in np.ndindex(received.shape[1:]):
         expected = statistics.second_order.coherent_means[k, j]
@@ -226,7 +226,7 @@ def isotropic_claim_against_sampled_moments(part: Channel) -> None:
 
 @check("channel")
 def model_agrees_with_simulation(part: Channel) -> None:
-    """Rates and Fisher information of a problem are those of drawn signals, for a target near a user too."""
+    """Rates and Fisher information of a problem agree with drawn signals, also for a target near a user."""
     compared = 0
     for title, scenario in scenes(problems.scenario(part, accuracy=agreement.ACCURACY)):
         for name in ("mrt", "zf"):

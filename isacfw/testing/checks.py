@@ -1,4 +1,4 @@
-"""Checks, their results, and how they are run on a part."""
+"""Checks and their results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CheckFunction = Callable[[Any], None]
 
 
 class CheckFailed(AssertionError):  # noqa: N818 - named like the others
-    """A part does not do what a check demands."""
+    """A part does not meet the demand of a check."""
 
 
 class CheckTimedOut(CheckFailed):
@@ -39,7 +39,7 @@ _time_limit_s: ContextVar[float | None] = ContextVar("time_limit_s", default=TIM
 
 
 def longest_s() -> float | None:
-    """Return the time limit of an allocator for each problem of the running check; None for none."""
+    """Return the time limit of an allocator for each problem of the running check; None for no limit."""
     return _time_limit_s.get()
 
 
@@ -78,9 +78,9 @@ class Check:
     Parameters
     ----------
     name : str
-        As in reports and in declared failures.
+        Name in reports and in declared failures.
     kind : str
-        Of the parts it is for; empty for all.
+        Kind of parts to which it applies; empty for all.
     function : callable
         Takes a part; raises :class:`CheckFailed` or :class:`CheckSkipped`.
     """
@@ -91,7 +91,7 @@ class Check:
 
     @property
     def demand(self) -> str:
-        """What it demands, in a line."""
+        """Its demand in one line."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
     def __call__(self, part: Part) -> None:
@@ -108,9 +108,9 @@ class CheckResult:
     check : str
         Name of the check.
     outcome : Outcome
-        An expected failure is one that was declared.
+        Outcome; an expected failure is a declared one.
     message : str
-        Why it failed, was expected to, or was skipped.
+        Reason of a failure, an expected failure or a skip.
     """
 
     check: str
@@ -125,9 +125,9 @@ class CheckReport:
     Parameters
     ----------
     part : Part
-        What was checked.
+        The checked part.
     results : tuple of CheckResult
-        In the order of the checks.
+        Results in the order of the checks.
     """
 
     part: Part
@@ -140,7 +140,7 @@ class CheckReport:
 
     @property
     def ok(self) -> bool:
-        """Whether checks ran, and none failed that was not expected to."""
+        """Whether checks ran and none failed unexpectedly."""
         ran = any(result.outcome in (Outcome.PASSED, Outcome.EXPECTED) for result in self.results)
         return ran and not self.failures
 
@@ -165,7 +165,7 @@ CHECKS: list[Check] = []
 
 
 def check(kind: str = "") -> Callable[[CheckFunction], CheckFunction]:
-    """Register a function as a check of parts of a kind, or of all; its name is the check's."""
+    """Register a function as a check of parts of a kind, or of all; the check has the function's name."""
 
     def register(function: CheckFunction) -> CheckFunction:
         CHECKS.append(Check(name=function.__name__, kind=kind, function=function))
@@ -175,12 +175,12 @@ def check(kind: str = "") -> Callable[[CheckFunction], CheckFunction]:
 
 
 def kind_of(part: Part) -> str:
-    """Return the kind of a part: ``"allocator"``, say.
+    """Return the kind of a part, such as ``"allocator"``.
 
     Raises
     ------
     InputError
-        If it is no part of any kind.
+        If it is not a part.
     """
     for kind, base in KINDS.items():
         if isinstance(part, base):
@@ -200,7 +200,7 @@ def declared(part: Part, expected_failures: Mapping[str, str] | None = None) -> 
     Raises
     ------
     InputError
-        If there is no such check.
+        If a check does not exist.
     """
     names = {one.name for one in checks_of(part)}
     found = {**part.expected_failures, **(expected_failures or {})}

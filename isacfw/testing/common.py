@@ -1,4 +1,4 @@
-"""Checks of what all parts have in common."""
+"""Checks that apply to all parts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .runs import Numbers, SampleRun, arrays_in, copies, trial, unlocked
 
 @check()
 def frozen(part: Part) -> None:
-    """A part cannot be changed once made."""
+    """A part is immutable."""
     names = [field.name for field in attrs.fields(type(part))] or ["name"]
     try:
         setattr(part, names[0], getattr(part, names[0]))
@@ -60,7 +60,7 @@ def documented(part: Part) -> None:
 
 @check()
 def equal_and_hashable(part: Part) -> None:
-    """A part equals its copy and has its hash, so that results can be shared between equal parts."""
+    """A part equals its copy and has the same hash, so that results can be shared between equal parts."""
     copied = attrs.evolve(part)
     require(copied == part, "a copy with the same options is not equal to it")
     try:
@@ -72,7 +72,7 @@ def equal_and_hashable(part: Part) -> None:
 
 @check()
 def pickle_round_trip(part: Part) -> None:
-    """A part survives pickling, so that it can travel to a worker process."""
+    """A part survives pickling, so that it can be sent to a worker process."""
     require(pickle.loads(pickle.dumps(part)) == part, "what is unpickled is not equal to what was pickled")
 
 
@@ -86,7 +86,7 @@ def toml_round_trip(part: Part) -> None:
 
 
 def _host_with(cls: type[Part], kind: str) -> PluginHost:
-    """Return a host that knows a class: the usual one, or one with a plugin that offers just this class."""
+    """Return a host with a class: the default one, or one with a plugin that registers only this class."""
     if any(info.cls is cls for info in default_host().parts()):
         return default_host()
     plugin = types.SimpleNamespace(__name__="checked")
@@ -96,7 +96,7 @@ def _host_with(cls: type[Part], kind: str) -> PluginHost:
 
 @check()
 def same_seed_same_bits(part: Part) -> None:
-    """The same inputs and seeds give the same bits, whatever was done in between."""
+    """The same inputs and seeds give the same bits, regardless of calls in between."""
     first = trial(part).run()
     trial(part, 1).run()
     second = trial(part).run()
@@ -107,14 +107,14 @@ def same_seed_same_bits(part: Part) -> None:
 
 @check()
 def global_generators_untouched(part: Part) -> None:
-    """No global generator is used: randomness comes from the generator or seed that is given."""
+    """No global generator is used: randomness comes from the given generator or seed."""
     before = _global_state()
     trial(part).run()
     require(_global_state() == before, "it changes the state of a global generator")
 
 
 def _global_state() -> bytes:
-    return pickle.dumps((np.random.get_state(), random.getstate()))  # noqa: NPY002 - to see it unchanged
+    return pickle.dumps((np.random.get_state(), random.getstate()))  # noqa: NPY002 - only compared
 
 
 @check()
@@ -135,12 +135,12 @@ def inputs_not_written_to(part: Part) -> None:
     for path in sorted(before.keys() | after.keys()):
         same = path in before and path in after and _same(before[path], after[path])
         require(same, f"it writes to its input {path}")
-    # What is written as it was shows where inputs are read-only; the part has just taken the same, writable.
+    # Writing unchanged values is detected on read-only inputs; the part has just accepted writable copies.
     _call(case, case.inputs, (ValueError, PluginError, TypeError, AttributeError))
 
 
 def _call(case: SampleRun, inputs: Numbers, signs: tuple[type[Exception], ...]) -> None:
-    """Call a part, and fail the check if it raises what shows that it writes to its inputs."""
+    """Call a part, and fail the check if an exception shows that it writes to its inputs."""
     try:
         case.call(inputs)
     except signs as error:
@@ -155,7 +155,7 @@ def _same(first: Any, second: Any) -> bool:
 
 @check()
 def returned_arrays_are_not_kept(part: Part) -> None:
-    """Results do not depend on what becomes of arrays that the part returned before."""
+    """Results do not depend on changes to arrays that the part returned before."""
     case = trial(part)
     returned = case.call(case.inputs)
     first = copies(returned)

@@ -1,4 +1,4 @@
-"""A channel of correlated fading, to check precoders and beams on."""
+"""A channel with correlated fading, for checks of precoders and beams."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .line_of_sight import LineOfSight
 
 @attrs.frozen(kw_only=True)
 class Correlated(Channel):
-    r"""Gaussian fading of exponential correlation, about plane waves of known phase.
+    r"""Gaussian fading with exponential correlation about plane waves of known phase.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A channel for scripts and tests: a line of sight with scattering, which is no Rayleigh fading."""
+"""A channel for scripts and tests: a line of sight with scattering, which is not Rayleigh fading."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class LineOfSight(Channel):
     large_scale_fading : sequence of float
         :math:`\beta_k` of each user, relative to the noise. The same in every drop.
     k_factor : float
-        Power :math:`\kappa` of the line of sight relative to that of the scattering: 1 for one half of the power,
-        0 for Rayleigh fading.
+        Power :math:`\kappa` of the line of sight relative to that of the scattering: 1 for half of the power, 0
+        for Rayleigh fading.
     quality : float
-        Fraction :math:`\eta` of the power of the scattering that the estimate holds. The line of sight is known.
+        Fraction :math:`\eta` of the scattered power in the estimate. The line of sight is known.
     random_phase : bool
         Whether the phase of the line of sight is uniform and changes from draw to draw. If not, it is fixed, and
-        the channel has a mean that the base station knows.
+        the base station knows the mean of the channel.
 
     Notes
     -----
@@ -83,7 +83,7 @@ class LineOfSight(Channel):
 
     @property
     def directions(self) -> tuple[Direction, ...]:
-        """Where the users are."""
+        """Directions of the users."""
         pairs = zip(self.azimuth_deg, self.elevation_deg, strict=True)
         return tuple(Direction(azimuth_deg=azimuth, elevation_deg=elevation) for azimuth, elevation in pairs)
 

@@ -15,7 +15,7 @@ from .checks import check, require
 from .runs import Numbers, SampleRun, copies, sample_run
 
 _SIZES = ((1, 1), (1, 2), (2, 1), (3, 3))
-"""Numbers of targets and of sensing streams that metrics are tried on."""
+"""Numbers of targets and of sensing streams in checks of metrics."""
 
 
 def _problem(targets: int, streams: int, batch: tuple[int, ...]) -> PowerAllocationProblem:
@@ -49,7 +49,7 @@ def _require_declared(quantities: object) -> None:
 
 @check("metric")
 def metric_shapes(part: Metric) -> None:
-    """Each quantity has the batch axes of the problem, and one over users or streams where it is per one."""
+    """Each quantity has the batch axes of the problem, and one over users or streams if declared so."""
     for targets, streams in _SIZES:
         for batch in ((), (1,), (3,), (2, 3)):
             problem = _problem(targets, streams, batch)
@@ -60,7 +60,7 @@ def metric_shapes(part: Metric) -> None:
 
 @check("metric")
 def batch_is_its_members(part: Metric) -> None:
-    """The numbers of a batch are those of its members."""
+    """The numbers of a batch equal those of its members."""
     for targets, streams in _SIZES:
         problem = _problem(targets, streams, (2, 2))
         allocation = problems.allocation(problem)
@@ -77,7 +77,7 @@ def batch_is_its_members(part: Metric) -> None:
 
 @check("metric")
 def no_answer_is_no_number(part: Metric) -> None:
-    """Where there is no allocation, a quantity is NaN, and nothing is raised."""
+    """Without an allocation, a quantity is NaN, and nothing is raised."""
     problem = problems.problem(3, batch=(2,))
     values = part.evaluate(problem, problems.allocation(problem, answered=False))
     for quantity in part.quantities:
@@ -88,7 +88,7 @@ def no_answer_is_no_number(part: Metric) -> None:
 
 @check("metric")
 def a_direction_means_a_difference(part: Metric) -> None:
-    """A quantity that is better high or low differs between allocations."""
+    """A quantity for which higher or lower is better differs between allocations."""
     problem = problems.problem(3)
     found = [copies({**part.evaluate(problem, problems.allocation(problem, seed))}) for seed in range(4)]
     for quantity in part.quantities:

@@ -1,4 +1,4 @@
-"""Checks of precoders. Seeds are fixed, so an outcome does not change from run to run."""
+"""Checks of precoders. Seeds are fixed, so outcomes are reproducible."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .checks import CheckSkipped, check, require
 from .runs import SAMPLE_ACCURACY, Numbers, SampleRun, sample_run
 
 DEVIATIONS = 5.0
-"""Allowed distance from a sampled moment in standard errors: a right one is farther off once in 10^6."""
+"""Allowed distance from a sampled moment in standard errors: a correct one is farther off once in 10^6."""
 
 _FADING = (2.0, 0.7, 0.3)
 
 
 def _weights(part: Precoder, estimates: ComplexArray, scene: Scene | None = None) -> ComplexArray:
-    """Return a copy of the weights, since a precoder may fill the same array again."""
+    """Return a copy of the weights, since a precoder may reuse its array."""
     own = problems.scene(problems.fading_channel((1.0,) * estimates.shape[-1])) if scene is None else scene
     return np.array(part.weights_in(own.of_drop(0), estimates))
 
@@ -45,7 +45,7 @@ def weights_shape(part: Precoder) -> None:
 
 @check("precoder")
 def leading_axes_are_independent(part: Precoder) -> None:
-    """Weights of a batch are those of its members."""
+    """Weights of a batch equal those of its members."""
     estimates = problems.estimates((2, 3, problems.ANTENNAS, 3))
     together = _weights(part, estimates)
     for index in np.ndindex(2, 3):
@@ -101,7 +101,7 @@ def _error(link: LinkStatistics, name: str) -> FloatArray:
 
 @check("precoder")
 def turns_with_channel_is_true(part: Precoder) -> None:
-    """A precoder that says so turns with the channel: W(U H) = U W(H) for a unitary U."""
+    """A precoder with turns_with_channel turns with the channel: W(U H) = U W(H) for a unitary U."""
     if not part.turns_with_channel:
         raise CheckSkipped("it does not say that it turns with the channel")
     estimates = problems.estimates((3, problems.ANTENNAS, 3), seed=1)
@@ -132,11 +132,11 @@ def statistics_against_sampled_moments(part: Precoder) -> None:
 
 
 def departure(claimed: LinkStatistics, found: LinkStatistics, scene: Scene) -> str:
-    """Return by how many standard errors a moment is off: "weight_power is up to 7"; empty where none is by 5."""
+    """Return how many standard errors a moment is off: "weight_power is up to 7"; empty if all are within 5."""
     for name in ("signal_gain", "weight_power", "interference", "forms"):
         own, sampled = getattr(claimed, name), getattr(found, name)
         if name == "forms" and own is None:
-            # Elsewhere the framework samples them.
+            # Otherwise the framework samples them.
             own = scene.isotropic_forms if claimed.isotropic and scene.statistics.isotropic else None
         if own is None or sampled is None:
             continue
@@ -150,13 +150,13 @@ def departure(claimed: LinkStatistics, found: LinkStatistics, scene: Scene) -> s
 
 @check("precoder")
 def model_agrees_with_simulation(part: Precoder) -> None:
-    """Rates and Fisher information of a problem are those of drawn signals, for a target near a user too."""
+    """Rates and Fisher information of a problem agree with drawn signals, also for a target near a user."""
     agreement.require_agreement(part)
 
 
 @check("precoder")
 def degenerate_inputs(part: Precoder) -> None:
-    """One user, as many as antennas, and a very weak one give finite statistics or an IncompatibleError."""
+    """One user, as many as antennas, and a very weak one: finite statistics or an IncompatibleError."""
     cases = {
         "one user": (0.7,),
         "as many users as antennas": (1.0,) * problems.ANTENNAS,
@@ -173,7 +173,7 @@ def degenerate_inputs(part: Precoder) -> None:
 
 @check("precoder")
 def signal_gain_is_positive(part: Precoder) -> None:
-    """Every user receives a signal whose mean is not zero: the receivers know no more of it."""
+    """Every user receives a signal with a nonzero mean, which is all that the receivers know of it."""
     link = _link(part, problems.fading_channel())
     error = _error(link, "signal_gain")
     require(

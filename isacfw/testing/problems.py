@@ -1,4 +1,4 @@
-"""Sample inputs for the checks, the same at every call."""
+"""Sample inputs for the checks, identical at every call."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def fading_channel(fading: tuple[float, ...] = (2.0, 0.7, 0.3), **options: Any) 
 
 
 def channels() -> dict[str, Channel]:
-    """Return channels of all kinds, by what is said of them in messages; three users each."""
+    """Return channels of all kinds by their descriptions in messages; three users each."""
     return {
         "Rayleigh fading": fading_channel(),
         "shared pilots": fading_channel(pilot_length=2),
@@ -83,22 +83,22 @@ def scenario(
     pointing: Direction | None = None,
     seed: int = 0,
 ) -> Scenario:
-    """Return a small scenario with a channel.
+    """Return a small scenario with a given channel.
 
     Parameters
     ----------
     channel : Channel
         Its channel.
     accuracy : float
-        To which moments are sampled.
+        Accuracy of sampled moments.
     beam : Beam, optional
         Its sensing beam; a steered one by default.
     targets : tuple of Direction
-        Where the targets are.
+        Directions of the targets.
     pointing : Direction, optional
-        Where the beam points; by default to the targets.
+        Direction of the beam; by default those of the targets.
     seed : int
-        Of its drops.
+        Seed of its drops.
     """
     return Scenario(
         seed=seed,
@@ -127,16 +127,16 @@ def scenario(
 
 
 def scene(channel: Channel | None = None, accuracy: float = 0.01, **options: Any) -> Scene:
-    """Return what precoders and beams know in the sample scenario with a channel, for its first drop; (1, K).
+    """Return the scene of the first drop of the sample scenario with a channel; (1, K).
 
     Parameters
     ----------
     channel : Channel, optional
         Rayleigh fading of three users by default.
     accuracy : float
-        To which moments are sampled.
+        Accuracy of sampled moments.
     **options
-        As of :func:`scenario`.
+        See :func:`scenario`.
     """
     own = scenario(fading_channel() if channel is None else channel, accuracy=accuracy, **options)
     return own.scene(own.statistics([0]))
@@ -164,20 +164,20 @@ def problem(
     share: float = 0.6,
     coupled: bool = False,
 ) -> PowerAllocationProblem:
-    """Return random problems whose limits leave at most a given share of the power to communication.
+    """Return random problems whose limits leave at most a given share of the power for communication.
 
     Parameters
     ----------
     users : int
         Number of users K.
     seed : int
-        Determines gains and interference.
+        Seed of gains and interference.
     batch : tuple of int
         Batch axes.
     aligned : bool
-        Whether the beam hits the target.
+        Whether the beam points at the target.
     share : float
-        Largest share for communication; at least 1 for no limits, negative for limits that cannot be met.
+        Largest share for communication; at least 1 for no limits, negative for infeasible limits.
     coupled : bool
         Whether there is interference that is not common to all users.
     """
@@ -207,7 +207,7 @@ def _limit(communication: FloatArray, sensing: FloatArray, share: float) -> Floa
         return np.full(2, np.inf)
     at = max(share, 0.0)
     inverse = np.linalg.inv(at * communication + (1 - at) * sensing)
-    # Full power for sensing is not quite the best there can be, but far more than a hundredth of it.
+    # Full power for sensing is not quite optimal, but far better than a hundredth of the optimum.
     return np.asarray(np.diagonal(inverse)[:2] * (1.0 if share >= 0 else 0.01))
 
 
@@ -221,7 +221,7 @@ def general_problem(
     users, targets, streams : int
         Numbers of users K, targets T and sensing streams S.
     seed : int
-        Determines all of them.
+        Seed of all numbers.
     batch : tuple of int
         Batch axes.
     """

@@ -1,4 +1,4 @@
-"""Checks as tests of pytest."""
+"""Checks as pytest tests."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def parametrize_with_checks(
     parts : Part, class of parts, or a list of them
         A class stands for its examples.
     expected_failures : mapping of str to str, optional
-        As in :func:`check_part`; such a test is a strict xfail.
+        See :func:`check_part`; such a test is a strict xfail.
     time_limit_s : float, optional
-        As in :func:`check_part`, but each check is run.
+        See :func:`check_part`; here, each check is run.
 
     Examples
     --------

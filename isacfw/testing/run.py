@@ -1,4 +1,4 @@
-"""Runs of checks on parts."""
+"""Running checks on parts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def attempts(
     expected_failures: Mapping[str, str] | None = None,
     time_limit_s: float | None = TIME_LIMIT_S,
 ) -> Iterator[CheckResult]:
-    """Run every check on a part and yield the results as they come; none after one that was stopped."""
+    """Run every check on a part and yield results as they are ready; after a timeout, skip the rest."""
     expected = declared(part, expected_failures)
     reason, stopped = part.why_unavailable(), ""
     for one in checks_of(part):
@@ -71,30 +71,30 @@ def check_part(
     Parameters
     ----------
     part : Part
-        What to check.
+        Part to check.
     expected_failures : mapping of str to str, optional
-        Checks that it is known to fail, each with the reason, in addition to those that its class declares. One
-        that passes all the same is a failure.
+        Checks that the part is known to fail, each with the reason, in addition to those that its class declares.
+        A check that passes nevertheless counts as failed.
     time_limit_s : float, optional
-        Longest time in seconds that an allocator may take for a problem. When it is stopped there, the check has
-        failed, and those after it are skipped.
+        Longest time in seconds that an allocator may take for a problem. If the allocator exceeds it, the check
+        fails and the remaining ones are skipped.
 
     Returns
     -------
     CheckReport
-        ``report.ok`` tells whether all is well, ``print(report)`` what is not, ``report.assert_ok()`` does for
-        a test.
+        ``report.ok`` is True if there are no failures, ``print(report)`` lists them, and ``report.assert_ok()``
+        raises an AssertionError for them.
     """
     return CheckReport(part=part, results=tuple(attempts(part, expected_failures, time_limit_s)))
 
 
 def examples_of(cls: type[Part]) -> tuple[Part, ...]:
-    """Return the examples that a class of parts gives of itself.
+    """Return the examples that a class of parts defines.
 
     Raises
     ------
     PluginError
-        If it gives none.
+        If there are none.
     """
     try:
         found = tuple(cls.examples())

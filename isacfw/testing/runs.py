@@ -1,4 +1,4 @@
-"""One ordinary run of a part of each kind, for the checks that are the same for all."""
+"""A sample run for each kind of part, for the checks that apply to all."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .checks import CheckSkipped, kind_of
 Numbers = dict[str, Any]
 Run = Callable[..., Numbers]
 _COMPUTED: dict[type, tuple[str, ...]] = {Scene: ("basis", "isotropic_forms")}
-"""Arrays that inputs compute when they are first used, and keep."""
+"""Arrays that inputs compute on first use and cache."""
 _HOLDERS = (Scene, ChannelStatistics, PowerAllocationProblem, Allocation)
 SAMPLE_ACCURACY = 0.1
 
@@ -31,11 +31,11 @@ class SampleRun:
     Parameters
     ----------
     inputs : dict of str to object
-        What the part is given, read-only: arrays, and what holds arrays.
+        Inputs of the part, read-only: arrays, and objects that contain arrays.
     direct : callable
-        Calls the methods of the part itself with these inputs, by name, and returns what they give, by name.
+        Calls the methods of the part with these inputs, by name, and returns their results, by name.
     framework : callable, optional
-        The same as the framework does it; by default `direct`.
+        Calls the part through the framework; by default `direct`.
     """
 
     inputs: Numbers
@@ -43,16 +43,16 @@ class SampleRun:
     framework: Run | None = None
 
     def run(self) -> Numbers:
-        """Run the part as the framework does, and return copies of what it gives, by name."""
+        """Run the part through the framework, and return copies of its results, by name."""
         return copies(self.call(self.inputs, self.framework or self.direct))
 
     def call(self, inputs: Numbers, run: Run | None = None) -> Numbers:
-        """Return what the part itself gives for inputs, as it is.
+        """Return the results of the part for inputs, unchanged.
 
         Raises
         ------
         CheckSkipped
-            If the part does not take them.
+            If the part refuses them.
         """
         try:
             return (run or self.direct)(**inputs)
@@ -61,7 +61,7 @@ class SampleRun:
 
 
 def copies(found: Numbers) -> Numbers:
-    """Return copies of what a part gave, which nothing that it does later can change."""
+    """Return copies of a part's results, which the part cannot change later."""
     return {name: np.array(value) for name, value in found.items()}
 
 
@@ -69,7 +69,7 @@ _RUNS: dict[str, Callable[[Any, int], SampleRun]] = {}
 
 
 def sample_run(kind: str) -> Callable[[Callable[[Any, int], SampleRun]], Callable[[Any, int], SampleRun]]:
-    """Register a function that makes a sample run of a part of a kind, for a seed."""
+    """Register a function that creates a sample run of a part of a kind for a seed."""
 
     def register(function: Callable[[Any, int], SampleRun]) -> Callable[[Any, int], SampleRun]:
         _RUNS[kind] = function
@@ -84,7 +84,7 @@ def trial(part: Part, seed: int = 0) -> SampleRun:
     Raises
     ------
     CheckSkipped
-        If there is none for its kind, or when it is run, for this part.
+        If there is none for its kind, or, when it is run, for this part.
     """
     kind = kind_of(part)
     if (reason := part.why_unavailable()) is not None:
@@ -95,7 +95,7 @@ def trial(part: Part, seed: int = 0) -> SampleRun:
 
 
 def unlocked(value: Any) -> Any:
-    """Return a copy of an input all of whose arrays can be written to."""
+    """Return a copy of an input whose arrays are all writable."""
     if isinstance(value, np.ndarray):
         return np.array(value)
     if isinstance(value, dict):
@@ -104,7 +104,7 @@ def unlocked(value: Any) -> Any:
         return value
     copied = object.__new__(type(value))
     for field in attrs.fields(type(value)):
-        # Past the converters, which would make the arrays read-only again.
+        # Bypass the converters, which would make the arrays read-only again.
         object.__setattr__(copied, field.name, unlocked(getattr(value, field.name)))
     for name in _COMPUTED.get(type(value), ()):
         object.__setattr__(copied, name, np.array(getattr(value, name)))

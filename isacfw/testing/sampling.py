@@ -1,4 +1,4 @@
-"""Comparison of draws with the means and covariances that are claimed of them."""
+"""Comparison of draws with their declared means and covariances."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from ..base.numbers import ComplexArray, FloatArray
 from .checks import require
 
 DEVIATIONS = 5.0
-"""Half-width of confidence intervals in standard errors: a right channel leaves one by chance once in 10^6."""
+"""Half-width of confidence intervals in standard errors: a correct channel leaves one by chance once in 10^6."""
 
 
 def require_mean(sample: ComplexArray, expected: Any, what: str) -> None:
-    """Fail the check unless the mean of a sample over draws is as expected."""
+    """Fail the check unless a sample over draws has the expected mean."""
     mean = sample.mean(axis=0)
     error = np.sqrt((np.abs(sample - mean) ** 2).mean(axis=0) / len(sample))
     scale = np.sqrt((np.abs(sample) ** 2).mean())
@@ -23,7 +23,7 @@ def require_mean(sample: ComplexArray, expected: Any, what: str) -> None:
 
 
 def require_covariance(sample: ComplexArray, expected: ComplexArray, what: str) -> None:
-    """Fail the check unless the covariance of a sample over draws is as expected."""
+    """Fail the check unless a sample over draws has the expected covariance."""
     products = sample[:, :, None] * sample.conj()[:, None, :]
     mean = products.mean(axis=0)
     error = np.sqrt((np.abs(products - mean) ** 2).mean(axis=0) / len(sample))

@@ -1,4 +1,4 @@
-"""Scenarios on which models are compared with simulations."""
+"""Scenarios for the comparison of models with simulations."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ..signal.statistics import fading_generator
 from . import problems
 
 SEED = 20_240_607
-"""Of the draws that models are compared with."""
+"""Seed of the draws that are compared with models."""
 
 
 def towards_a_user(scenario: Scenario) -> Direction:
-    """Return the direction, of a grid, in which the first user of a scenario receives most."""
+    """Return the direction on a grid in which the first user of a scenario receives the most power."""
     scene = scenario.scene(scenario.statistics([0])).of_drop(0)
     channels, _ = drawn_channels(scenario.channel, scene, 200, fading_generator(SEED, 0))
     grid = [
@@ -31,7 +31,7 @@ def towards_a_user(scenario: Scenario) -> Direction:
 
 
 def scenes(scenario: Scenario) -> Iterator[tuple[str, Scenario]]:
-    """Yield a scenario with its own target, and with two, one of them in the direction of a user."""
+    """Yield a scenario with its own target, and with two targets, one of them in the direction of a user."""
     yield "", scenario
     near = towards_a_user(scenario)
     yield (
