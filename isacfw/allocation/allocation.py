@@ -133,8 +133,10 @@ class Allocation:
     history: FloatArray
     claim: NDArray[Any]
 
-    def copied(self) -> Allocation:
+    def copy(self) -> Allocation:
         """Return a writable copy."""
         return Allocation(
             **{field.name: np.array(getattr(self, field.name)) for field in attrs.fields(type(self))}
         )
+
+    copied = copy  # Former name.

@@ -105,7 +105,7 @@ class Allocator(LabelledPart):
             if progress is not None:
                 progress(1)
         histories = [answer.history for answer in answers]
-        return verify(problem, _merged(problem, answers), seconds, histories, by=display_name(self))
+        return verify(problem, _merge(problem, answers), seconds, histories, by=display_name(self))
 
     def _attempt(self, problem: PowerAllocationProblem, time_limit_s: float | None) -> _Attempt:
         # Acquire the lock outside the time limit, whose exception can occur anywhere and must not leave it held.
@@ -116,7 +116,7 @@ class Allocator(LabelledPart):
                 with time_limit(time_limit_s):
                     refusal = self.refusal(problem)
             except (Exception, TimeUp, SystemExit) as error:
-                return self._broken(problem, self._breakdown(error, time_limit_s), 0.0)
+                return self._fail(problem, self._breakdown(error, time_limit_s), 0.0)
             if refusal is not None:
                 return _Attempt(shares=Shares.none(problem, Status.SKIPPED, str(refusal)), seconds=0.0)
             start = time.perf_counter()
@@ -127,7 +127,7 @@ class Allocator(LabelledPart):
                 shares = Shares.none(problem, Status.SKIPPED, str(error))
             except (Exception, TimeUp, SystemExit) as error:  # A faulty part must fail only its own rows.
                 elapsed = time.perf_counter() - start
-                return self._broken(problem, self._breakdown(error, time_limit_s), elapsed)
+                return self._fail(problem, self._breakdown(error, time_limit_s), elapsed)
             return _Attempt(shares=shares, seconds=time.perf_counter() - start)
 
     def _breakdown(self, error: BaseException, time_limit_s: float | None) -> Breakdown:
@@ -141,7 +141,7 @@ class Allocator(LabelledPart):
         log_traceback(message)
         return Breakdown(kind=kind, message=message)
 
-    def _broken(self, problem: PowerAllocationProblem, breakdown: Breakdown, seconds: float) -> _Attempt:
+    def _fail(self, problem: PowerAllocationProblem, breakdown: Breakdown, seconds: float) -> _Attempt:
         shares = Shares.none(problem, breakdown.status, breakdown.message)
         return _Attempt(shares=shares, seconds=seconds, breakdown=breakdown)
 
@@ -186,7 +186,7 @@ def _copy_of(shares: Any, problem: PowerAllocationProblem) -> Shares:
     return attrs.evolve(shares, communication=np.array(shares.communication), sensing=np.array(shares.sensing))
 
 
-def _merged(problem: PowerAllocationProblem, answers: list[Shares]) -> Shares:
+def _merge(problem: PowerAllocationProblem, answers: list[Shares]) -> Shares:
     shape = problem.batch_shape
     return Shares(
         communication=np.array([answer.communication for answer in answers]).reshape(*shape, problem.users),

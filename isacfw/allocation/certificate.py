@@ -14,7 +14,7 @@ def certificate(reachable: FloatArray, limit: FloatArray, excess: float) -> str:
     limited = np.flatnonzero(np.isfinite(limit))
     blind = [names[angle] for angle in limited if np.isinf(reachable[angle])]
     if blind:
-        return f"the CRLB limits are infeasible: {_unseen(blind, names)}"
+        return f"the CRLB limits are infeasible: {_explain_unseen(blind, names)}"
     reachable_db, limit_db = 10 * np.log10(reachable[limited]), 10 * np.log10(limit[limited])
     bounds = " and ".join(
         f"{bound:.3f} dB in {names[angle]} (limit {own:.3f})"
@@ -26,7 +26,7 @@ def certificate(reachable: FloatArray, limit: FloatArray, excess: float) -> str:
     return sentence
 
 
-def _unseen(blind: list[str], names: list[str]) -> str:
+def _explain_unseen(blind: list[str], names: list[str]) -> str:
     """Return a message on angles that cannot be estimated, with advice if a target's two cannot be told apart."""
     for angle, other in zip(names[::2], names[1::2], strict=True):
         if angle in blind and other in blind:

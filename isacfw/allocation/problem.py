@@ -66,7 +66,7 @@ class PowerAllocationProblem(RateProblem):
     def information(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
         """Return the Fisher information for shares of the users and streams, in coordinates; (..., 4T, 4T)."""
         streams = self.stream_shares(x, q)
-        return _mixed(x, self.fisher_communication, self.fisher_users) + _mixed(
+        return _mix(x, self.fisher_communication, self.fisher_users) + _mix(
             streams, self.fisher_sensing, self.fisher_streams
         )
 
@@ -127,7 +127,7 @@ class PowerAllocationProblem(RateProblem):
         """Full power, split between users with equal factors and streams in equal parts."""
         communication = self.fisher_communication
         if self.fisher_users is not None:
-            communication = _mixed(self.equal_split, communication, self.fisher_users)
+            communication = _mix(self.equal_split, communication, self.fisher_users)
         return Line(
             communication=communication,
             sensing=self.fisher_sensing,
@@ -184,7 +184,7 @@ class PowerAllocationProblem(RateProblem):
         for shares in candidates:
             streams = (limits.smallest_excess()[0] if shares is None else shares)[1:]
             mix = streams / streams.sum() if streams.sum() > 0 else equal
-            sensing = _mixed(mix, self.fisher_sensing, self.fisher_streams)
+            sensing = _mix(mix, self.fisher_sensing, self.fisher_streams)
             share = float(attrs.evolve(self.line, sensing=sensing).largest_share())
             if not np.isnan(share):
                 return share, mix
@@ -287,7 +287,7 @@ class PowerAllocationProblem(RateProblem):
         return bool((np.abs(coupling) <= 1e-9 * scale).all())
 
 
-def _mixed(shares: FloatArray, common: FloatArray, each: FloatArray | None) -> FloatArray:
+def _mix(shares: FloatArray, common: FloatArray, each: FloatArray | None) -> FloatArray:
     """Return the Fisher information for shares (..., B) of equal or differing signals; (..., D, D)."""
     if each is None:
         return np.asarray(shares.sum(axis=-1)[..., None, None] * common)

@@ -47,7 +47,7 @@ class Quantity:
     limit: str = ""
     heading: str = ""
 
-    def checked(self, values: Mapping[str, FloatArray], problem: PowerAllocationProblem) -> FloatArray:
+    def select(self, values: Mapping[str, FloatArray], problem: PowerAllocationProblem) -> FloatArray:
         """Return this quantity's validated numbers among those returned by a metric for a batch of problems.
 
         Raises
@@ -64,3 +64,5 @@ class Quantity:
         if value.shape != shape:
             raise ValueError(f"it must return {self.name} of shape {shape}, got {value.shape}")
         return value
+
+    checked = select  # Former name.

@@ -113,7 +113,7 @@ def _best(
     lost = np.isnan(share)
     if lost.any():
         share = share.copy()
-        share[lost] = _relaxed(problem[lost]).largest_communication_share
+        share[lost] = _relax(problem[lost]).largest_communication_share
     users, streams = slopes[0].max(axis=-1), slopes[1].max(axis=-1)
     return np.asarray(users * share + streams * (1 - share))
 
@@ -127,7 +127,7 @@ def _best_of_one(problem: PowerAllocationProblem, slopes: tuple[FloatArray, Floa
         ]
     )
     size = np.abs(weights).max() or 1.0
-    for each in (problem, _relaxed(problem)):
+    for each in (problem, _relax(problem)):
         limits = each.matrix_inequalities()
         shares = None if limits is None else limits.largest(weights / size)
         if shares is not None:
@@ -135,6 +135,6 @@ def _best_of_one(problem: PowerAllocationProblem, slopes: tuple[FloatArray, Floa
     return np.nan
 
 
-def _relaxed(problem: PowerAllocationProblem) -> PowerAllocationProblem:
+def _relax(problem: PowerAllocationProblem) -> PowerAllocationProblem:
     """Return a problem with limits relaxed beyond the tolerance within which they count as met."""
     return attrs.evolve(problem, crlb_limit=problem.crlb_limit * (1 + 3 * FEASIBILITY_TOLERANCE))

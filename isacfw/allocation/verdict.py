@@ -59,8 +59,8 @@ def verify(
         crlb[~answered] = np.nan
         violation = problem.violation(x, q, crlb)
         feasible = np.asarray(violation <= FEASIBILITY_TOLERANCE)
-    status, message = _judged(problem, shares, answered, feasible, by)
-    status, message = _upheld(problem, x, q, status, message, violation)
+    status, message = _resolve_status(problem, shares, answered, feasible, by)
+    status, message = _check_claims(problem, x, q, status, message, violation)
     values = {
         "communication": x,
         "sensing": q[..., 0] if problem.streams == 1 else q.sum(axis=-1),
@@ -83,7 +83,7 @@ def verify(
 _ANSWERS = (Status.OPTIMAL, Status.LOCALLY_OPTIMAL, Status.FEASIBLE)
 
 
-def _judged(
+def _resolve_status(
     problem: PowerAllocationProblem,
     shares: Shares,
     answered: NDArray[np.bool_],
@@ -123,7 +123,7 @@ def _claim(shares: Shares, shape: tuple[int, ...]) -> NDArray[Any]:
     return np.broadcast_to(_each(str, claim), shape)
 
 
-def _upheld(
+def _check_claims(
     problem: PowerAllocationProblem,
     x: FloatArray,
     q: FloatArray,

@@ -29,7 +29,7 @@ def _bounds(above: float | None, at_least: float | None, below: float | None, at
     )
 
 
-def _checked(
+def _number_validator(
     kind: type,
     noun: str,
     above: float | None,
@@ -67,7 +67,7 @@ def _checked(
 
 def integer(*, at_least: int | None = None, at_most: int | None = None) -> Validator:
     """Return a validator for an integer within bounds."""
-    return _checked(Integral, "an integer", None, at_least, None, at_most)
+    return _number_validator(Integral, "an integer", None, at_least, None, at_most)
 
 
 def number(
@@ -78,7 +78,7 @@ def number(
     at_most: float | None = None,
 ) -> Validator:
     """Return a validator for a finite real number within bounds."""
-    return _checked(Real, "a finite number", above, at_least, below, at_most)
+    return _number_validator(Real, "a finite number", above, at_least, below, at_most)
 
 
 def text(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:

@@ -12,7 +12,7 @@ from ..host.host import PluginHost
 from ..host.kinds import PartInfo
 from ..testing.checks import TIME_LIMIT_S, CheckReport, Outcome, checks_of
 from ..testing.run import attempts, examples_of
-from .progress import Bars
+from .progress import ProgressBars
 
 
 def check_parts(
@@ -21,7 +21,7 @@ def check_parts(
     *,
     verbose: bool = False,
     time_limit_s: float | None = TIME_LIMIT_S,
-    bars: Bars | None = None,
+    bars: ProgressBars | None = None,
 ) -> bool:
     """Check parts, print a report of each as it is done, and return whether all is well.
 
@@ -35,7 +35,7 @@ def check_parts(
         Whether to print what passed, with what it demands.
     time_limit_s : float, optional
         Longest time in seconds that an allocator may take for a problem.
-    bars : Bars, optional
+    bars : ProgressBars, optional
         Where to show how many checks are done.
 
     Raises
@@ -43,19 +43,19 @@ def check_parts(
     InputError
         If there is no part of a name, or no part in a file.
     """
-    bars = Bars(quiet=True) if bars is None else bars
+    bars = ProgressBars(quiet=True) if bars is None else bars
     found = [
         (info, _examples(info.cls))
-        for info in {info.cls: info for name in names for info in _meant(host, name)}.values()
+        for info in {info.cls: info for name in names for info in _find_parts(host, name)}.values()
     ]
     total = sum(
         len(checks_of(part)) for _, parts in found if not isinstance(parts, PluginError) for part in parts
     )
-    done, progress = itertools.count(1), bars.of("checks")
+    done, progress = itertools.count(1), bars.task("checks")
     well = True
     for info, parts in found:
         if isinstance(parts, PluginError):
-            with bars.hidden():
+            with bars.hide():
                 print(f"{info.kind} {parts}", flush=True)
             well = False
             continue
@@ -66,8 +66,8 @@ def check_parts(
                 progress(next(done), total)
             report = CheckReport(part=part, results=tuple(results))
             title = f"example {number + 1}: " if len(parts) > 1 else ""
-            with bars.hidden():
-                print(f"{info.kind} {title}{_told(report, verbose)}", flush=True)
+            with bars.hide():
+                print(f"{info.kind} {title}{_format_report(report, verbose)}", flush=True)
             well &= report.ok
     return well
 
@@ -79,7 +79,7 @@ def _examples(cls: type[Part]) -> tuple[Part, ...] | PluginError:
         return error
 
 
-def _meant(host: PluginHost, name: str) -> list[PartInfo]:
+def _find_parts(host: PluginHost, name: str) -> list[PartInfo]:
     parts = host.parts()
     if name.endswith(".py"):
         path = str(Path(name).resolve())
@@ -93,7 +93,7 @@ def _meant(host: PluginHost, name: str) -> list[PartInfo]:
     return found
 
 
-def _told(report: CheckReport, verbose: bool) -> str:
+def _format_report(report: CheckReport, verbose: bool) -> str:
     if not verbose:
         return str(report)
     demands = {one.name: one.demand for one in checks_of(report.part)}

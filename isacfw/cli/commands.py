@@ -16,7 +16,7 @@ def _compare(options: argparse.Namespace) -> int:
     from ..config.load import load_scenario
     from ..study.compare import compare
     from ..study.execution import Execution
-    from .progress import Bars
+    from .progress import ProgressBars
 
     keys = (("seed", options.seed), ("time_limit_s", options.time_limit))
     overrides = [*options.set, *(f"{key} = {value}" for key, value in keys if value is not None)]
@@ -28,7 +28,7 @@ def _compare(options: argparse.Namespace) -> int:
     with (
         redirect_stdout(sys.stderr),
         _executor(options.scheduler) as executor,
-        Bars(quiet=options.json) as bars,
+        ProgressBars(quiet=options.json) as bars,
     ):
         comparison = compare(
             loaded,
@@ -40,14 +40,14 @@ def _compare(options: argparse.Namespace) -> int:
                 workers=options.workers,
                 executor=executor,
                 out=options.out,
-                progress=bars.of("allocations"),
-                saving=bars.of("chunks saved"),
+                progress=bars.task("allocations"),
+                saving=bars.task("chunks saved"),
             ),
         )
     print(comparison.to_json() if options.json else _table(comparison.dataset))
     if options.out is not None:
-        with Bars(quiet=options.json) as bars:
-            files = comparison.save(options.out, progress=bars.of("files"))
+        with ProgressBars(quiet=options.json) as bars:
+            files = comparison.save(options.out, progress=bars.task("files"))
         for path in files:
             print(f"wrote {path}", file=sys.stderr)
     return 1 if comparison.failed else 0
@@ -63,14 +63,14 @@ def _show(options: argparse.Namespace) -> int:
     from ..base.files import ensure_writable
     from ..report.comparison import Comparison
     from ..report.files import save_figures
-    from .progress import Bars
+    from .progress import ProgressBars
 
     comparison = Comparison.load(options.results)
     print(comparison.to_json() if options.json else _table(comparison.dataset))
     if options.out is not None:
         ensure_writable(options.out)
-        with Bars(quiet=options.json) as bars:
-            files = save_figures(comparison.plot(), options.out, bars.of("files"))
+        with ProgressBars(quiet=options.json) as bars:
+            files = save_figures(comparison.plot(), options.out, bars.task("files"))
         for path in files:
             print(f"wrote {path}", file=sys.stderr)
     return 0
@@ -81,15 +81,15 @@ def _figure(options: argparse.Namespace) -> int:
     from ..config.load import load_scenario
     from ..study.compare import compare
     from ..study.figure import make_figure, save_figure
-    from .progress import Bars
+    from .progress import ProgressBars
 
     keys = (("drops", options.drops), ("seed", options.seed))
     overrides = [f"{key} = {value}" for key, value in keys if value is not None]
     loaded = load_scenario(options.name, plugins=options.plugin, overrides=overrides)
     _report_problems(loaded.host)
     ensure_writable(options.out)
-    with Bars() as bars:
-        data, figures = make_figure(loaded, compare, options.trials, bars.of("steps"))
+    with ProgressBars() as bars:
+        data, figures = make_figure(loaded, compare, options.trials, bars.task("steps"))
     for path in save_figure(loaded.scenario.name, data, figures, options.out):
         print(f"wrote {path}", file=sys.stderr)
     return 0
@@ -98,12 +98,12 @@ def _figure(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from ..host.host import PluginHost
     from .check import check_parts
-    from .progress import Bars
+    from .progress import ProgressBars
 
     files = [name for name in options.names if name.endswith(".py")]
     host = PluginHost([*options.plugin, *files])
     _report_problems(host)
-    with Bars() as bars:
+    with ProgressBars() as bars:
         well = check_parts(
             host, options.names, verbose=options.verbose, time_limit_s=options.time_limit, bars=bars
         )
@@ -126,15 +126,15 @@ def _table(dataset: Any) -> str:
     """Return the table, as wide as the terminal and in colour where there is one."""
     from shutil import get_terminal_size
 
-    from ..report.table import rendered
-    from .progress import Bars
+    from ..report.table import render
+    from .progress import ProgressBars
 
     options: dict[str, Any] = {}
     if sys.stdout.isatty():
         colour = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
         options = {"colour": colour, "width": get_terminal_size().columns}
-    with Bars() as bars:
-        return rendered(dataset, progress=bars.of("rows of the table"), **options)
+    with ProgressBars() as bars:
+        return render(dataset, progress=bars.task("rows of the table"), **options)
 
 
 def _report_problems(host: Any) -> None:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Display
 
 
-class Bars:
-    """Bars with rate and time left, one below the other; a context manager, after which they are gone.
+class ProgressBars:
+    """ProgressBars with rate and time left, one below the other; a context manager, after which they are gone.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Bars:
     def __init__(self, *, quiet: bool = False) -> None:
         self._display = None if quiet or not sys.stderr.isatty() else _display()
 
-    def __enter__(self) -> Bars:
+    def __enter__(self) -> ProgressBars:
         """Begin."""
         if self._display is not None:
             self._display.start()
@@ -36,7 +36,7 @@ class Bars:
         if self._display is not None:
             self._display.stop()
 
-    def of(self, what: str) -> Progress:
+    def task(self, what: str) -> Progress:
         """Return what is to be called with the numbers of what is done and of all; only then is there a bar."""
         display = self._display
         if display is None:
@@ -45,7 +45,7 @@ class Bars:
         return lambda done, total: display.update(bar, completed=done, total=total, visible=True)
 
     @contextmanager
-    def hidden(self) -> Iterator[None]:
+    def hide(self) -> Iterator[None]:
         """Take the bars away for a while, in which something is printed."""
         if self._display is None:
             yield

@@ -61,7 +61,7 @@ def load_scenario(
         raise InputError("plugins", f"must be a list of paths and modules, got {short_repr(plugins)}")
     names = [fspath(plugin) for plugin in plugins]
     asked = [str(Path.cwd() / name) if name.endswith(".py") else name for name in names]
-    document, base = _document(source, asked)
+    document, base = _load_document(source, asked)
     for override in overrides:
         merge(document, parse_assignment(override))
     own = document.get("plugins", [])
@@ -72,7 +72,7 @@ def load_scenario(
     return LoadedScenario(scenario=structure(document, host), host=host)
 
 
-def _document(source: str | PathLike[str] | Mapping[str, Any], plugins: list[str]) -> tuple[Document, Path]:
+def _load_document(source: str | PathLike[str] | Mapping[str, Any], plugins: list[str]) -> tuple[Document, Path]:
     if isinstance(source, Mapping):
         return to_plain(source), Path.cwd()
     if not isinstance(source, (str, PathLike)):
@@ -83,13 +83,13 @@ def _document(source: str | PathLike[str] | Mapping[str, Any], plugins: list[str
         if str(source) not in named:
             hint = suggestion(str(source), named)
             raise InputError("scenario", f"must be a file or the name of a scenario, got {str(source)!r}{hint}")
-        return _named(named[str(source)])
+        return _load_named(named[str(source)])
     if path.suffix == ".nc":
         return parse(path, open_results(path).attrs["scenario"]), path.resolve().parent
     return read_document(path), path.resolve().parent
 
 
-def _named(source: ScenarioSource) -> tuple[Document, Path]:
+def _load_named(source: ScenarioSource) -> tuple[Document, Path]:
     if isinstance(source, Mapping):
         return to_plain(source), Path.cwd()
     return read_document(Path(source)), Path(source).parent

@@ -18,16 +18,16 @@ def first_error(error: BaseException, path: str) -> InputError:
     """
     if isinstance(error, BaseExceptionGroup):
         unknown = [inner for inner in error.exceptions if isinstance(inner, ForbiddenExtraKeysError)]
-        return first_error((unknown or error.exceptions)[0], _joined(path, error))
+        return first_error((unknown or error.exceptions)[0], _join(path, error))
     if isinstance(error, InputError):
-        inner = error.within(_noted(error))
+        inner = error.within(_find_note(error))
         return inner.within(path)
     if isinstance(error, ForbiddenExtraKeysError):
         key = sorted(error.extra_fields)[0]
         known = [field.name for field in attrs.fields(error.cl)]
         hint = suggestion(key, {*known, "kind"} if issubclass(error.cl, Part) else known)
         return InputError(key, f"is not a known key{hint}").within(path)
-    key = _noted(error)
+    key = _find_note(error)
     if isinstance(error, KeyError) and key:
         return InputError(key, MISSING, missing=True).within(path)
     if isinstance(error, IsacError):
@@ -35,12 +35,12 @@ def first_error(error: BaseException, path: str) -> InputError:
     return InputError(key, f"is not valid: {' '.join(str(error).split())}").within(path)
 
 
-def _joined(path: str, group: BaseException) -> str:
-    key = _noted(group)
+def _join(path: str, group: BaseException) -> str:
+    key = _find_note(group)
     return InputError(key, "").within(path).key if path else key
 
 
-def _noted(error: BaseException) -> str:
+def _find_note(error: BaseException) -> str:
     """Return the field, index or key that the converter attached to an error."""
     for note in getattr(error, "__notes__", ()):
         name = getattr(note, "name", None)

@@ -126,8 +126,8 @@ class PluginHost:
         except (pluggy.PluginValidationError, ValueError) as error:
             raise PluginError(f"plugin {source} cannot be registered: {error}") from error
         try:
-            parts = [part for kind in KINDS for part in self._offered(kind, plugin, source)]
-            scenarios = self._offered_scenarios(plugin, source)
+            parts = [part for kind in KINDS for part in self._collect_parts(kind, plugin, source)]
+            scenarios = self._collect_scenarios(plugin, source)
         except PluginError:
             self._manager.unregister(plugin.module)
             raise
@@ -146,7 +146,7 @@ class PluginHost:
                     ) from error
         return ()
 
-    def _offered(self, kind: str, plugin: Plugin, source: str) -> list[PartInfo]:
+    def _collect_parts(self, kind: str, plugin: Plugin, source: str) -> list[PartInfo]:
         offered = self._call(f"register_{kind}s", plugin, source)
         if not isinstance(offered, (list, tuple, set, frozenset)):
             raise PluginError(
@@ -164,7 +164,7 @@ class PluginHost:
             )
         return infos
 
-    def _offered_scenarios(self, plugin: Plugin, source: str) -> dict[str, tuple[str, ScenarioSource]]:
+    def _collect_scenarios(self, plugin: Plugin, source: str) -> dict[str, tuple[str, ScenarioSource]]:
         offered = self._call("register_scenarios", plugin, source)
         if not offered:
             return {}

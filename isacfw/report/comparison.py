@@ -110,11 +110,11 @@ class Comparison:
         return files + save_figures(self.plot(), Path(folder), progress)
 
     def __str__(self) -> str:
-        from .table import rendered
+        from .table import render
 
-        return rendered(self.dataset)
+        return render(self.dataset)
 
     def _repr_html_(self) -> str:
-        from .table import rendered
+        from .table import render
 
-        return rendered(self.dataset, html=True)
+        return render(self.dataset, html=True)

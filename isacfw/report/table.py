@@ -173,7 +173,7 @@ def _renderables(dataset: xarray.Dataset, width: int, progress: Progress | None)
         yield Text(note)
 
 
-def rendered(
+def render(
     dataset: xarray.Dataset,
     *,
     html: bool = False,

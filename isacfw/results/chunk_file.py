@@ -39,7 +39,7 @@ def _to_dataset(result: ChunkResult) -> xarray.Dataset:
             numbers.append(value.reshape(*value.shape[:4], -1))
             continue
         if name in _WORDS:
-            words[name], value = _coded(value)
+            words[name], value = _encode_words(value)
         codes.append(value[..., None].astype(np.int64))
     ranges = {"points": result.chunk.points, "drops": result.chunk.drops}
     whole = [name for name, value in result.values.items() if value.dtype.kind != "f"]
@@ -58,7 +58,7 @@ def _to_dataset(result: ChunkResult) -> xarray.Dataset:
     )
 
 
-def _coded(words: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
+def _encode_words(words: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
     import pandas
 
     codes, known = pandas.factorize(words.ravel())

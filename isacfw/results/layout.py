@@ -80,7 +80,7 @@ class Layout:
         self.lengths = (*self.rows, len(scenario.allocators), *self.sweep_shape, scenario.drops)
         self.streams = streams
         self.coordinates = _coordinates(scenario, max(sizes.users), streams)
-        self.fixed = _fixed(scenario, sizes.users)
+        self.fixed = _fixed_variables(scenario, sizes.users)
 
     def axes_of(self, name: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
         """Return axes and lengths of a variable."""
@@ -129,7 +129,7 @@ def _coordinate(values: tuple[Any, ...]) -> list[Any]:
     return list(values) if plain else [str(value) for value in values]
 
 
-def _fixed(scenario: Scenario, users: tuple[int, ...]) -> dict[str, Any]:
+def _fixed_variables(scenario: Scenario, users: tuple[int, ...]) -> dict[str, Any]:
     """Return the variables over the sweep alone."""
     sweep = list(scenario.sweep)
     shape = [len(values) for values in scenario.sweep.values()]

@@ -37,12 +37,12 @@ def write_to_file(layout: Layout, results: Iterable[ChunkResult], path: Path) ->
                 for name in result.values:
                     for place, slab in layout.slabs(result, name):
                         if slab.size:
-                            file[name][place] = _stored(slab, layout.sizes.widths.get(name))
+                            file[name][place] = _encode(slab, layout.sizes.widths.get(name))
                 raw.check()
     return xarray.open_dataset(path, engine="h5netcdf", cache=False)
 
 
-def _stored(values: NDArray[Any], width: int | None) -> NDArray[Any]:
+def _encode(values: NDArray[Any], width: int | None) -> NDArray[Any]:
     """Return values in the form stored in a file: strings as fixed-width bytes, booleans as int8."""
     import pandas
 

@@ -102,7 +102,7 @@ class Beam(WeightedPart):
         """
         who = f"beam {display_name(self)}"
         found = sample_each_drop(self, scene, lambda own: BeamSums(who, own.users, own.basis))
-        return BeamStatistics.stacked(found)
+        return BeamStatistics.stack(found)
 
 
 @attrs.frozen(kw_only=True)

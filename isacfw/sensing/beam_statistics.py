@@ -83,11 +83,13 @@ class BeamStatistics:
         return attrs.evolve(self, **copies)
 
     @staticmethod
-    def stacked(members: Sequence[BeamStatistics]) -> BeamStatistics:
+    def stack(members: Sequence[BeamStatistics]) -> BeamStatistics:
         """Stack the moments of several drops along a new first axis."""
         values: dict[str, Any] = {}
         for name in ("interference", "weight_power", "forms", "coupling"):
             if getattr(members[0], name) is not None:
                 values[name] = np.stack([getattr(one, name) for one in members])
         errors = [one.standard_error for one in members if one.standard_error is not None]
-        return BeamStatistics(**values, standard_error=BeamStatistics.stacked(errors) if errors else None)
+        return BeamStatistics(**values, standard_error=BeamStatistics.stack(errors) if errors else None)
+
+    stacked = stack  # Former name.

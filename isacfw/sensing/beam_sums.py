@@ -52,7 +52,7 @@ class BeamSums:
         self.forms.add(weights)
         self.draws += len(channels)
 
-    def biased(self) -> bool:
+    def is_biased(self) -> bool:
         """Return False: no moment of a beam depends on the kind of estimates."""
         return False
 

@@ -127,15 +127,15 @@ class ReducedInformation:
         inverse_alpha = np.divide(1.0, alpha, out=np.zeros_like(alpha), where=alpha > 0)
         real, imaginary = [entry(0, 2), entry(1, 2)], [entry(0, 3), entry(1, 3)]
 
-        def reduced(row: int, column: int) -> FloatArray:
+        def reduce(row: int, column: int) -> FloatArray:
             eliminated = real[row] * real[column] + imaginary[row] * imaginary[column]
             return np.asarray(entry(row, column) - eliminated * inverse_alpha)
 
         own = entry(0, 0), entry(1, 1)
-        first, second = reduced(0, 0), reduced(1, 1)
+        first, second = reduce(0, 0), reduce(1, 1)
         self.first = np.where(first > LOST * own[0], first, 0.0)
         self.second = np.where(second > LOST * own[1], second, 0.0)
-        self.cross = reduced(0, 1)
+        self.cross = reduce(0, 1)
         determinant = self.first * self.second - self.cross**2
         lost = LOST * (own[0] * self.second + own[1] * self.first)
         self.determinant = np.where(determinant > lost, determinant, 0.0)

@@ -103,7 +103,7 @@ class Array(Part):
     @property
     def n_elements(self) -> int:
         """Number of antenna elements N."""
-        return len(checked(self.positions(), self))
+        return len(validate_positions(self.positions(), self))
 
     @property
     def planar(self) -> bool:
@@ -115,7 +115,7 @@ class Array(Part):
 
         Of shape (N, 2), or (N, 3) unless all elements lie in the plane of the first two axes.
         """
-        positions = checked(self.positions(), self, self.n_elements)
+        positions = validate_positions(self.positions(), self, self.n_elements)
         if positions.shape[1] == 3 and np.ptp(positions[:, 2]) == 0:
             positions = positions[:, :2]
         return np.asarray(positions - positions.mean(axis=0))
@@ -182,7 +182,7 @@ class Array(Part):
         return complex(column[0]), column[1:]
 
 
-def checked(positions: object, array: Array, elements: int | None = None) -> FloatArray:
+def validate_positions(positions: object, array: Array, elements: int | None = None) -> FloatArray:
     """Validate positions returned by an array, and return them as floats; (N, 2) or (N, 3).
 
     Raises

@@ -73,7 +73,9 @@ class Channel(Part):
         return ()
 
 
-def checked(statistics: object, channel: Channel, drops: int, array: Array | None = None) -> ChannelStatistics:
+def validate_statistics(
+    statistics: object, channel: Channel, drops: int, array: Array | None = None
+) -> ChannelStatistics:
     """Validate statistics returned by a channel, and return copies; all of shape (D, K) or all of (1, K).
 
     Raises
@@ -171,7 +173,7 @@ def channel_statistics(channel: Channel, array: Array, fading: FadingSource) -> 
     asked = numbers if len(numbers) > 1 else (numbers[0], numbers[0] + 1)
     with attribute_errors_to(f"channel {display_name(channel)}"):
         given = channel.statistics(drops_of(fading.seed, asked), array)
-        found = checked(given, channel, len(asked), array)
+        found = validate_statistics(given, channel, len(asked), array)
     if len(found.beta) == 1:
         return attrs.evolve(found, fading=attrs.evolve(fading, drops=(0,)))
     return attrs.evolve(found.first(1) if len(numbers) == 1 else found, fading=fading)

@@ -123,15 +123,15 @@ class SecondOrder:
         first, second = self._roots
         size = (draws, self.users, self.means.shape[-1])
         if self.independent:
-            estimates = self.means + _applied(first, complex_normal(size, generator))
-            channels = estimates + _applied(second, complex_normal(size, generator))
+            estimates = self.means + _apply(first, complex_normal(size, generator))
+            channels = estimates + _apply(second, complex_normal(size, generator))
             return np.swapaxes(channels, -1, -2), np.swapaxes(estimates, -1, -2)
-        scattered = _applied(first, complex_normal(size, generator))
+        scattered = _apply(first, complex_normal(size, generator))
         names, place = np.unique(self.pilots, return_inverse=True)
         received = complex_normal((draws, len(names), size[-1]), generator) / np.sqrt(self.pilot_energy)
         for user, pilot in enumerate(place):
             received[:, pilot] += scattered[:, user]
-        estimates = self.means + _applied(second, received[:, place])
+        estimates = self.means + _apply(second, received[:, place])
         return np.swapaxes(self.means + scattered, -1, -2), np.swapaxes(estimates, -1, -2)
 
 
@@ -142,7 +142,7 @@ def complex_normal(shape: tuple[int, ...], generator: Generator) -> ComplexArray
     return np.asarray(pairs.view(np.complex128)[..., 0])
 
 
-def _applied(matrices: ComplexArray, vectors: ComplexArray) -> ComplexArray:
+def _apply(matrices: ComplexArray, vectors: ComplexArray) -> ComplexArray:
     """Return the products of a matrix per user with vectors; (K, N, N) and (M, K, N)."""
     return np.asarray(np.swapaxes(np.swapaxes(vectors, 0, 1) @ np.swapaxes(matrices, -1, -2), 0, 1))
 

@@ -92,7 +92,7 @@ class LinkStatistics:
         return np.asarray(common if self.coupling is None else common + self.coupling)
 
     @staticmethod
-    def stacked(members: Sequence[LinkStatistics]) -> LinkStatistics:
+    def stack(members: Sequence[LinkStatistics]) -> LinkStatistics:
         """Stack the moments of several drops along a new first axis."""
         values: dict[str, Any] = {}
         for name in ("signal_gain", "interference_gain", "weight_power", "coupling", "forms"):
@@ -102,5 +102,7 @@ class LinkStatistics:
         return LinkStatistics(
             **values,
             isotropic=members[0].isotropic,
-            standard_error=LinkStatistics.stacked(errors) if errors else None,
+            standard_error=LinkStatistics.stack(errors) if errors else None,
         )
+
+    stacked = stack  # Former name.

@@ -83,7 +83,7 @@ class LinkSums:
         self.error += error.sum(axis=0)
         self.error_square += (error.real**2 + error.imag**2).sum(axis=0)
 
-    def biased(self) -> bool:
+    def is_biased(self) -> bool:
         """Return whether errors of Gaussian estimates have a mean that exceeds 6 standard errors."""
         if not self.conditional:
             return False

@@ -57,7 +57,7 @@ class Sums(Protocol):
     def add(self, channels: ComplexArray, estimates: ComplexArray, weights: ComplexArray) -> None:
         """Add draws."""
 
-    def biased(self) -> bool:
+    def is_biased(self) -> bool:
         """Return whether estimates are not conditional means."""
 
     def statistics(self) -> Any:
@@ -114,7 +114,7 @@ def _sample(part: WeightedPart, scene: Scene, sums: Sums, fading: FadingSource, 
         while sums.draws < wanted:
             sums.add(*_draw(part, scene, fading, chunk, generator))
         found = sums.statistics()
-        if sums.biased():
+        if sums.is_biased():
             raise PluginError(
                 f"channel {display_name(fading.channel)} must draw estimates that are conditional means (MMSE),"
                 " got others: what they leave out of the channels is not zero in the mean"

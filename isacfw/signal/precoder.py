@@ -103,19 +103,19 @@ class Precoder(WeightedPart):
         """
         isotropic = scene.statistics.isotropic and self.turns_with_channel
         found = sample_each_drop(self, scene, partial(_sums, self, isotropic=isotropic))
-        return attrs.evolve(LinkStatistics.stacked(found), isotropic=isotropic)
+        return attrs.evolve(LinkStatistics.stack(found), isotropic=isotropic)
 
 
 def sampled_forms(precoder: Precoder, scene: Scene) -> ComplexArray:
     """Return the sampled form of each user's signal at the targets; (D, K, 3T, 3T)."""
-    found = LinkStatistics.stacked(sample_each_drop(precoder, scene, partial(_sums, precoder, forms_alone=True)))
+    found = LinkStatistics.stack(sample_each_drop(precoder, scene, partial(_sums, precoder, forms_alone=True)))
     assert found.forms is not None
     return found.forms
 
 
 def sampled_in_full(precoder: Precoder, scene: Scene) -> LinkStatistics:
     """Return all moments of a precoder, and the forms of its signals, sampled regardless of its closed forms."""
-    return LinkStatistics.stacked(sample_each_drop(precoder, scene, partial(_sums, precoder)))
+    return LinkStatistics.stack(sample_each_drop(precoder, scene, partial(_sums, precoder)))
 
 
 def checked_link_statistics(precoder: Precoder, scene: Scene) -> LinkStatistics:

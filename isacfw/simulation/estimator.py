@@ -142,7 +142,7 @@ class MaximumLikelihood:
         elevation, azimuth = self._best_points(correlation, energy)
         best = np.stack([self.grid.azimuth[azimuth], self.grid.elevation[elevation]], axis=-1)
         u, w = self.grid.cosines
-        return best, self._refined(correlation, energy, u[elevation, azimuth], w[elevation])
+        return best, self._refine(correlation, energy, u[elevation, azimuth], w[elevation])
 
     def likelihood(self, correlation: ComplexArray, energy: ComplexArray) -> FloatArray:
         """Return the likelihood, up to a monotone function, on the grid; (E, A, T)."""
@@ -168,7 +168,7 @@ class MaximumLikelihood:
         elevation, azimuth = np.divmod(np.concatenate(best), len(self.grid.azimuth))
         return elevation, azimuth
 
-    def _refined(
+    def _refine(
         self, correlation: ComplexArray, energy: ComplexArray, u: FloatArray, w: FloatArray
     ) -> FloatArray:
         """Climb from a point (u, w) of each trial to the maximum nearby; return its angles."""

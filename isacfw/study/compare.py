@@ -118,14 +118,14 @@ class _Study:
             return self._comparison([result.summary for result in solved], lambda _: solved, None)
         key = study_key(self.spec, self._toml(name="study", drops=1), self._versions(), self.files)
         store = ChunkStore(folder / "chunks", key, self.scenario.drops)
-        summaries = store.chosen()
+        summaries = store.choose()
         self._advance(sum(self._allocations(summary.chunk) for summary in summaries))
         # Repeat in case a concurrent run with the same folder used different chunks.
         while chunks := self._plan(summaries):
             with closing(self._solve(chunks)) as results:
                 for result in results:
                     store.add(result)
-            summaries = store.chosen()
+            summaries = store.choose()
         return self._comparison(summaries, store.results, folder / "results.nc")
 
     def _plan(self, done: Iterable[ChunkSummary] = ()) -> list[Chunk]:

@@ -20,15 +20,15 @@ def process_pool(workers: int) -> Iterator[Callable[[], Executor]]:
     """Yield a function that returns a pool of processes, and a new one if the last is broken."""
     pools: list[ProcessPoolExecutor] = []
 
-    def renewed() -> Executor:
+    def renew() -> Executor:
         if not pools or getattr(pools[-1], "_broken", False):
-            pools.append(_started(workers))
+            pools.append(_start(workers))
         return pools[-1]
 
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
-        yield renewed
+        yield renew
     except BaseException:
         # On interrupt, do not wait for running chunks.
         for pool in pools:
@@ -45,7 +45,7 @@ def process_pool(workers: int) -> Iterator[Callable[[], Executor]]:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _started(workers: int) -> ProcessPoolExecutor:
+def _start(workers: int) -> ProcessPoolExecutor:
     """Start a pool whose workers ignore SIGINT; the parent terminates them."""
     # Spawn, since a fork of a process with threads may hang.
     context = multiprocessing.get_context("spawn")

@@ -74,7 +74,7 @@ def _result(future: Future[ChunkResult], chunk: Chunk) -> ChunkResult | None:
         raise
     except Exception as error:
         raise IsacError(
-            one_line(f"the executor failed on {_named(chunk)}: {describe_exception(error).rstrip(': ')}")
+            one_line(f"the executor failed on {_describe(chunk)}: {describe_exception(error).rstrip(': ')}")
         ) from error
 
 
@@ -121,12 +121,12 @@ class ChunkQueue:
             self._deaths[suspects[0]] += 1
             if self._deaths[suspects[0]] == ATTEMPTS:
                 raise IsacError(
-                    f"worker processes crashed {ATTEMPTS} times on {_named(suspects[0])}; scripts must start"
+                    f"worker processes crashed {ATTEMPTS} times on {_describe(suspects[0])}; scripts must start"
                     ' workers inside `if __name__ == "__main__":`'
                 )
         self._suspects.extend(suspects)
         self._ahead.extendleft(reversed(lost[self._running :]))
 
 
-def _named(chunk: Chunk) -> str:
+def _describe(chunk: Chunk) -> str:
     return f"drops {chunk.drops.start}–{chunk.drops.stop - 1}"

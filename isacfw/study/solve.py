@@ -226,7 +226,7 @@ class _Run:
             allocation = allocator.allocate(problem, self.advance, self.spec.scenario.time_limit_s)
             if self.host.observed("allocation_finished"):
                 self._observe(
-                    "allocation_finished", allocator=allocator, problem=problem, allocation=allocation.copied()
+                    "allocation_finished", allocator=allocator, problem=problem, allocation=allocation.copy()
                 )
         self._fill(row, column, group, problem, allocation)
 
@@ -252,7 +252,7 @@ class _Run:
                         last: tuple[slice, ...] = (slice(None), slice(count))
                     else:
                         last = ()
-                    self.values[quantity.name][(*place, *last)] = quantity.checked(values, problem)
+                    self.values[quantity.name][(*place, *last)] = quantity.select(values, problem)
             except (Exception, SystemExit) as error:  # A faulty metric must not fail the allocation.
                 sentence = one_line(f"metric {display_name(metric)} {describe_exception(error)}")
                 log_traceback(sentence)

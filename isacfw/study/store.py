@@ -62,7 +62,7 @@ class ChunkStore:
                 file.write(digest)
         self._whole[result.chunk] = result.summary
 
-    def chosen(self) -> list[ChunkSummary]:
+    def choose(self) -> list[ChunkSummary]:
         """Return the intact chunks in order, without duplicate drops; damaged ones count as missing.
 
         A file that was found intact, or written by this process, is not read again.

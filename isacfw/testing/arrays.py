@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base.numbers import ComplexArray, FloatArray
 from ..sensing.fisher import fisher_information
-from ..signal.array import Array, Direction, checked
+from ..signal.array import Array, Direction, validate_positions
 from . import problems
 from .checks import check, require
 from .runs import Numbers, SampleRun, sample_run
@@ -22,7 +22,7 @@ def array_shapes(part: Array) -> None:
     """Positions are (N, 2) or (N, 3) with N = n_elements, and all results have the right shapes."""
     count, direction = part.n_elements, problems.DIRECTIONS[0]
     require(isinstance(count, int) and count >= 1, f"n_elements must be an integer of at least 1, got {count!r}")
-    checked(part.positions(), part, count)
+    validate_positions(part.positions(), part, count)
     response, slopes = part.beam_response(direction, problems.DIRECTIONS[1])
     axes = 2 if part.planar else 3
     found: dict[str, tuple[Any, tuple[int, ...]]] = {

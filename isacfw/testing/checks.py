@@ -194,7 +194,7 @@ def checks_of(part: Part) -> tuple[Check, ...]:
     return tuple(sorted(found, key=lambda one: one.kind))
 
 
-def declared(part: Part, expected_failures: Mapping[str, str] | None = None) -> dict[str, str]:
+def declared_failures(part: Part, expected_failures: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the failures that a part, or the caller, declares, each with its reason.
 
     Raises

@@ -20,7 +20,7 @@ from ..config.toml import part_to_table
 from ..host.hookspecs import hookimpl
 from ..host.host import PluginHost, default_host
 from .checks import CheckFailed, check, kind_of, require
-from .runs import Numbers, SampleRun, arrays_in, copies, trial, unlocked
+from .runs import Numbers, SampleRun, arrays_in, copies, make_sample_run, unlock
 
 
 @check()
@@ -97,9 +97,9 @@ def _host_with(cls: type[Part], kind: str) -> PluginHost:
 @check()
 def same_seed_same_bits(part: Part) -> None:
     """The same inputs and seeds give the same bits, regardless of calls in between."""
-    first = trial(part).run()
-    trial(part, 1).run()
-    second = trial(part).run()
+    first = make_sample_run(part).run()
+    make_sample_run(part, 1).run()
+    second = make_sample_run(part).run()
     for name, value in first.items():
         same = np.asarray(value).tobytes() == np.asarray(second[name]).tobytes()
         require(same, f"a second run gives another {name}")
@@ -109,7 +109,7 @@ def same_seed_same_bits(part: Part) -> None:
 def global_generators_untouched(part: Part) -> None:
     """No global generator is used: randomness comes from the given generator or seed."""
     before = _global_state()
-    trial(part).run()
+    make_sample_run(part).run()
     require(_global_state() == before, "it changes the state of a global generator")
 
 
@@ -120,15 +120,15 @@ def _global_state() -> bytes:
 @check()
 def finite_output(part: Part) -> None:
     """Ordinary inputs give finite numbers."""
-    for name, value in trial(part).run().items():
+    for name, value in make_sample_run(part).run().items():
         require(np.isfinite(np.asarray(value, dtype=np.complex128)).all(), f"{name} has NaN or infinite numbers")
 
 
 @check()
 def inputs_not_written_to(part: Part) -> None:
     """A part writes to none of its inputs: estimates, statistics, scene, problem or allocation."""
-    case = trial(part)
-    given = {name: unlocked(value) for name, value in case.inputs.items()}
+    case = make_sample_run(part)
+    given = {name: unlock(value) for name, value in case.inputs.items()}
     before = {path: np.array(value) for path, value in arrays_in(given, "")}
     _call(case, given, (attrs.exceptions.FrozenError,))
     after = dict(arrays_in(given, ""))
@@ -156,7 +156,7 @@ def _same(first: Any, second: Any) -> bool:
 @check()
 def returned_arrays_are_not_kept(part: Part) -> None:
     """Results do not depend on changes to arrays that the part returned before."""
-    case = trial(part)
+    case = make_sample_run(part)
     returned = case.call(case.inputs)
     first = copies(returned)
     for value in returned.values():

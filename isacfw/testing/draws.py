@@ -9,7 +9,7 @@ import numpy as np
 
 from ..base.numbers import ComplexArray
 from ..signal.array import Array
-from ..signal.channel import Channel, checked
+from ..signal.channel import Channel, validate_statistics
 from ..signal.statistics import ChannelStatistics, drops_of
 from . import problems
 
@@ -26,7 +26,7 @@ def statistics_of(
 ) -> ChannelStatistics:
     """Return the checked statistics of a channel for drops."""
     array = transmit_array() if array is None else array
-    return checked(part.statistics(drops_of(0, drops), array), part, len(drops), array)
+    return validate_statistics(part.statistics(drops_of(0, drops), array), part, len(drops), array)
 
 
 def draw(

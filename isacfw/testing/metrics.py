@@ -55,7 +55,7 @@ def metric_shapes(part: Metric) -> None:
             problem = _problem(targets, streams, batch)
             values = part.evaluate(problem, problems.allocation(problem))
             for quantity in part.quantities_of(targets, streams):
-                quantity.checked(values, problem)
+                quantity.select(values, problem)
 
 
 @check("metric")
@@ -68,7 +68,7 @@ def batch_is_its_members(part: Metric) -> None:
         found = part.evaluate(problem, allocation)
         together = {quantity.name: np.array(found[quantity.name]) for quantity in quantities}
         for index in np.ndindex(2, 2):
-            alone = part.evaluate(problem[index], problems.sliced(allocation, index))
+            alone = part.evaluate(problem[index], problems.slice_allocation(allocation, index))
             for quantity in quantities:
                 first, second = together[quantity.name][index], np.asarray(alone[quantity.name])
                 same = np.allclose(first, second, rtol=1e-9, equal_nan=True)

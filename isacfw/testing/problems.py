@@ -261,7 +261,7 @@ def allocation(given: PowerAllocationProblem, seed: int = 0, answered: bool = Tr
     return verify(given, Shares(communication=communication, sensing=sensing))
 
 
-def sliced(given: Allocation, index: tuple[int, ...]) -> Allocation:
+def slice_allocation(given: Allocation, index: tuple[int, ...]) -> Allocation:
     """Return the allocation at an index of the batch."""
     return attrs.evolve(
         given, **{field.name: np.asarray(getattr(given, field.name)[index]) for field in attrs.fields(Allocation)}

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..base.errors import InputError
 from ..base.part import Part
-from .checks import TIME_LIMIT_S, Check, CheckSkipped, _limited_to, checks_of, declared
+from .checks import TIME_LIMIT_S, Check, CheckSkipped, _limited_to, checks_of, declared_failures
 from .run import examples_of
 
 
@@ -43,7 +43,7 @@ def parametrize_with_checks(
         raise InputError("parts", "must hold at least one part, got none")
     cases = []
     for number, part in enumerate(members):
-        expected = declared(part, expected_failures)
+        expected = declared_failures(part, expected_failures)
         for one in checks_of(part):
             reason = expected.get(one.name)
             marks = [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True)]

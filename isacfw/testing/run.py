@@ -17,7 +17,7 @@ from .checks import (
     Outcome,
     _limited_to,
     checks_of,
-    declared,
+    declared_failures,
 )
 
 
@@ -27,7 +27,7 @@ def attempts(
     time_limit_s: float | None = TIME_LIMIT_S,
 ) -> Iterator[CheckResult]:
     """Run every check on a part and yield results as they are ready; after a timeout, skip the rest."""
-    expected = declared(part, expected_failures)
+    expected = declared_failures(part, expected_failures)
     reason, stopped = part.why_unavailable(), ""
     for one in checks_of(part):
         missing = reason is not None and one.function.__module__ != f"{__package__}.common"

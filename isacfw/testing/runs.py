@@ -78,7 +78,7 @@ def sample_run(kind: str) -> Callable[[Callable[[Any, int], SampleRun]], Callabl
     return register
 
 
-def trial(part: Part, seed: int = 0) -> SampleRun:
+def make_sample_run(part: Part, seed: int = 0) -> SampleRun:
     """Return a new run of a part, determined by the seed.
 
     Raises
@@ -94,18 +94,18 @@ def trial(part: Part, seed: int = 0) -> SampleRun:
     return _RUNS[kind](part, seed)
 
 
-def unlocked(value: Any) -> Any:
+def unlock(value: Any) -> Any:
     """Return a copy of an input whose arrays are all writable."""
     if isinstance(value, np.ndarray):
         return np.array(value)
     if isinstance(value, dict):
-        return {name: unlocked(member) for name, member in value.items()}
+        return {name: unlock(member) for name, member in value.items()}
     if not isinstance(value, _HOLDERS):
         return value
     copied = object.__new__(type(value))
     for field in attrs.fields(type(value)):
         # Bypass the converters, which would make the arrays read-only again.
-        object.__setattr__(copied, field.name, unlocked(getattr(value, field.name)))
+        object.__setattr__(copied, field.name, unlock(getattr(value, field.name)))
     for name in _COMPUTED.get(type(value), ()):
         object.__setattr__(copied, name, np.array(getattr(value, name)))
     return copied

@@ -124,7 +124,7 @@ def usual_way(allocator: SCA, problem: PowerAllocationProblem) -> float:
     while len(rates) == 1 or rates[-1] - rates[-2] > allocator.tolerance * rates[-1]:
         around = Approximation.around(problem, x, q, allocator.surrogate)
         model = Model(Kind.of(problem, limits), allocator.surrogate, "CLARABEL")
-        outcome = model.limited(limits).solve(around)
+        outcome = model.set_limits(limits).solve(around)
         assert not isinstance(outcome, str)
         x, q = np.maximum(around.scale * outcome[0], 0), np.maximum(outcome[1], 0)
         rates.append(float(problem.sum_rate(x, q)))

@@ -210,8 +210,8 @@ def test_numbers_for_clarabel_are_those_of_the_cvxpy_model(surrogate: Any, diffe
     around, limits = Approximation.around(problem, x, q, surrogate), Limits.of(problem)
     assert limits is not None
     kind = Kind.of(problem, limits)
-    direct = Layout(kind, surrogate).limited(limits).solve(around)
-    model = Model(kind, surrogate, "CLARABEL").limited(limits)
+    direct = Layout(kind, surrogate).set_limits(limits).solve(around)
+    model = Model(kind, surrogate, "CLARABEL").set_limits(limits)
     expected = model.solve(around)
     assert not isinstance(direct, str)
     assert not isinstance(expected, str)

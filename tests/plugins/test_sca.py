@@ -272,8 +272,8 @@ def test_numbers_for_clarabel_are_those_of_the_cvxpy_model(surrogate: Any, align
         assert limits is not None
         kind = Kind.of(problem, limits)
         assert (kind.limits, kind.order) == (2, 2 if aligned else 4)
-        direct = Layout(kind, surrogate).limited(limits).solve(around)
-        model = Model(kind, surrogate, "CLARABEL").limited(limits)
+        direct = Layout(kind, surrogate).set_limits(limits).solve(around)
+        model = Model(kind, surrogate, "CLARABEL").set_limits(limits)
         expected = model.solve(around)
         assert not isinstance(direct, str)
         assert not isinstance(expected, str)

@@ -286,7 +286,7 @@ def test_a_chunk_with_any_other_byte_is_as_it_was_or_not_there(seed, run, out, s
 
     def found():
         store = ChunkStore(out / "chunks", key, 6)
-        return next(store.results(store.chosen()), None)
+        return next(store.results(store.choose()), None)
 
     whole, generator, noticed = found(), random.Random(seed), 0
     for _ in range(30):
@@ -306,14 +306,14 @@ def test_a_chunk_with_any_other_byte_is_as_it_was_or_not_there(seed, run, out, s
 def test_a_chunk_that_is_damaged_while_results_are_gathered_is_one_sentence(run, out, monkeypatch):
     run()
     (path,) = chunks_of(out)
-    chosen = ChunkStore.chosen
+    chosen = ChunkStore.choose
 
     def spoiling(self):
         found = chosen(self)
         path.write_bytes(b"")
         return found
 
-    monkeypatch.setattr(ChunkStore, "chosen", spoiling)
+    monkeypatch.setattr(ChunkStore, "choose", spoiling)
     results = (out / "results.nc").read_bytes()
     with pytest.raises(isacfw.InputError, match="damaged"):
         run()

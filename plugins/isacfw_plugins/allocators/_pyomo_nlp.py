@@ -64,9 +64,9 @@ class _Template:
                 0.0 if constant else differentiate(slope, wrt=variables[column], mode=Modes.reverse_symbolic)
             )
         names = [f"v{i}" for i in range(len(variables))] + [f"p{i}" for i in range(len(leaves.parameters))]
-        self._value = _compiled([expression], names, symbols)
-        self._first = _compiled(list(first), names, symbols)
-        self._second = _compiled(second, names, symbols)
+        self._value = _compile([expression], names, symbols)
+        self._first = _compile(list(first), names, symbols)
+        self._second = _compile(second, names, symbols)
         self._instances: list[tuple[int, list[int], list[Any]]] = []
         self.rows: IntArray = np.zeros(0, dtype=np.int64)
         self.columns: IntArray = np.zeros((0, 0), dtype=np.int64)
@@ -90,17 +90,17 @@ class _Template:
 
     def value(self, x: FloatArray) -> FloatArray:
         """Return the value of each instance; (n,)."""
-        return np.asarray(self._evaluated(self._value, x)[0])
+        return np.asarray(self._evaluate(self._value, x)[0])
 
     def first(self, x: FloatArray) -> FloatArray:
         """Return the first derivatives of each instance by its slots; (slots, n)."""
-        return self._evaluated(self._first, x)
+        return self._evaluate(self._first, x)
 
     def second(self, x: FloatArray) -> FloatArray:
         """Return the second derivatives of each instance by its pairs of slots; (pairs, n)."""
-        return self._evaluated(self._second, x)
+        return self._evaluate(self._second, x)
 
-    def _evaluated(self, function: Callable[..., list[Any]], x: FloatArray) -> FloatArray:
+    def _evaluate(self, function: Callable[..., list[Any]], x: FloatArray) -> FloatArray:
         results = function(*x[self.columns], *self._parameters)
         filled = np.empty((len(results), len(self.rows)), dtype=np.float64)
         for row, result in zip(filled, results, strict=True):
@@ -114,7 +114,7 @@ _FUNCTIONS = {
 }
 
 
-def _compiled(expressions: list[Any], names: list[str], symbols: Any) -> Callable[..., list[Any]]:
+def _compile(expressions: list[Any], names: list[str], symbols: Any) -> Callable[..., list[Any]]:
     from pyomo.core.expr import expression_to_string
 
     texts = [

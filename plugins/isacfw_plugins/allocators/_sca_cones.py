@@ -109,7 +109,7 @@ class Layout:
             changing += [(term[2][:, None], t) if self.kind.coupled else (term[2], t)]
         return fixed, changing
 
-    def limited(self, limits: Limits) -> ConeProgram:
+    def set_limits(self, limits: Limits) -> ConeProgram:
         """Return the problem with its limits set."""
         return ConeProgram(self, limits)
 

@@ -116,10 +116,10 @@ class Approximation:
             coupled = None if coupling is None else coupling / received[:, None]
             relative = Disturbance(1 / received, b / received[:, None], c / received, coupled)
         price_t = None if coupling is None else price @ coupling
-        return cls(scale, signal, float(price @ c), _priced(price, b), price_t, relative)
+        return cls(scale, signal, float(price @ c), _price(price, b), price_t, relative)
 
 
-def _priced(price: FloatArray, b: FloatArray) -> FloatArray:
+def _price(price: FloatArray, b: FloatArray) -> FloatArray:
     # Column by column, so that one stream costs the same bits as a vector product.
     return np.array([price @ np.ascontiguousarray(column) for column in b.T])
 
@@ -165,7 +165,7 @@ class Model:
         self.problem = cp.Problem(cp.Maximize(objective), constraints)
         assert self.problem.is_dcp(dpp=True)
 
-    def limited(self, limits: Limits) -> Model:
+    def set_limits(self, limits: Limits) -> Model:
         """Return the model with its limits set."""
         for parameters, users, streams, required in zip(
             self.limits, limits.users, limits.streams, limits.required, strict=True

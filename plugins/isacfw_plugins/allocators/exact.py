@@ -38,14 +38,14 @@ def water_filling(gain: FloatArray, total: FloatArray) -> FloatArray:
     :math:`\mu_m = (total + \sum_{i \le m} 1 / a_i) / m`. The next user lowers it if its inverse gain is below it,
     and raises it if not, as do all users after that one. So :math:`\mu` is the lowest of the levels.
     """
-    return _filled(1 / np.maximum(gain, 1 / _LARGEST_INVERSE), total)
+    return _fill(1 / np.maximum(gain, 1 / _LARGEST_INVERSE), total)
 
 
-def _filled(inverse: FloatArray, total: FloatArray) -> FloatArray:
+def _fill(inverse: FloatArray, total: FloatArray) -> FloatArray:
     """Return the shares of water-filling for inverse gains, in place."""
     # Relative to the best user, or else the level cancels to nothing against large inverse gains.
     if inverse.shape[-1] <= _SORTED_USERS:
-        ordered = _ordered(inverse)
+        ordered = _sort(inverse)
         best = ordered[0].copy()
         ordered -= best
         inverse -= best[..., None]
@@ -57,7 +57,7 @@ def _filled(inverse: FloatArray, total: FloatArray) -> FloatArray:
     return np.maximum(inverse, 0.0, out=inverse)
 
 
-def _ordered(inverse: FloatArray) -> FloatArray:
+def _sort(inverse: FloatArray) -> FloatArray:
     """Return inverse gains in ascending order, users first; (K, ...).
 
     Sums and minima over the users are then over long rows, however few users there are.
@@ -80,7 +80,7 @@ def _level_of_many(inverse: FloatArray, total: FloatArray) -> FloatArray:
     alone have the next one, until it serves all of them.
     """
     stride = -(-inverse.shape[-1] // _SAMPLED_USERS)
-    served = inverse <= _lowest_level(_ordered(inverse[..., ::stride]), total)[..., None]
+    served = inverse <= _lowest_level(_sort(inverse[..., ::stride]), total)[..., None]
     users, remaining = served.sum(axis=-1).ravel(), inverse[served]
     while True:
         first = np.cumsum(users) - users
@@ -182,7 +182,7 @@ def _optimal_split(problem: PowerAllocationProblem, share: FloatArray) -> FloatA
         with np.errstate(over="ignore"):
             inverse /= np.maximum(gain[block], 1 / _LARGEST_INVERSE)
         np.minimum(inverse, _LARGEST_INVERSE, out=inverse)
-        split[block] = _filled(inverse, f[block][..., 0])
+        split[block] = _fill(inverse, f[block][..., 0])
     return split
 
 

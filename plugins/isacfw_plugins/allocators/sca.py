@@ -130,12 +130,12 @@ class SCA(isacfw.Allocator):
         """Give the convex problem of an iteration, for the sole use of the body."""
         kind = Kind.of(problem, limits)
         if self.solver == _DIRECT:
-            yield _layout(kind, self.surrogate).limited(limits)
+            yield _layout(kind, self.surrogate).set_limits(limits)
             return
         with MODELS.lent(
             (kind, self.surrogate, self.solver), lambda: Model(kind, self.surrogate, self.solver)
         ) as model:
-            yield model.limited(limits)
+            yield model.set_limits(limits)
 
     def _start(self, problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray] | None:
         """Return the shares to start from; None where the smallest sensing share is wanted and there is none."""
@@ -359,7 +359,9 @@ def _one_user() -> tuple[FloatArray, FloatArray] | NoSolution:
         users_differ=False,
         streams_differ=False,
     )
-    return Layout(kind, "reciprocal").limited(limits).solve(Approximation(one, one, 0.0, np.zeros(1), None, None))
+    return (
+        Layout(kind, "reciprocal").set_limits(limits).solve(Approximation(one, one, 0.0, np.zeros(1), None, None))
+    )
 
 
 def _failure(problem: PowerAllocationProblem, outcome: NoSolution) -> Shares:

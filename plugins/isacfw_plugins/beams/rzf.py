@@ -106,11 +106,11 @@ def _wishart_moments(
     while True:
         samples.append(_samples(xi, antennas, regularization, generator))
         values = np.concatenate(samples)
-        found = _combined(values.mean(axis=0), antennas)
+        found = _combine(values.mean(axis=0), antennas)
         # The delta method, by the derivative of what is reported along each sample.
         mean, count = values.mean(axis=0), len(values)
         slopes = np.array(
-            [_combined(mean + 1e-6 * (one - mean), antennas) for one in values[:: max(1, count // 1000)]]
+            [_combine(mean + 1e-6 * (one - mean), antennas) for one in values[:: max(1, count // 1000)]]
         )
         errors = slopes.std(axis=0, ddof=1) * 1e6 / np.sqrt(count)
         scale = np.concatenate([found[:2], np.maximum(found[2:], 0.01 * xi)])
@@ -118,7 +118,7 @@ def _wishart_moments(
             return float(found[0]), float(found[1]), found[2:], errors
 
 
-def _combined(mean: FloatArray, antennas: int) -> FloatArray:
+def _combine(mean: FloatArray, antennas: int) -> FloatArray:
     """Return what is reported from the means of t₁², t₂ and the interference."""
     share = (antennas * mean[0] - mean[1]) / ((antennas**2 - 1) * mean[1])
     return np.concatenate([[share, mean[1] / antennas], mean[2:] / mean[1]])

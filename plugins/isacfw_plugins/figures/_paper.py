@@ -144,13 +144,13 @@ def add_simulation(
         place = {"precoder": row, "drop": drop, axis: point}
         cell = data.isel(place).sel(allocator=allocators[column])
         seed = np.random.SeedSequence(scenarios[point].seed, spawn_key=(drop, row, point))
-        values[(slice(None), *index)] = _simulated(cell, scenarios[point], row, trials, seed)
+        values[(slice(None), *index)] = _simulate(cell, scenarios[point], row, trials, seed)
         progress(done + 1, total)
     simulated = {f"simulated_{name}": (dims, value) for name, value in zip(names, values, strict=True)}
     return data.assign_coords(simulated_allocator=list(allocators)).assign(simulated)
 
 
-def _simulated(
+def _simulate(
     cell: xarray.Dataset, scenario: Scenario, row: int, trials: int, seed: np.random.SeedSequence
 ) -> tuple[float, float, float]:
     """Return simulated sum rate and CRLBs in dB for one allocation; NaN without one."""

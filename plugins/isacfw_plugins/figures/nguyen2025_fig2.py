@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _OFFSETS = np.linspace(0, 10, 11)
 
 
-def _misaligned(scenario: Scenario, offset: float) -> Scenario:
+def _misalign(scenario: Scenario, offset: float) -> Scenario:
     target = scenario.sensed[0]
     sensing = attrs.evolve(
         scenario.sensing,
@@ -55,7 +55,7 @@ class Figure2(isacfw.Figure):
         simulated = np.zeros((len(_OFFSETS), len(scenario.precoders), 2))
         errors = np.zeros_like(simulated)
         for i, offset in enumerate(_OFFSETS):
-            point = _misaligned(scenario, float(offset))
+            point = _misalign(scenario, float(offset))
             for j, precoder in enumerate(scenario.precoders):
                 problem = point.problem(precoder, point.statistics([0]))[0]
                 closed[i] = problem.crlb(problem.equal_split / 2, 0.5)

@@ -27,7 +27,7 @@ _LABELS = {
 _SHOWN = 31
 
 
-def _held(history: FloatArray) -> FloatArray:
+def _hold(history: FloatArray) -> FloatArray:
     """Return histories (..., I) with the last value held once an allocator has stopped."""
     length = np.isfinite(history).sum(axis=-1, keepdims=True)
     positions = np.minimum(np.arange(_SHOWN), np.maximum(length - 1, 0))
@@ -61,7 +61,7 @@ class Figure3(isacfw.Figure):
             own = data.sel(precoder=precoder)
             colour = _paper.COLOURS.get(str(precoder), "black")
             for allocator, (label, line, marker) in _LABELS.items():
-                history = _held(own["objective_history"].sel(allocator=allocator).to_numpy())
+                history = _hold(own["objective_history"].sel(allocator=allocator).to_numpy())
                 axes.plot(
                     history.mean(axis=0), line, color=colour, marker=marker, markerfacecolor="none", label=label
                 )

@@ -48,7 +48,7 @@ class MRT(isacfw.Precoder):
             return _isotropic(scene.antennas, statistics)
         if statistics.correlated:
             drops = range(len(statistics.beta))
-            return LinkStatistics.stacked([_of_second_order(scene.of_drop(drop)) for drop in drops])
+            return LinkStatistics.stack([_of_second_order(scene.of_drop(drop)) for drop in drops])
         return super().link_statistics(scene)
 
 
