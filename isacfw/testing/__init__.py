@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from . import allocators, arrays, beams, channels, common, metrics, precoders
+from . import allocators, arrays, beams, channels, common, figures, metrics, precoders
 from .checks import Check, CheckFailed, CheckReport, CheckResult, CheckSkipped, CheckTimedOut, Outcome, checks_of
 from .line_of_sight import LineOfSight
 from .pytest import parametrize_with_checks
@@ -27,4 +27,4 @@ __all__ = [
     "parametrize_with_checks",
 ]
 
-_ROOMS = (common, arrays, channels, precoders, beams, metrics, allocators)
+_ROOMS = (common, arrays, channels, precoders, beams, metrics, allocators, figures)

@@ -126,7 +126,7 @@ def finite_output(part: Part) -> None:
 
 @check()
 def inputs_not_written_to(part: Part) -> None:
-    """A part writes to none of its inputs: estimates, statistics, scene, problem or allocation."""
+    """A part writes to none of its inputs: estimates, statistics, scene, problem, allocation or data."""
     case = make_sample_run(part)
     given = {name: unlock(value) for name, value in case.inputs.items()}
     before = {path: np.array(value) for path, value in arrays_in(given, "")}

@@ -9,13 +9,15 @@ import time
 from pathlib import Path
 
 import attrs
+import matplotlib.figure
 import numpy as np
 import pytest
+import xarray
 
 import isacfw
 from isacfw import BeamStatistics, ChannelStatistics, IncompatibleError, LinkStatistics, Quantity, Shares, Status
 from isacfw.signal.channel import complex_normal
-from isacfw.testing import LineOfSight, Outcome, agreement, allocators, check_part, problems
+from isacfw.testing import LineOfSight, Outcome, agreement, allocators, check_part, figures, problems
 from isacfw.testing import checks as kit
 
 EXACT = problems.built_in("allocator", "exact")
@@ -133,6 +135,26 @@ class RightAllocator(isacfw.Allocator):
         return solution(problem)
 
 
+@part_of
+class RightFigure(isacfw.Figure):
+    """Sum rate of each allocator, and what each loses to the best."""
+
+    name = "nguyen2025"
+
+    def collect(self, scenario, compare, progress):
+        data = compare(scenario, progress=progress).dataset
+        rate = data["sum_rate"]
+        loss = (rate.max("allocator") - rate).transpose(*rate.dims)
+        return data.assign(loss=loss.assign_attrs(units="bit/s/Hz"))
+
+    def draw(self, data):
+        figure = matplotlib.figure.Figure()
+        axes = figure.subplots()
+        for name in ("sum_rate", "loss"):
+            axes.plot(data[name].values.ravel(), "o")
+        return figure
+
+
 RIGHT = {
     "array": RightArray,
     "channel": RightChannel,
@@ -140,6 +162,7 @@ RIGHT = {
     "beam": RightBeam,
     "metric": RightMetric,
     "allocator": RightAllocator,
+    "figure": RightFigure,
 }
 
 
@@ -1506,6 +1529,162 @@ def test_a_time_limit_of_checks_is_a_number_greater_than_0(value):
 
 wrong("time_limit_is_honoured", "allocator", "deaf", "with a limit of 0.01 s it took 0.", solve=deaf)
 wrong("time_limit_is_honoured", "allocator", "touchy", "RuntimeError: do not disturb", solve=touchy)
+
+
+# Of figures.
+
+
+def collecting(change):
+    """Return a method that changes the data after they were collected."""
+    return {
+        "collect": lambda self, scenario, compare, progress: change(
+            RightFigure.collect(self, scenario, compare, progress)
+        )
+    }
+
+
+def stepping(*steps):
+    """Return a method that calls progress with these steps, and nothing else."""
+
+    def collect(self, scenario, compare, progress):
+        for step in steps:
+            progress(*step)
+        return RightFigure.collect(self, scenario, compare, None)
+
+    return {"collect": collect}
+
+
+def drawing(change):
+    """Return a method that does something with the data before they are drawn."""
+    return {"draw": lambda self, data: (change(data), RightFigure.draw(self, data))[1]}
+
+
+def with_loss(data, factor):
+    return data.assign(loss=data["loss"] * factor)
+
+
+def without_units(data):
+    return data.assign(sum_rate=10 * np.log10(data["sum_rate"].drop_attrs()))
+
+
+def alone_without_units(self, scenario, compare, progress):
+    return xarray.Dataset({"power": 10 ** (scenario.snr_db / 10)})
+
+
+def by_name(self, scenario, compare, progress):
+    return compare(scenario.name).dataset
+
+
+def kept(self, scenario, compare, progress):
+    if "figure" not in BUFFERS:
+        BUFFERS["figure"] = RightFigure.collect(self, scenario, compare, progress)
+    return BUFFERS["figure"]
+
+
+def empty_axes(self, data):
+    figure = matplotlib.figure.Figure()
+    figure.subplots()
+    return figure
+
+
+def counting(self, data):
+    return RightFigure.draw(self, with_loss(data, next(COUNT)))
+
+
+for check, title, reason, members in (
+    (
+        "same_seed_same_bits",
+        "counts",
+        "a second run gives another loss",
+        collecting(lambda data: with_loss(data, next(COUNT))),
+    ),
+    (
+        "global_generators_untouched",
+        "jitter",
+        "changes the state of a global generator",
+        drawing(lambda data: random.random()),
+    ),
+    (
+        "finite_output",
+        "nan",
+        "loss has NaN or infinite numbers",
+        collecting(lambda data: with_loss(data, np.nan)),
+    ),
+    (
+        "inputs_not_written_to",
+        "data",
+        "it writes to its input data.loss",
+        drawing(lambda data: scribble(data["loss"].values)),
+    ),
+    ("returned_arrays_are_not_kept", "cache", "after it was returned changes the next", {"collect": kept}),
+    (
+        "data_are_numbers",
+        "list",
+        "collect must return an xarray.Dataset, got list",
+        collecting(lambda data: [data]),
+    ),
+    ("data_are_numbers", "words", "collect returns no numbers", collecting(lambda data: data[["status"]])),
+    ("data_are_numbers", "name", "compare must be given a Scenario, got 'nguyen2025'", {"collect": by_name}),
+    ("progress_ends_at_its_total", "silent", "progress is never called", stepping()),
+    ("progress_ends_at_its_total", "half", "progress ends at 1 of 2", stepping((1, 2))),
+    ("progress_ends_at_its_total", "beyond", "progress is called with (3, 2)", stepping((3, 2), (2, 2))),
+    ("progress_ends_at_its_total", "fraction", "progress is called with (0.5, 1)", stepping((0.5, 1), (1, 1))),
+    (
+        "numbers_have_units",
+        "lost",
+        "sum_rate has units None, but 'bit/s/Hz' in the comparison",
+        collecting(without_units),
+    ),
+    ("numbers_have_units", "none", "power has no attribute units", {"collect": alone_without_units}),
+    (
+        "data_can_be_saved",
+        "attribute",
+        "the data cannot be saved: TypeError: ",
+        collecting(lambda data: data.assign_attrs(scenario={"drops": 1})),
+    ),
+    (
+        "something_is_drawn",
+        "nothing",
+        "draw must return a Figure of Matplotlib, got NoneType",
+        {"draw": lambda self, data: None},
+    ),
+    (
+        "something_is_drawn",
+        "no axes",
+        "the figure has no axes",
+        {"draw": lambda self, data: matplotlib.figure.Figure()},
+    ),
+    ("something_is_drawn", "empty axes", "all axes of the figure are empty", {"draw": empty_axes}),
+    (
+        "drawing_changes_no_data",
+        "new variable",
+        "draw changes the data",
+        drawing(lambda data: data.update({"mean": data["sum_rate"].mean("drop")})),
+    ),
+    (
+        "drawing_changes_no_data",
+        "attribute",
+        "draw changes the data",
+        drawing(lambda data: data["sum_rate"].attrs.pop("units", None)),
+    ),
+    ("same_data_same_picture", "counts", "draw gives another picture each time", {"draw": counting}),
+):
+    wrong(check, "figure", title, reason, **members)
+
+
+def test_a_figure_without_a_scenario_is_not_run():
+    report = check_part(made("figure", name="elsewhere"), expected_failures={"pickle_round_trip": "made here"})
+    assert report.ok, str(report)
+    skipped = {result.check: result.message for result in report.results if result.outcome is Outcome.SKIPPED}
+    own = RUN | {one.name for one in kit.checks_of(RightFigure()) if one.kind}
+    assert skipped == dict.fromkeys(own, "no scenario is named elsewhere")
+
+
+def test_gaps_of_a_comparison_may_be_gaps_of_the_data(monkeypatch):
+    scenario = isacfw.load_scenario("nguyen2025", overrides=["sensing.crlb_limit_db = -90"])
+    monkeypatch.setattr(figures, "load_scenario", lambda *_, **__: scenario)
+    only("finite_output", "figure", monkeypatch)
+    assert check_part(RightFigure()).ok
 
 
 @pytest.mark.parametrize(("check", "part", "reason"), CASES)
