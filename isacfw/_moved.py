@@ -40,7 +40,7 @@ FORMER: dict[str, tuple[str, ...]] = {
     "problem": ("allocation.problem",),
     "progress": ("cli.progress",),
     "recipe": ("scenario.figure", "base.progress"),
-    "scaffold": ("cli.new",),
+    "scaffold": ("cli.new", "cli.templates"),
     "scene": ("signal.scene",),
     "schema": ("results.schema",),
     "stationarity": ("allocation.stationarity",),

@@ -112,7 +112,8 @@ def _check(options: argparse.Namespace) -> int:
 
 def _new(options: argparse.Namespace) -> int:
     from ..base.errors import InputError
-    from .new import NEW_KINDS, new_part
+    from .new import new_part
+    from .templates import NEW_KINDS
 
     if options.kind not in NEW_KINDS:
         hint = suggestion(options.kind, NEW_KINDS)

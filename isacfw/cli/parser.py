@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..base.errors import one_line, suggestion
+from .templates import NEW_KINDS
 
 DEFAULT_SCENARIO = "nguyen2025"
 
@@ -199,7 +200,7 @@ def _add_new(commands: _Commands) -> None:
         help="write a plugin file with a part of your own, to start from",
         description="Write a single-file plugin with a part that works, its docstring and its test.",
     )
-    command.add_argument("kind", metavar="KIND", help="array, channel, precoder, beam, metric or allocator")
+    command.add_argument("kind", metavar="KIND", help=f"{', '.join(NEW_KINDS[:-1])} or {NEW_KINDS[-1]}")
     command.add_argument("name", metavar="NAME", help="name of the part; the file is NAME.py")
     command.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="folder to write to (default: this one)"

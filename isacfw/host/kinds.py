@@ -63,8 +63,8 @@ class PartInfo:
 
     Parameters
     ----------
-    kind : {"array", "channel", "precoder", "beam", "metric", "allocator", "figure"}
-        Kind of the part.
+    kind : str
+        Which contract it fulfils: a key of `KINDS`.
     name : str
         Its name.
     cls : type

@@ -17,12 +17,15 @@ from pathlib import Path
 import attrs
 import numpy as np
 import pytest
+import xarray
 
 import isacfw
 from isacfw import InputError, PluginHost
-from isacfw.cli.new import NEW_KINDS, new_part, source
+from isacfw.cli.new import new_part, source
+from isacfw.cli.templates import NEW_KINDS
+from isacfw.host.kinds import KINDS
 from isacfw.signal.statistics import drops_of
-from isacfw.testing import problems
+from isacfw.testing import comparison, problems
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("a", "my_zf", "x1", "_lead", "_1", "CamelCase")
@@ -49,8 +52,10 @@ def command(path):
     return shlex.split(line)
 
 
-def test_every_kind_but_a_figure_can_be_new():
-    assert set(NEW_KINDS) == {"array", "channel", "precoder", "beam", "metric", "allocator"}
+def test_every_kind_can_be_new(cli):
+    assert tuple(KINDS) == NEW_KINDS
+    _, out, _ = cli("new", "--help")
+    assert re.search(rf"^  KIND +{', '.join(NEW_KINDS[:-1])} or {NEW_KINDS[-1]}$", out, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +122,7 @@ def test_ruff_has_nothing_to_say(here):
         ("allocator", SMALLER),
     ],
 )
-def test_the_command_at_the_head_runs(cli, here, kind, options):
+def test_a_comparison_at_the_head_runs(cli, here, kind, options):
     words = command(new_part(kind, "my_part", here))
     assert words[:3] == ["compare", "--plugin", "my_part.py"]
     status, out, err = cli(*words, *options)
@@ -128,6 +133,14 @@ def test_the_command_at_the_head_runs(cli, here, kind, options):
     assert re.search(r"\bmy_part\b", out)
     assert "skipped" not in out
     assert "failed" not in out
+
+
+def test_the_command_at_the_head_of_a_figure_runs(cli, here):
+    words = command(new_part("figure", "my_part", here))
+    assert words == ["figure", "my_part", "--plugin", "my_part.py"]
+    wrote = "".join(f"wrote my_part.{suffix}\n" for suffix in ("nc", "png", "pdf"))
+    assert cli(*words) == (0, "", wrote)
+    assert {path.name for path in here.glob("my_part.*")} == {f"my_part.{s}" for s in ("py", "nc", "png", "pdf")}
 
 
 @pytest.mark.parametrize("kind", NEW_KINDS)
@@ -199,7 +212,7 @@ def test_a_folder_of_others_is_a_mistake(cli, here):
     ("kind", "hint"),
     [
         ("allocater", "; did you mean 'allocator'?"),
-        ("figure", "; known: allocator, array, beam, channel, metric, precoder"),
+        ("table", "; known: allocator, array, beam, channel, figure, metric, precoder"),
     ],
 )
 def test_an_unknown_kind_is_a_mistake(cli, here, kind, hint):
@@ -265,6 +278,7 @@ def loaded(tmp_path):
 def calls(loaded):
     """Return a call of a method of a part of each kind."""
     problem, scene = problems.problem(3), problems.scene().of_drop(0)
+    scenario = problems.scenario(problems.fading_channel())
     return {
         "array": (loaded("array").positions,),
         "channel": (loaded("channel").statistics, drops_of(0, range(2)), scene.array),
@@ -272,6 +286,8 @@ def calls(loaded):
         "beam": (loaded("beam").weights, scene, problems.estimates((2, problems.ANTENNAS, 3))),
         "metric": (loaded("metric").evaluate, problem, problems.allocation(problem)),
         "allocator": (loaded("allocator").solve, problem),
+        # Any function of two numbers will do as progress, as long as it can be pickled.
+        "figure": (loaded("figure").collect, scenario, comparison.compare, divmod),
     }
 
 
@@ -279,6 +295,8 @@ def same(first, second):
     """Compare arrays, and what holds arrays, bit by bit."""
     if attrs.has(type(first)):
         first, second = (attrs.asdict(one, recurse=False) for one in (first, second))
+    if isinstance(first, xarray.Dataset):
+        return first.identical(second)
     if isinstance(first, dict):
         return first.keys() == second.keys() and all(same(first[key], second[key]) for key in first)
     return np.asarray(first).tobytes() == np.asarray(second).tobytes()
