@@ -24,7 +24,7 @@ from isacfw.cli import main
 
 PAGES = sorted((Path(__file__).parents[1] / "docs" / "extending").glob("*.md"))
 LANGUAGES = {"python", "toml", "console", "text"}
-KINDS = ("precoder", "beam", "allocator", "metric", "channel", "array")
+KINDS = ("precoder", "beam", "allocator", "metric", "channel", "array", "figure")
 LONGEST_PLUGIN = 15
 FAST = {"metric"}
 
@@ -179,7 +179,8 @@ def test_page_takes_its_part_all_the_way(kind: str) -> None:
     page = next(page for page in PAGES if page.stem == kind).read_text(encoding="utf-8")
     lines = [words for block, _ in blocks_of(page) if block.language == "console" for words in commands(block)]
     assert any(words[:2] == ["isacfw", "check"] for words in lines)
-    assert any(words[:2] == ["isacfw", "compare"] and "--out" in words for words in lines)
+    made_by = "figure" if kind == "figure" else "compare"
+    assert any(words[:2] == ["isacfw", made_by] and "--out" in words for words in lines)
     assert any(words[:3] == ["python", "-m", "pytest"] for words in lines)
     assert f"../figures/extending-{kind}.png" in page
 

@@ -22,7 +22,7 @@ ONE_AT_A_TIME = threading.RLock()
 
 @attrs.frozen(kw_only=True)
 class Part(ABC):  # noqa: B024 - each kind of part has abstract methods of its own
-    """A part that plugins provide: an array, channel, precoder, metric or allocator.
+    """A part that plugins provide, such as an array or an allocator.
 
     A part is a frozen attrs class whose fields are its options and, in a scenario file, its keys.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from isacfw.cli.new import NEW_KINDS
+from isacfw.cli.templates import NEW_KINDS
 from isacfw.host import hookspecs
 from isacfw.host.host import PluginHost
 from isacfw.host.kinds import KINDS
@@ -20,15 +20,7 @@ PARTS = {
 }
 
 EXTENDING = Path(__file__).parents[2] / "docs" / "extending"
-WITHOUT = {"figure"}  # It has its own page in docs/extending/hooks.md, and no check of its kind.
 
-NO_RUN = {
-    "same_seed_same_bits",
-    "global_generators_untouched",
-    "finite_output",
-    "inputs_not_written_to",
-    "returned_arrays_are_not_kept",
-}
 NO_OPTIMUM = {"claimed_optimum_against_exact", "optimum_is_not_below_a_uniform_split"}
 SKIPPED = {
     ("channel", "rayleigh"): {"means_and_covariances_against_draws", "variances_against_covariances"},
@@ -38,7 +30,7 @@ SKIPPED = {
     ("allocator", "equal_com"): NO_OPTIMUM,
     ("allocator", "equal_cs"): NO_OPTIMUM,
 }
-SLOW = {"allocator", "beam", "channel", "precoder"}
+SLOW = {"allocator", "beam", "channel", "figure", "precoder"}
 SIMULATING = {"model_agrees_with_simulation", "statistics_against_sampled_moments"}
 ALWAYS_SIMULATED = {"mrt", "rayleigh", "steered"}
 
@@ -61,8 +53,7 @@ def test_a_built_in_part_passes(part, check):
     try:
         check(part)
     except pytest.skip.Exception:
-        skipped = NO_RUN if kind_of(part) == "figure" else SKIPPED.get((kind_of(part), part.name), set())
-        assert check.__name__ in skipped
+        assert check.__name__ in SKIPPED.get((kind_of(part), part.name), set())
         raise
 
 
@@ -73,7 +64,7 @@ def test_no_check_is_skipped_that_says_something(kind, part):
     report = check_part(part)
     assert report.ok
     skipped = {result.check for result in report.results if result.outcome is Outcome.SKIPPED}
-    assert skipped == (NO_RUN if kind == "figure" else set())
+    assert skipped == set()
 
 
 def test_every_kind_has_an_example_and_checks():
@@ -84,22 +75,22 @@ def test_every_kind_has_an_example_and_checks():
     for kind, part in examples.items():
         own = {check.name for check in checks_of(part) if check.kind == kind}
         assert general <= {check.name for check in checks_of(part)}
-        assert own or kind == "figure"
+        assert own, kind
 
 
 def test_every_kind_has_a_hook_a_room_of_checks_a_template_and_a_page():
     hooks = {name for name in vars(hookspecs) if name.startswith("register_")} - {"register_scenarios"}
     assert hooks == {f"register_{kind}s" for kind in KINDS}
     rooms = {check.kind: check.function.__module__ for check in CHECKS if check.kind}
-    assert rooms == {kind: f"isacfw.testing.{kind}s" for kind in KINDS if kind not in WITHOUT}
-    assert set(NEW_KINDS) == set(KINDS) - WITHOUT
+    assert rooms == {kind: f"isacfw.testing.{kind}s" for kind in KINDS}
+    assert tuple(KINDS) == NEW_KINDS
     pages = {path.stem for path in EXTENDING.glob("*.md")}
-    assert set(KINDS) - WITHOUT <= pages
+    assert set(KINDS) <= pages
     every_hook = (EXTENDING / "hooks.md").read_text(encoding="utf-8")
     index = (EXTENDING / "README.md").read_text(encoding="utf-8")
     for kind in KINDS:
         assert f"`register_{kind}s()`" in every_hook
-        assert kind in WITHOUT or f"[{kind}.md]({kind}.md)" in index
+        assert f"[{kind}.md]({kind}.md)" in index
 
 
 def test_checks_of_a_part_have_different_names_and_a_demand():
