@@ -20,6 +20,7 @@ from .base.errors import IncompatibleError, InputError, IsacError, PluginError
 from .base.numbers import ComplexArray, FloatArray
 from .base.part import LabelledPart, Part
 from .base.progress import Progress
+from .base.services import provide
 from .base.time_limit import interrupts_held_back
 from .host.hookspecs import hookimpl
 from .scenario.figure import Figure
@@ -132,4 +133,9 @@ def __dir__() -> list[str]:
     return [*__all__, "__version__"]
 
 
+def _compare(*arguments: Any, **options: Any) -> Any:
+    return __getattr__("compare")(*arguments, **options)
+
+
 _moved.install()
+provide("compare", _compare)

@@ -14,9 +14,6 @@ from ..sensing.reduction import ANGLES, angle_names
 if TYPE_CHECKING:
     import xarray
 
-STANDARD_METRICS = ("sum_rate", "user_rates", "crlb", "powers")
-"""Built-in metrics that every comparison reports."""
-
 Role = Literal["objective", "requirement", "limit", "status", "cost", "metric", "detail", "derived"]
 
 

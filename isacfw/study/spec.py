@@ -12,12 +12,15 @@ from ..allocation.metric import Metric
 from ..base.errors import InputError, IsacError, IsacWarning, PluginError, attribute_errors_to, one_line
 from ..base.part import LabelledPart, display_name
 from ..host.host import PluginHost
-from ..results.schema import STANDARD_METRICS, limits_of, variables_of
+from ..results.schema import limits_of, variables_of
 from ..scenario.labels import by_label
 from ..scenario.scenario import Scenario
 from ..signal.channel import Channel
 from ..signal.statistics import ChannelStatistics
 from .solve import StudySpec, fading_key, view_key
+
+STANDARD_METRICS = ("sum_rate", "user_rates", "crlb", "powers")
+
 
 _AXES = ("precoder", "beam", "allocator", "drop", "user", "stream", "iteration", "users")
 

@@ -332,7 +332,7 @@ def scene_scribbler(self, scene, estimates):
 
 for kind, victim, members in (
     ("precoder", "estimates", {"weights": lambda self, estimates: scribble(estimates)}),
-    ("precoder", "scene.statistics.xi", {"weights": scene_scribbler}),
+    ("precoder", "drop.statistics.xi", {"weights": scene_scribbler}),
     (
         "precoder",
         "scene.statistics.beta",

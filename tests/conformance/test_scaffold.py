@@ -25,7 +25,7 @@ from isacfw.cli.new import new_part, source
 from isacfw.cli.templates import NEW_KINDS
 from isacfw.host.kinds import KINDS
 from isacfw.signal.statistics import drops_of
-from isacfw.testing import comparison, problems
+from isacfw.testing import figures, problems
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("a", "my_zf", "x1", "_lead", "_1", "CamelCase")
@@ -287,7 +287,7 @@ def calls(loaded):
         "metric": (loaded("metric").evaluate, problem, problems.allocation(problem)),
         "allocator": (loaded("allocator").solve, problem),
         # Any function of two numbers will do as progress, as long as it can be pickled.
-        "figure": (loaded("figure").collect, scenario, comparison.compare, divmod),
+        "figure": (loaded("figure").collect, scenario, figures.compare_without_times, divmod),
     }
 
 
