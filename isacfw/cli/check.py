@@ -1,4 +1,4 @@
-"""The checks in the terminal."""
+"""Checks of parts in the terminal."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def check_parts(
     time_limit_s: float | None = TIME_LIMIT_S,
     bars: ProgressBars | None = None,
 ) -> bool:
-    """Check parts, print a report of each as it is done, and return whether all is well.
+    """Check parts, print a report on each as it is ready, and return whether all checks passed.
 
     Parameters
     ----------
     host : PluginHost
-        Knows the parts; plugin files among the names are loaded in it.
+        Host of the parts; it must have loaded the plugin files among the names.
     names : sequence of str
         Names of parts, qualified or not, and paths of plugin files, which stand for all their parts.
     verbose : bool
-        Whether to print what passed, with what it demands.
+        Whether to print also checks that passed, with their demands.
     time_limit_s : float, optional
         Longest time in seconds that an allocator may take for a problem.
     bars : ProgressBars, optional
@@ -41,7 +41,7 @@ def check_parts(
     Raises
     ------
     InputError
-        If there is no part of a name, or no part in a file.
+        If a part does not exist, or a file has none.
     """
     bars = ProgressBars(quiet=True) if bars is None else bars
     found = [

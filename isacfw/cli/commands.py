@@ -124,7 +124,7 @@ def _new(options: argparse.Namespace) -> int:
 
 
 def _table(dataset: Any) -> str:
-    """Return the table, as wide as the terminal and in colour where there is one."""
+    """Return the table, as wide as the terminal and in colour if there is one."""
     from shutil import get_terminal_size
 
     from ..report.table import render

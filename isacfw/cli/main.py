@@ -61,7 +61,7 @@ def run() -> None:
 
 @contextmanager
 def _tracebacks(wanted: bool) -> Iterator[None]:
-    """Show what the framework logs of the exceptions of parts, each traceback once."""
+    """Print the tracebacks of parts that the framework logs, each one once."""
     if not wanted:
         yield
         return

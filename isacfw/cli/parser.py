@@ -43,14 +43,14 @@ _SENTENCES = (
 )
 
 
-_Commands = Any  # argparse has no public name for what add_subparsers returns.
+_Commands = Any  # argparse has no public name for the result of add_subparsers.
 
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, like all others."""
 
     def error(self, message: str) -> NoReturn:
-        """End the process with an error in one line and exit status 2."""
+        """Print an error in one line and exit with status 2."""
         for pattern, sentence in _SENTENCES:
             message = re.sub(f"^{pattern}$", sentence, message)
         self.exit(2, f"isacfw: {one_line(message)}\n")
@@ -61,7 +61,7 @@ class _Parser(argparse.ArgumentParser):
         super()._check_value(action, value)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse the arguments of a command; what it does not know is an error."""
+        """Parse the arguments of a command; unknown ones are errors."""
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(self._not_known(unknown))
@@ -97,7 +97,7 @@ def _add_compare(commands: _Commands) -> None:
         "compare",
         help="run the allocators of a scenario side by side",
         description="Run every allocator of a scenario on every precoder, sweep point and drop.",
-        epilog="Exit status: 0 when every row has a result, 1 when one failed, 2 for a mistake in the input.",
+        epilog="Exit status: 0 if every row has a result, 1 if one failed, 2 for invalid input.",
     )
     command.add_argument(
         "scenario",
@@ -119,13 +119,13 @@ def _add_compare(commands: _Commands) -> None:
         metavar="KEY=VALUE",
         help="set a key of the scenario, such as sensing.crlb_limit_db=-40 (may be repeated)",
     )
-    command.add_argument("--out", type=Path, metavar="DIR", help="write results, figures and scenario there")
-    command.add_argument("--json", action="store_true", help="print records as JSON and nothing else")
+    command.add_argument("--out", type=Path, metavar="DIR", help="folder for results, figures and scenario")
+    command.add_argument("--json", action="store_true", help="print only the records, as JSON")
     command.add_argument(
         "--workers", type=_count, default=1, metavar="N", help="processes that share the work (default: 1)"
     )
     command.add_argument(
-        "--scheduler", metavar="ADDRESS", help="of a Dask cluster that does the work in place of processes here"
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster to use instead of local processes"
     )
     command.add_argument(
         "--time-limit", type=_seconds, metavar="S", help="longest time of an allocation, in seconds"
@@ -137,12 +137,12 @@ def _add_compare(commands: _Commands) -> None:
 def _add_show(commands: _Commands) -> None:
     command = commands.add_parser(
         "show",
-        help="show the results of a comparison again",
-        description="Print the table of a results.nc again, and with --out write its figures; compute nothing.",
+        help="show the results of an earlier comparison",
+        description="Print the table of a results.nc, and with --out write its figures; compute nothing.",
     )
-    command.add_argument("results", type=Path, metavar="FILE", help="a results.nc that compare --out has written")
-    command.add_argument("--json", action="store_true", help="print records as JSON and nothing else")
-    command.add_argument("--out", type=Path, metavar="DIR", help="write the figures there")
+    command.add_argument("results", type=Path, metavar="FILE", help="a results.nc written by compare --out")
+    command.add_argument("--json", action="store_true", help="print only the records, as JSON")
+    command.add_argument("--out", type=Path, metavar="DIR", help="folder for the figures")
     _add_debug_option(command)
 
 
@@ -150,15 +150,15 @@ def _add_figure(commands: _Commands) -> None:
     command = commands.add_parser(
         "figure",
         help="make a figure: data, PNG and PDF",
-        description="Run a figure's scenario, and write its data (NetCDF), PNG and PDF. Any scenario will do:"
-        " one without a figure of its own gives those of the comparison.",
+        description="Run a figure's scenario, and write its data (NetCDF), PNG and PDF. A scenario without its"
+        " own figure gives the figures of its comparison.",
     )
     command.add_argument("name", metavar="NAME", help="name of a figure, such as nguyen2025-fig5, or a scenario")
     command.add_argument("--drops", type=_count, metavar="N", help="number of random drops")
     command.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")
     command.add_argument("--trials", type=_count, metavar="N", help="simulated channels or echoes per point")
     command.add_argument(
-        "--out", type=Path, default=Path(), metavar="DIR", help="folder to write to (default: this one)"
+        "--out", type=Path, default=Path(), metavar="DIR", help="output folder (default: the current one)"
     )
     _add_plugin_option(command)
     _add_debug_option(command)
@@ -175,9 +175,9 @@ def _add_plugins(commands: _Commands) -> None:
 def _add_check(commands: _Commands) -> None:
     command = commands.add_parser(
         "check",
-        help="check that parts keep their contracts",
-        description="Run the checks of isacfw.testing on parts: those of a plugin's file, or those with a name.",
-        epilog="Exit status: 0 when all is well, 1 when a check failed or none ran, 2 for a mistake in input.",
+        help="check that parts fulfil their contracts",
+        description="Run the checks of isacfw.testing on parts, given by name or by a plugin file.",
+        epilog="Exit status: 0 if all checks passed, 1 if one failed or none ran, 2 for invalid input.",
     )
     command.add_argument(
         "names", nargs="+", metavar="NAME|FILE", help="name of a part, or a .py file of a plugin"
@@ -197,13 +197,13 @@ def _add_check(commands: _Commands) -> None:
 def _add_new(commands: _Commands) -> None:
     command = commands.add_parser(
         "new",
-        help="write a plugin file with a part of your own, to start from",
-        description="Write a single-file plugin with a part that works, its docstring and its test.",
+        help="write a plugin file with a working part as a starting point",
+        description="Write a single-file plugin with a working part, its docstring and its test.",
     )
     command.add_argument("kind", metavar="KIND", help=f"{', '.join(NEW_KINDS[:-1])} or {NEW_KINDS[-1]}")
     command.add_argument("name", metavar="NAME", help="name of the part; the file is NAME.py")
     command.add_argument(
-        "--out", type=Path, default=Path(), metavar="DIR", help="folder to write to (default: this one)"
+        "--out", type=Path, default=Path(), metavar="DIR", help="output folder (default: the current one)"
     )
     _add_debug_option(command)
 
@@ -219,4 +219,4 @@ def _add_plugin_option(command: argparse.ArgumentParser) -> None:
 
 
 def _add_debug_option(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--debug", action="store_true", help="show the tracebacks of parts that break down")
+    command.add_argument("--debug", action="store_true", help="show the tracebacks of parts that fail")

@@ -1,4 +1,4 @@
-"""Progress bars on standard error, where that is a terminal."""
+"""Progress bars on standard error, if it is a terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class ProgressBars:
     Parameters
     ----------
     quiet : bool
-        Whether to show nothing, as is done where standard error is no terminal.
+        Whether to show nothing, which is always the case if standard error is not a terminal.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -32,7 +32,7 @@ class ProgressBars:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        """Take the bars away."""
+        """Remove the bars."""
         if self._display is not None:
             self._display.stop()
 

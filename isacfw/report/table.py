@@ -150,7 +150,7 @@ def _notes(frame: Any) -> Iterator[str]:
         count = int((group["answered"] - group["within_limits"]).sum())
         where = f" at {len(group)} sweep point{'s' * (len(group) > 1)}" if swept else ""
         who = f"{allocator} on {_block_name(tuple(names))}"
-        yield f"{who} broke a limit in {count} of {int(group['drops'].sum())} drops{where}"
+        yield f"{who} violated a limit in {count} of {int(group['drops'].sum())} drops{where}"
     silent = frame[(frame["answered"] < frame["drops"]) & (frame["message"] != "")].reset_index()
     for (*names, message), group in silent.groupby([*blocks, "message"], sort=False):
         who = ", ".join(dict.fromkeys(group["allocator"]))

@@ -144,7 +144,7 @@ def test_the_text_names_all_that_matters(made):
     assert "4/4" in lines["exact"]
     assert "★" not in lines["equal_cs"]
     assert "2/4" in lines["equal_cs"]
-    assert "equal_cs on mrt broke a limit in 2 of 4 drops" in text
+    assert "equal_cs on mrt violated a limit in 2 of 4 drops" in text
     assert "-30" in text
     assert "nan" not in text
 
