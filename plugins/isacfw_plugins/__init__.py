@@ -1,1 +1,1 @@
-"""The built-in parts of isacfw, each in a file of its own, written as any third party would write them."""
+"""The built-in parts of isacfw, each in its own file, written like third-party plugins."""

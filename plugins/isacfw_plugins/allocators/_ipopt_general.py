@@ -1,4 +1,4 @@
-"""The problem with users, streams or targets that differ as a Pyomo model."""
+"""Pyomo model of problems with differing users, streams or targets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def build_general_model(kind: Kind) -> Any:
     Parameters
     ----------
     kind : Kind
-        Numbers of users, streams and limits, and what differs.
+        Numbers of users, streams and limits, and which of them differ.
 
     Returns
     -------
@@ -98,14 +98,14 @@ def _add_limits(model: Any, kind: Kind) -> None:
 
 @attrs.frozen(eq=False)
 class GeneralNumbers:
-    """The numbers of a general problem, in the form that the model takes.
+    """The numbers of a general problem, in the form of the model's parameters.
 
     Attributes
     ----------
     kind : Kind
-        Of the problem.
+        Kind of the problem.
     limits : Limits
-        Of the problem.
+        Limits of the problem.
     directions : ndarray, shape (L, N)
         :math:`r_l`, whose outer product is the required information.
     """
@@ -132,7 +132,7 @@ class GeneralNumbers:
         return bool(self.kind.limits and self.kind.order)
 
     def set_in(self, model: Any, problem: PowerAllocationProblem) -> None:
-        """Give the model the numbers of the problem."""
+        """Set the model's parameters to the numbers of the problem."""
         model.g.store_values(dict(enumerate(problem.gain.tolist())))
         model.b.store_values(dict(enumerate(problem.sensing_interference.tolist())))
         model.c.store_values(dict(enumerate(problem.common_interference.tolist())))

@@ -1,4 +1,4 @@
-"""Things that change when they are used, each lent to one user at a time."""
+"""Exclusive use of cached objects that change in use."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ T = TypeVar("T")
 
 
 class Lender(Generic[T]):
-    """A cache of things that several threads must not use at the same time.
+    """A cache of objects that several threads must not use at the same time.
 
-    A thing whose user raises an exception (which may be a time limit that strikes anywhere) is dropped, as it may
-    have been left half changed. There is no lock that such a user could fail to release: all steps are atomic.
+    An object in use during an exception (possibly that of a time limit, at any step) is dropped, since it may be
+    in an inconsistent state. No lock can remain held: all steps are atomic.
 
     Parameters
     ----------
     size : int
-        For how many keys things are kept; those used least recently are dropped first.
+        Number of keys; those used least recently are dropped first.
     """
 
     def __init__(self, size: int) -> None:
@@ -27,7 +27,7 @@ class Lender(Generic[T]):
 
     @contextmanager
     def lent(self, key: Hashable, make: Callable[[], T]) -> Iterator[T]:
-        """Give the thing with a key, a new one if all of its kind are in use, for the sole use of the body."""
+        """Yield an object for a key, a new one if all are in use, for exclusive use in the body."""
         try:
             thing = self._idle[key].pop()
         except (KeyError, IndexError):
@@ -40,5 +40,5 @@ class Lender(Generic[T]):
             self._idle.pop(oldest, None)
 
     def cache_clear(self) -> None:
-        """Drop everything that is not in use."""
+        """Drop all objects that are not in use."""
         self._idle.clear()

@@ -1,4 +1,4 @@
-"""Limits of a problem as linear matrix inequalities, and what problems of a kind have in common."""
+"""Limits of a problem as linear matrix inequalities, and kinds of problems."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _REGULAR = 1e-3
 
 @attrs.frozen
 class Kind:
-    """What problems have in common that differ in numbers only.
+    """The common structure of problems that differ only in numbers.
 
     Attributes
     ----------
     users, streams : int
         Numbers K and S.
     limits, order : int
-        Number of matrix inequalities, and of their rows.
+        Numbers of matrix inequalities and of their rows.
     coupled, stream_coupled : bool
         Whether interference differs from user to user, or from stream to stream.
     users_differ, streams_differ : bool
-        Whether the signals of the users, or of the streams, tell different things of the targets.
+        Whether the Fisher information of the users' signals, or of the streams, differs.
     """
 
     users: int
@@ -60,10 +60,10 @@ class Limits:
     Attributes
     ----------
     users, streams : ndarray, shapes (L, 1 or K, N, N) and (L, 1 or S, N, N)
-        For each limit, the information of the signals of the users and of the streams; one where they are alike.
+        For each limit, the information of the signals of the users and of the streams; one if they are alike.
     required : ndarray, shape (L, N, N)
-        The information in each limit less this must be positive semidefinite. N is 2 for one target that an
-        aligned beam hits, where the angles do not couple with α.
+        Required information: the information in each limit minus this must be positive semidefinite. N is 2 for
+        one target with an aligned beam, for which the angles do not couple with α.
     """
 
     users: FloatArray
@@ -72,7 +72,7 @@ class Limits:
 
     @classmethod
     def of(cls, problem: PowerAllocationProblem) -> Limits | None:
-        """Return the limits of a problem; None where a limited angle cannot be estimated."""
+        """Return the limits of a problem; None if a limited angle cannot be estimated."""
         if is_plain(problem):
             return cls._of_one_target(problem)
         limits = problem.matrix_inequalities()
@@ -85,7 +85,7 @@ class Limits:
 
     @classmethod
     def _of_one_target(cls, problem: PowerAllocationProblem) -> Limits:
-        """Return the limits of both angles; where one has none, they ask for f + q >= 0."""
+        """Return the limits of both angles; a missing one becomes f + q >= 0."""
         size = 2 if problem.aligned else 4
         fisher = angular(problem)[:, :size, :size]
         diagonal = np.diagonal(fisher.sum(axis=0))
@@ -98,7 +98,7 @@ class Limits:
 
 
 def is_plain(problem: PowerAllocationProblem) -> bool:
-    """Return whether sensing is of one target with both angles unknown, by signals that are alike."""
+    """Return whether there is one target with both angles unknown, and all signals are alike."""
     if problem.targets > 1 or problem.fisher_users is not None or problem.fisher_streams is not None:
         return False
     jacobian = problem.jacobians[0]

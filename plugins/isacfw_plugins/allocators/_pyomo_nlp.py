@@ -1,6 +1,6 @@
-"""A Pyomo model as a nonlinear program for cyipopt, in process.
+"""A Pyomo model as a nonlinear program for cyipopt, in-process.
 
-Objective and constraints are split into their summands. Summands with the same expression but other variables
+Objective and constraints are split into their summands. Summands with the same expression but different variables
 and parameters are instances of one template: Pyomo differentiates the template twice, symbolically, and NumPy
 evaluates all its instances at once. So the number of templates, not of users, sets the cost of compiling.
 """
@@ -73,7 +73,7 @@ class _Template:
         self._parameters: FloatArray = np.zeros((0, 0))
 
     def add(self, row: int, columns: list[int], parameters: list[Any]) -> None:
-        """Add a summand of a row: 0 for the objective, 1 and on for the constraints."""
+        """Add a summand of a row: 0 for the objective, 1 and above for the constraints."""
         self._instances.append((row, columns, parameters))
 
     def close(self) -> None:
@@ -82,7 +82,7 @@ class _Template:
         self.columns = np.array([columns for _, columns, _ in self._instances], dtype=np.int64).T
 
     def read_parameters(self) -> None:
-        """Take the present values of the model's parameters."""
+        """Read the present values of the model's parameters."""
         self._parameters = np.array(
             [[parameter.value for parameter in parameters] for _, _, parameters in self._instances],
             dtype=np.float64,
@@ -127,12 +127,12 @@ def _compile(expressions: list[Any], names: list[str], symbols: Any) -> Callable
 
 
 class PyomoNLP:
-    """The callbacks that cyipopt asks for, from a Pyomo model with parameters that may change.
+    """The callbacks for cyipopt, from a Pyomo model with mutable parameters.
 
     Parameters
     ----------
     model : pyomo.environ.ConcreteModel
-        With one objective. Its variables, bounds and active constraints make up the program; numbers that
+        Model with one objective. Its variables, bounds and active constraints make up the program; numbers that
         change between solutions are mutable parameters.
     """
 
@@ -187,7 +187,7 @@ class PyomoNLP:
         )
 
     def refresh(self) -> None:
-        """Take the present values of the model's parameters."""
+        """Read the present values of the model's parameters."""
         for template in self._templates.values():
             template.read_parameters()
 
@@ -248,7 +248,7 @@ class PyomoNLP:
         return np.concatenate([*entries, np.zeros(0)])
 
     def intermediate(self, _mode: int, iteration: int, *_rest: float) -> bool:
-        """Keep the number of iterations; stop when an interrupt is due."""
+        """Store the number of iterations; stop if an interrupt is due."""
         self.iterations = iteration
         return not self.stopped()
 

@@ -1,4 +1,4 @@
-"""The convex problem of one iteration of successive convex approximation, as the numbers that Clarabel takes."""
+"""The convex problem of one iteration of successive convex approximation, in Clarabel's form."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ._sca_model import Approximation, NoSolution, Surrogate
 
 
 def _in_cone(matrices: FloatArray) -> FloatArray:
-    """Return vectors that are in the cone of Clarabel if and only if symmetric matrices are semidefinite.
+    """Return vectors that lie in Clarabel's cone if and only if symmetric matrices are semidefinite.
 
-    The cone is of second order for 2 x 2 matrices; larger ones give their upper triangle, column by column, with
-    the entries off the diagonal times the root of two.
+    The cone is of second order for 2 x 2 matrices; larger ones are represented by their upper triangle, column by
+    column, with off-diagonal entries times the root of two.
     """
     size = matrices.shape[-1]
     if size == 2:
@@ -32,13 +32,13 @@ def _settings(surrogate: Surrogate, *, careful: bool = False) -> Any:
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.direct_solve_method = "qdldl"
-    # The numbers are of order one as they are; equilibrated, many logarithms make Clarabel give up.
+    # The numbers are already of order one; with equilibration, Clarabel fails on many logarithms.
     settings.equilibrate_enable = False
     settings.tol_feas = 1e-9
     if surrogate == "logarithmic":
-        settings.max_step_fraction = 0.95  # 0.99, the default, gives up now and then from 300 users on
+        settings.max_step_fraction = 0.95  # 0.99, the default, occasionally fails from 300 users
     if careful:
-        # As far as it gets: whether that is enough shows at the answer.
+        # Solve as accurately as possible; the answer is checked afterwards.
         settings.tol_feas = settings.tol_gap_abs = settings.tol_gap_rel = 1e-13
         settings.max_step_fraction = 0.95
         settings.iterative_refinement_reltol = settings.iterative_refinement_abstol = 1e-15
@@ -55,12 +55,12 @@ class Layout:
 
     - zero: :math:`f - \sum_k scale_k t_k`;
     - nonnegative: :math:`1 - f - \sum_s q_s`, q and, with logarithms, t;
-    - for each limit, what :func:`_in_cone` makes of its matrix;
+    - for each limit, :func:`_in_cone` of its matrix;
     - for each user :math:`(u + t, u - t, 2)` of second order, which is :math:`u \ge 1/t`, or
       :math:`(u, 1, y)` in an exponential cone, which is :math:`u \le \ln y`.
 
-    The matrices of the limits are linear in f and q, or in t and q where users differ. All entries of A stand in
-    one vector, those that never change first; `order` brings them to the order of A's columns.
+    The matrices of the limits are linear in f and q, or in t and q where users differ. All entries of A are in
+    one vector, constant ones first; `order` sorts them into the order of A's columns.
     """
 
     def __init__(self, kind: Kind, surrogate: Surrogate) -> None:
@@ -94,7 +94,7 @@ class Layout:
         self.careful_settings = _settings(surrogate, careful=True)
 
     def _entries(self) -> tuple[list[tuple[Any, Any, float]], list[tuple[Any, Any]]]:
-        """Return row, column and value of the entries of A that never change; row and column of the others."""
+        """Return row, column and value of the constant entries of A; row and column of the others."""
         t, f, q = np.arange(self.users), self.users, np.r_[self.streams]
         u, term, limit = t + self.streams.stop, np.r_[self.terms].reshape(-1, 3).T, np.r_[self.limits]
         fixed: list[tuple[Any, Any, float]] = [(0, f, -1), (1, f, 1), (1, q, 1), (q - f + 1, q, -1)]
@@ -115,7 +115,7 @@ class Layout:
 
 
 class ConeProgram:
-    """Clarabel's problem with limits, to be solved for one approximation after the other."""
+    """Clarabel's problem with limits, for successive approximations."""
 
     def __init__(self, layout: Layout, limits: Limits) -> None:
         from scipy import sparse
@@ -139,16 +139,16 @@ class ConeProgram:
     def solve(
         self, approximation: Approximation, *, careful: bool = False
     ) -> tuple[FloatArray, FloatArray] | NoSolution:
-        """Return the ratios and the streams' shares that solve the problem, or why there is none.
+        """Return the optimal ratios and streams' shares, or the reason why there are none.
 
-        Carefully, they are as accurate as Clarabel can get them, without a promise.
+        With `careful`, they are as accurate as Clarabel can make them, without a guarantee.
         """
         import clarabel
 
         layout, users = self.layout, self.layout.users
         cost, changing = self._numbers(approximation)
         np.take(np.concatenate([self.constant, *changing]), layout.order, out=self.matrix.data)
-        # A new solver each time: one that is updated keeps the scaling of the numbers that it was made with.
+        # A new solver each time: an updated one keeps the scaling of its initial numbers.
         settings = layout.careful_settings if careful else layout.settings
         program = clarabel.DefaultSolver(layout.quadratic, cost, self.matrix, self.offset, layout.cones, settings)
         solution = program.solve()
@@ -159,7 +159,7 @@ class ConeProgram:
         return np.array(solution.x[:users]), np.array(solution.x[layout.streams])
 
     def _numbers(self, approximation: Approximation) -> tuple[FloatArray, list[FloatArray]]:
-        """Return the cost h and the entries of A that change; set what changes of the offset d."""
+        """Return the cost h and the variable entries of A; set the variable entries of the offset d."""
         users, streams = self.layout.users, self.layout.streams
         cost = np.zeros(self.layout.shape[1])
         if approximation.price_t is not None:

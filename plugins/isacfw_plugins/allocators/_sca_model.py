@@ -17,7 +17,7 @@ _LEAST_UNIT = 1e-3
 
 @attrs.frozen
 class Disturbance:
-    """Noise and interference of each user, in parts of what it receives in all.
+    """Noise and interference of each user, relative to its total received power.
 
     Attributes
     ----------
@@ -37,12 +37,12 @@ class Disturbance:
 
 @attrs.frozen(kw_only=True)
 class NoSolution:
-    """Why a convex problem has no solution.
+    """The reason why a convex problem has no solution.
 
     Parameters
     ----------
     reported : str
-        What the solver reported.
+        Status reported by the solver.
     infeasible : bool
         Whether it found the problem infeasible.
     """
@@ -53,20 +53,20 @@ class NoSolution:
 
 @attrs.frozen
 class Approximation:
-    """Numbers of the convex problem around a point; the unknowns t are ratios of the users' shares to `scale`.
+    """Numbers of the convex problem at a point; the unknowns t are ratios of the users' shares to `scale`.
 
     Attributes
     ----------
     scale, signal : ndarray, shape (K,)
         Unit of each user's share, and the coefficient of its ratio in the surrogate.
     price_f : float
-        What a unit of f costs all users through their interference.
+        Cost of a unit of f to all users through their interference.
     price_q : ndarray, shape (S,)
-        The same for a unit of each stream.
+        Cost of a unit of each stream.
     price_t : ndarray, shape (K,), or None
-        The same for the ratios, where there is coupling.
+        Cost of the ratios, if there is coupling.
     disturbance : Disturbance or None
-        What the logarithms of the surrogate hold besides signals; None with reciprocals.
+        Noise and interference in the logarithms of the surrogate; None with reciprocals.
     """
 
     scale: FloatArray
@@ -88,15 +88,16 @@ class Approximation:
     ) -> Approximation:
         """Return the surrogate that touches the sum rate of a problem at a point.
 
-        Carefully, shares close to nothing are in a unit that is not, or the solver's tolerance leaves them open.
+        With `careful`, nearly zero shares get a larger unit; otherwise the solver's tolerance leaves them
+        undetermined.
         """
         c = problem.common_interference
         b = np.repeat(problem.sensing_interference[:, None], problem.streams, axis=1)
         if problem.stream_coupling is not None:
             b = b + problem.stream_coupling
         disturbance = problem.disturbance(x, q)
-        # A start can give a user far less than its due: with logarithms a scale of 1 / K at least keeps the
-        # ratios bounded, whereas the reciprocals are of order one only in ratios to the last point.
+        # The start can give a user far less than the optimum: with logarithms, a scale of at least 1 / K keeps
+        # the ratios bounded, whereas reciprocals are of order one only in ratios to the last point.
         scale = x if surrogate == "reciprocal" else np.maximum(x, 1 / problem.users)
         if careful:
             scale = np.maximum(scale, _LEAST_UNIT * x.sum() / problem.users)
@@ -125,7 +126,7 @@ def _price(price: FloatArray, b: FloatArray) -> FloatArray:
 
 
 class Model:
-    """Problem (61) as it reads, compiled once and parametrised for every iteration."""
+    """Problem (61) as stated, compiled once and parametrised for every iteration."""
 
     def __init__(self, kind: Kind, surrogate: Surrogate, solver: str) -> None:
         import cvxpy as cp
@@ -179,7 +180,7 @@ class Model:
     ) -> tuple[FloatArray, FloatArray] | NoSolution:
         """Return the ratios and the streams' shares that solve the problem, or why there is none.
 
-        What is careful is known of Clarabel only.
+        `careful` has an effect with Clarabel only.
         """
         import cvxpy as cp
 
@@ -189,7 +190,7 @@ class Model:
             if value is not None:
                 getattr(self, name).value = value
         try:
-            # Not Problem.solve, which warns of inaccuracy: warnings cannot be caught in one thread only.
+            # Not Problem.solve, which warns about inaccuracy: warnings cannot be caught in one thread only.
             data, chain, inverse = self.problem.get_problem_data(self.solver, solver_opts={})
             # A warm start would make a result depend on the problems solved before it.
             raw = chain.solve_via_data(self.problem, data, warm_start=False, verbose=False, solver_opts={})

@@ -16,13 +16,13 @@ _UNEQUAL = "equal power factors and equal parts for the streams cannot meet the 
 @final
 @attrs.frozen(kw_only=True)
 class EqualCom(isacfw.Allocator):
-    r"""Equal power factors for all users, and no more power for sensing than the limits ask.
+    r"""Equal power factors for all users, and the least power for sensing that meets the limits.
 
     Notes
     -----
     The paper's EqualCom: problem (54) with :math:`\gamma_1 = \dots = \gamma_K`. With f the largest share for
     communication that meets the limits, :math:`x_k = f \xi_{bf,k} / \sum_j \xi_{bf,j}`; several sensing streams
-    have equal parts of the rest.
+    get equal parts of the rest.
     """
 
     name: ClassVar[str] = "equal_com"

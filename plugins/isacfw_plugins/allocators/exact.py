@@ -23,9 +23,9 @@ def water_filling(gain: FloatArray, total: FloatArray) -> FloatArray:
     Parameters
     ----------
     gain : ndarray, shape (..., K)
-        Effective gains :math:`a_k`, not negative.
+        Effective gains :math:`a_k`, nonnegative.
     total : ndarray, shape (...)
-        Sum of the shares, not negative.
+        Sum of the shares, nonnegative.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def water_filling(gain: FloatArray, total: FloatArray) -> FloatArray:
 
 def _fill(inverse: FloatArray, total: FloatArray) -> FloatArray:
     """Return the shares of water-filling for inverse gains, in place."""
-    # Relative to the best user, or else the level cancels to nothing against large inverse gains.
+    # Relative to the best user; otherwise the level cancels against large inverse gains.
     if inverse.shape[-1] <= _SORTED_USERS:
         ordered = _sort(inverse)
         best = ordered[0].copy()
@@ -60,13 +60,13 @@ def _fill(inverse: FloatArray, total: FloatArray) -> FloatArray:
 def _sort(inverse: FloatArray) -> FloatArray:
     """Return inverse gains in ascending order, users first; (K, ...).
 
-    Sums and minima over the users are then over long rows, however few users there are.
+    Sums and minima over the users then run over long rows, even for few users.
     """
     return np.ascontiguousarray(np.moveaxis(np.sort(inverse, axis=-1), -1, 0))
 
 
 def _lowest_level(ordered: FloatArray, total: FloatArray) -> FloatArray:
-    """Return the water level as the lowest of those of the best users, in the place of the ordered gains."""
+    """Return the water level as the lowest of those of the best users; overwrites the ordered gains."""
     np.cumsum(ordered, axis=0, out=ordered)
     ordered += total
     ordered /= np.arange(1, len(ordered) + 1).reshape(-1, *[1] * total.ndim)
@@ -76,8 +76,8 @@ def _lowest_level(ordered: FloatArray, total: FloatArray) -> FloatArray:
 def _level_of_many(inverse: FloatArray, total: FloatArray) -> FloatArray:
     """Return the water level, without sorting, for large K.
 
-    A sample of the users would have a level that is not below it. Those above a level get nothing, and the others
-    alone have the next one, until it serves all of them.
+    The level for a sample of the users is an upper bound. Users above a level get no power, and the others alone
+    determine the next level, until it serves all of them.
     """
     stride = -(-inverse.shape[-1] // _SAMPLED_USERS)
     served = inverse <= _lowest_level(_sort(inverse[..., ::stride]), total)[..., None]
@@ -131,7 +131,7 @@ class Exact(isacfw.Allocator):
     vectorized: ClassVar[bool] = True
 
     def refusal(self, problem: PowerAllocationProblem) -> str | None:
-        """Return why there is no exact solution: pairwise interference, or users that the targets tell apart."""
+        """Return why there is no exact solution: pairwise interference, or differing Fisher information."""
         if problem.coupled:
             return (
                 "the exact solution needs interference that is common to all users and streams, and these couple"
@@ -139,8 +139,8 @@ class Exact(isacfw.Allocator):
             )
         if problem.fisher_users is not None:
             return (
-                "the exact solution needs users whose signals tell the same of the targets; sca and ipopt solve"
-                " the problem where they differ"
+                "the exact solution needs equal Fisher information of all users' signals; sca and ipopt solve"
+                " the problem where it differs"
             )
         return None
 
@@ -174,7 +174,7 @@ def _optimal_split(problem: PowerAllocationProblem, share: FloatArray) -> FloatA
     gain, sensing, common = (np.broadcast_to(field, (*shape, problem.users)) for field in fields)
     f, q = (np.broadcast_to(part[..., None], (*shape, 1)) for part in (share, 1 - share))
     split = np.empty((*shape, problem.users))
-    # In blocks: what stays in the cache takes a fraction of the time of what goes through memory.
+    # In blocks, which fit into the cache and take a fraction of the time.
     for block in _blocks(shape, _NUMBERS_IN_CACHE // problem.users):
         inverse = sensing[block] * q[block]
         inverse += common[block] * f[block]

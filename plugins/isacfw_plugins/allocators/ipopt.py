@@ -38,7 +38,7 @@ def build_model(users: int, *, aligned: bool, limited: tuple[bool, bool], couple
         Variables ``x`` (shares of the users), ``f`` (their sum), ``q`` (share of sensing) and, for a misaligned
         beam, ``F`` (Fisher information of the angles, α eliminated); with coupling, ``i`` (interference that is
         not common). The CRLB limit of an angle bounds its information :math:`E = 1 / CRLB` from below, which is
-        the same and close to linear.
+        equivalent and close to linear.
     """
     import pyomo.environ as pyo
 
@@ -91,7 +91,7 @@ def _schur_complement(model: Any, i: int, j: int) -> Any:
 
 
 def _information(model: Any, aligned: bool) -> tuple[Any, Any]:
-    """Return the information on each angle, the other one being unknown too."""
+    """Return the information on each angle with the other one unknown."""
     azimuth, elevation, cross = (
         _entry(model, *index) if aligned else model.F[index] for index in ((0, 0), (1, 1), (0, 1))
     )
@@ -101,15 +101,15 @@ def _information(model: Any, aligned: bool) -> tuple[Any, Any]:
 @final
 @attrs.frozen(kw_only=True)
 class Ipopt(isacfw.Allocator):
-    """The nonconvex problem as it stands, solved by IPOPT from one or several starting points.
+    """The nonconvex problem itself, solved by IPOPT from one or several starting points.
 
     Parameters
     ----------
     starts : int
-        Number of starting points: the first splits power equally, the others are random. The best answer
-        counts.
+        Number of starting points: the first splits power equally, the others are random. The best answer is
+        returned.
     seed : int
-        Determines the random starting points.
+        Seed of the random starting points.
     tolerance : float
         IPOPT's ``tol``.
     max_iterations : int
@@ -118,9 +118,8 @@ class Ipopt(isacfw.Allocator):
     Notes
     -----
     Problem (54) as a Pyomo model in shares of power, see :func:`build_model`, and :func:`build_general_model` for
-    several targets, several streams and users whose signals tell different things of the targets. First and
-    second derivatives are Pyomo's, taken symbolically from its expressions; IPOPT runs in this process through
-    cyipopt.
+    several targets, several streams and users with differing Fisher information. First and second derivatives are
+    Pyomo's, taken symbolically from its expressions; IPOPT runs in this process through cyipopt.
     """
 
     name: ClassVar[str] = "ipopt"
@@ -154,7 +153,7 @@ class Ipopt(isacfw.Allocator):
 
     def solve(self, problem: PowerAllocationProblem) -> Shares:
         """Return the best answer over the starting points."""
-        # Neither IPOPT's callbacks nor a model that is being changed survives an exception at any place.
+        # Neither IPOPT's callbacks nor a model under modification is safe if an exception occurs anywhere.
         with interrupts_held_back():
             if is_plain(problem) and problem.stream_coupling is None:
                 return self._solved_plain(problem)
@@ -201,7 +200,7 @@ class Ipopt(isacfw.Allocator):
         best = min(outcomes, key=lambda outcome: (rank.index(outcome[1]), -outcome[2]))
         shares, status, _, message = best
         if status in (Status.INFEASIBLE, Status.FAILED):
-            # IPOPT is a local method: its word for infeasibility is no proof.
+            # IPOPT is a local method: its report of infeasibility is not a proof.
             certificate = str(problem.infeasibility)
             status = Status.INFEASIBLE if certificate else Status.FAILED
             return Shares.none(problem, status, certificate or message)
@@ -215,7 +214,7 @@ class Ipopt(isacfw.Allocator):
         )
 
     def _general_starts(self, problem: PowerAllocationProblem) -> list[tuple[FloatArray, FloatArray]]:
-        """Return shares in the interior, the first halfway between equal parts and the best ones for sensing."""
+        """Return shares in the interior, the first halfway between equal parts and the best for sensing."""
         generator = np.random.default_rng(self.seed)
         x, q, ratio = problem.feasible_shares()
         if not np.isfinite(ratio):
@@ -272,7 +271,7 @@ def _streams(problem: PowerAllocationProblem, solution: FloatArray) -> FloatArra
 
 
 def _set_parameters(model: Any, problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray]:
-    """Give the model a problem's numbers; return the Fisher information, scaled to a diagonal of order one."""
+    """Set the model's parameters; return the Fisher information, scaled to a diagonal of order one."""
     model.g.store_values(dict(enumerate(problem.gain.tolist())))
     model.b.store_values(dict(enumerate(problem.sensing_interference.tolist())))
     model.c.store_values(dict(enumerate(problem.common_interference.tolist())))
@@ -293,7 +292,7 @@ def _set_parameters(model: Any, problem: PowerAllocationProblem) -> tuple[FloatA
 def _solve(
     program: Any, start: FloatArray, tolerance: float, max_iterations: int
 ) -> tuple[FloatArray, dict[str, Any]]:
-    """Run IPOPT once; return the unknowns (x, f, q) and what IPOPT says of them."""
+    """Run IPOPT once; return the unknowns (x, f, q) and IPOPT's report."""
     import cyipopt
 
     lower, upper, constraint_lower, constraint_upper = program.bounds()
@@ -312,7 +311,7 @@ def _solve(
         "tol": tolerance,
         "max_iter": max_iterations,
         "honor_original_bounds": "yes",
-        # IPOPT's tolerances are absolute: without a scale they end at once where the rate is tiny.
+        # IPOPT's tolerances are absolute: without scaling, it stops immediately if the rate is tiny.
         "obj_scaling_factor": 1 / float(np.clip(abs(program.objective(start)), 1e-12, 1.0)),
     }
     for name, value in options.items():
@@ -326,7 +325,7 @@ def _solve(
 def _outcome(
     problem: PowerAllocationProblem, solution: FloatArray, info: dict[str, Any]
 ) -> tuple[FloatArray, Status, float, str]:
-    """Return the unknowns, their status, their sum rate and IPOPT's own words where they matter."""
+    """Return the unknowns, their status, their sum rate and, if relevant, IPOPT's message."""
     x, q = np.maximum(solution[: problem.users], 0.0), np.maximum(_streams(problem, solution), 0.0)
     code, words = info["status"], info["status_msg"]
     sentence = f"IPOPT: {words.decode() if isinstance(words, bytes) else words}"

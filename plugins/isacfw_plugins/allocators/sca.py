@@ -69,14 +69,14 @@ class SCA(isacfw.Allocator):
     .. math:: \ln(1 + s/y) \ge -\frac{\hat s^2}{\hat s + \hat y} \frac{1}{s}
         - \frac{\hat s}{(\hat s + \hat y) \hat y}\, y .
 
-    The unknowns are ratios :math:`t_k = x_k / \hat x_k`, so that every coefficient is of order one however
-    little power a user has. Each limit is a second-order cone, (59)-(60), for an aligned beam, and a linear
-    matrix inequality :math:`J - e_i e_i^T / limit_i \succeq 0` otherwise, in the shares of all signals that tell
-    different things of the targets. Each iteration hands Clarabel the numbers of its cone program, whose layout
-    is made once per kind of problem; other solvers get them through a CVXPY problem, which is compiled once too.
+    The unknowns are ratios :math:`t_k = x_k / \hat x_k`, so that every coefficient is of order one even if a user
+    has little power. Each limit is a second-order cone, (59)-(60), for an aligned beam, and a linear matrix
+    inequality :math:`J - e_i e_i^T / limit_i \succeq 0` otherwise, in the shares of all signals with differing
+    Fisher information. Each iteration passes the numbers of a cone program to Clarabel, whose layout is built
+    once per kind of problem; other solvers are called through a CVXPY problem, which is also compiled once.
 
-    Where the rises become small before the point is stationary, a step is prolonged as long as the sum rate
-    rises, and solved to a higher accuracy where the usual one spoils it.
+    If the increases become small before the point is stationary, a step is prolonged as long as the sum rate
+    increases, and solved to a higher accuracy if the usual one is insufficient.
     """
 
     name: ClassVar[str] = "sca"
@@ -104,7 +104,7 @@ class SCA(isacfw.Allocator):
         return self.solver == _DIRECT
 
     def refusal(self, problem: PowerAllocationProblem) -> str | None:
-        """Return that the solver is not installed, where it is not."""
+        """Return a message if the solver is not installed."""
         if self.solver == _DIRECT:
             return None
         import cvxpy as cp
@@ -127,7 +127,7 @@ class SCA(isacfw.Allocator):
 
     @contextmanager
     def _convex(self, problem: PowerAllocationProblem, limits: Limits) -> Iterator[_Convex]:
-        """Give the convex problem of an iteration, for the sole use of the body."""
+        """Yield the convex problem of an iteration, for exclusive use in the body."""
         kind = Kind.of(problem, limits)
         if self.solver == _DIRECT:
             yield _layout(kind, self.surrogate).set_limits(limits)
@@ -138,7 +138,7 @@ class SCA(isacfw.Allocator):
             yield model.set_limits(limits)
 
     def _start(self, problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray] | None:
-        """Return the shares to start from; None where the smallest sensing share is wanted and there is none."""
+        """Return the shares to start from; None if the smallest sensing share is requested and does not exist."""
         if self.initial == "smallest":
             share = 1 - problem.largest_communication_share
             if np.isnan(share):
@@ -159,13 +159,13 @@ class _Ascent:
     Parameters
     ----------
     allocator : SCA
-        With the options.
+        Allocator with the options.
     problem : PowerAllocationProblem
-        Without batch axes.
+        Problem without batch axes.
     convex : ConeProgram or Model
         The problem of an iteration.
     x, q : ndarray, shapes (K,) and (S,)
-        Where to start.
+        Starting point.
     """
 
     def __init__(
@@ -205,7 +205,7 @@ class _Ascent:
         )
 
     def step(self) -> tuple[FloatArray, FloatArray] | NoSolution:
-        """Return the solution of the approximation around the present point, or why there is none."""
+        """Return the solution of the approximation at the present point, or the reason why there is none."""
         around = Approximation.around(
             self.problem, self.x, self.q, self.allocator.surrogate, careful=self.careful
         )
@@ -216,10 +216,10 @@ class _Ascent:
         return np.maximum(around.scale * ratio, 0.0), np.maximum(found, 0.0)
 
     def _outcome(self) -> tuple[FloatArray, FloatArray] | NoSolution:
-        """Return a step, taken with care where one without would lead nowhere."""
+        """Return a step, solved carefully if the usual one makes no progress."""
         outcome = self.step()
         if self.met and not self.careful and not self._worth_taking(outcome):
-            # The rises are below the solver's accuracy, or below what a violated limit was worth before.
+            # The increases are below the solver's accuracy, or below the gain from a previously violated limit.
             self.careful = True
             self._correct(_EXACTLY)
             outcome = self.step()
@@ -228,20 +228,20 @@ class _Ascent:
         return outcome
 
     def _variants(self, x: FloatArray, q: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
-        """Return a step within the limits and, where the split of f does not matter to them, with the last f."""
+        """Return a step within the limits and, if the split of f does not affect them, one with the last f."""
         variants = [_within_limits(self.problem, x, q, _EXACTLY)]
         if self.problem.fisher_users is None and x.sum() > 0:
             variants.append((x * (self.x.sum() / x.sum()), self.q))
         return variants
 
     def _worth_taking(self, outcome: tuple[FloatArray, FloatArray] | NoSolution) -> bool:
-        """Return whether a step raises the sum rate, or there is nothing to raise."""
+        """Return whether a step raises the sum rate, or the present point is stationary."""
         if isinstance(outcome, NoSolution):
             return False
         return float(self.problem.sum_rate(*outcome)) >= self.history[-1] or self._stationary()
 
     def _take(self, outcome: tuple[FloatArray, FloatArray]) -> str | None:
-        """Go to the point of a step; return why the iterations end there, "" if it is stationary, else None."""
+        """Move to the point of a step; return why the iterations end there, "" if it is stationary, else None."""
         rate = float(self.problem.sum_rate(*outcome))
         rise = rate - self.history[-1]
         met, self.met = self.met, True
@@ -265,14 +265,14 @@ class _Ascent:
         return None
 
     def _prolong(self, last: tuple[FloatArray, FloatArray]) -> None:
-        """Go on from the last point through the present one, as far as the sum rate rises within the limits.
+        """Extrapolate from the last point through the present one while the sum rate rises within the limits.
 
-        Small steps tend to repeat: a surrogate far below the sum rate a little way off allows no longer ones.
+        Small steps tend to repeat: a surrogate that drops quickly below the sum rate allows no longer ones.
         """
         x, q, length = self.x, self.q, 1.0
         while length < _LONGEST:
             length *= 2
-            # No share is lost for good.
+            # Keep all shares positive; a share of zero would remain zero.
             x_there = np.maximum(last[0] + length * (x - last[0]), _LEAST * x)
             q_there = np.maximum(last[1] + length * (q - last[1]), 0.0)
             total = max(float(x_there.sum() + q_there.sum()), 1.0)
@@ -283,7 +283,7 @@ class _Ascent:
             (self.x, self.q), self.history[-1] = there, rate
 
     def _correct(self, allowed: float) -> None:
-        """Go to a point within the limits, to a tolerance."""
+        """Move to a point within the limits, to a tolerance."""
         x, q = _within_limits(self.problem, self.x, self.q, allowed)
         if x is not self.x:
             self.x, self.q, self.history[-1] = x, q, float(self.problem.sum_rate(x, q))
@@ -299,7 +299,7 @@ def _inner(problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray] | N
     x, q, ratio = problem.feasible_shares()
     if ratio > 1 + FEASIBILITY_TOLERANCE:
         return None
-    # Shares of zero would stay there: the reciprocals are relative to the last point.
+    # Shares of zero would remain zero: the reciprocals are relative to the last point.
     all_users, all_streams = problem.equal_split, np.full(problem.streams, 1 / problem.streams)
     weight = 0.25
     while weight > 1e-9:
@@ -315,11 +315,11 @@ def _within_limits(
 ) -> tuple[FloatArray, FloatArray]:
     """Return shares that are feasible to a tolerance, moved towards the best ones for sensing if need be.
 
-    The convex solver's tolerance is absolute, and close to infeasibility it is far more of a limit.
+    The convex solver's tolerance is absolute, and large relative to the limits close to infeasibility.
     """
     if problem.violation(x, q) <= allowed:
         return x, q
-    # More power never does harm.
+    # More power never violates a limit.
     total = x.sum() + q.sum()
     x, q = x / total, q / total
     if problem.violation(x, q) <= allowed:
@@ -327,7 +327,7 @@ def _within_limits(
     inner_x, inner_q, ratio = problem.feasible_shares()
     if not ratio <= 1 + allowed:
         return x, q
-    # What does not matter to the limits stays.
+    # Keep shares that do not affect the limits.
     if problem.fisher_users is None and x.sum() > 0:
         inner_x = x * (inner_x.sum() / x.sum())
     if problem.fisher_streams is None and q.sum() > 0:

@@ -24,14 +24,14 @@ class Circular(isacfw.Array):
     spacing : float
         Distance between neighbours along a straight line, in half wavelengths.
     plane : {"horizontal", "upright"}
-        Whether the circle lies flat, in the plane of the horizontal and the normal axis, or stands upright, in
-        that of the horizontal and the vertical axis.
+        Whether the circle lies in the plane of the horizontal and the normal axis, or in that of the horizontal
+        and the vertical axis.
 
     Notes
     -----
     The radius is :math:`d / (2 \sin(\pi / N))` for the spacing d; element n is at the angle
-    :math:`2\pi n / N` from the horizontal axis. A circle that lies flat sees the direction cosines along the
-    horizontal and the normal axis: every azimuth alike, and elevations near 90° badly.
+    :math:`2\pi n / N` from the horizontal axis. A horizontal circle resolves the direction cosines along the
+    horizontal and the normal axis: all azimuths alike, but elevations near 90° poorly.
     """
 
     name: ClassVar[str] = "circular"

@@ -22,15 +22,15 @@ class ULA(isacfw.Array):
     elements : int
         Number of antennas N.
     axis : {"horizontal", "vertical"}
-        The axis along which they stand.
+        Axis of the array.
     spacing : float
         Distance between neighbours in half wavelengths.
 
     Notes
     -----
     :math:`a_n = \exp(j\pi d n u)` along the horizontal axis, :math:`\exp(j\pi d n w)` along the vertical one,
-    (11)-(12). A line of antennas sees one direction cosine only: with linear arrays on both sides along the
-    same axis, azimuth and elevation cannot both be estimated. The one without a limit counts as known.
+    (11)-(12). A linear array resolves only one direction cosine: with linear arrays along the same axis on both
+    sides, azimuth and elevation cannot both be estimated. The one without a limit counts as known.
     """
 
     name: ClassVar[str] = "ula"

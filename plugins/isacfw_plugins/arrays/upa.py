@@ -24,7 +24,7 @@ def _kernel(count: int, spacing: float, offset: float) -> ComplexArray:
     return np.array([cosine.sum(), 1j * (positions @ sine), positions**2 @ cosine])
 
 
-# How often the basis vectors a, da/du and da/dw are differentiated with respect to u and to w.
+# Orders of differentiation of the basis vectors a, da/du and da/dw with respect to u and w.
 _ORDERS_U, _ORDERS_W = np.array([0, 1, 0]), np.array([0, 0, 1])
 
 
@@ -42,8 +42,8 @@ class UPA(isacfw.Array):
 
     Notes
     -----
-    :math:`a = a_h \otimes a_v`, (10)-(12). Everything the Fisher information needs factors over the two
-    axes, so its cost grows with :math:`N_h + N_v`, not with :math:`N_h N_v`.
+    :math:`a = a_h \otimes a_v`, (10)-(12). All terms of the Fisher information factor over the two axes, so their
+    cost grows with :math:`N_h + N_v`, not with :math:`N_h N_v`.
     """
 
     name: ClassVar[str] = "upa"
@@ -90,7 +90,7 @@ class UPA(isacfw.Array):
         along = _kernel(self.horizontal, self.horizontal_spacing, offset[0])
         up = _kernel(self.vertical, self.vertical_spacing, offset[1])
         orders_u, orders_w = np.add.outer(_ORDERS_U, _ORDERS_U), np.add.outer(_ORDERS_W, _ORDERS_W)
-        # A derivative brings down jπp, and its conjugate where it is of the first vector.
+        # Each derivative gives a factor jπp, or its conjugate for the first vector.
         order = _ORDERS_U + _ORDERS_W
         scale = np.multiply.outer((-1j * np.pi) ** order, (1j * np.pi) ** order)
         return np.asarray(scale * along[orders_u] * up[orders_w])

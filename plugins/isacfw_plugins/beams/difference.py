@@ -17,12 +17,12 @@ _BLIND = 1e-12
 @final
 @attrs.frozen(kw_only=True)
 class Difference(isacfw.PointedBeam):
-    r"""Derivatives of the steering vector: two streams per direction, one where the array sees one cosine.
+    r"""Derivatives of the steering vector: two streams per direction, or one if the array resolves one cosine.
 
     Parameters
     ----------
     directions_deg : list of [azimuth, elevation], optional
-        Directions in degrees; by default one per target, or what the keys of ``[sensing]`` say.
+        Directions in degrees; by default one per target, or the direction given in ``[sensing]``.
     sum_share : float
         Fraction s of each stream's power on the steering vector itself.
 
@@ -31,9 +31,9 @@ class Difference(isacfw.PointedBeam):
     With the unit vectors :math:`d \propto \dot a_u` and :math:`\dot a_w`, and :math:`a /
     \sqrt{N_t}`, each stream has the covariance :math:`R_s = (1 - s)\, d d^H + s\, a a^H / N_t`, from two
     independent waveforms. For an array in three dimensions the derivatives are along
-    :attr:`isacfw.Direction.tangents`. The users' signals already light up the target, so that the derivative is
-    worth more than the steering vector where there are more transmit than receive antennas; it has a null on
-    the target, so alone it is of little use when the target is elsewhere.
+    :attr:`isacfw.Direction.tangents`. The users' signals already illuminate the target, so that the derivative is
+    more useful than the steering vector if there are more transmit than receive antennas; it has a null on the
+    target, so alone it is of little use if the target is elsewhere.
     """
 
     name: ClassVar[str] = "difference"
@@ -42,7 +42,7 @@ class Difference(isacfw.PointedBeam):
 
     @classmethod
     def examples(cls) -> tuple[Self, ...]:
-        """Return beams with and without power on the steering vector, and with directions of their own."""
+        """Return beams with and without power on the steering vector, and with given directions."""
         return cls(), cls(sum_share=0.2), cls(directions_deg=((10.0, 80.0), (-20.0, 60.0)))
 
     def depends_on_power(self) -> bool:
@@ -62,13 +62,13 @@ class Difference(isacfw.PointedBeam):
 
 
 def _slopes(scene: Scene, direction: Direction) -> list[FloatArray]:
-    """Return the coefficients of the derivatives that make a unit vector each: two, or one where that is all."""
+    """Return the coefficients of the derivatives, each a unit vector: two, or one if there is only one."""
     moments = scene.array.inner_products(direction, direction)[1:, 1:].real
     values, vectors = np.linalg.eigh(moments)
     if values[-1] <= 0:
         raise isacfw.IncompatibleError("a difference beam needs an array of more than one element")
     if values[0] <= _BLIND * values[-1]:
-        # Rounding aside, along an axis.
+        # Along an axis, up to rounding.
         vector = np.where(np.abs(vectors[:, -1]) > np.sqrt(_BLIND), vectors[:, -1], 0.0)
         return [vector * np.sign(vector.sum()) / np.sqrt(values[-1])]
     return [row / np.sqrt(moments[axis, axis]) for axis, row in enumerate(np.eye(2))]

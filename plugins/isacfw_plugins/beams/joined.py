@@ -23,7 +23,7 @@ def _tuple(value: Any) -> Any:
 @final
 @attrs.frozen(kw_only=True)
 class Joined(isacfw.Beam):
-    r"""The streams of several beams side by side, each with a share of its own.
+    r"""The streams of several beams side by side, each with its own share.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Joined(isacfw.Beam):
         return (cls(beams=(Steered(), Difference())),)
 
     def depends_on_power(self) -> bool:
-        """Return whether one of the beams does."""
+        """Return whether one of the beams depends on the power."""
         return any(beam.depends_on_power() for beam in self.beams)
 
     def weights(self, scene: Scene, estimates: ComplexArray) -> ComplexArray:

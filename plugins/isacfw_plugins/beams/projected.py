@@ -1,4 +1,4 @@
-"""Beams that are nulled towards the users."""
+"""Beams with nulls towards the users."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def pilots_in_use(scene: Scene) -> int:
 
 
 def unprojected(beam: Beam, scene: Scene, estimates: ComplexArray) -> ComplexArray:
-    """Return a beam's weights with the axes that estimates (..., N, K) ask for; (..., N, S, R)."""
+    """Return a beam's weights with the leading axes of estimates (..., N, K); (..., N, S, R)."""
     weights = beam.weights(scene, estimates)
     # A beam that does not depend on the estimates has no leading axes.
     leading = weights.ndim >= estimates.ndim and weights.shape[: estimates.ndim - 1] == estimates.shape[:-1]
@@ -47,11 +47,11 @@ class Projected(isacfw.Beam):
     Parameters
     ----------
     of : Beam
-        The beam that is projected.
+        The original beam.
 
     Notes
     -----
-    :math:`v = (I - \hat H (\hat H^H \hat H)^{-1} \hat H^H) v_0` as it is; users with collinear
+    :math:`v = (I - \hat H (\hat H^H \hat H)^{-1} \hat H^H) v_0` without normalisation; users with collinear
     estimates share one dimension. It exists for more antennas than dimensions, r. On independent isotropic
     fading and for a beam that does not depend on the channel, a stream disturbs user k by :math:`\epsilon_k`
     per unit of power, and with :math:`\mu = (N_t (N_t - r) - 1) / (N_t^2 - 1)` the covariance is :math:`\mu R_0
@@ -68,7 +68,7 @@ class Projected(isacfw.Beam):
         return (cls(),)
 
     def depends_on_power(self) -> bool:
-        """Return whether the original beam does."""
+        """Return whether the original beam depends on the power."""
         return self.of.depends_on_power()
 
     def weights(self, scene: Scene, estimates: ComplexArray) -> ComplexArray:
@@ -83,7 +83,7 @@ class Projected(isacfw.Beam):
         )
 
     def beam_statistics(self, scene: Scene) -> BeamStatistics:
-        """Return the closed forms, or sampled moments where they do not hold."""
+        """Return the closed forms, or sampled moments if these do not hold."""
         antennas, dimensions = scene.antennas, pilots_in_use(scene)
         if antennas <= dimensions:
             raise isacfw.IncompatibleError(

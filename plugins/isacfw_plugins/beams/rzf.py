@@ -1,4 +1,4 @@
-"""Beams that are weakened towards the users."""
+"""Beams that are attenuated towards the users."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class RZFBeam(isacfw.Beam):
     Parameters
     ----------
     of : Beam
-        The beam that is changed.
+        The original beam.
     regularization : float
         :math:`\lambda`, in units of the noise. With :math:`\lambda \to 0` the beam is projected away from the
-        estimates, with :math:`\lambda \to \infty` it is as it was.
+        estimates, with :math:`\lambda \to \infty` it is unchanged.
 
     Notes
     -----
-    :math:`v = \lambda (\hat H \hat H^H + \lambda I)^{-1} v_0` as it is. On independent isotropic
+    :math:`v = \lambda (\hat H \hat H^H + \lambda I)^{-1} v_0` without normalisation. On independent isotropic
     fading, for estimates that are not collinear and a beam that does not depend on the channel, its moments
     follow from the K x K matrix :math:`\hat H^H \hat H` alone, which is Wishart: with its eigenvalues
     :math:`s_i`, :math:`m_i = \lambda / (s_i + \lambda)`, :math:`t_1 = N_t - K + \sum m_i` and :math:`t_2 = N_t
@@ -55,7 +55,7 @@ class RZFBeam(isacfw.Beam):
         return (cls(),)
 
     def depends_on_power(self) -> bool:
-        """Return whether the original beam does."""
+        """Return whether the original beam depends on the power."""
         return self.of.depends_on_power()
 
     def weights(self, scene: Scene, estimates: ComplexArray) -> ComplexArray:
@@ -67,7 +67,7 @@ class RZFBeam(isacfw.Beam):
         )
 
     def beam_statistics(self, scene: Scene) -> BeamStatistics:
-        """Return the moments, from Wishart matrices where that is enough, else from channels."""
+        """Return the moments, from Wishart matrices if sufficient, else from channels."""
         statistics = scene.statistics
         wishart = statistics.isotropic and statistics.collinear is None and scene.antennas >= scene.users
         if not wishart or not isinstance(self.of, SteeringBeam):

@@ -1,4 +1,4 @@
-"""The steered beam, which is the default and so comes with the framework."""
+"""Registration of the steered beam, the default, which is defined in the framework."""
 
 from __future__ import annotations
 

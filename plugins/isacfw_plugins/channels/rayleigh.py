@@ -25,7 +25,7 @@ class Rayleigh(isacfw.Channel):
     Parameters
     ----------
     users : int, optional
-        Number of users K; may be left out beside `large_scale_fading`.
+        Number of users K; may be omitted if `large_scale_fading` is given.
     large_scale_fading : sequence of float, optional
         :math:`\beta_k`, the same in every drop. Without it, each drop places the users at random.
     cell_radius_m, min_distance_m : float
@@ -40,7 +40,7 @@ class Rayleigh(isacfw.Channel):
         Pilot SNR :math:`p_p` in dB.
     estimates : {"independent", "physical"}
         Whether estimates of users that share a pilot are independent, as in the paper's simulations, or
-        collinear, as estimation from the shared pilot makes them.
+        collinear, as results from estimation with a shared pilot.
 
     Notes
     -----
@@ -142,7 +142,7 @@ class Rayleigh(isacfw.Channel):
         assert self.users is not None
         areas = np.array([generator.random(self.users) for generator in generators])
         shadows = np.array([generator.standard_normal(self.users) for generator in generators])
-        # Relative to the inner radius: uniform over the area means uniform in the squared distance.
+        # Relative to the inner radius; uniform over the area means uniform in the squared distance.
         outer = np.float64(self.cell_radius_m / self.min_distance_m) ** 2
         squared_distance = 1 + areas * (outer - 1)
         shadowing = 10 ** (self.shadowing_db * shadows / 10)

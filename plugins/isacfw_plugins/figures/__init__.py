@@ -1,1 +1,1 @@
-"""Built-in figures: those of the paper, each in a file of its own."""
+"""Built-in figures: those of the paper, each in its own file."""

@@ -1,4 +1,4 @@
-"""What the paper's figures share: styles, lines over a sweep, and simulated values beside closed forms."""
+"""Common code of the paper's figures: styles, lines over a sweep, and simulated values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STYLE: dict[str, Any] = {
 }
 WIDTH = 3.5
 COLOURS = {"mrt": "#0072B2", "zf": "#D55E00"}
-# Where both precoders give the same curve, the wider one shows below the other.
+# If both precoders give the same curve, the wider line is visible below the other.
 WIDTHS = {"mrt": 2.0, "zf": 0.9}
 LINES = {"exact": "-", "sca": "", "equal_com": "--", "equal_cs": ":"}
 MARKERS = {"sca": "+"}
@@ -121,17 +121,17 @@ def add_simulation(
     Parameters
     ----------
     data : xarray.Dataset
-        Of a comparison over one axis.
+        Data of a comparison over one axis.
     axis : str
         The swept dimension.
     scenarios : list of Scenario
-        The scenario of each of its values.
+        The scenario for each of its values.
     trials : int
         Number of channel draws per point.
     progress : callable
         Called after every simulated point.
     allocators : tuple of str
-        Those whose allocations are simulated.
+        Allocators whose allocations are simulated.
     """
     names = ("sum_rate", "crlb_azimuth_db", "crlb_elevation_db")
     dims = ("precoder", "simulated_allocator", axis, "drop")
@@ -140,7 +140,7 @@ def add_simulation(
     total = int(np.prod(shape))
     for done, index in enumerate(np.ndindex(*shape)):
         row, column, point, drop = index
-        # As a mapping: isel has an argument of its own called drop.
+        # As a mapping, since isel has an argument called drop.
         place = {"precoder": row, "drop": drop, axis: point}
         cell = data.isel(place).sel(allocator=allocators[column])
         seed = np.random.SeedSequence(scenarios[point].seed, spawn_key=(drop, row, point))

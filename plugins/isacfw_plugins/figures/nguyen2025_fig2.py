@@ -38,7 +38,7 @@ class Figure2(isacfw.Figure):
 
     Notes
     -----
-    Fig. 2 of Nguyen et al., for half of the power in the beam, with the full 4 x 4 Fisher information in place of
+    Fig. 2 of Nguyen et al., for half of the power in the beam, with the full 4 x 4 Fisher information instead of
     (37)-(45); simulations by (36).
     """
 

@@ -34,7 +34,7 @@ class Figure5(isacfw.Figure):
     def collect(
         self, scenario: Scenario, compare: Callable[..., Comparison], progress: Progress
     ) -> xarray.Dataset:
-        """Compare, then simulate every allocation but that of Algorithm 1, which is close to the optimum's."""
+        """Compare, then simulate every allocation except that of Algorithm 1, which is close to the optimum."""
         data = compare(scenario, progress=progress).dataset
         points = [point for _, point in scenario.points()]
         return _paper.add_simulation(data, "snr_db", points, self.trials or 100, progress)

@@ -44,9 +44,8 @@ class CRLB(isacfw.Metric):
     Notes
     -----
     Diagonal entries of the inverse of the full Fisher information, (28)-(40) with errata 1 and 2
-    corrected: 10 log10 of the bound in rad², and its root in degrees. With several targets each has its own,
-    numbered from 1: ``crlb_azimuth_1_db``. Infinite where an angle cannot be estimated, missing where it is
-    known.
+    corrected: 10 log10 of the bound in rad², and its root in degrees. Several targets are numbered from 1:
+    ``crlb_azimuth_1_db``. Infinite if an angle cannot be estimated, missing if it is known.
     """
 
     name: ClassVar[str] = "crlb"

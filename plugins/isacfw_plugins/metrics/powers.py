@@ -48,7 +48,7 @@ class Powers(isacfw.Metric):
     )
 
     def quantities_of(self, targets: int, streams: int) -> tuple[Quantity, ...]:
-        """Return the powers, with that of each sensing stream where there are several."""
+        """Return the powers, with that of each sensing stream if there are several."""
         return self.quantities if streams == 1 else (*self.quantities, _STREAMS)
 
     def evaluate(self, problem: PowerAllocationProblem, allocation: Allocation) -> Mapping[str, FloatArray]:

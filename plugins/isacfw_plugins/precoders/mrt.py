@@ -20,7 +20,7 @@ class MRT(isacfw.Precoder):
     -----
     :math:`W = \hat H`, (14); :math:`\lambda_k = N_t^2 \xi_k^2`, :math:`\zeta_{kj} = \beta_k \xi_j`,
     :math:`\xi_{bf,k} = \xi_k`, (17), (21), (22). For users j and k whose estimates are collinear, the coherent
-    term :math:`N_t \xi_j \xi_k` adds to :math:`\zeta_{kj}`. All this is for isotropic fading. For Gaussian
+    term :math:`N_t \xi_j \xi_k` adds to :math:`\zeta_{kj}`. These hold for isotropic fading. For Gaussian
     channels with means :math:`\bar h_k` and covariances :math:`R_k`, estimates of covariance :math:`\Phi_{kk}`
     and :math:`\Phi_{kj} = E\{\tilde{\hat h}_j \tilde h_k^H\}`,
 
@@ -42,7 +42,7 @@ class MRT(isacfw.Precoder):
         return estimates
 
     def link_statistics(self, scene: Scene) -> LinkStatistics:
-        """Return closed forms where they hold, sampled moments elsewhere."""
+        """Return closed forms if they hold, else sampled moments."""
         statistics = scene.statistics
         if statistics.isotropic:
             return _isotropic(scene.antennas, statistics)

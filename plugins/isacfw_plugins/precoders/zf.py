@@ -20,7 +20,7 @@ class ZF(isacfw.Precoder):
     -----
     :math:`W = \hat H (\hat H^H \hat H)^{-1}`, (14); :math:`\lambda_k = 1`,
     :math:`\xi_{bf,k} = 1 / (N_t (N_t - K) \xi_k)`, :math:`\zeta_{kj} = \epsilon_k \xi_{bf,j}`,
-    (17), (21), (22). It exists for :math:`N_t > K` and estimates that are not collinear. The moments are for
+    (17), (21), (22). It exists for :math:`N_t > K` and estimates that are not collinear. The moments hold for
     isotropic fading; for any other channel they are sampled.
     """
 
@@ -33,7 +33,7 @@ class ZF(isacfw.Precoder):
         return np.asarray(estimates @ np.linalg.inv(gram))
 
     def link_statistics(self, scene: Scene) -> LinkStatistics:
-        """Return the closed forms of Theorem 1 and Lemma 1, or sampled moments where they do not hold."""
+        """Return the closed forms of Theorem 1 and Lemma 1, or sampled moments if they do not hold."""
         antennas, channel = scene.antennas, scene.statistics
         if antennas <= channel.users:
             raise isacfw.IncompatibleError(
