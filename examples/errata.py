@@ -1,4 +1,4 @@
-"""The paper's errata, shown: each printed form beside the corrected one and an independent computation.
+"""The paper's errata: each printed form next to the corrected one and an independent computation.
 
 Equation numbers are those of Nguyen et al., "Performance Analysis and Power Allocation for Massive MIMO ISAC
 Systems".
@@ -30,7 +30,7 @@ def moved(direction: Direction, azimuth_deg: float, elevation_deg: float) -> Dir
 
 
 def slopes(function, direction: Direction) -> list:
-    """Return central differences of a function of a direction by azimuth and elevation, per radian."""
+    """Return central differences of a function with respect to azimuth and elevation, per radian."""
     return [
         (function(moved(direction, *shift)) - function(moved(direction, *(-np.array(shift)))))
         / np.radians(2 * STEP_DEG)
@@ -87,7 +87,7 @@ def printed_theorem_2(
 def difference_crlb(
     transmit: UPA, receive: UPA, target: Direction, beam: Direction, amplitude: float, length: int, share: float
 ) -> FloatArray:
-    """Return the CRLBs from finite differences of the echo, of nothing but steering vectors."""
+    """Return the CRLBs from finite differences of the echo, which use only steering vectors."""
     v = transmit.steering_vector(beam)
     covariance = ((1 - share) * np.eye(len(v)) + share * np.outer(v, v.conj())) / len(v)
     root = np.linalg.cholesky(covariance + 1e-15 * np.eye(len(v)))
@@ -121,7 +121,7 @@ def erratum_2() -> None:
 
 
 def erratum_3(scenario: Scenario) -> None:
-    """|α| is not stated: what the text says of Figs. 6 and 7 bounds it."""
+    """|α| is not stated; it is bounded by the text on Figs. 6 and 7."""
     print("\n3. CRLB of the azimuth in dB without any power in the beam, 225 and 25 antennas")
     print("   |α|        SNR 10 dB   SNR 20 dB")
     for amplitude in (0.053, 1 / 16, 0.094):
@@ -156,7 +156,7 @@ def erratum_4(scenario: Scenario) -> None:
 
 
 def erratum_5(scenario: Scenario) -> None:
-    """Sensing superposed on the data radiates another power where means have a known phase."""
+    """Sensing superposed on the data radiates a different power if means have a known phase."""
     print("\n5. Superposed sensing with half of the power: radiated power, and rates of equal shares in bit/s/Hz")
     line = LineOfSight(azimuth_deg=(20.0, 24.0, -30.0), k_factor=3.0)
     sensing = attrs.evolve(scenario.sensing, crlb_limit_db=None)
@@ -174,7 +174,7 @@ def erratum_5(scenario: Scenario) -> None:
 
 
 def small() -> dict[str, Any]:
-    """Return arrays and a target for which a simulation takes a second."""
+    """Return arrays and a target for a simulation that takes a second."""
     return {
         "transmit_array": ULA(elements=8),
         "receive_array": ULA(elements=6),
@@ -183,7 +183,7 @@ def small() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Show all of them."""
+    """Print all errata."""
     scenario = load_scenario("nguyen2025").scenario
     erratum_1()
     erratum_2()

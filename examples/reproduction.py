@@ -17,7 +17,7 @@ PAIRS = (("exact", "equal_cs"), ("exact", "equal_com"), ("equal_com", "equal_cs"
 
 
 def gains(sets: int) -> None:
-    """Print the distribution of the gains at 20 dB over sets of drops, as many as the paper averages over."""
+    """Print the distribution of the gains at 20 dB over sets of as many drops as the paper averages over."""
     comparison = isacfw.compare(
         load_scenario("nguyen2025", overrides=["snr_db = 20", f"drops = {sets * DROPS_PER_SET}"]),
         allocators=["exact", "equal_com", "equal_cs"],
@@ -35,7 +35,7 @@ def gains(sets: int) -> None:
 
 
 def misalignment() -> None:
-    """Print what a beam that misses the target costs."""
+    """Print the loss due to a misaligned beam."""
     scenario = load_scenario("nguyen2025-fig2").scenario
     print("\nCRLB for a beam off by the same angle in azimuth and elevation, in dB over that of an aligned beam")
     for offset in (1, 2, 5, 10):
@@ -64,7 +64,7 @@ def convergence() -> None:
 
 
 def sensing_power() -> None:
-    """Print when sensing needs power of its own, at the paper's limits."""
+    """Print when sensing requires separate power, at the paper's limits."""
     data = isacfw.compare("nguyen2025", drops=1, allocators=["exact"], precoders=["mrt"]).dataset.isel(
         precoder=0, allocator=0
     )

@@ -1,4 +1,4 @@
-"""An allocator in a file of its own, compared with the built-in ones.
+"""An allocator in a single file, compared with the built-in ones.
 
 From the terminal: isacfw compare --plugin examples/single_file_plugin.py --allocators exact,inverse_fading
 """
@@ -10,12 +10,12 @@ import isacfw
 
 @attrs.frozen(kw_only=True)
 class InverseFading(isacfw.Allocator):
-    """Power in inverse proportion to the large-scale fading; as much for sensing as the limits ask."""
+    """Power in inverse proportion to the large-scale fading, and the least for sensing within the limits."""
 
     name = "inverse_fading"
 
     def solve(self, problem):
-        """Return the shares of one problem; NaN, where no split meets the limits, is no answer."""
+        """Return the shares of one problem; NaN if no split meets the limits."""
         share = problem.largest_communication_share
         weight = 1 / problem.sensing_interference
         return isacfw.Shares(communication=share * weight / weight.sum(), sensing=1 - share)

@@ -11,7 +11,7 @@ import isacfw
 @final
 @attrs.frozen(kw_only=True)
 class MaxMin(isacfw.Allocator):
-    r"""The largest rate that all users can have at once, with no more power for sensing than the limits ask.
+    r"""The largest rate that all users can have at once, with the least power for sensing that meets the limits.
 
     Notes
     -----
@@ -25,7 +25,7 @@ class MaxMin(isacfw.Allocator):
     vectorized: ClassVar[bool] = True
 
     def solve(self, problem: isacfw.PowerAllocationProblem) -> isacfw.Shares:
-        """Return the shares of a batch; NaN, where no split meets the limits, is no answer."""
+        """Return the shares of a batch; NaN if no split meets the limits."""
         if problem.coupling is not None:
             raise isacfw.IncompatibleError("max_min needs interference that is common to all users")
         f = np.broadcast_to(problem.largest_communication_share, problem.batch_shape)[..., None]

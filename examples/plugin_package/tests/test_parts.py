@@ -1,4 +1,4 @@
-"""Both parts keep their contracts, and do what their docstrings say."""
+"""Both parts fulfil their contracts and their docstrings."""
 
 import numpy as np
 from isacfw_example.equal_gain import EqualGain
