@@ -40,7 +40,7 @@ def slopes(function, direction: Direction) -> list:
 
 def erratum_1() -> None:
     """(49) and (51): the vertical term has sin² and not cos² of the elevation."""
-    print("1. Squared norm of the steering vector's derivative by elevation, 15 x 5 antennas, azimuth 22.5°")
+    print("1. Squared norm of the steering vector's derivative w.r.t. elevation, 15 x 5 antennas, azimuth 22.5°")
     print("   elevation    (49) printed     corrected     finite differences")
     array, azimuth = UPA(horizontal=15, vertical=5), np.radians(22.5)
     for elevation_deg in (45.0, 60.0, 75.0):
@@ -137,7 +137,7 @@ def erratum_3(scenario: Scenario) -> None:
 
 def erratum_4(scenario: Scenario) -> None:
     """Users that share a pilot have collinear estimates."""
-    print("\n4. Estimates of 12 users from 10 pilots, and what it does to MRT (mean of 50 drops, 10 dB)")
+    print("\n4. Estimates of 12 users from 10 pilots, and the effect on MRT (mean of 50 drops, 10 dB)")
     many = attrs.evolve(scenario, drops=50)
     rates = {}
     for estimates in ("independent", "physical"):

@@ -29,7 +29,7 @@ class InputError(IsacError, ValueError):
     key : str
         Name of the parameter; for a file, its path (``"channel.pilot_length"``).
     problem : str
-        The rest of the message: what the parameter must be and what it got.
+        The rest of the message: the requirement and the value.
     missing : bool
         Whether the parameter is required and was not given.
     """

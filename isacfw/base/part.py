@@ -1,4 +1,4 @@
-"""What every interchangeable part has in common."""
+"""Base classes of interchangeable parts."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def check_parts(
     host : PluginHost
         Host of the parts; it must have loaded the plugin files among the names.
     names : sequence of str
-        Names of parts, qualified or not, and paths of plugin files, which stand for all their parts.
+        Names of parts, qualified or not, and paths of plugin files, which represent all their parts.
     verbose : bool
         Whether to print also checks that passed, with their demands.
     time_limit_s : float, optional

@@ -1,4 +1,4 @@
-"""Tables of a comparison."""
+"""Tables produced from a comparison."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def _sample(part: WeightedPart, scene: Scene, sums: Sums, fading: FadingSource, 
         if sums.is_biased():
             raise PluginError(
                 f"channel {display_name(fading.channel)} must draw estimates that are conditional means (MMSE),"
-                " got others: what they leave out of the channels is not zero in the mean"
+                " got others: their errors have a nonzero mean"
             )
         worst = sums.worst(found)
         if worst <= fading.accuracy:

@@ -45,7 +45,7 @@ def keyword_only(part: Part) -> None:
 
 @check()
 def documented(part: Part) -> None:
-    """The class has a docstring of its own that begins with a sentence and names every option."""
+    """The class has its own docstring, which begins with a summary and names every option."""
     text = vars(type(part)).get("__doc__") or ""
     require(text.strip(), "the class has no docstring")
     told = " ".join(filter(None, (vars(base).get("__doc__") for base in type(part).__mro__)))

@@ -22,7 +22,7 @@ def parametrize_with_checks(
     Parameters
     ----------
     parts : Part, class of parts, or a list of them
-        A class stands for its examples.
+        A class represents its examples.
     expected_failures : mapping of str to str, optional
         See :func:`check_part`; such a test is a strict xfail.
     time_limit_s : float, optional

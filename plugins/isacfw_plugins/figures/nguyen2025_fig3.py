@@ -41,7 +41,7 @@ class Figure3(isacfw.Figure):
 
     Notes
     -----
-    Fig. 3 of Nguyen et al. The exact optimum is a line; IPOPT from 14 starting points stands for the paper's
+    Fig. 3 of Nguyen et al. The exact optimum is a line; IPOPT from 14 starting points corresponds to the paper's
     global search with 14 solvers.
     """
 

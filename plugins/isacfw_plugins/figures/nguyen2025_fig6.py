@@ -38,7 +38,7 @@ class Figure6(isacfw.Figure):
         return compare(scenario, progress=progress).dataset
 
     def draw(self, data: xarray.Dataset) -> Figure:
-        """Draw both powers in dB; a sensing power below -40 dB is left out."""
+        """Draw both powers in dB; a sensing power below -40 dB is omitted."""
         figure, grid = _paper.new_figure(columns=2)
         for axes, name in zip(grid[0], ("communication", "sensing"), strict=True):
             power = data[f"{name}_power"]
