@@ -16,7 +16,7 @@ from .summary import Columns, summary, sweep_of
 
 if TYPE_CHECKING:
     import xarray
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
     from rich.table import Table
     from rich.text import Text
 
@@ -173,6 +173,15 @@ def _renderables(dataset: xarray.Dataset, width: int, progress: Progress | None)
         yield Text(note)
 
 
+def _width(console: Console, item: RenderableType) -> int:
+    """Return the width that a table needs; 0 for text, which wraps."""
+    from rich.measure import Measurement
+    from rich.table import Table
+
+    options = console.options.update(max_width=10_000)
+    return Measurement.get(console, options, item).maximum if isinstance(item, Table) else 0
+
+
 def render(
     dataset: xarray.Dataset,
     *,
@@ -191,7 +200,11 @@ def render(
         force_terminal=colour,
         color_system="standard" if colour else None,
     )
-    for item in _renderables(dataset, width, progress):
+    items = list(_renderables(dataset, width, progress))
+    if Columns.of(dataset).metrics and not colour:
+        # Files and pipes have no width of their own: columns that were asked for are not squeezed.
+        console.width = max(width, *(_width(console, item) for item in items))
+    for item in items:
         console.print(item, highlight=False)
     if html:
         return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")

@@ -12,12 +12,26 @@ import scipy.stats
 import xarray
 
 from isacfw import Execution, InputError, compare, load_scenario
+from isacfw.cli import main
 from isacfw.config.structure import structure
 from isacfw.report.comparison import Comparison
 from isacfw.report.summary import mean_and_interval
 from isacfw.report.table import duration
 
 NAN = np.nan
+METRIC = """
+import attrs, isacfw
+
+@attrs.frozen(kw_only=True)
+class Spread(isacfw.Metric):
+    name = "spread"
+    quantities = (isacfw.Quantity(name="rate_spread", unit="kbit/s", description="Spread of the rates"),)
+    def evaluate(self, problem, allocation):
+        return {"rate_spread": allocation.rates.max(axis=-1) - allocation.rates.min(axis=-1)}
+
+@isacfw.hookimpl
+def register_metrics(): return [Spread]
+"""
 FILES = ["results.nc", "results.csv", "scenario.toml", "sum_rate.png", "sum_rate.pdf", "crlb.png", "crlb.pdf"]
 
 
@@ -333,3 +347,30 @@ def test_a_file_that_cannot_be_replaced(run, tmp_path):
 def test_text_that_no_file_can_hold_is_refused_in_one_sentence(changes, run, tmp_path, no_figures, attempt):
     _, error = attempt(lambda: run(changes).save(tmp_path))
     assert "\n" not in str(error)
+
+
+def test_a_dozen_lines_add_a_metric_to_table_figure_records_and_files(tmp_path, scenario_file, capsys):
+    assert METRIC.strip().count("\n") + 1 <= 12
+    plugin, out = tmp_path / "spread.py", tmp_path / "results"
+    plugin.write_text(METRIC, encoding="utf-8")
+    path = scenario_file({"metrics": ["spread"], "plugins": [str(plugin)], "sweep": {"snr_db": [0, 10]}})
+    assert main(["compare", str(path), "--out", str(out)]) == 0
+    table = capsys.readouterr().out
+    assert "rate_spread" in table
+    assert "kbit/s" in table
+    assert "status\n" not in table  # Nothing is folded.
+    rows = csv.DictReader((out / "results.csv").read_text(encoding="utf-8").splitlines())
+    found = Comparison.load(out / "results.nc")
+    values = [row["rate_spread"] for row in found.records()]
+    assert [float(row["rate_spread"]) if row["rate_spread"] else None for row in rows] == values
+    assert any(value is not None and value > 0 for value in values)
+    assert found.dataset["rate_spread"].attrs["units"] == "kbit/s"
+    assert (out / "rate_spread.png").is_file()
+    assert found.plot()["rate_spread"].axes[0].get_ylabel() == "Spread of the rates [kbit/s]"
+    assert "rate_spread" in found.table().columns
+
+
+def test_a_table_with_many_metrics_is_not_squeezed(run):
+    table = str(run({"metrics": ["powers"], "precoders": ["mrt"], "allocators": ["exact"]}))
+    for heading in ("commun.", "sensing", "rho", "optimal"):
+        assert heading in table
