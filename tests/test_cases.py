@@ -218,11 +218,13 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], d
     return ran(folder / "good.json", folder), ran(folder / "bad.json", folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", BROKEN)
 def test_broken_case_is_null(title: str, hostile: tuple[dict[str, Any], dict[str, Any]]) -> None:
     assert hostile[1][BROKEN[title][0]][title] is None
 
 
+@pytest.mark.slow
 def test_broken_cases_cost_no_other(hostile: tuple[dict[str, Any], dict[str, Any]]) -> None:
     good, bad = hostile
     for section, cases in good.items():
@@ -231,6 +233,7 @@ def test_broken_cases_cost_no_other(hostile: tuple[dict[str, Any], dict[str, Any
             assert bad[section][case] == members
 
 
+@pytest.mark.slow
 def test_unknown_sections_are_null(hostile: tuple[dict[str, Any], dict[str, Any]]) -> None:
     bad = hostile[1]
     for section in ("no such section", "an empty section", "a section that is a list", "liu2022"):

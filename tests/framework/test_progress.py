@@ -60,7 +60,7 @@ def command(tmp_path, request):
 @pytest.mark.parametrize(
     "command",
     [
-        name if "compare" in name or name == "check" else pytest.param(name, marks=pytest.mark.slow)
+        name if name in {"compare with a folder", "check"} else pytest.param(name, marks=pytest.mark.slow)
         for name in COMMANDS
     ],
     indirect=True,

@@ -108,6 +108,7 @@ BOTH = pytest.mark.parametrize("side", SIDES)
 SLOW = {
     *("lines of random phase, zf", "means of known phase, zf", "correlation 0.9 and shared pilots, mrt"),
     *("projected", "projected, means of known phase", "two targets, means of known phase"),
+    "difference and sum, correlation 0.9",
 }
 LARGE = {"means of known phase, mrt", "half of the antennas"}
 """Cases of which the larger array is not slow."""

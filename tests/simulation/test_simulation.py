@@ -185,7 +185,12 @@ def bounds(name: str, beam: tuple[float, float], sensing: float) -> tuple[Simula
 
 BEAMS = pytest.mark.parametrize(
     "beam",
-    [(0.0, 0.0), pytest.param((3.0, 0.0), marks=pytest.mark.slow), (4.0, -6.0), (30.0, 20.0)],
+    [
+        (0.0, 0.0),
+        pytest.param((3.0, 0.0), marks=pytest.mark.slow),
+        (4.0, -6.0),
+        pytest.param((30.0, 20.0), marks=pytest.mark.slow),
+    ],
     ids=str,
 )
 SHARES = pytest.mark.parametrize("sensing", [0.0, pytest.param(0.05, marks=pytest.mark.slow), 0.5])
