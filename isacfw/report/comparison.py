@@ -70,8 +70,8 @@ class Comparison:
     def table(self) -> pandas.DataFrame:
         """Return a summary over the drops: a row per sweep point, precoder, beam (if several) and allocator.
 
-        Columns: mean sum rate and the half-width of its 95 % interval, mean distance to the best feasible
-        allocator in per cent, mean CRLBs and their limits in dB, counts of solved drops and of those within the
+        Columns: mean objective and the half-width of its 95 % interval, mean distance to the best feasible
+        allocator in per cent, mean requirements and their limits, counts of solved drops and of those within the
         limits, whether the allocator is the best, statuses, and the median time.
         """
         from .summary import summary
@@ -79,7 +79,10 @@ class Comparison:
         return summary(self.dataset)
 
     def plot(self) -> dict[str, matplotlib.figure.Figure]:
-        """Return the figures: ``"sum_rate"`` and ``"crlb"``, over the sweep or by allocator."""
+        """Return a figure of the objective, of each group of requirements, and of each metric of the scenario.
+
+        They are over the sweep or by allocator; their keys are ``"sum_rate"``, ``"crlb"`` and so on.
+        """
         from .figures import comparison_figures
 
         return comparison_figures(self.dataset)

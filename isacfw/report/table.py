@@ -133,10 +133,10 @@ def _cells_of(allocator: str, row: Any, columns: Columns) -> Iterator[Text | str
     yield duration(row["seconds_median"])
 
 
-def _notes(frame: Any) -> Iterator[str]:
+def _notes(frame: Any, objective: str) -> Iterator[str]:
     """Yield the notes below the tables: legend, violated limits, and messages of unsolved drops."""
     if frame["best"].any():
-        yield "★ best mean sum rate for this precoder among feasible allocators (ties within 1e-6)"
+        yield f"★ best mean {objective} for this precoder among feasible allocators (ties within 1e-6)"
     if frame["status"].str.contains("locally_optimal").any():
         yield "local: reported by the allocator as locally optimal, and verified to first order"
     if (frame["drops"] > 1).any():
@@ -169,7 +169,9 @@ def _renderables(dataset: xarray.Dataset, width: int, progress: Progress | None)
     for values, group in groups:
         place = dict(zip(sweep, values if isinstance(values, tuple) else (values,), strict=True))
         yield _table(place, group, columns, width)
-    for note in (*_notes(frame), *json.loads(dataset.attrs.get("assumptions", "[]"))):
+    label = dataset[columns.objective].attrs["long_name"] or columns.objective
+    objective = label[:1].lower() + label[1:]
+    for note in (*_notes(frame, objective), *json.loads(dataset.attrs.get("assumptions", "[]"))):
         yield Text(note)
 
 
