@@ -9,8 +9,9 @@ import attrs
 import numpy as np
 
 from ..base.errors import PluginError
-from ..base.numbers import ComplexArray, FloatArray, read_only
+from ..base.numbers import ComplexArray, FloatArray
 from ..base.part import LabelledPart, display_name
+from ..signal.link import checked_copies
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -69,18 +70,7 @@ class BeamStatistics:
             "forms": (streams, 3 * targets, 3 * targets),
             "coupling": (users, streams),
         }
-        copies: dict[str, Any] = {}
-        for name, core in cores.items():
-            value = getattr(self, name)
-            if value is None and name == "coupling":
-                continue
-            if np.shape(value)[-len(core) :] != core:
-                wanted = ", ".join(map(str, ("...", *core)))
-                raise PluginError(f"{who} must return {name} of shape ({wanted}), got {np.shape(value)}")
-            if not np.isfinite(value).all() or (name != "forms" and (np.asarray(value) < 0).any()):
-                raise PluginError(f"{who} must return {name} with finite, nonnegative entries, got others")
-            copies[name] = read_only(np.array(value))
-        return attrs.evolve(self, **copies)
+        return attrs.evolve(self, **checked_copies(self, cores, who, optional=("coupling",)))
 
     @staticmethod
     def stack(members: Sequence[BeamStatistics]) -> BeamStatistics:

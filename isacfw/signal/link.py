@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -11,6 +11,41 @@ import numpy as np
 from ..base.errors import PluginError
 from ..base.numbers import ComplexArray, FloatArray, read_only
 from ..base.part import LabelledPart, display_name
+
+
+def checked_copies(
+    moments: Any, cores: Mapping[str, tuple[int, ...]], who: str, *, optional: Collection[str]
+) -> dict[str, Any]:
+    """Return read-only copies of the moments of a part.
+
+    Parameters
+    ----------
+    moments : LinkStatistics or BeamStatistics
+        What the part returned.
+    cores : mapping of str to tuple of int
+        Trailing axes of each of its fields.
+    who : str
+        Kind and name of the part, for messages.
+    optional : collection of str
+        Fields that may be None; they are left out.
+
+    Raises
+    ------
+    PluginError
+        If a field has another shape, or entries that are negative or not finite; forms may be negative.
+    """
+    copies: dict[str, Any] = {}
+    for name, core in cores.items():
+        value = getattr(moments, name)
+        if value is None and name in optional:
+            continue
+        if np.shape(value)[-len(core) :] != core:
+            wanted = ", ".join(map(str, ("...", *core)))
+            raise PluginError(f"{who} must return {name} of shape ({wanted}), got {np.shape(value)}")
+        if not np.isfinite(value).all() or (name != "forms" and (np.asarray(value) < 0).any()):
+            raise PluginError(f"{who} must return {name} with finite, nonnegative entries, got others")
+        copies[name] = read_only(np.array(value))
+    return copies
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -68,22 +103,15 @@ class LinkStatistics:
             If they break the contract of a precoder.
         """
         who = f"precoder {display_name(precoder)}"
-        copies: dict[str, Any] = {}
-        for name in ("signal_gain", "interference_gain", "weight_power", "coupling", "forms"):
-            value = getattr(self, name)
-            if value is None and name in ("coupling", "forms"):
-                continue
-            core: tuple[int, ...] = (users, users) if name == "coupling" else (users,)
-            if name == "forms":
-                size = np.shape(value)[-1] if targets is None else 3 * targets
-                core = (users, size, size)
-            if np.shape(value)[-len(core) :] != core:
-                wanted = ", ".join(map(str, ("...", *core)))
-                raise PluginError(f"{who} must return {name} of shape ({wanted}), got {np.shape(value)}")
-            if not np.isfinite(value).all() or (name != "forms" and (np.asarray(value) < 0).any()):
-                raise PluginError(f"{who} must return {name} with finite, nonnegative entries, got others")
-            copies[name] = read_only(np.array(value))
-        return attrs.evolve(self, **copies)
+        size = 3 * targets if targets is not None else 0 if self.forms is None else np.shape(self.forms)[-1]
+        cores = {
+            "signal_gain": (users,),
+            "interference_gain": (users,),
+            "weight_power": (users,),
+            "coupling": (users, users),
+            "forms": (users, size, size),
+        }
+        return attrs.evolve(self, **checked_copies(self, cores, who, optional=("coupling", "forms")))
 
     @property
     def interference(self) -> FloatArray:
