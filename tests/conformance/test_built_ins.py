@@ -33,13 +33,15 @@ SKIPPED = {
 SLOW = {"allocator", "beam", "channel", "figure", "precoder"}
 SIMULATING = {"model_agrees_with_simulation", "statistics_against_sampled_moments"}
 ALWAYS_SIMULATED = {"mrt", "rayleigh", "steered"}
+ALWAYS_DRAWN = "nguyen2025-fig6"
 
 
 def mostly_slow(checks):
-    """Mark the checks that simulate as slow, except those of some parts."""
+    """Mark the checks that simulate, and those of figures, as slow, except those of some parts."""
     names, cases = checks.args
     slow = [
-        part.name not in ALWAYS_SIMULATED and check.__name__ in SIMULATING
+        (part.name not in ALWAYS_SIMULATED and check.__name__ in SIMULATING)
+        or (kind_of(part) == "figure" and part.name != ALWAYS_DRAWN)
         for part, check in (case.values for case in cases)
     ]
     marks = [[*case.marks, *([pytest.mark.slow] if one else [])] for case, one in zip(cases, slow, strict=True)]

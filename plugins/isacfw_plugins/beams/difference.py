@@ -17,7 +17,7 @@ _BLIND = 1e-12
 @final
 @attrs.frozen(kw_only=True)
 class Difference(isacfw.PointedBeam):
-    r"""Derivatives of the steering vector: two streams per direction, or one if the array resolves one cosine.
+    r"""Derivatives of the steering vector: two streams per direction, one for an array that resolves one.
 
     Parameters
     ----------
