@@ -108,7 +108,7 @@ def _add_compare(commands: _Commands) -> None:
     )
     for option in ("--precoders", "--beams", "--allocators"):
         command.add_argument(
-            option, type=_names, action="extend", metavar="A,B", help="in place of the scenario's own"
+            option, type=_names, action="extend", metavar="A,B", help="instead of the scenario's own"
         )
     command.add_argument("--drops", type=_count, metavar="N", help="number of random drops")
     command.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")

@@ -27,4 +27,4 @@ __all__ = [
     "parametrize_with_checks",
 ]
 
-_ROOMS = (common, arrays, channels, precoders, beams, metrics, allocators, figures)
+_CHECKED = (common, arrays, channels, precoders, beams, metrics, allocators, figures)
