@@ -6,7 +6,7 @@ import multiprocessing
 import multiprocessing.connection
 import pickle
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from functools import lru_cache
 
 from ..base.errors import InputError
@@ -45,16 +45,22 @@ def solve_chunks(
     """
     # Number of entries of one variable for a drop at a point.
     row = len(spec.scenario.precoders) * len(spec.scenario.allocators) * spec.largest_array
+    waiting: dict[Future[ChunkResult], Chunk] = {}
     if executor is not None:
         task: Task = (_in_worker, (spec, host.sources))
-        yield from collect_results(lambda: executor, task, ChunkQueue(chunks, len(chunks)), row, advance)
+        queue = ChunkQueue(chunks, len(chunks))
+        try:
+            yield from collect_results(lambda: executor, task, queue, row, advance, waiting)
+        finally:
+            for future in waiting:
+                future.cancel()
     elif workers > 1 and len(chunks) > 1:
         if getattr(multiprocessing.current_process(), "_inheriting", False):
-            # This is a worker that imports a script which starts workers; the parent reports the error.
+            # In a worker that imports a script which asks for workers: its parent reports the error.
             raise SystemExit(1)
         task = (_in_process, (_pack(spec, host.sources),))
         with process_pool(min(workers, len(chunks))) as pool:
-            yield from collect_results(pool, task, ChunkQueue(chunks, workers), row, advance)
+            yield from collect_results(pool, task, ChunkQueue(chunks, workers), row, advance, waiting)
     else:
         for chunk in chunks:
             yield solve_chunk(spec, host, chunk, advance)

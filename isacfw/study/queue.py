@@ -21,47 +21,49 @@ Task = tuple[Callable[..., ChunkResult], tuple[Any, ...]]
 
 
 def collect_results(
-    current: Callable[[], Executor], task: Task, queue: ChunkQueue, row: int, advance: Callable[[int], None]
+    current: Callable[[], Executor],
+    task: Task,
+    queue: ChunkQueue,
+    row: int,
+    advance: Callable[[int], None],
+    waiting: dict[Future[ChunkResult], Chunk],
 ) -> Generator[ChunkResult, None, None]:
-    """Yield results from an executor; a chunk that was lost with a worker is repeated.
+    """Yield results from an executor; a chunk that was lost with a worker is done again.
 
     Parameters
     ----------
     current : callable
-        Returns the executor, and a new one if the last is broken.
+        Returns the executor, a new one if the last has broken.
     task : tuple
         Function, and its arguments before the chunk.
     queue : ChunkQueue
-        Chunks to solve.
+        Chunks to be solved.
     row : int
-        Number of entries of one variable for a drop at a point.
+        Numbers in one field of the results of a drop at a point.
     advance : callable
-        Called with the number of allocations completed since the last call.
+        Called with the number of allocations done since the last call.
+    waiting : dict
+        Futures that are submitted and not done, with their chunks; empty at first.
     """
-    waiting: dict[Future[ChunkResult], Chunk] = {}
-    try:
-        while queue or waiting:
-            outstanding = sum(len(chunk.points) * len(chunk.drops) * row for chunk in waiting.values())
-            # Limit outstanding work so that results are written as fast as they arrive.
-            while outstanding < NUMBERS_OUTSTANDING or not waiting:
-                if (chunk := queue.take(idle=not waiting)) is None:
-                    break
-                try:
-                    waiting[current().submit(task[0], *task[1], chunk)] = chunk
-                except BrokenExecutor:
-                    queue.lose(chunk)
-                    break
-                outstanding += len(chunk.points) * len(chunk.drops) * row
-            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                chunk = waiting.pop(future)
-                if (result := _result(future, chunk)) is None:
-                    queue.lose(chunk)
-                    continue
-                advance(result.values["status"].size)
-                yield result
-    finally:
-        for future in waiting:
-            future.cancel()
+    while queue or waiting:
+        outstanding = sum(len(chunk.points) * len(chunk.drops) * row for chunk in waiting.values())
+        # Limit outstanding work so that results are written as fast as they arrive.
+        while outstanding < NUMBERS_OUTSTANDING or not waiting:
+            if (chunk := queue.take(idle=not waiting)) is None:
+                break
+            try:
+                waiting[current().submit(task[0], *task[1], chunk)] = chunk
+            except BrokenExecutor:
+                queue.lose(chunk)
+                break
+            outstanding += len(chunk.points) * len(chunk.drops) * row
+        for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+            chunk = waiting.pop(future)
+            if (result := _result(future, chunk)) is None:
+                queue.lose(chunk)
+                continue
+            advance(result.values["status"].size)
+            yield result
 
 
 def _result(future: Future[ChunkResult], chunk: Chunk) -> ChunkResult | None:
