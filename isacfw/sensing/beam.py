@@ -23,7 +23,7 @@ from .beam_sums import BeamSums
 class Beam(WeightedPart):
     """Abstract base class of sensing beams: the moments follow from the weights of the streams.
 
-    A subclass that knows its moments in closed form overrides :meth:`beam_statistics`, and calls the base class
+    A subclass with closed-form moments overrides :meth:`beam_statistics`, and calls the base class
     for channels for which the closed form does not hold.
     """
 

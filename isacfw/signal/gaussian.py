@@ -25,7 +25,7 @@ class SecondOrder:
     Parameters
     ----------
     means : ndarray of complex, shape (K, N)
-        Means, which the base station knows with their phases.
+        Means, known to the base station with their phases.
     covariances : ndarray of complex, shape (K, N, N)
         Covariances of the channels about their means.
     pilots : ndarray of int, shape (K,)

@@ -23,7 +23,7 @@ from .scene import Scene
 class Precoder(WeightedPart):
     r"""Abstract base class of linear precoders: the moments follow from the weights.
 
-    A subclass that knows its moments in closed form overrides :meth:`link_statistics`, and calls the base class
+    A subclass with closed-form moments overrides :meth:`link_statistics`, and calls the base class
     for channels for which the closed form does not hold: usually those that are not `isotropic`.
 
     Attributes
@@ -99,7 +99,7 @@ class Precoder(WeightedPart):
         Euclidean norm. The SINR of a user depends on one of each. For signals that are not known to be isotropic,
         the same holds for the diagonal of each signal's form at the targets. All interference is in `coupling`:
         nothing is assumed to be common to the users. The draws of a drop depend on the seed and the number of the
-        drop alone, so all precoders and beams see the same.
+        drop alone, so they are the same for all precoders and beams.
         """
         isotropic = scene.statistics.isotropic and self.turns_with_channel
         found = sample_each_drop(self, scene, partial(_sums, self, isotropic=isotropic))

@@ -22,7 +22,7 @@ class AngleGrid:
     Parameters
     ----------
     azimuth, elevation : ndarray, shapes (A,) and (E,)
-        In radians. A planar array sees the same direction cosines from several angles: azimuths within
+        In radians. For a planar array, several angles have the same direction cosines: azimuths within
         [-π/2, π/2] and elevations within [0, π] name each direction once.
     """
 

@@ -17,7 +17,7 @@ _BLIND = 1e-12
 @final
 @attrs.frozen(kw_only=True)
 class Difference(isacfw.PointedBeam):
-    r"""Derivatives of the steering vector: two streams per direction, one for an array that resolves one.
+    r"""Derivatives of the steering vector: two streams per direction; one if only one cosine is resolved.
 
     Parameters
     ----------
