@@ -21,7 +21,7 @@ ONE_AT_A_TIME = threading.RLock()
 
 
 @attrs.frozen(kw_only=True)
-class Part(ABC):  # noqa: B024 - each kind of part has abstract methods of its own
+class Part(ABC):  # noqa: B024 - each kind of part has its own abstract methods
     """A part that plugins provide, such as an array or an allocator.
 
     A part is a frozen attrs class whose fields are its options and, in a scenario file, its keys.

@@ -36,7 +36,7 @@ def check_parts(
     time_limit_s : float, optional
         Longest time in seconds that an allocator may take for a problem.
     bars : ProgressBars, optional
-        Where to show how many checks are done.
+        Progress bars for the number of completed checks.
 
     Raises
     ------

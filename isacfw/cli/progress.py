@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ProgressBars:
-    """ProgressBars with rate and time left, one below the other; a context manager, after which they are gone.
+    """Progress bars with rate and remaining time; a context manager that removes them at its end.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class ProgressBars:
         self._display = None if quiet or not sys.stderr.isatty() else _display()
 
     def __enter__(self) -> ProgressBars:
-        """Begin."""
+        """Show the bars."""
         if self._display is not None:
             self._display.start()
         return self
@@ -37,7 +37,7 @@ class ProgressBars:
             self._display.stop()
 
     def task(self, what: str) -> Progress:
-        """Return what is to be called with the numbers of what is done and of all; only then is there a bar."""
+        """Return a function to call with the completed and the total number; its first call adds the bar."""
         display = self._display
         if display is None:
             return lambda _done, _total: None
@@ -46,7 +46,7 @@ class ProgressBars:
 
     @contextmanager
     def hide(self) -> Iterator[None]:
-        """Take the bars away for a while, in which something is printed."""
+        """Remove the bars while the body prints."""
         if self._display is None:
             yield
             return

@@ -204,7 +204,7 @@ def render(
     )
     items = list(_renderables(dataset, width, progress))
     if Columns.of(dataset).metrics and not colour:
-        # Files and pipes have no width of their own: columns that were asked for are not squeezed.
+        # Files and pipes have no width, so requested columns are not squeezed.
         console.width = max(width, *(_width(console, item) for item in items))
     for item in items:
         console.print(item, highlight=False)

@@ -77,7 +77,7 @@ class MatrixInequalities:
         )
 
     def largest(self, weights: FloatArray) -> FloatArray | None:
-        """Return shares of sum one that meet the limits and maximise a weighted sum; None where none do; (B,)."""
+        """Return shares of sum one that meet the limits and maximise a weighted sum; None if infeasible; (B,)."""
         return self._solve(weights, self.required, np.zeros_like(self.required))[0]
 
     def smallest_excess(self) -> tuple[FloatArray, float]:

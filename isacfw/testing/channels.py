@@ -55,7 +55,7 @@ def variances_add_up(part: Channel) -> None:
 
 @check("channel")
 def drops_do_not_depend_on_each_other(part: Channel) -> None:
-    """A drop is the same whichever other drops are asked for, and in whatever order."""
+    """A drop does not depend on the other requested drops, or on their order."""
     together = _per_drop(statistics_of(part))
     same = len(together["beta"]) == 1
     for drops in ((1,), (2, 1), (0, 1, 7)):
@@ -99,7 +99,7 @@ def power_normalisation(part: Channel) -> None:
 
 @check("channel")
 def errors_uncorrelated_with_estimates(part: Channel) -> None:
-    """The error of an estimate is uncorrelated with the estimate, as that of an MMSE estimate is."""
+    """The error of an estimate is uncorrelated with the estimate, as for MMSE estimates."""
     channels, estimates, statistics = draw_one_drop(part, 2)
     product = (estimates.conj() * (channels - estimates)).mean(axis=-2)
     error = np.sqrt((np.abs(product) ** 2).mean(axis=0) / len(product))
@@ -109,7 +109,7 @@ def errors_uncorrelated_with_estimates(part: Channel) -> None:
 
 @check("channel")
 def independence_over_seeds(part: Channel) -> None:
-    """Draws from different generators are different and uncorrelated, those from equal ones the same."""
+    """Draws from different generators are different and uncorrelated, those from equal ones identical."""
     first, _, statistics = draw_one_drop(part, 3)
     second, _, _ = draw_one_drop(part, 4)
     require(np.array_equal(first, draw_one_drop(part, 3)[0]), "equal generators give different draws")
@@ -124,7 +124,7 @@ def independence_over_seeds(part: Channel) -> None:
 
 @check("channel")
 def collinear_estimates_are_declared(part: Channel) -> None:
-    """Estimates of two users are collinear exactly where the statistics say so."""
+    """Estimates of two users are collinear if and only if the statistics declare them collinear."""
     _, estimates, statistics = draw_one_drop(part, 5)
     users = statistics.users
     if users == 1:
@@ -140,7 +140,7 @@ def collinear_estimates_are_declared(part: Channel) -> None:
 
 @check("channel")
 def means_and_covariances_against_draws(part: Channel) -> None:
-    """Draws have the means and covariances of the statistics, and estimates those that follow from them."""
+    """Draws have the means and covariances of the statistics, and estimates the resulting ones."""
     channels, estimates, statistics = draw_one_drop(part, 7, MANY_DRAWS)
     if statistics.means is None and statistics.covariances is None:
         raise CheckSkipped("its statistics have neither means nor covariances")
@@ -171,7 +171,7 @@ def _require_coherent_means(
 
 @check("channel")
 def variances_against_covariances(part: Channel) -> None:
-    """beta, xi and epsilon are the powers per antenna that follow from means and covariances."""
+    """The powers per antenna beta, xi and epsilon agree with means and covariances."""
     statistics = statistics_of(part)
     if statistics.covariances is None:
         raise CheckSkipped("its statistics have no covariances")
@@ -193,7 +193,7 @@ def variances_against_covariances(part: Channel) -> None:
 
 @check("channel")
 def isotropic_claim_against_sampled_moments(part: Channel) -> None:
-    """Where fading is said to be isotropic, precoders and beams have the moments that follow from it."""
+    """If fading is declared isotropic, precoders and beams have the corresponding moments."""
     array = transmit_array(8, 8)
     statistics = statistics_of(part, (0, 1), array)
     if not statistics.isotropic:

@@ -93,11 +93,11 @@ class _Template:
         return np.asarray(self._evaluate(self._value, x)[0])
 
     def first(self, x: FloatArray) -> FloatArray:
-        """Return the first derivatives of each instance by its slots; (slots, n)."""
+        """Return the first derivatives of each instance with respect to its slots; (slots, n)."""
         return self._evaluate(self._first, x)
 
     def second(self, x: FloatArray) -> FloatArray:
-        """Return the second derivatives of each instance by its pairs of slots; (pairs, n)."""
+        """Return the second derivatives of each instance with respect to pairs of its slots; (pairs, n)."""
         return self._evaluate(self._second, x)
 
     def _evaluate(self, function: Callable[..., list[Any]], x: FloatArray) -> FloatArray:

@@ -121,7 +121,7 @@ class Approximation:
 
 
 def _price(price: FloatArray, b: FloatArray) -> FloatArray:
-    # Column by column, so that one stream costs the same bits as a vector product.
+    # Column by column, so that one stream gives the same bits as a vector product.
     return np.array([price @ np.ascontiguousarray(column) for column in b.T])
 
 

@@ -107,7 +107,7 @@ def _wishart_moments(
         samples.append(_samples(xi, antennas, regularization, generator))
         values = np.concatenate(samples)
         found = _combine(values.mean(axis=0), antennas)
-        # The delta method, by the derivative of what is reported along each sample.
+        # The delta method, with the derivative of the reported quantities along each sample.
         mean, count = values.mean(axis=0), len(values)
         slopes = np.array(
             [_combine(mean + 1e-6 * (one - mean), antennas) for one in values[:: max(1, count // 1000)]]
@@ -119,7 +119,7 @@ def _wishart_moments(
 
 
 def _combine(mean: FloatArray, antennas: int) -> FloatArray:
-    """Return what is reported from the means of t₁², t₂ and the interference."""
+    """Return the reported quantities from the means of t₁², t₂ and the interference."""
     share = (antennas * mean[0] - mean[1]) / ((antennas**2 - 1) * mean[1])
     return np.concatenate([[share, mean[1] / antennas], mean[2:] / mean[1]])
 

@@ -28,7 +28,7 @@ _SHOWN = 31
 
 
 def _hold(history: FloatArray) -> FloatArray:
-    """Return histories (..., I) with the last value held once an allocator has stopped."""
+    """Return histories (..., I) with the last value repeated after an allocator has stopped."""
     length = np.isfinite(history).sum(axis=-1, keepdims=True)
     positions = np.minimum(np.arange(_SHOWN), np.maximum(length - 1, 0))
     return np.asarray(np.take_along_axis(history, positions, axis=-1))
