@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Hashable, Mapping
+from functools import lru_cache, partial
 from types import UnionType
 from typing import Any, Literal, Protocol, Union, get_origin
 
@@ -19,7 +19,7 @@ from .document import Document, merge, nest_value, to_plain
 from .messages import MISSING, first_error
 
 
-class PartFinder(Protocol):
+class PartFinder(Hashable, Protocol):
     """Lookup of parts by name: a plugin host."""
 
     def find(self, kind: str, name: str) -> PartInfo:
@@ -79,8 +79,12 @@ def _exactly(kind: type, noun: str) -> Any:
     return hook
 
 
+@lru_cache(maxsize=8)
 def make_converter(host: PartFinder) -> cattrs.Converter:
-    """Return a converter that refuses unknown keys and wrong types, and finds parts by name."""
+    """Return a converter that refuses unknown keys and wrong types, and finds parts by name.
+
+    Made once per host, which does not change: it compiles code for each class that it meets.
+    """
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
     for kind, noun in _NOUNS.items():
         converter.register_structure_hook(kind, _exactly(kind, noun))
