@@ -59,10 +59,10 @@ class Clarabel:
 
 def started(allocator: SCA, problem: PowerAllocationProblem) -> sca._Ascent:
     """Return the iterations of an allocation before the first."""
-    limits, start = Limits.of(problem), allocator._start(problem)
+    limits, start = Limits.of(problem), allocator.start(problem)
     assert limits is not None
     assert start is not None
-    with allocator._convex(problem, limits) as convex:
+    with allocator.convex(problem, limits) as convex:
         return sca._Ascent(allocator, problem, convex, *start)
 
 
@@ -151,7 +151,7 @@ def test_sca_for_a_thousand_users(benchmark: Any, record: Any, surrogate: Surrog
     allocator = SCA(surrogate=surrogate)
     few = random_problem(np.random.default_rng(5), 12, aligned=aligned)
     allocator.solve(few)
-    sca._layout.cache_clear()
+    sca.layout_of.cache_clear()
     tracemalloc.start()
     found = allocator.solve(problem)
     peak = tracemalloc.get_traced_memory()[1]

@@ -274,8 +274,8 @@ def test_derivatives_of_the_allocation_problem(aligned: bool, limited: tuple[boo
 def test_allocation_problem_has_the_problems_own_objective_and_limits(aligned: bool) -> None:
     generator = np.random.default_rng(122)
     problem = random_problem(generator, 3, aligned=aligned)
-    program = ipopt._new_program(3, aligned, (True, True), False)
-    communication, sensing = ipopt._set_parameters(program.model, problem)
+    program = ipopt.new_program(3, aligned, (True, True), False)
+    communication, sensing = ipopt.set_parameters(program.model, problem)
     program.refresh()
     found = answered(Ipopt(), problem)
     x, q = found.communication, found.sensing
@@ -410,7 +410,7 @@ def test_a_textbook_problem_has_its_known_optimum() -> None:
     model.product = pyo.Constraint(expr=x[0] * x[1] * x[2] * x[3] >= 25)
     model.sphere = pyo.Constraint(expr=sum(x[i] ** 2 for i in range(4)) == 40)
     program = PyomoNLP(model)
-    solution, info = ipopt._solve(program, np.array([1.0, 5.0, 5.0, 1.0]), 1e-9, 100)
+    solution, info = ipopt.solve_program(program, np.array([1.0, 5.0, 5.0, 1.0]), 1e-9, 100)
     assert info["status"] == 0
     assert program.objective(solution) == pytest.approx(17.0140173, abs=1e-7)
     np.testing.assert_allclose(solution, [1.0, 4.7429994, 3.8211503, 1.3794082], atol=1e-6)

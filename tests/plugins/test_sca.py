@@ -343,7 +343,7 @@ def test_result_does_not_depend_on_problems_solved_before(surrogate: Any, aligne
     allocator = SCA(surrogate=surrogate)
     first, second, third = (random_problem(generator, 3, aligned=aligned) for _ in range(3))
     unlimited = attrs.evolve(second, crlb_limit=np.array([np.inf, second.crlb_limit[1]]))
-    sca._layout.cache_clear()
+    sca.layout_of.cache_clear()
     fresh = answered(allocator, first)
     for other in (second, unlimited, third):
         answered(allocator, other)

@@ -133,8 +133,8 @@ class Ipopt(isacfw.Allocator):
     def unavailable(cls) -> str | None:
         """Solve a small problem."""
         try:
-            program = _new_program(1, True, (False, False), False)
-            solution, info = _solve(program, np.array([0.2, 0.2, 0.2]), 1e-6, 50)
+            program = new_program(1, True, (False, False), False)
+            solution, info = solve_program(program, np.array([0.2, 0.2, 0.2]), 1e-6, 50)
         except ImportError as error:
             return (
                 f"IPOPT needs cyipopt ({error}): python -m pip install 'cyipopt-wheels>=1.7.0.dev0', or from"
@@ -156,10 +156,10 @@ class Ipopt(isacfw.Allocator):
         # Neither IPOPT's callbacks nor a model under modification is safe if an exception occurs anywhere.
         with interrupts_held_back():
             if is_plain(problem) and problem.stream_coupling is None:
-                return self._solved_plain(problem)
-            return self._solved_general(problem)
+                return self._solve_plain(problem)
+            return self._solve_general(problem)
 
-    def _solved_general(self, problem: PowerAllocationProblem) -> Shares:
+    def _solve_general(self, problem: PowerAllocationProblem) -> Shares:
         limits = Limits.of(problem)
         if limits is None:
             return Shares.none(problem, Status.INFEASIBLE, str(problem.infeasibility))
@@ -170,7 +170,7 @@ class Ipopt(isacfw.Allocator):
             starts = [numbers.point(problem, *start) for start in self._general_starts(problem)]
             return self._best(problem, program, starts)
 
-    def _solved_plain(self, problem: PowerAllocationProblem) -> Shares:
+    def _solve_plain(self, problem: PowerAllocationProblem) -> Shares:
         limited = np.isfinite(problem.crlb_limit)
         if (limited & np.isinf(problem.crlb(problem.equal_split / 2, 0.5))).any():
             return Shares.none(problem, Status.INFEASIBLE, "a limited angle cannot be estimated at all")
@@ -180,8 +180,8 @@ class Ipopt(isacfw.Allocator):
             (bool(limited[0]), bool(limited[1])),
             problem.coupling is not None,
         )
-        with PROGRAMS.lent(key, lambda: _new_program(*key)) as program:
-            communication, sensing = _set_parameters(program.model, problem)
+        with PROGRAMS.lent(key, lambda: new_program(*key)) as program:
+            communication, sensing = set_parameters(program.model, problem)
             program.refresh()
             return self._best(problem, program, self._starting_points(problem, communication, sensing))
 
@@ -193,7 +193,7 @@ class Ipopt(isacfw.Allocator):
             with interrupts_held_back() as due:
                 if outcomes and due():
                     break
-            solution, info = _solve(program, start, self.tolerance, self.max_iterations)
+            solution, info = solve_program(program, start, self.tolerance, self.max_iterations)
             outcomes.append(_outcome(problem, solution, info))
             iterations += program.iterations
         rank = [Status.LOCALLY_OPTIMAL, Status.FEASIBLE, Status.INFEASIBLE, Status.FAILED]
@@ -251,7 +251,8 @@ class Ipopt(isacfw.Allocator):
         return points
 
 
-def _new_program(users: int, aligned: bool, limited: tuple[bool, bool], coupled: bool) -> Any:
+def new_program(users: int, aligned: bool, limited: tuple[bool, bool], coupled: bool) -> Any:
+    """Return the nonlinear program of a kind of problem with one target."""
     return _nlp(build_model(users, aligned=aligned, limited=limited, coupled=coupled))
 
 
@@ -270,7 +271,7 @@ def _streams(problem: PowerAllocationProblem, solution: FloatArray) -> FloatArra
     return solution[problem.users + 1 : problem.users + 1 + problem.streams]
 
 
-def _set_parameters(model: Any, problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray]:
+def set_parameters(model: Any, problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray]:
     """Set the model's parameters; return the Fisher information, scaled to a diagonal of order one."""
     model.g.store_values(dict(enumerate(problem.gain.tolist())))
     model.b.store_values(dict(enumerate(problem.sensing_interference.tolist())))
@@ -289,7 +290,7 @@ def _set_parameters(model: Any, problem: PowerAllocationProblem) -> tuple[FloatA
     return scaled[0], scaled[1]
 
 
-def _solve(
+def solve_program(
     program: Any, start: FloatArray, tolerance: float, max_iterations: int
 ) -> tuple[FloatArray, dict[str, Any]]:
     """Run IPOPT once; return the unknowns (x, f, q) and IPOPT's report."""

@@ -119,25 +119,25 @@ class SCA(isacfw.Allocator):
     def solve(self, problem: PowerAllocationProblem) -> Shares:
         """Iterate from the starting point until it is stationary and the sum rate no longer rises."""
         limits = Limits.of(problem)
-        start = None if limits is None else self._start(problem)
+        start = None if limits is None else self.start(problem)
         if limits is None or start is None:
             return Shares.none(problem, Status.INFEASIBLE, str(problem.infeasibility))
-        with self._convex(problem, limits) as convex:
+        with self.convex(problem, limits) as convex:
             return _Ascent(self, problem, convex, *start).run()
 
     @contextmanager
-    def _convex(self, problem: PowerAllocationProblem, limits: Limits) -> Iterator[_Convex]:
+    def convex(self, problem: PowerAllocationProblem, limits: Limits) -> Iterator[_Convex]:
         """Yield the convex problem of an iteration, for exclusive use in the body."""
         kind = Kind.of(problem, limits)
         if self.solver == _DIRECT:
-            yield _layout(kind, self.surrogate).set_limits(limits)
+            yield layout_of(kind, self.surrogate).set_limits(limits)
             return
         with MODELS.lent(
             (kind, self.surrogate, self.solver), lambda: Model(kind, self.surrogate, self.solver)
         ) as model:
             yield model.set_limits(limits)
 
-    def _start(self, problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray] | None:
+    def start(self, problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray] | None:
         """Return the shares to start from; None if the smallest sensing share is requested and does not exist."""
         if self.initial == "smallest":
             share = 1 - problem.largest_communication_share
@@ -373,7 +373,7 @@ def _failure(problem: PowerAllocationProblem, outcome: NoSolution) -> Shares:
 MODELS: Lender[Model] = Lender(32)
 """Compiled CVXPY problems, which change in place: each is used by one thread at a time."""
 
-_layout = lru_cache(maxsize=32)(Layout)
+layout_of = lru_cache(maxsize=32)(Layout)
 
 
 @isacfw.hookimpl
