@@ -508,6 +508,7 @@ def structure_of(found: Comparison) -> isacfw.Scenario:
     return isacfw.load_scenario(document).scenario
 
 
+@pytest.mark.slow
 def test_moments_of_a_beam_that_do_not_exist_are_a_reason(run):
     def inverse(self, scene: Scene, estimates: ComplexArray) -> ComplexArray:
         return estimates[..., :1] / np.abs(estimates[:, :1, :1]) ** 2

@@ -128,9 +128,7 @@ def test_simulated_bounds_of_figure_2_agree_with_the_closed_form() -> None:
     assert (data["standard_error"] < 0.01 * data["crlb"]).all()
 
 
-@pytest.mark.parametrize(
-    "number", [5, pytest.param(7, marks=pytest.mark.slow), pytest.param(8, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("number", [pytest.param(number, marks=pytest.mark.slow) for number in (5, 7, 8)])
 def test_simulations_are_of_the_allocations_beside_them(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nguyen2025_fig8, "_SIDES", (4, 5))
     overrides = ["drops = 2", *(SETTINGS[number][0] if number < 8 else []), *SMALL]

@@ -108,9 +108,9 @@ BOTH = pytest.mark.parametrize("side", SIDES)
 SLOW = {
     *("lines of random phase, zf", "means of known phase, zf", "correlation 0.9 and shared pilots, mrt"),
     *("projected", "projected, means of known phase", "two targets, means of known phase"),
-    "difference and sum, correlation 0.9",
+    *("difference and sum, correlation 0.9", "joined", "lines of random phase, mrt"),
 }
-LARGE = {"means of known phase, mrt", "half of the antennas"}
+LARGE = {"means of known phase, mrt"}
 """Cases of which the larger array is not slow."""
 
 

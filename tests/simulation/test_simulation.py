@@ -101,7 +101,7 @@ CASES = {
     ),
 }
 SLOW = {
-    *("4 x 4, even", "4 x 4, few pilots", "8 x 2, little power"),
+    *("4 x 4, even", "4 x 4, few pilots", "8 x 2, little power", "6 x 6, high power"),
     *("6 x 6, half to sensing", "6 x 6, not all power"),
 }
 ALL = pytest.mark.parametrize(
@@ -376,6 +376,7 @@ def test_one_block_has_no_standard_error() -> None:
     assert np.isnan(found.standard_error).all()
 
 
+@pytest.mark.slow
 def test_standard_error_is_the_spread_of_repeated_simulations() -> None:
     transmission = Case().transmission("mrt")
     found = [simulated_rates(transmission, 200, np.random.default_rng([311, run])) for run in range(100)]

@@ -98,6 +98,7 @@ def test_results_are_the_same_bits_whatever_the_chunks(case, size, in_one, varia
     assert in_one[case].sizes["iteration"] > 0 or "sca" not in CASES[case]["allocators"]
 
 
+@pytest.mark.slow
 def test_results_of_many_drops_are_the_same_bits_at_the_size_that_is_usual(variant, chunk_size, same):
     scenario = structure(variant({"drops": 140, "allocators": ["exact", "sca"], "precoders": ["mrt"]}), HOST)
     assert len(plan_chunks(scenario)) == 2

@@ -97,6 +97,7 @@ def test_results_are_the_same_bits_whoever_solves_the_chunks(by, solved, same, t
     same(compare(path, execution=Execution(**by, out=tmp_path / "out")).dataset, expected)
 
 
+@pytest.mark.slow
 def test_what_was_loaded_is_what_workers_use_though_its_file_has_changed(by, bed, same):
     loaded = isacfw.load_scenario(bed.scenario())
     expected = compare(loaded).dataset
@@ -227,6 +228,7 @@ def test_workers_that_always_die_are_one_sentence_and_cost_no_finished_chunk(bed
     assert bed.count() - calls == 30 - kept
 
 
+@pytest.mark.slow
 def test_an_allocator_that_misbehaves_costs_its_own_rows_only(by, bed, same):
     # Hangs are stopped by a signal, which a thread other than the first cannot have.
     changes = {"drops": 24, "time_limit_s": 0.3, "allocators": ["probe", "exact"]}

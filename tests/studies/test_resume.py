@@ -187,6 +187,7 @@ def test_a_plugin_that_is_edited_after_it_was_loaded_never_passes_for_the_edited
     same(compare(bed.document(), execution=Execution(out=out)).dataset, compare(bed.document()).dataset)
 
 
+@pytest.mark.slow
 def test_a_class_that_no_file_defines_never_passes_for_another(out, variant, same):
     code = '''
 import attrs, numpy, isacfw
@@ -321,6 +322,7 @@ def test_a_chunk_that_is_damaged_while_results_are_gathered_is_one_sentence(run,
     assert hidden(out) == []
 
 
+@pytest.mark.slow
 def test_files_that_are_no_chunks_are_let_alone(run, out, same):
     first, _ = run()
     (chunk,) = chunks_of(out)
