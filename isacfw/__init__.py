@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .study.compare import compare
     from .study.execution import Execution
 
+_MODULES = ("simulation", "testing", "validators")
 _ON_DEMAND = {
     "Comparison": "report.comparison",
     "Execution": "study.execution",
@@ -123,6 +124,10 @@ def __getattr__(name: str) -> Any:
         import importlib
 
         return getattr(importlib.import_module(f".{_ON_DEMAND[name]}", __name__), name)
+    if name in _MODULES:
+        import importlib
+
+        return importlib.import_module(f".{name}", __name__)
     if (former := _moved.find_former(name)) is not None:
         return former
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -130,7 +135,7 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Return the public names."""
-    return [*__all__, "__version__"]
+    return [*__all__, *_MODULES, "__version__"]
 
 
 def _compare(*arguments: Any, **options: Any) -> Any:

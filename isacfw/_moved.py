@@ -47,8 +47,41 @@ FORMER: dict[str, tuple[str, ...]] = {
     "store": ("study.store", "study.key"),
     "target": ("sensing.target",),
     "time_limit": ("base.time_limit",),
+    "testing.kit": ("testing.checks", "testing.run", "testing.pytest"),
+    "testing.samples": ("testing.problems",),
+    "testing.trials": ("testing.runs",),
+    "testing.terminal": ("cli.check",),
 }
 """Former modules, with the modules that now hold their content."""
+
+
+RENAMED: dict[str, dict[str, str]] = {
+    "allocator": {"verified": "verify"},
+    "array": {"checked": "validate_positions"},
+    "assembly": {"Extent": "ResultSizes", "in_memory": "build_in_memory", "in_file": "write_to_file"},
+    "channel": {"checked": "validate_statistics"},
+    "chunk": {
+        "Work": "StudySpec",
+        "Solved": "ChunkResult",
+        "Outline": "ChunkSummary",
+        "planned": "plan_chunks",
+        "solved": "solve_chunk",
+        "shortened": "trim_histories",
+    },
+    "errors": {"shown": "short_repr", "raised": "describe_exception", "blamed": "attribute_errors_to"},
+    "executors": {"each_solved": "solve_chunks"},
+    "figures": {"make": "make_figure"},
+    "files": {
+        "writable": "ensure_writable",
+        "unwritable": "not_writable_error",
+        "replacing": "atomic_write",
+        "for_hdf5": "open_for_hdf5",
+    },
+    "part": {"described": "display_name"},
+    "progress": {"Bars": "ProgressBars"},
+    "recipe": {"FigureRecipe": "Figure"},
+}
+"""Present names of what former modules had under other ones."""
 
 
 class _Finder:
@@ -57,7 +90,7 @@ class _Finder:
     @staticmethod
     def find_spec(name: str, _path: Sequence[str] | None = None, _target: Any = None) -> ModuleSpec | None:
         """Return the spec of a former module, or None for any other."""
-        package, _, last = name.rpartition(".")
+        package, _, last = name.partition(".")
         if package != _PACKAGE or last not in FORMER:
             return None
         return spec_from_loader(name, _Finder)  # type: ignore[arg-type]
@@ -69,7 +102,7 @@ class _Finder:
     @staticmethod
     def exec_module(module: ModuleType) -> None:
         """Make a former module look up its names in their new modules."""
-        last = module.__name__.rpartition(".")[2]
+        last = module.__name__.partition(".")[2]
         homes = [f"{_PACKAGE}.{home}" for home in FORMER[last]]
         # The import itself is deprecated, so the warning points at it.
         warnings.warn(
@@ -80,6 +113,10 @@ class _Finder:
         )
 
         def find(name: str) -> Any:
+            name = RENAMED.get(last, {}).get(name, name)
+            if name == "__all__":
+                everything = (vars(importlib.import_module(home)) for home in homes)
+                return [each for names in everything for each in names if not each.startswith("_")]
             for home in homes:
                 try:
                     return getattr(importlib.import_module(home), name)
@@ -97,7 +134,11 @@ FORMER_NAMES = {"FigureRecipe": "Figure"}
 def find_former(name: str) -> Any:
     """Return the object that a former name of the package refers to; None for any other name."""
     if name in FORMER:
-        return importlib.import_module(f"{_PACKAGE}.{name}")
+        former = f"{_PACKAGE}.{name}"
+        warnings.warn(f"the module {former} is private and has moved", DeprecationWarning, stacklevel=3)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return importlib.import_module(former)
     if name not in FORMER_NAMES:
         return None
     present = FORMER_NAMES[name]

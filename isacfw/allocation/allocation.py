@@ -30,7 +30,7 @@ class Status(enum.StrEnum):
     )
     SKIPPED = "skipped", "The allocator, the precoder and the problem do not fit each other."
     FAILED = "failed", "The allocator failed."
-    TIMED_OUT = "timed_out", "The allocator was stopped at its time limit."
+    TIMED_OUT = "timed_out", "A part was stopped at its time limit."
 
     def __new__(cls, value: str, sentence: str = "") -> Status:
         """Create a member with the string `value` and its explanation."""

@@ -20,7 +20,7 @@ from .breakdown import Breakdown, BreakdownKind
 from .problem import PowerAllocationProblem
 from .verdict import verify
 
-Progress = Callable[[int], None]
+Advance = Callable[[int], None]
 
 
 @attrs.frozen(kw_only=True)
@@ -66,7 +66,7 @@ class Allocator(LabelledPart):
     def allocate(
         self,
         problem: PowerAllocationProblem,
-        progress: Progress | None = None,
+        progress: Advance | None = None,
         time_limit_s: float | None = None,
     ) -> Allocation:
         """Solve every problem of a batch, and verify the answers; a failure of the solver never raises.
@@ -115,10 +115,14 @@ class Allocator(LabelledPart):
             try:
                 with time_limit(time_limit_s):
                     refusal = self.refusal(problem)
+                if refusal is not None and not (isinstance(refusal, str) and refusal.strip()):
+                    raise TypeError(f"its refusal must be a nonempty string or None, got {short_repr(refusal)}")
+            except IncompatibleError as error:
+                refusal = str(error)
             except (Exception, TimeUp, SystemExit) as error:
                 return self._fail(problem, self._breakdown(error, time_limit_s), 0.0)
             if refusal is not None:
-                return _Attempt(shares=Shares.none(problem, Status.SKIPPED, str(refusal)), seconds=0.0)
+                return _Attempt(shares=Shares.none(problem, Status.SKIPPED, refusal), seconds=0.0)
             start = time.perf_counter()
             try:
                 with time_limit(time_limit_s):
@@ -136,7 +140,7 @@ class Allocator(LabelledPart):
         if isinstance(error, TimeUp):
             kind, failure = BreakdownKind.TIMED_OUT, f"was stopped at its time limit of {time_limit_s:g} s"
         elif isinstance(error, _WrongShapeError):
-            kind = BreakdownKind.WRONG_SHAPE
+            kind, failure = BreakdownKind.WRONG_SHAPE, f"raised ValueError: {error}"
         message = f"{display_name(self)} {failure}"
         log_traceback(message)
         return Breakdown(kind=kind, message=message)

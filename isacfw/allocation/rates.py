@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
 from typing import Any, Self
@@ -144,8 +145,15 @@ class RateProblem:
         shape = (*self.batch_shape[:-1], drops)
         return attrs.evolve(self, gain=np.broadcast_to(self.gain, (*shape, self.users)))
 
-    # Former names.
-    over, unsolved = with_drops, without_cache
+    def over(self, drops: int) -> Self:
+        """Return :meth:`with_drops`, its present name."""
+        warnings.warn("over() is now with_drops()", DeprecationWarning, stacklevel=2)
+        return self.with_drops(drops)
+
+    def unsolved(self) -> Self:
+        """Return :meth:`without_cache`, its present name."""
+        warnings.warn("unsolved() is now without_cache()", DeprecationWarning, stacklevel=2)
+        return self.without_cache()
 
     @property
     def layout(self) -> tuple[Any, ...]:

@@ -55,6 +55,10 @@ class PluginError(IsacError):
     """A plugin cannot be loaded, or a part of one breaks its contract."""
 
 
+class PartTimedOutError(PluginError):
+    """A part was stopped at its time limit."""
+
+
 class IncompatibleError(IsacError):
     """Two parts are incompatible: the comparison shows a skipped row with this reason.
 

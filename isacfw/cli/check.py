@@ -85,7 +85,7 @@ def _find_parts(host: PluginHost, name: str) -> list[PartInfo]:
         path = str(Path(name).resolve())
         found = [info for info in parts if info.cls.source() == path]
         if not found:
-            raise InputError(name, "must offer a part by a hook, got none")
+            raise InputError(name, "registers no part")
         return found
     found = [info for info in parts if name in (info.name, info.qualified_name)]
     if not found:

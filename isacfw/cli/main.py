@@ -53,7 +53,11 @@ def run() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except KeyboardInterrupt:
-        kept = "; run the same command with the same --out to resume" if "--out" in sys.argv else ""
+        kept = (
+            "; run the same command with the same --out to resume"
+            if any(word.partition("=")[0] == "--out" for word in sys.argv)
+            else ""
+        )
         print(f"isacfw: interrupted{kept}", file=sys.stderr)
         status = 130
     sys.exit(status)

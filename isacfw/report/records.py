@@ -12,9 +12,6 @@ from ..results.schema import record_keys
 if TYPE_CHECKING:
     import xarray
 
-if TYPE_CHECKING:
-    pass
-
 
 def list_records(data: xarray.Dataset) -> list[dict[str, Any]]:
     """Return the records of :meth:`isacfw.Comparison.records`."""

@@ -23,7 +23,7 @@ _WORDS = ("status", "message")
 _AXES = ("precoder", "allocator", "point", "drop")
 
 
-def _to_dataset(result: ChunkResult) -> xarray.Dataset:
+def chunk_to_dataset(result: ChunkResult) -> xarray.Dataset:
     """Return a chunk as a data set of few variables, since each one takes time to write: columns side by side.
 
     ``numbers`` holds floating-point values, ``codes`` integers and strings; the attribute ``columns`` names the
@@ -65,7 +65,7 @@ def _encode_words(words: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
     return [str(word) for word in known], codes.reshape(words.shape)
 
 
-def _from_file(file: Any) -> ChunkResult:
+def chunk_from_file(file: Any) -> ChunkResult:
     """Return a chunk from its file, read as HDF5: xarray takes twenty times as long, and files are many."""
     numbers, codes = file["numbers"][()], file["codes"][()]
     values: dict[str, NDArray[Any]] = {}

@@ -29,7 +29,7 @@ def open_results(path: str | PathLike[str]) -> xarray.Dataset:
     except Exception as error:
         raise InputError(str(path), f"must be a NetCDF file of results, got: {error}") from None
     if "status" not in dataset or "scenario" not in dataset.attrs:
-        raise InputError(str(path), "must be the results of a comparison, got another NetCDF file")
+        raise InputError(str(path), "is not a results file of isacfw")
     if "objective" not in roles_in(dataset):
         raise InputError(str(path), "was written by an older version of isacfw, which this one cannot read")
     return dataset

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import attrs
 import numpy as np
 
-from ..base.errors import IncompatibleError, InputError, PluginError, attribute_errors_to
+from ..base.errors import IncompatibleError, InputError, PartTimedOutError, PluginError, attribute_errors_to
 from ..base.numbers import ComplexArray, read_only
 from ..base.part import LabelledPart, display_name
 from ..base.time_limit import TimeUp, time_limit
@@ -179,7 +179,7 @@ def call_weights(who: str, weights: Callable[[], Any], time_limit_s: float | Non
             with time_limit(time_limit_s):
                 found = np.asarray(weights(), dtype=np.complex128)
         except TimeUp:
-            raise PluginError(f"{who} was stopped at its time limit of {time_limit_s:g} s") from None
+            raise PartTimedOutError(f"{who} was stopped at its time limit of {time_limit_s:g} s") from None
     if not np.isfinite(found.sum()):
         raise PluginError(f"{who} must return finite weights, got NaN or an infinite number")
     return found

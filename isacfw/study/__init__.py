@@ -1,1 +1,5 @@
-"""Studies: division of a scenario into chunks, their solution in parallel, and their storage."""
+"""Studies: a scenario is divided into chunks, which are solved and kept."""
+
+from .compare import compare
+
+__all__ = ["compare"]

@@ -16,7 +16,7 @@ from typing import Any
 import attrs
 
 from ..allocation.allocator import Allocator
-from ..base.errors import IsacError
+from ..base.errors import InputError, IsacError, short_repr
 from ..config.load import LoadedScenario, load_scenario
 from ..config.toml import to_toml
 from ..host.host import PluginHost, default_host
@@ -83,7 +83,9 @@ def compare(
     InputError
         If the scenario or an argument is not valid.
     """
-    execution = execution or Execution()
+    execution = Execution() if execution is None else execution
+    if not isinstance(execution, Execution):
+        raise InputError("execution", f"must be an Execution, got {short_repr(execution)}")
     loaded = _load(scenario, ())
     host, found = execution.host or loaded.host, loaded.scenario
     changes: dict[str, Any] = {} if drops is None else {"drops": drops}

@@ -14,7 +14,7 @@ import attrs
 
 from ..base.errors import InputError, short_repr
 from ..base.progress import Progress
-from ..base.validators import integer, optional
+from ..base.validators import instance_of, integer, optional
 from ..host.host import PluginHost
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -25,13 +25,19 @@ def _to_executor(value: Any) -> Any:
     return value.get_executor() if hasattr(value, "get_executor") else value
 
 
-def _to_path(value: str | PathLike[str] | None) -> Path | None:
-    return None if value is None else Path(value)
+def _to_path(value: Any) -> Any:
+    """Convert a nonempty string or path; leave anything else for the validator."""
+    return Path(value) if isinstance(value, (str, PathLike)) and str(value) else value
 
 
 def _check_executor(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if value is not None and not callable(getattr(value, "submit", None)):
+    if value is not None and (isinstance(value, type) or not callable(getattr(value, "submit", None))):
         raise InputError(attribute.name, f"must be an executor or a client of Dask, got {short_repr(value)}")
+
+
+def _check_path(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is not None and not isinstance(value, Path):
+        raise InputError(attribute.name, f"must be the path of a folder, got {short_repr(value)}")
 
 
 def _check_callable(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -68,8 +74,10 @@ class Execution:
 
     workers: int = attrs.field(default=1, validator=integer(at_least=1))
     executor: Executor | None = attrs.field(default=None, converter=_to_executor, validator=_check_executor)
-    out: Path | None = attrs.field(default=None, converter=_to_path)
-    host: PluginHost | None = None
+    out: Path | None = attrs.field(default=None, converter=_to_path, validator=_check_path)
+    host: PluginHost | None = attrs.field(
+        default=None, validator=optional(instance_of(PluginHost, "a plugin host"))
+    )
     progress: Progress | None = attrs.field(default=None, validator=optional(_check_callable))
     saving: Progress | None = attrs.field(default=None, validator=optional(_check_callable))
 
@@ -94,8 +102,8 @@ def accept_former_options(load: Callable[..., Any]) -> Callable[[Function], Func
             if not former:
                 return compare(scenario, **options)
             warnings.warn(_advice(former), DeprecationWarning, stacklevel=2)
-            if plugins := former.pop("plugins", ()):
-                scenario = load(scenario, plugins)
+            if "plugins" in former:
+                scenario = load(scenario, former.pop("plugins"))
             changes = {name: former.pop(name) for name in _SCENARIO if former.get(name) is not None}
             if changes:
                 scenario = load(scenario, ())

@@ -11,15 +11,11 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files as package_files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..base.errors import InputError
 from ..base.part import Part
 from ..results.chunk_file import FORMAT
 from .solve import StudySpec
-
-if TYPE_CHECKING:
-    pass
 
 
 class InputFiles:

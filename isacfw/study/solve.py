@@ -17,7 +17,14 @@ from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.quantity import Quantity
 from ..allocation.verdict import verify
-from ..base.errors import IncompatibleError, IsacError, describe_exception, log_traceback, one_line
+from ..base.errors import (
+    IncompatibleError,
+    IsacError,
+    PartTimedOutError,
+    describe_exception,
+    log_traceback,
+    one_line,
+)
 from ..base.part import LabelledPart, Part, display_name
 from ..results.chunk import Chunk, ChunkResult, trim_histories
 from ..results.schema import HISTORY, Variable, variables_of
@@ -185,6 +192,8 @@ class _Run:
                 groups.setdefault(problem.layout, []).append((number, problem))
             except IncompatibleError as error:
                 self._mark(row, number, Status.SKIPPED, str(error))
+            except PartTimedOutError as error:
+                self._mark(row, number, Status.TIMED_OUT, str(error))
             except IsacError as error:  # A faulty part must fail only its own rows.
                 self._mark(row, number, Status.FAILED, str(error))
         batches = []

@@ -6,17 +6,13 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import attrs
 
 from ..base.errors import InputError
 from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_netcdf
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary, trim_histories
-from ..results.chunk_file import FORMAT, _from_file, _to_dataset
-
-if TYPE_CHECKING:
-    pass
+from ..results.chunk_file import FORMAT, chunk_from_file, chunk_to_dataset
 
 _DIGEST_SIZE = 32
 
@@ -52,7 +48,7 @@ class ChunkStore:
         InputError
             If the chunk cannot be written.
         """
-        data = _to_dataset(result)
+        data = chunk_to_dataset(result)
         data.attrs |= {"format": FORMAT, "study": self.key}
         with atomic_write(self._path(result.chunk)) as new:
             with open_for_hdf5(new) as raw:
@@ -110,7 +106,7 @@ class ChunkStore:
             with h5py.File(path, "r") as file:
                 if file.attrs.get("study") != self.key or file.attrs.get("format") != FORMAT:
                     return None
-                result = _from_file(file)
+                result = chunk_from_file(file)
         except OSError:
             return None
         return result if result.chunk == chunk else None

@@ -77,7 +77,8 @@ def claimed_answers_are_feasible(part: Allocator) -> None:
         false = np.isin(found.claim, _CLAIMS) & ~found.feasible
         require(
             not false.any(),
-            f"with {title}, it says {found.claim[0]}, but breaks a limit by {np.max(found.violation):.3g} of it",
+            f"with {title}, it says {found.claim[0]}, but violates a limit by"
+            f" {np.max(found.violation):.3g} of it",
         )
 
 
@@ -141,7 +142,7 @@ def infeasible_is_reported(part: Allocator) -> None:
     for aligned in (True, False):
         problem = problems.problem(3, batch=(2,), share=-1.0, aligned=aligned)
         found = verified_answer(part, problem, "limits that cannot be met")
-        require(not found.feasible.any(), "limits that cannot be met are met")
+        require(not found.feasible.any(), "it reports a feasible answer to infeasible limits")
         require(
             (found.status == Status.INFEASIBLE).all() and np.isin(found.claim, ["", Status.INFEASIBLE]).all(),
             f"limits that cannot be met: it says {found.claim[0] or found.status[0]}, not {Status.INFEASIBLE}",
@@ -161,7 +162,7 @@ def many_users(part: Allocator) -> None:
     problem = problems.problem(100, seed=5, batch=(1,))
     found = verified_answer(part, problem, "100 users")
     require(np.isfinite(found.sum_rate).all(), f"with 100 users, it has no answer: {found.message[0]}")
-    require(found.feasible.all() or found.claim[0] not in _CLAIMS, "with 100 users, its answer breaks a limit")
+    require(found.feasible.all() or found.claim[0] not in _CLAIMS, "with 100 users, its answer violates a limit")
 
 
 @check("allocator")
@@ -198,9 +199,10 @@ def coupling_is_solved_or_refused(part: Allocator) -> None:
         except CheckSkipped:
             return
         false = np.isin(found.claim, _CLAIMS) & ~found.feasible
-        require(not false.any(), "with coupling, its answer breaks a limit")
+        require(not false.any(), "with coupling, its answer violates a limit")
         require(
-            found.claim[0] != Status.OPTIMAL or _is_best(problem, found), "with coupling, its optimum is none"
+            found.claim[0] != Status.OPTIMAL or _is_best(problem, found),
+            "with coupling, its claimed optimum is not optimal",
         )
 
 
@@ -230,10 +232,10 @@ def differing_signals_are_solved_or_refused(part: Allocator) -> None:
         except CheckSkipped:
             continue
         false = np.isin(found.claim, _CLAIMS) & ~found.feasible
-        require(not false.any(), f"with {title}, it says {found.claim[0]}, but its answer breaks a limit")
+        require(not false.any(), f"with {title}, it says {found.claim[0]}, but its answer violates a limit")
         require(
             found.claim[0] not in _OPTIMA or found.sum_rate[0] >= problem.sum_rate(x, q)[0] * (1 - TOLERANCE),
-            f"with {title}, its optimum is none",
+            f"with {title}, its claimed optimum is not optimal",
         )
 
 

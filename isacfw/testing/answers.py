@@ -39,6 +39,8 @@ def own_answer(part: Allocator, problem: PowerAllocationProblem) -> Shares:
     """
     try:
         with time_limit(longest_s()):
+            if (reason := part.refusal(problem)) is not None:
+                raise CheckSkipped(reason)
             return part.solve(problem)
     except TimeUp:
         raise CheckTimedOut(f"{display_name(part)} was stopped at its time limit of {longest_s():g} s") from None

@@ -23,7 +23,6 @@ from .runs import SAMPLE_ACCURACY, Numbers, SampleRun, sample_run
 from .sampling import DEVIATIONS, require_covariance, require_mean
 from .scenes import scenes
 
-ELEMENTS = 8
 MANY_DRAWS = 4000
 
 _FIELDS = ("beta", "xi", "epsilon", "positions", "means", "covariances")

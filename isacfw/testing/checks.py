@@ -44,7 +44,8 @@ def longest_s() -> float | None:
 
 
 @contextmanager
-def _limited_to(seconds: float | None) -> Iterator[None]:
+def limit_time(seconds: float | None) -> Iterator[None]:
+    """Limit the time of an allocator for each problem of the checks in the body."""
     if seconds is not None and not (isinstance(seconds, (int, float)) and 0 < seconds <= LONGEST_S):
         raise InputError(
             "time_limit_s", f"must be a number greater than 0, at most 1e8, got {short_repr(seconds)}"

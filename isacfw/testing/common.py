@@ -73,7 +73,7 @@ def equal_and_hashable(part: Part) -> None:
 @check()
 def pickle_round_trip(part: Part) -> None:
     """A part survives pickling, so that it can be sent to a worker process."""
-    require(pickle.loads(pickle.dumps(part)) == part, "what is unpickled is not equal to what was pickled")
+    require(pickle.loads(pickle.dumps(part)) == part, "the unpickled part differs from the original")
 
 
 @check()

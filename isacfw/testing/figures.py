@@ -171,7 +171,7 @@ def drawing_changes_no_data(part: Figure) -> None:
 def same_data_same_picture(part: Figure) -> None:
     """The same data give the same picture, to the bit."""
     data = _collect(part).data
-    require(_picture(_draw(part, data)) == _picture(_draw(part, data)), "draw gives another picture each time")
+    require(_picture(_draw(part, data)) == _picture(_draw(part, data)), "repeated draws differ")
 
 
 def _picture(figure: matplotlib.figure.Figure) -> bytes:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..base.errors import InputError
 from ..base.part import Part
-from .checks import TIME_LIMIT_S, Check, CheckSkipped, _limited_to, checks_of, declared_failures
+from .checks import TIME_LIMIT_S, Check, CheckSkipped, checks_of, declared_failures, limit_time
 from .run import examples_of
 
 
@@ -60,7 +60,7 @@ def _for_pytest(one: Check, time_limit_s: float | None) -> Callable[[Part], None
         if reason is not None and one.function.__module__ != f"{__package__}.common":
             pytest.skip(reason)
         try:
-            with _limited_to(time_limit_s):
+            with limit_time(time_limit_s):
                 one(part)
         except CheckSkipped as error:
             pytest.skip(str(error))

@@ -15,9 +15,9 @@ from .checks import (
     CheckSkipped,
     CheckTimedOut,
     Outcome,
-    _limited_to,
     checks_of,
     declared_failures,
+    limit_time,
 )
 
 
@@ -34,7 +34,7 @@ def attempts(
         if missing or stopped:
             yield CheckResult(check=one.name, outcome=Outcome.SKIPPED, message=stopped or str(reason))
             continue
-        with _limited_to(time_limit_s):
+        with limit_time(time_limit_s):
             outcome, message, late = _attempt(one, part)
         if one.name in expected and outcome is not Outcome.SKIPPED:
             if outcome is Outcome.FAILED:

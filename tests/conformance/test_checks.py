@@ -234,7 +234,7 @@ wrong(
     "pickle_round_trip",
     "allocator",
     "something else",
-    "what is unpickled is not equal",
+    "the unpickled part differs",
     __reduce_ex__=lambda self, protocol: (dict, ()),
 )
 wrong(
@@ -1322,7 +1322,7 @@ for check, title, change, reason in (
     ),
     ("shares_are_powers", "twice", excess, "with an aligned beam, shares add up to 1.6"),
     ("shares_are_powers", "negative", debt, "with an aligned beam, a share is -0.1"),
-    ("claimed_answers_are_feasible", "no sensing", everything, "it says feasible, but breaks a limit by"),
+    ("claimed_answers_are_feasible", "no sensing", everything, "it says feasible, but violates a limit by"),
     ("objective_agrees", "history", optimistic, "its history's last"),
     ("optimum_is_not_below_a_uniform_split", "half", half, "that of a uniform split"),
     ("claimed_optimum_against_exact", "equal_com", equal, "it says optimal with"),
@@ -1334,7 +1334,7 @@ for check, title, change, reason in (
     ("one_user", "no answer", when(alone, refusing), "with one user, it has no answer"),
     ("many_users", "raises", when(crowded, collapse), "with 100 users, allocator of"),
     ("many_users", "no answer", when(crowded, refusing), "with 100 users, it has no answer: no"),
-    ("many_users", "no sensing", when(crowded, everything), "its answer breaks a limit"),
+    ("many_users", "no sensing", when(crowded, everything), "its answer violates a limit"),
     ("returns_shares", "a pair", lambda problem, shares: (1, 2), "solve must return Shares, got tuple"),
     (
         "returns_shares",
@@ -1413,22 +1413,28 @@ wrong(
     "differing_signals_are_solved_or_refused",
     "allocator",
     "no sensing",
-    "stream(s) whose signals differ, it says feasible, but its answer breaks a limit",
+    "stream(s) whose signals differ, it says feasible, but its answer violates a limit",
     **differing(no_sensing),
 )
 wrong(
     "differing_signals_are_solved_or_refused",
     "allocator",
     "cautious",
-    "with 1 target(s) and 1 stream(s) whose signals differ, its optimum is none",
+    "with 1 target(s) and 1 stream(s) whose signals differ, its claimed optimum is not optimal",
     **differing(cautious),
 )
-wrong("coupling_is_solved_or_refused", "allocator", "ignored", "with coupling, its optimum is none", solve=blind)
+wrong(
+    "coupling_is_solved_or_refused",
+    "allocator",
+    "ignored",
+    "with coupling, its claimed optimum is not optimal",
+    solve=blind,
+)
 wrong(
     "coupling_is_solved_or_refused",
     "allocator",
     "no sensing",
-    "with coupling, its answer breaks a limit",
+    "with coupling, its answer violates a limit",
     **coupled(everything),
 )
 wrong("coupling_is_solved_or_refused", "allocator", "raises", "out of luck", **coupled(collapse))
@@ -1667,7 +1673,7 @@ for check, title, reason, members in (
         "draw changes the data",
         drawing(lambda data: data["sum_rate"].attrs.pop("units", None)),
     ),
-    ("same_data_same_picture", "counts", "draw gives another picture each time", {"draw": counting}),
+    ("same_data_same_picture", "counts", "repeated draws differ", {"draw": counting}),
 ):
     wrong(check, "figure", title, reason, **members)
 

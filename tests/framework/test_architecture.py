@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import re
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import isacfw
+from isacfw._moved import FORMER, RENAMED
 from isacfw.cli.templates import NEW_KINDS
 from isacfw.host import hookspecs
 from isacfw.host.kinds import KINDS
@@ -40,6 +42,8 @@ TOP = 10
 VALIDATORS = 2
 """Floor of isacfw.validators, the public name of a module of the first floor."""
 PUBLIC = {"isacfw", "isacfw.validators", "isacfw.simulation", "isacfw.testing"}
+BY_NAME = {"import_module", "__import__", "resolve_name"}
+"""Functions that import a module by its name."""
 LONGEST_CHAIN, MOST_PACKAGES = 14, 9
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40
 
@@ -65,6 +69,13 @@ def imported(tree: ast.AST, name: str, *, package: bool) -> Iterator[str]:
                 for alias in node.names:
                     inner = f"{source}.{alias.name}"
                     yield inner if inner in MODULES else source
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in BY_NAME:
+            for argument in node.args[:1]:
+                if isinstance(argument, ast.Constant) and str(argument.value).startswith((".", "isacfw")):
+                    relative = str(argument.value)
+                    level = len(relative) - len(relative.lstrip("."))
+                    base = home[: len(home) - level + 1] if level else []
+                    yield ".".join([*base, relative.lstrip(".")])
 
 
 @cache
@@ -161,7 +172,30 @@ def sources() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("where", "text"), [pytest.param(*one, id=one[0]) for one in sources()])
 def test_what_is_outside_imports_public_modules_only(where, text):
-    assert set(imported(ast.parse(text), "outside", package=False)) <= PUBLIC
+    tree = ast.parse(text)
+    assert set(imported(tree, "outside", package=False)) <= PUBLIC
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "isacfw":
+            assert {alias.name for alias in node.names} <= {*isacfw.__all__, "__version__", *dir(isacfw)}
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "isacfw":
+            assert node.attr in dir(isacfw), f"isacfw.{node.attr}"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from isacfw.signal.array import Array",
+        "from ..signal import array",
+        "from .. import signal",
+        "def late():\n    from ..signal.array import Array",
+        "if TYPE_CHECKING:\n    from ..signal.array import Array",
+        "importlib.import_module('isacfw.signal.array')",
+        "import_module('..signal.array', __package__)",
+    ],
+)
+def test_every_way_of_importing_is_seen(statement):
+    found = set(imported(ast.parse(statement), "isacfw.base.part", package=False))
+    assert {name for name in found if name.startswith("isacfw.signal")}
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))
@@ -191,9 +225,62 @@ def test_every_kind_is_complete_and_has_one_name(kind):
 
 
 def test_the_public_names_and_nothing_else_are_shown():
-    assert sorted(name for name in dir(isacfw) if not name.startswith("__")) == sorted(isacfw.__all__)
-    program = (
-        "import isacfw; from isacfw.signal import array; print(*sorted(set(dir(isacfw)) - set(isacfw.__all__)))"
+    assert sorted(name for name in dir(isacfw) if not name.startswith("__")) == sorted(
+        [*isacfw.__all__, "simulation", "testing", "validators"]
     )
+    program = "import isacfw, isacfw.signal.array; print(*dir(isacfw))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
-    assert set(done.stdout.split()) <= {name for name in dir(isacfw) if name.startswith("__")}
+    assert done.stdout.split() == sorted(dir(isacfw))
+
+
+def test_the_public_modules_are_attributes():
+    program = "import isacfw; print(isacfw.validators.integer, isacfw.simulation.symbols, isacfw.testing.Check)"
+    subprocess.run([sys.executable, "-c", program], timeout=60, check=True)
+
+
+@pytest.mark.parametrize("name", FORMER)
+def test_a_former_module_can_be_imported_with_a_warning(name):
+    sys.modules.pop(f"isacfw.{name}", None)
+    with pytest.warns(DeprecationWarning, match="has moved"):
+        former = importlib.import_module(f"isacfw.{name}")
+    for home in FORMER[name]:
+        present = importlib.import_module(f"isacfw.{home}")
+        for each, value in vars(present).items():
+            if not each.startswith("_") and getattr(value, "__module__", None) == present.__name__:
+                assert getattr(former, each) is value
+                assert each in former.__all__
+    for each, present_name in RENAMED.get(name, {}).items():
+        assert getattr(former, each).__name__ == present_name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        former.nothing  # noqa: B018
+
+
+def test_other_former_names_are_usable_with_a_warning(scenario_file):
+    scenario = isacfw.load_scenario(scenario_file()).scenario
+    with pytest.warns(DeprecationWarning, match="isacfw.Figure"):
+        assert isacfw.FigureRecipe is isacfw.Figure
+    # As in a process that has not imported it before.
+    sys.modules.pop("isacfw.array", None)
+    vars(isacfw).pop("array", None)
+    with pytest.warns(DeprecationWarning, match="has moved"):
+        assert isacfw.array.Array is isacfw.Array
+    with pytest.warns(DeprecationWarning, match="to_toml"):
+        assert scenario.to_toml() == isacfw.to_toml(scenario)
+    problem = scenario.problem(scenario.precoders[0])
+    with pytest.warns(DeprecationWarning, match="with_drops"):
+        assert problem.over(problem.batch_shape[-1]).batch_shape == problem.batch_shape
+    with pytest.warns(DeprecationWarning, match="without_cache"):
+        assert problem.unsolved().batch_shape == problem.batch_shape
+    with pytest.warns(DeprecationWarning, match="allow_empty"):
+        isacfw.validators.each(isacfw.validators.text, or_none=True)
+
+
+def test_packages_that_were_modules_have_their_functions():
+    program = (
+        "from isacfw.study import compare; from isacfw.config import load_scenario, structure, to_toml;"
+        " from isacfw.cli import main, run; from isacfw.scenario import Scenario;"
+        " from isacfw.report import mean_and_interval;"
+        " assert callable(structure) and callable(main) and callable(run) and callable(mean_and_interval);"
+        " assert callable(compare) and callable(load_scenario) and callable(to_toml) and callable(Scenario)"
+    )
+    subprocess.run([sys.executable, "-c", program], timeout=60, check=True)

@@ -357,7 +357,9 @@ def test_an_output_folder_that_cannot_be_written_is_noticed_before_the_work(
     name, mistake, scenario_file, tmp_path, monkeypatch
 ):
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr("isacfw.study.compare.compare", lambda *_, **__: pytest.fail("the work was begun"))
+    monkeypatch.setattr(
+        sys.modules["isacfw.study.compare"], "compare", lambda *_, **__: pytest.fail("the work was begun")
+    )
     line = mistake("compare", scenario_file(), "--out", tmp_path / name)
     assert str(tmp_path / name) in line
     assert "must be writable" in line

@@ -281,8 +281,9 @@ def test_a_precoder_that_breaks_down_costs_its_own_rows_and_is_named(failure, ro
     bad, others = split(records, "precoder")
     assert (status, err) == (1, "")
     assert len(bad) == 4
+    broken = "timed_out" if "time limit" in words else "failed"
     for row in bad:
-        assert (row["status"], row["sum_rate"]) == ("failed", None)
+        assert (row["status"], row["sum_rate"]) == (broken, None)
         assert row["message"].startswith("precoder bad of stem ")
         assert words in row["message"]
     assert others == rows({**changes, "precoders": ["mrt"]})[1]
@@ -356,3 +357,37 @@ def test_an_error_that_cannot_say_what_it_is_costs_its_own_rows_too(rows, write)
     changes = {"precoders": ["mrt"], "allocators": ["bad", "exact"], "drops": 1}
     _, records, _ = rows(changes, "--plugin", plugin)
     assert [row["status"] for row in records] == ["failed", "optimal"]
+
+
+REFUSALS = {
+    "a reason": ("return 'not today'", "skipped", "not today"),
+    "none": ("return None", "feasible", ""),
+    "incompatible": ("raise isacfw.IncompatibleError('not today')", "skipped", "not today"),
+    "false": (
+        "return False",
+        "failed",
+        "bad of stem raised TypeError: its refusal must be a nonempty string or None",
+    ),
+    "empty": (
+        "return ''",
+        "failed",
+        "bad of stem raised TypeError: its refusal must be a nonempty string or None",
+    ),
+    "raises": ("raise RuntimeError('boom')", "failed", "bad of stem raised RuntimeError: boom"),
+    "hangs": ("while True: pass", "timed_out", "bad of stem was stopped at its time limit of 0.2 s"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+@pytest.mark.parametrize("vectorized", [False, True], ids=["one by one", "vectorised"])
+def test_a_refusal_is_asked_for_first_and_checked(case, vectorized, rows, write):
+    body, status, message = REFUSALS[case]
+    plugin = write(ALLOCATOR, "return good", VECTORIZED=vectorized)
+    text = plugin.read_text(encoding="utf-8")
+    method = f"    def refusal(self, problem):\n        {body}\n\n    def solve("
+    plugin.write_text(text.replace("    def solve(", method, 1), encoding="utf-8")
+    changes = {"precoders": ["mrt"], "allocators": ["bad"], "drops": 2, "time_limit_s": LIMIT}
+    _, records, _ = rows(changes, "--plugin", plugin)
+    assert {row["status"] for row in records} == {status}
+    for row in records:
+        assert row["message"].startswith(message)

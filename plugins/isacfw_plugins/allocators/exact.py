@@ -146,7 +146,7 @@ class Exact(isacfw.Allocator):
 
     def solve(self, problem: PowerAllocationProblem) -> Shares:
         """Return the optimal shares of a batch."""
-        if (reason := self.refusal(problem)) is not None:
+        if (reason := self.refusal(problem)) is not None:  # For callers that do not ask first.
             raise isacfw.IncompatibleError(reason)
         f, mix = problem.best_mix
         infeasible = np.isnan(f)
