@@ -52,7 +52,9 @@ def test_study_of_sca_beside_its_allocations(
     allocator, drops = SCA(surrogate=surrogate), {"reciprocal": 200, "logarithmic": 1000}[surrogate]
 
     def study(**options: Any) -> isacfw.Comparison:
-        return isacfw.compare("nguyen2025", allocators=[allocator], drops=drops, **options)
+        return isacfw.compare(
+            "nguyen2025", allocators=[allocator], drops=drops, execution=isacfw.Execution(**options)
+        )
 
     found = benchmark.pedantic(study, rounds=1, warmup_rounds=1)
     assert (found.dataset["status"] == "locally_optimal").all()
@@ -69,7 +71,7 @@ def test_study_of_exact_beside_its_allocations(
     scenario = isacfw.load_scenario("nguyen2025", overrides=["sweep.snr_db=[0, 5, 10, 15, 20]"])
 
     def study(**options: Any) -> isacfw.Comparison:
-        return isacfw.compare(scenario, allocators=["exact"], drops=20_000, **options)
+        return isacfw.compare(scenario, allocators=["exact"], drops=20_000, execution=isacfw.Execution(**options))
 
     benchmark.pedantic(study, rounds=3, warmup_rounds=1)
     record("time, in those of the allocations", 1 / (1 - share_beside(Exact, monkeypatch, study)))
@@ -93,7 +95,8 @@ def test_study_of_sca_on_two_processes(benchmark: BenchmarkFixture, record: Call
 STUDY = """
 import json, resource, sys
 import isacfw
-found = isacfw.compare("nguyen2025", allocators=["exact"], drops=int(sys.argv[1]), out=sys.argv[2])
+execution = isacfw.Execution(out=sys.argv[2])
+found = isacfw.compare("nguyen2025", allocators=["exact"], drops=int(sys.argv[1]), execution=execution)
 table = found.table()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 print(json.dumps([peak, int(table["within_limits"].sum())]))
