@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from . import _moved
-from .allocation.allocation import Allocation, Shares, Status
+from .allocation.allocation import Allocation, Shares
 from .allocation.allocator import Allocator
 from .allocation.metric import Metric
 from .allocation.problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
 from .allocation.quantity import Quantity
 from .allocation.stationarity import STATIONARITY_TOLERANCE, first_order_rise
+from .allocation.status import Status
 from .base.errors import IncompatibleError, InputError, IsacError, PluginError
 from .base.numbers import ComplexArray, FloatArray
 from .base.part import LabelledPart, Part

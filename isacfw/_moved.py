@@ -16,7 +16,7 @@ from .scenario.scenario import Scenario
 _PACKAGE = __name__.rpartition(".")[0]
 
 FORMER: dict[str, tuple[str, ...]] = {
-    "allocator": ("allocation.allocator", "allocation.allocation", "allocation.verdict"),
+    "allocator": ("allocation.allocator", "allocation.allocation", "allocation.status", "allocation.verdict"),
     "array": ("signal.array", "base.numbers"),
     "assembly": ("results.layout", "results.memory", "results.netcdf"),
     "beam": ("sensing.beam", "sensing.beam_statistics"),

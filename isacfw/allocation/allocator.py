@@ -15,9 +15,10 @@ import numpy as np
 from ..base.errors import IncompatibleError, describe_exception, log_traceback, short_repr
 from ..base.part import ONE_AT_A_TIME, LabelledPart, display_name
 from ..base.time_limit import TimeUp, time_limit
-from .allocation import Allocation, Shares, Status
+from .allocation import Allocation, Shares
 from .breakdown import Breakdown, BreakdownKind
 from .problem import PowerAllocationProblem
+from .status import Status
 from .verdict import verify
 
 Advance = Callable[[int], None]

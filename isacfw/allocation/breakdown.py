@@ -6,7 +6,7 @@ import enum
 
 import attrs
 
-from .allocation import Status
+from .status import Status
 
 
 class BreakdownKind(enum.StrEnum):

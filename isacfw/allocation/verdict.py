@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from ..base.errors import one_line
 from ..base.numbers import FloatArray, read_only
-from .allocation import Allocation, Shares, Status
+from .allocation import Allocation, Shares
+from .breakdown import Breakdown, BreakdownKind
 from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
 from .stationarity import STATIONARITY_TOLERANCE, first_order_rise
+from .status import Status
 
 
 def pad_histories(histories: list[tuple[float, ...]], shape: tuple[int, ...]) -> FloatArray:
@@ -111,8 +113,9 @@ def _resolve_status(
         message[right] = problem.infeasibility[right]
         excused |= right
     broken = ~excused & ~answered
-    status[broken] = Status.FAILED.value
-    message[broken] = f"{by} returned non-finite shares"
+    breakdown = Breakdown(kind=BreakdownKind.NOT_FINITE, message=f"{by} returned non-finite shares")
+    status[broken] = breakdown.status.value
+    message[broken] = breakdown.message
     mute = silent & answered & ~feasible & (message == "")
     message[mute] = "the allocation violates a constraint"
     return _each(str, status), _each(one_line, message)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..allocation.allocation import Status
+from ..allocation.status import Status
 from ..base.progress import Progress
 from ..results.open import open_results
 from .records import list_records

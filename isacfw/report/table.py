@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..allocation.allocation import Status
+from ..allocation.status import Status
 from ..base.progress import Progress
 from .summary import Columns, summary, sweep_of
 

@@ -11,11 +11,12 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ..allocation.allocation import Allocation, Shares, Status
+from ..allocation.allocation import Allocation, Shares
 from ..allocation.allocator import Allocator
 from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.quantity import Quantity
+from ..allocation.status import Status
 from ..allocation.verdict import verify
 from ..base.errors import (
     IncompatibleError,

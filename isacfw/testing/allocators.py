@@ -8,9 +8,10 @@ from typing import cast
 import attrs
 import numpy as np
 
-from ..allocation.allocation import Allocation, Shares, Status
+from ..allocation.allocation import Allocation, Shares
 from ..allocation.allocator import Allocator
 from ..allocation.problem import PowerAllocationProblem
+from ..allocation.status import Status
 from ..base.errors import IncompatibleError
 from ..base.numbers import FloatArray
 from . import problems

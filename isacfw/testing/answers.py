@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from ..allocation.allocation import Allocation, Shares, Status
+from ..allocation.allocation import Allocation, Shares
 from ..allocation.allocator import Allocator
 from ..allocation.problem import PowerAllocationProblem
+from ..allocation.status import Status
 from ..base.part import display_name
 from ..base.time_limit import TimeUp, time_limit
 from .checks import CheckFailed, CheckSkipped, CheckTimedOut, longest_s

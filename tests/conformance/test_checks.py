@@ -1441,7 +1441,7 @@ wrong("coupling_is_solved_or_refused", "allocator", "raises", "out of luck", **c
 
 
 def deaf(self, problem):
-    """Take half a second, whoever interrupts."""
+    """Take half a second despite interrupts."""
     for _ in range(5):
         with contextlib.suppress(BaseException):
             time.sleep(0.1)

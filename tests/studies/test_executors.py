@@ -84,7 +84,7 @@ def solved(shared_bed):
     return path, compare(path).dataset
 
 
-def test_results_are_the_same_bits_whoever_solves_the_chunks(by, solved, same, tmp_path, chunk_size):
+def test_results_are_the_same_bits_for_any_executor(by, solved, same, tmp_path, chunk_size):
     chunk_size(2, 3)
     path, expected = solved
     told = []
