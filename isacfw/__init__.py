@@ -1,6 +1,7 @@
 """Power allocation for massive-MIMO integrated sensing and communications.
 
-A scenario is composed of parts that plugins provide: arrays, channels, precoders, beams, metrics and allocators.
+A scenario is composed of parts that plugins provide: arrays, channels, precoders, beams, objectives,
+requirements, metrics and allocators.
 :func:`load_scenario` reads a scenario, :func:`compare` runs it. Validators for the options of parts are in
 :mod:`isacfw.validators`, simulations in :mod:`isacfw.simulation`, the conformance kit in :mod:`isacfw.testing`.
 """
@@ -12,11 +13,19 @@ from typing import TYPE_CHECKING, Any
 from . import _moved
 from .allocation.allocation import Allocation, Shares
 from .allocation.allocator import Allocator
+from .allocation.information_limits import InformationLimits
+from .allocation.inner_shares import InnerShares, inner_shares
+from .allocation.least import LeastCRLB, LeastPower
 from .allocation.metric import Metric
+from .allocation.objective import Fairness, Objective, Performance, Utility
 from .allocation.problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
 from .allocation.quantity import Quantity
+from .allocation.requirement import AngleLimits, RateFloors, Requirement, SumLimit
+from .allocation.setting import Setting
 from .allocation.stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from .allocation.status import Status
+from .allocation.utilities import FairUtility, SumRate
+from .allocation.water_filling import cache_blocks, water_filling
 from .base.errors import IncompatibleError, InputError, IsacError, PluginError
 from .base.numbers import ComplexArray, FloatArray
 from .base.part import LabelledPart, Part
@@ -28,6 +37,7 @@ from .scenario.figure import Figure
 from .scenario.scenario import Scenario
 from .sensing.beam import Beam, PointedBeam, Steered, SteeringBeam
 from .sensing.beam_statistics import BeamStatistics
+from .sensing.designed import Designed
 from .sensing.fisher import fisher_information
 from .sensing.information import crlb
 from .sensing.reduction import in_angles
@@ -45,9 +55,11 @@ if TYPE_CHECKING:
     from .config.toml import to_toml
     from .host.host import PluginHost
     from .report.comparison import Comparison
+    from .report.front import ParetoFront
     from .report.summary import mean_and_interval
     from .study.compare import compare
     from .study.execution import Execution
+    from .study.pareto import pareto
 
 _MODULES = ("simulation", "testing", "validators")
 _ON_DEMAND = {
@@ -59,6 +71,8 @@ _ON_DEMAND = {
     "mean_and_interval": "report.summary",
     "to_toml": "config.toml",
     "PluginHost": "host.host",
+    "ParetoFront": "report.front",
+    "pareto": "study.pareto",
 }
 
 __all__ = [
@@ -66,6 +80,7 @@ __all__ = [
     "STATIONARITY_TOLERANCE",
     "Allocation",
     "Allocator",
+    "AngleLimits",
     "Array",
     "Beam",
     "BeamStatistics",
@@ -73,19 +88,29 @@ __all__ = [
     "ChannelStatistics",
     "Comparison",
     "ComplexArray",
+    "Designed",
     "Direction",
     "Drop",
     "Execution",
+    "FairUtility",
+    "Fairness",
     "Figure",
     "FloatArray",
     "IncompatibleError",
+    "InformationLimits",
+    "InnerShares",
     "InputError",
     "IsacError",
     "LabelledPart",
+    "LeastCRLB",
+    "LeastPower",
     "LinkStatistics",
     "LoadedScenario",
     "Metric",
+    "Objective",
+    "ParetoFront",
     "Part",
+    "Performance",
     "PluginError",
     "PluginHost",
     "PointedBeam",
@@ -93,14 +118,21 @@ __all__ = [
     "Precoder",
     "Progress",
     "Quantity",
+    "RateFloors",
+    "Requirement",
     "Scenario",
     "Scene",
     "Sensing",
+    "Setting",
     "Shares",
     "Status",
     "Steered",
     "SteeringBeam",
+    "SumLimit",
+    "SumRate",
     "Target",
+    "Utility",
+    "cache_blocks",
     "compare",
     "complex_normal",
     "crlb",
@@ -108,10 +140,13 @@ __all__ = [
     "fisher_information",
     "hookimpl",
     "in_angles",
+    "inner_shares",
     "interrupts_held_back",
     "load_scenario",
     "mean_and_interval",
+    "pareto",
     "to_toml",
+    "water_filling",
 ]
 
 

@@ -1,5 +1,5 @@
 """Run the command line: ``python -m isacfw``."""
 
-from .cli.main import run
+from .cli import run
 
 run()

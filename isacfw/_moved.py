@@ -29,7 +29,7 @@ FORMER: dict[str, tuple[str, ...]] = {
     "figures": ("report.figures", "study.figure"),
     "files": ("base.files",),
     "fisher": ("sensing.fisher", "sensing.information", "sensing.reduction"),
-    "frontier": ("sensing.frontier",),
+    "frontier": ("sensing.inequalities", "sensing.program"),
     "gaussian": ("signal.gaussian",),
     "hookspecs": ("host.hookspecs",),
     "metric": ("allocation.metric", "allocation.quantity"),

@@ -13,6 +13,7 @@ from .base.validators import (
     real,
     reals,
     text,
+    user_weights,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "real",
     "reals",
     "text",
+    "user_weights",
 ]

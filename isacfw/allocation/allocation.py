@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.numbers import FloatArray, float_array
-from .problem import PowerAllocationProblem
+from .quantity import Sizes
 from .status import Status
 
 
@@ -30,7 +30,10 @@ class Shares:
     iterations : int or ndarray of int, shape (...)
         Number of iterations, 0 for a closed form.
     history : sequence of float
-        Sum rate after every iteration, for an iterative allocator on one problem.
+        Value of the objective after every iteration, for an iterative allocator on one problem.
+    bound : float or ndarray, shape (...), optional
+        Bound on the value of the objective that no feasible allocation exceeds (or falls below, if smaller values
+        are better); NaN for none. By default, an optimal answer is its own bound.
     """
 
     communication: FloatArray = attrs.field(converter=float_array)
@@ -39,9 +42,10 @@ class Shares:
     message: str | NDArray[Any] = ""
     iterations: int | NDArray[np.int64] = 0
     history: tuple[float, ...] = ()
+    bound: FloatArray | float | None = None
 
     @classmethod
-    def none(cls, problem: PowerAllocationProblem, status: Status, message: str) -> Shares:
+    def none(cls, problem: Sizes, status: Status, message: str, bound: float | None = None) -> Shares:
         """Return shares that are all NaN, with a reason."""
         shape = problem.batch_shape
         return cls(
@@ -49,6 +53,7 @@ class Shares:
             sensing=np.full(shape, np.nan),
             status=status,
             message=message,
+            bound=bound,
         )
 
 
@@ -58,8 +63,8 @@ class Allocation:
 
     Objective, CRLBs and constraint violation are recomputed from the shares. `status` is as reported by the
     allocator (`claim`), unless the report does not hold: an answer that violates a constraint is ``infeasible``,
-    and one reported as locally optimal is ``feasible`` if a feasible direction raises the sum rate by more than
-    :data:`~isacfw.STATIONARITY_TOLERANCE`. The arrays are read-only.
+    and one reported as locally optimal is ``feasible`` if a feasible direction improves the objective by more
+    than :data:`~isacfw.STATIONARITY_TOLERANCE`. The arrays are read-only.
 
     Attributes
     ----------
@@ -79,6 +84,11 @@ class Allocation:
         Rate of each user in bit/s/Hz.
     sum_rate : ndarray, shape (...)
         Sum rate in bit/s/Hz.
+    value : ndarray, shape (...)
+        Value of the problem's objective.
+    bound : ndarray, shape (...)
+        Bound on the value of any feasible allocation, as reported by the allocator, or the value of an optimal
+        answer; NaN for none.
     crlb : ndarray, shape (..., 2T)
         CRLBs of azimuth and elevation of each target in rad².
     violation : ndarray, shape (...)
@@ -86,7 +96,7 @@ class Allocation:
     feasible : ndarray of bool, shape (...)
         Whether the violation is at most 1e-6.
     history : ndarray, shape (..., I)
-        Sum rate after every iteration, NaN after the last; I is 0 without iterative answers.
+        Value of the objective after every iteration, NaN after the last; I is 0 without iterative answers.
     claim : ndarray of str, shape (...)
         Status as reported by the allocator; empty if it reported none.
     """
@@ -100,6 +110,8 @@ class Allocation:
     seconds: FloatArray
     rates: FloatArray
     sum_rate: FloatArray
+    value: FloatArray
+    bound: FloatArray
     crlb: FloatArray
     violation: FloatArray
     feasible: NDArray[np.bool_]

@@ -176,7 +176,7 @@ def _copy_of(shares: Any, problem: PowerAllocationProblem) -> Shares:
             f"its shares have shapes {shares.communication.shape} and {shares.sensing.shape},"
             f" not {shape} and {wanted}"
         )
-    for name in ("status", "message", "iterations"):
+    for name in ("status", "message", "iterations", "bound"):
         value = np.asarray(getattr(shares, name), dtype=object)
         if value.shape not in ((), shape[:-1]):
             raise _WrongShapeError(f"its {name} has shape {value.shape}, not {shape[:-1]}")
@@ -203,4 +203,7 @@ def _merge(problem: PowerAllocationProblem, answers: list[Shares]) -> Shares:
         ).reshape(shape),
         message=np.array([str(answer.message) for answer in answers], dtype=object).reshape(shape),
         iterations=np.array([answer.iterations for answer in answers], dtype=np.int64).reshape(shape),
+        bound=np.array(
+            [np.nan if answer.bound is None else answer.bound for answer in answers], dtype=np.float64
+        ).reshape(shape),
     )

@@ -38,3 +38,21 @@ def _explain_unseen(blind: list[str], names: list[str]) -> str:
     return (
         f"{listed} cannot be estimated in this direction by these arrays; leave the limit out, or call it known"
     )
+
+
+def rate_certificate(power: float, limited: bool) -> str:
+    """Return the message that certifies that minimum rates are infeasible.
+
+    Parameters
+    ----------
+    power : float
+        Least power that meets all requirements, relative to the transmit power; infinite if none does.
+    limited : bool
+        Whether there are limits on sensing, too.
+    """
+    if np.isinf(power):
+        return (
+            "the minimum rates are infeasible at any transmit power: the users' interference alone prevents them"
+        )
+    together = " together with the limits on CRLBs" if limited else ""
+    return f"the minimum rates{together} need {power:.4g} times the transmit power"

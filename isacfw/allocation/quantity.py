@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Protocol
 
 import attrs
 import numpy as np
 
 from ..base.numbers import FloatArray
-from .problem import PowerAllocationProblem
+
+
+class Sizes(Protocol):
+    """The sizes of a batch of problems."""
+
+    @property
+    def batch_shape(self) -> tuple[int, ...]:
+        """Batch shape."""
+
+    @property
+    def users(self) -> int:
+        """Number of users K."""
+
+    @property
+    def streams(self) -> int:
+        """Number of sensing streams S."""
 
 
 @attrs.frozen(kw_only=True)
@@ -35,6 +50,8 @@ class Quantity:
         For a requirement, the variable that holds its limit.
     heading : str
         Heading of its column in tables, up to three lines; by default name and unit.
+    signed : bool
+        Whether it may be zero or negative, so that relative differences refer to at least 1.
     """
 
     name: str
@@ -46,8 +63,9 @@ class Quantity:
     role: Literal["detail", "derived", "objective", "requirement"] = "derived"
     limit: str = ""
     heading: str = ""
+    signed: bool = False
 
-    def select(self, values: Mapping[str, FloatArray], problem: PowerAllocationProblem) -> FloatArray:
+    def select(self, values: Mapping[str, FloatArray], problem: Sizes) -> FloatArray:
         """Return this quantity's validated numbers among those returned by a metric for a batch of problems.
 
         Raises

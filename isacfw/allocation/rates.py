@@ -12,6 +12,7 @@ import numpy as np
 
 from ..base.errors import InputError
 from ..base.numbers import FloatArray, float_array, read_only
+from .water_filling import cache_blocks, sum_last
 
 
 def _numbers(core: int, default: Any = attrs.NOTHING) -> Any:
@@ -26,6 +27,7 @@ def _read_only(value: object) -> FloatArray:
     return np.asarray(read_only(float_array(value)))
 
 
+_LARGEST_EXPONENT = 460.0
 _IDENTITY = np.eye(2)[None]
 _UNKNOWN = np.zeros(2)
 
@@ -52,6 +54,12 @@ class RateProblem:
         3, attrs.Factory(lambda self: np.tile(_IDENTITY, (self.targets, 1, 1)), True)
     )
     known: FloatArray = _numbers(1, attrs.Factory(lambda self: np.tile(_UNKNOWN, self.targets), True))
+    minimum_rate: FloatArray | None = _numbers(1, None)
+    crlb_sum_weights: FloatArray | None = _numbers(2, None)
+    crlb_sum_limit: FloatArray | None = _numbers(1, None)
+    displaced_communication: FloatArray | None = _numbers(3, None)
+    displaced_sensing: FloatArray | None = _numbers(3, None)
+    displaced_jacobians: FloatArray | None = _numbers(4, None)
 
     def __attrs_post_init__(self) -> None:
         users, streams, targets = self.users, self.streams, self.targets
@@ -66,6 +74,11 @@ class RateProblem:
             "fisher_sensing": order,
             "fisher_users": (users, *order),
             "fisher_streams": (streams, *order),
+            "crlb_sum_weights": (self.sums, 2 * targets),
+            "crlb_sum_limit": (self.sums,),
+            "displaced_communication": (self.displacements, *order),
+            "displaced_sensing": (self.displacements, *order),
+            "displaced_jacobians": (self.displacements, targets, 2, 2),
         }
         for name, value, core in self._numbers():
             shape = special.get(name, (users,) if core else ())
@@ -111,6 +124,46 @@ class RateProblem:
         return int(self.fisher_communication.shape[-1]) // 4
 
     @property
+    def sums(self) -> int:
+        """Number M of limits on sums of CRLBs."""
+        return 0 if self.crlb_sum_limit is None else int(self.crlb_sum_limit.shape[-1])
+
+    @property
+    def displacements(self) -> int:
+        """Number O of displacements of the targets under which the limits hold too."""
+        return 0 if self.displaced_jacobians is None else int(self.displaced_jacobians.shape[-4])
+
+    @cached_property
+    def least_sinr(self) -> FloatArray | None:
+        """SINR that the minimum rates require; (..., K), or None without minimum rates."""
+        if self.minimum_rate is None:
+            return None
+        least = np.asarray(self.minimum_rate * (np.log(2) / self.prelog[..., None]))
+        # Larger ones are as far out of reach, and would overflow.
+        np.minimum(least, _LARGEST_EXPONENT, out=least)
+        return np.asarray(np.expm1(least, out=least))
+
+    @property
+    def user_sums(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        r"""Sums A, B and C with which minimum rates need :math:`f \ge A + B q + C f`; (...) each.
+
+        Without coupling, with :math:`\Gamma_k` of :attr:`least_sinr`: :math:`\sum_k \Gamma_k / g_k`,
+        :math:`\sum_k \Gamma_k b_k / g_k` and :math:`\sum_k \Gamma_k c_k / g_k`.
+        """
+        a, b, c = (np.zeros(self.batch_shape) for _ in range(3))
+        if self.least_sinr is None:
+            return a, b, c
+        shape = (*self.batch_shape, self.users)
+        fields = (self.least_sinr, self.gain, self.sensing_interference, self.common_interference)
+        least, gain, sensing, common = (np.broadcast_to(field, shape) for field in fields)
+        for block in cache_blocks(self.batch_shape, self.users):
+            ratio = least[block] / gain[block]
+            a[block] = sum_last(ratio)
+            b[block] = sum_last(ratio * sensing[block])
+            c[block] = sum_last(ratio * common[block])
+        return a, b, c
+
+    @property
     def coupled(self) -> bool:
         """Whether interference differs between users, or between streams, in any problem of the batch."""
         return any(matrix is not None and bool(matrix.any()) for matrix in (self.coupling, self.stream_coupling))
@@ -125,15 +178,14 @@ class RateProblem:
             }
         )
 
-    @classmethod
-    def _unchecked(cls, numbers: dict[str, FloatArray]) -> Self:
-        """Return a problem without validation, which is costly for many small problems."""
-        problem = object.__new__(cls)
-        for name in _cores():
-            value = numbers.get(name)
-            if value is not None:
+    def _unchecked(self, numbers: dict[str, FloatArray]) -> Self:
+        """Return a problem with other numbers without validation, which is costly for many small problems."""
+        problem = object.__new__(type(self))
+        for field in attrs.fields(type(self)):
+            value = numbers.get(field.name) if "core" in field.metadata else getattr(self, field.name)
+            if "core" in field.metadata and value is not None:
                 value = read_only(value)
-            object.__setattr__(problem, name, value)
+            object.__setattr__(problem, field.name, value)
         return problem
 
     def without_cache(self) -> Self:
@@ -158,8 +210,8 @@ class RateProblem:
     @property
     def layout(self) -> tuple[Any, ...]:
         """The properties that all problems of a batch must share."""
-        optional = (self.coupling, self.stream_coupling, self.fisher_users, self.fisher_streams)
-        return self.users, self.streams, self.targets, tuple(value is None for value in optional)
+        optional = tuple(getattr(self, name) is None for name in _cores())
+        return self.users, self.streams, self.targets, self.sums, optional
 
     @classmethod
     def stack(cls, problems: Sequence[Self]) -> Self:
@@ -174,7 +226,12 @@ class RateProblem:
                 padded = [value.reshape((1,) * (axes + core - value.ndim) + value.shape) for value in given]
                 shape = np.broadcast_shapes(*(value.shape for value in padded))
                 fields[name] = np.stack([np.broadcast_to(value, shape) for value in padded])
-        return cls(**fields)
+        others = {
+            field.name: getattr(problems[0], field.name)
+            for field in attrs.fields(cls)
+            if "core" not in field.metadata
+        }
+        return cls(**fields, **others)
 
     def stream_shares(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
         """Return the shares of the streams: `q` itself, or a total divided equally; (..., S).
@@ -216,7 +273,11 @@ class RateProblem:
 
     def rates(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
         """Return the rate (20) of every user in bit/s/Hz; shape (..., K)."""
-        return np.asarray(self.prelog[..., None] * np.log1p(self.sinr(x, q)) / np.log(2))
+        return self.rates_of(self.sinr(x, q))
+
+    def rates_of(self, sinr: FloatArray) -> FloatArray:
+        """Return the rates in bit/s/Hz for SINRs; both (..., K)."""
+        return np.asarray(self.prelog[..., None] * np.log1p(sinr) / np.log(2))
 
     def sum_rate(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
         """Return the sum rate (54a) in bit/s/Hz; shape (...)."""
@@ -235,4 +296,4 @@ class RateProblem:
 @cache
 def _cores() -> dict[str, int]:
     """Return the number of trailing axes of each field."""
-    return {field.name: field.metadata["core"] for field in attrs.fields(RateProblem)}
+    return {field.name: field.metadata["core"] for field in attrs.fields(RateProblem) if "core" in field.metadata}

@@ -1,11 +1,13 @@
-r"""Distance of an allocation from a local optimum: the largest first-order rise of the sum rate.
+r"""Distance of an allocation from a local optimum: the largest first-order improvement of the objective.
 
 The feasible set is convex, so a feasible point is stationary if and only if no other feasible point lies in a
-direction of ascent. The measure is the Frank-Wolfe gap: the maximum over feasible shares :math:`p'` of
-:math:`\nabla R(p)^T (p' - p)`, relative to :math:`R(p)`.
+direction of improvement. The measure is the Frank-Wolfe gap: for an objective U that is to be maximised, the
+maximum over feasible shares :math:`p'` of :math:`\nabla U(p)^T (p' - p)`, relative to :math:`|U(p)|`, or to
+:math:`\max(1, |U(p)|)` if the value may be zero or negative. A minimum of differentiable functions is linearised
+function by function: :math:`\max_{p'} \min_m [U_m(p) + \nabla U_m(p)^T (p' - p)] - \min_m U_m(p)`.
 
-Along :math:`\alpha p` every SINR grows with :math:`\alpha`, so :math:`\nabla R(p)^T p \ge 0`, and more power
-never violates a limit. So the maximum is at full power.
+For a utility, the maximum is at full power: along :math:`\alpha p` every SINR grows with :math:`\alpha`, so
+:math:`\nabla U(p)^T p \ge 0`, and more power never violates a requirement.
 """
 
 from __future__ import annotations
@@ -17,44 +19,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.numbers import FloatArray
+from .first_order import Pieces, gradient, is_smallest, is_sum_rate, utility_and_weights
+from .objective import Utility
 from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
+from .region import Region
 
 STATIONARITY_TOLERANCE = 1e-3
-"""Largest relative first-order rise of the sum rate at which an allocation counts as locally optimal.
+"""Largest relative first-order improvement of the objective at which an allocation counts as locally optimal.
 
-If the sum rate is concave in the shares (common interference, at the optimal sensing share), it also bounds the
-distance to the optimum, which is usually smaller by orders of magnitude.
+If the objective is concave in the shares (the sum rate with common interference, at the optimal sensing share) or
+if it is a power or a CRLB, it also bounds the distance to the optimum, which is usually smaller by orders of
+magnitude.
 """
 
 _TINY = np.finfo(np.float64).tiny
-
-
-def gradient(problem: PowerAllocationProblem, x: FloatArray, q: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the derivatives of the sum rate in nats per data symbol with respect to all shares.
-
-    Parameters
-    ----------
-    problem : PowerAllocationProblem
-        Its prelog does not matter.
-    x, q : ndarray, shapes (..., K) and (..., S)
-        Shares of the users and of the streams.
-
-    Returns
-    -------
-    users, streams : ndarray, shapes (..., K) and (..., S)
-    """
-    disturbance = problem.disturbance(x, q)
-    received = disturbance + problem.gain * x
-    # Cost of a unit of interference to each user.
-    price = problem.gain * x / (disturbance * received)
-    common = (price * problem.common_interference).sum(axis=-1, keepdims=True)
-    users = problem.gain / received - common
-    if problem.coupling is not None:
-        users = users - (price[..., None, :] @ problem.coupling)[..., 0, :]
-    streams = -(price * problem.sensing_interference).sum(axis=-1, keepdims=True)
-    if problem.stream_coupling is not None:
-        streams = streams - (price[..., None, :] @ problem.stream_coupling)[..., 0, :]
-    return np.asarray(users), np.broadcast_to(streams, (*users.shape[:-1], problem.streams))
+_SMALLEST_UNIT = 1e-3
 
 
 def first_order_rise(
@@ -63,7 +42,7 @@ def first_order_rise(
     q: FloatArray,
     where: NDArray[np.bool_] | None = None,
 ) -> FloatArray:
-    """Return the largest first-order rise of the sum rate towards a feasible point, relative to the sum rate.
+    """Return the largest first-order improvement of the objective towards a feasible point, by its value.
 
     Parameters
     ----------
@@ -77,11 +56,13 @@ def first_order_rise(
     Returns
     -------
     ndarray, shape (...)
-        0 at a stationary point, NaN if it is not wanted or cannot be determined.
+        0 at a stationary point, infinite where the objective has an infinite derivative, NaN if it is not wanted
+        or cannot be determined, as for objectives of unknown kind.
     """
     shape = problem.batch_shape
+    simple = _is_simple(problem)
     one_line = problem.fisher_users is None and problem.fisher_streams is None
-    if where is None and one_line and not np.isnan(problem.largest_communication_share).any():
+    if where is None and simple and one_line and not np.isnan(problem.largest_communication_share).any():
         return _rise(problem, x, problem.stream_shares(x, q), problem.largest_communication_share)
     where = np.ones(shape, dtype=np.bool_) if where is None else np.broadcast_to(where, shape)
     found = np.full(shape, np.nan)
@@ -89,19 +70,70 @@ def first_order_rise(
         return found
     users = np.broadcast_to(x, (*shape, problem.users))[where]
     streams = np.broadcast_to(problem.stream_shares(x, q), (*shape, problem.streams))[where]
+    wanted = problem[where]
+    if not simple:
+        each = [(wanted[number], users[number], streams[number]) for number in range(len(users))]
+        found[where] = [_rise_of_one(*one) for one in each]
+        return found
     share = np.broadcast_to(problem.largest_communication_share, shape)[where] if one_line else None
-    found[where] = _rise(problem[where], users, streams, share)
+    found[where] = _rise(wanted, users, streams, share)
     return found
+
+
+def _is_simple(problem: PowerAllocationProblem) -> bool:
+    """Return whether a differentiable utility is to be maximised within limits on single CRLBs."""
+    utility = isinstance(problem.objective, Utility) and not is_smallest(problem.objective)
+    return utility and problem.minimum_rate is None and problem.crlb_sum_limit is None
 
 
 def _rise(
     problem: PowerAllocationProblem, users: FloatArray, streams: FloatArray, share: FloatArray | None
 ) -> FloatArray:
-    slopes = gradient(problem, users, streams)
-    present = (slopes[0] * users).sum(axis=-1) + (slopes[1] * streams).sum(axis=-1)
-    best = _best(problem, slopes, share)
-    total = np.log1p(problem.sinr(users, streams)).sum(axis=-1)
-    return np.asarray(np.maximum(best - present, 0.0) / np.maximum(total, _TINY))
+    weights = None
+    if is_sum_rate(problem.objective):
+        size = np.maximum(np.log1p(problem.sinr(users, streams)).sum(axis=-1), _TINY)
+    else:
+        value, weights = utility_and_weights(problem, users, streams)
+        size = _size(problem, value)
+    users_slopes, streams_slopes = gradient(problem, users, streams, weights)
+    known = np.asarray(np.isfinite(users_slopes).all(axis=-1) & np.isfinite(streams_slopes).all(axis=-1))
+    if not known.all():
+        users_slopes = np.where(known[..., None], users_slopes, 0.0)
+        streams_slopes = np.where(known[..., None], streams_slopes, 0.0)
+    gap = _gap(problem, (users, streams), (users_slopes, streams_slopes), share)
+    return np.asarray(gap / size) if known.all() else np.where(known, gap / size, np.inf)
+
+
+def _size(problem: PowerAllocationProblem, value: FloatArray) -> FloatArray:
+    """Return the magnitude of values to which improvements are relative."""
+    return np.maximum(np.abs(value), 1.0 if problem.objective.reported().signed else _TINY)
+
+
+def _gap(
+    problem: PowerAllocationProblem,
+    shares: tuple[FloatArray, FloatArray],
+    slopes: tuple[FloatArray, FloatArray],
+    share: FloatArray | None,
+) -> FloatArray:
+    present = (slopes[0] * shares[0]).sum(axis=-1) + (slopes[1] * shares[1]).sum(axis=-1)
+    return np.asarray(np.maximum(_best(problem, slopes, share) - present, 0.0))
+
+
+def _rise_of_one(problem: PowerAllocationProblem, x: FloatArray, q: FloatArray) -> float:
+    """Return the relative improvement for any objective and all requirements, by a conic program."""
+    pieces = Pieces.of(problem, x, q)
+    if pieces is None:
+        return np.nan
+    if not (np.isfinite(pieces.values).all() and np.isfinite(pieces.slopes).all()):
+        return np.inf
+    size = float(_size(problem, np.abs(pieces.values.min())))
+    at = np.concatenate([x, q])
+    for each in (problem, _relax(problem)):
+        region = Region.of(each, np.clip(at, _SMALLEST_UNIT, 1.0))
+        rise = None if region is None else region.best(pieces.values, pieces.slopes, at)
+        if rise is not None:
+            return max(rise, 0.0) / size
+    return np.nan
 
 
 def _best(
@@ -128,13 +160,19 @@ def _best_of_one(problem: PowerAllocationProblem, slopes: tuple[FloatArray, Floa
     )
     size = np.abs(weights).max() or 1.0
     for each in (problem, _relax(problem)):
-        limits = each.matrix_inequalities()
-        shares = None if limits is None else limits.largest(weights / size)
-        if shares is not None:
-            return weights @ shares
+        program = each.share_program()
+        best = None if program is None else program.largest(weights / size)
+        if best is not None:
+            return weights @ best.shares
     return np.nan
 
 
 def _relax(problem: PowerAllocationProblem) -> PowerAllocationProblem:
-    """Return a problem with limits relaxed beyond the tolerance within which they count as met."""
-    return attrs.evolve(problem, crlb_limit=problem.crlb_limit * (1 + 3 * FEASIBILITY_TOLERANCE))
+    """Return a problem with requirements relaxed beyond the tolerance within which they count as met."""
+    more = 3 * FEASIBILITY_TOLERANCE
+    relaxed = attrs.evolve(problem, crlb_limit=problem.crlb_limit * (1 + more))
+    if problem.crlb_sum_limit is not None:
+        relaxed = attrs.evolve(relaxed, crlb_sum_limit=problem.crlb_sum_limit * (1 + more))
+    if problem.minimum_rate is not None:
+        relaxed = attrs.evolve(relaxed, minimum_rate=problem.minimum_rate * (1 - more))
+    return relaxed

@@ -12,6 +12,7 @@ from ..base.errors import one_line
 from ..base.numbers import FloatArray, read_only
 from .allocation import Allocation, Shares
 from .breakdown import Breakdown, BreakdownKind
+from .objective import checked_value
 from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
 from .stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from .status import Status
@@ -46,7 +47,7 @@ def verify(
     seconds : ndarray, shape (...), or float
         Wall time of each problem.
     histories : list of tuple, optional
-        Sum rate after every iteration, for each problem.
+        Value of the objective after every iteration, for each problem.
     by : str
         Name of the allocator, for messages.
     """
@@ -56,13 +57,14 @@ def verify(
     with np.errstate(invalid="ignore"):
         if not answered.all():
             x, q = np.where(answered[..., None], x, np.nan), np.where(answered[..., None], q, np.nan)
-        rates = problem.rates(x, q)
-        crlb = np.array(np.broadcast_to(problem.crlb(x, q), (*shape, 2 * problem.targets)))
-        crlb[~answered] = np.nan
-        violation = problem.violation(x, q, crlb)
-        feasible = np.asarray(violation <= FEASIBILITY_TOLERANCE)
+        crlb = np.where(answered[..., None], problem.crlb(x, q), np.nan)
+        performance = problem.performance(x, q, crlb)
+        value = np.where(answered, checked_value(problem.objective, performance), np.nan)
+        violation = problem.violation(x, q, crlb, performance.rates)
+    feasible = np.asarray(violation <= FEASIBILITY_TOLERANCE)
     status, message = _resolve_status(problem, shares, answered, feasible, by)
     status, message = _check_claims(problem, x, q, status, message, violation)
+    bound, message = _check_bound(problem, shares.bound, value, status, message)
     values = {
         "communication": x,
         "sensing": q[..., 0] if problem.streams == 1 else q.sum(axis=-1),
@@ -71,8 +73,10 @@ def verify(
         "message": message,
         "iterations": np.broadcast_to(np.asarray(shares.iterations, dtype=np.int64), shape),
         "seconds": np.broadcast_to(np.asarray(seconds, dtype=np.float64), shape),
-        "rates": rates,
-        "sum_rate": rates.sum(axis=-1),
+        "rates": performance.rates,
+        "sum_rate": performance.rates.sum(axis=-1),
+        "value": value,
+        "bound": bound,
         "crlb": crlb,
         "violation": violation,
         "feasible": feasible,
@@ -81,6 +85,9 @@ def verify(
     }
     return Allocation(**{name: read_only(value) for name, value in values.items()})
 
+
+BOUND_TOLERANCE = 1e-6
+"""Largest amount, relative to the value, by which a valid bound may be worse than a feasible value."""
 
 _ANSWERS = (Status.OPTIMAL, Status.LOCALLY_OPTIMAL, Status.FEASIBLE)
 
@@ -157,9 +164,46 @@ def _check_claims(
         else:
             status[index] = Status.FEASIBLE.value
             gain = f"{100 * rise[index]:.2g} %" if rise[index] < 10 else "more than 1000 %"
-            sentence = f"{reported} a feasible direction raises the sum rate by {gain} to first order"
+            sentence = f"{reported} a feasible direction {_change(problem)} by {gain} to first order"
         message[index] = f"{message[index]}; {sentence}" if message[index] else sentence
     return status, message
+
+
+def _check_bound(
+    problem: PowerAllocationProblem,
+    claimed: FloatArray | float | None,
+    value: FloatArray,
+    status: NDArray[Any],
+    message: NDArray[Any],
+) -> tuple[FloatArray, NDArray[Any]]:
+    """Return the bound of each problem, and messages that name bounds which a feasible answer contradicts."""
+    optimal = _equal(status, Status.OPTIMAL)
+    if claimed is None:
+        return np.where(optimal, value, np.nan), message
+    bound = np.array(np.broadcast_to(np.asarray(claimed, dtype=np.float64), value.shape))
+    bound = np.where(optimal & np.isnan(bound), value, bound)
+    answer = np.logical_or.reduce([_equal(status, one) for one in _ANSWERS])
+    excess = (value - bound) if problem.objective.rises else (bound - value)
+    with np.errstate(invalid="ignore"):
+        beaten = answer & (excess > BOUND_TOLERANCE * np.maximum(np.abs(value), _scale(problem)))
+    if beaten.any():
+        bound[beaten] = np.nan
+        message = np.array(message, dtype=object)
+        for index in map(tuple, np.argwhere(beaten)):
+            sentence = f"its answer contradicts the bound that it reported, by {excess[index]:.2g}"
+            message[index] = f"{message[index]}; {sentence}" if message[index] else sentence
+    return bound, message
+
+
+def _scale(problem: PowerAllocationProblem) -> float:
+    """Return the magnitude below which values are not compared relatively."""
+    return 1.0 if problem.objective.reported().signed else 0.0
+
+
+def _change(problem: PowerAllocationProblem) -> str:
+    """Return the improvement of the objective as a verb with its object."""
+    named = problem.objective.reported().description
+    return f"{'raises' if problem.objective.rises else 'lowers'} the {named[:1].lower()}{named[1:]}"
 
 
 def _equal(status: NDArray[Any], wanted: Status) -> NDArray[np.bool_]:

@@ -13,6 +13,10 @@ FloatArray = NDArray[np.float64]
 ComplexArray = NDArray[np.complex128]
 
 
+LOST = 16 * np.finfo(np.float64).eps
+"""Relative differences below this are rounding errors."""
+
+
 def float_array(value: object) -> FloatArray:
     """Convert numbers to an array of floats; used as a field converter."""
     return np.asarray(value, dtype=np.float64)

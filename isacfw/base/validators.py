@@ -155,3 +155,12 @@ def reals(value: Any) -> Any:
     if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
         return value
     return tuple(real(member) for member in value)
+
+
+def user_weights(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Check that a field is None, or a nonempty tuple of nonnegative numbers that are not all 0."""
+    if value is None:
+        return
+    each(number(at_least=0))(instance, attribute, value)
+    if not any(value):
+        raise InputError(attribute.name, f"must have a positive entry, got {short_repr(value)}")

@@ -80,19 +80,37 @@ def _figure(options: argparse.Namespace) -> int:
     from ..base.files import ensure_writable
     from ..config.load import load_scenario
     from ..study.compare import compare
+    from ..study.execution import Execution
     from ..study.figure import make_figure, save_figure
+    from ..study.pareto import pareto
     from .progress import ProgressBars
 
+    _check_front_options(options)
     keys = (("drops", options.drops), ("seed", options.seed))
     overrides = [f"{key} = {value}" for key, value in keys if value is not None]
     loaded = load_scenario(options.name, plugins=options.plugin, overrides=overrides)
     _report_problems(loaded.host)
     ensure_writable(options.out)
     with ProgressBars() as bars:
-        data, figures = make_figure(loaded, compare, options.trials, bars.task("steps"))
-    for path in save_figure(loaded.scenario.name, data, figures, options.out):
+        if options.front is None:
+            data, figures = make_figure(loaded, compare, options.trials, bars.task("steps"))
+        else:
+            execution = Execution(progress=bars.task("allocations"))
+            front = pareto(loaded, against=options.front, points=options.points, execution=execution)
+            data, figures = front.dataset, {"": front.plot()}
+    name = "-".join(filter(None, (loaded.scenario.name, options.front and f"{options.front}-front")))
+    for path in save_figure(name, data, figures, options.out):
         print(f"wrote {path}", file=sys.stderr)
     return 0
+
+
+def _check_front_options(options: argparse.Namespace) -> None:
+    from ..base.errors import InputError
+
+    if options.front is None and options.points is not None:
+        raise InputError("--points", "requires --front")
+    if options.front is not None and options.trials is not None:
+        raise InputError("--trials", "cannot be combined with --front")
 
 
 def _check(options: argparse.Namespace) -> int:

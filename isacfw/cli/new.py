@@ -10,7 +10,7 @@ from pathlib import Path
 from ..base.errors import InputError, short_repr
 from ..base.files import ensure_writable, not_writable_error
 from ..host.kinds import KINDS
-from .templates import BODIES, HEAD, TAIL
+from .templates import BASES, BODIES, HEAD, TAIL
 
 
 def new_part(kind: str, name: str, folder: Path) -> Path:
@@ -57,7 +57,7 @@ def source(kind: str, name: str) -> str:
         "name": name,
         "cls": cls,
         "kind": kind,
-        "base": KINDS[kind].__name__,
+        "base": BASES.get(kind, KINDS[kind].__name__),
         "title": " ".join(words).capitalize() or name,
         "what": what,
         "command": command.format(name=name),

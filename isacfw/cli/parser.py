@@ -12,6 +12,8 @@ from ..base.errors import one_line, suggestion
 from .templates import NEW_KINDS
 
 DEFAULT_SCENARIO = "nguyen2025"
+QUANTITIES = ("crlb", "sum_crlb", "power", "rate")
+"""Quantities of :func:`isacfw.pareto`, which is imported only when it runs."""
 
 
 def _names(text: str) -> list[str]:
@@ -32,6 +34,12 @@ def _seconds(text: str) -> float:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"must be a number of seconds, got {text!r}") from None
+
+
+def _quantity(text: str) -> str:
+    if text not in QUANTITIES:
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(QUANTITIES)}, got {text!r}")
+    return text
 
 
 _SENTENCES = (
@@ -157,6 +165,15 @@ def _add_figure(commands: _Commands) -> None:
     command.add_argument("--drops", type=_count, metavar="N", help="number of random drops")
     command.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")
     command.add_argument("--trials", type=_count, metavar="N", help="simulated channels or echoes per point")
+    command.add_argument(
+        "--front",
+        type=_quantity,
+        metavar="QUANTITY",
+        help=f"the Pareto front of any scenario instead: its objective against {' or '.join(QUANTITIES)}",
+    )
+    command.add_argument(
+        "--points", type=_count, metavar="N", help="number of limits along the front (default: 21)"
+    )
     command.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="output folder (default: the current one)"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .goal_templates import OBJECTIVE, REQUIREMENT
+
 HEAD = '''"""{title}: {what}.
 
 Try it:    {command}
@@ -151,6 +153,8 @@ BODIES = {
         return steering - known @ (np.swapaxes(known.conj(), -1, -2) @ steering)
 ''',
     ),
+    "objective": OBJECTIVE,
+    "requirement": REQUIREMENT,
     "metric": (
         "a number that comparisons report",
         _COMPARE + " --set 'metrics=[\"{name}\"]'",
@@ -239,6 +243,9 @@ def register_scenarios():
 ''',
     ),
 }
+
+BASES = {"objective": "Utility"}
+"""Base classes of templates, where it is not that of the kind."""
 
 NEW_KINDS = tuple(BODIES)
 """Kinds of parts that ``isacfw new`` writes."""

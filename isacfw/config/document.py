@@ -72,6 +72,8 @@ def merge(document: Document, changes: Mapping[str, Any]) -> None:
     """Merge changes into a document, table by table."""
     for key, value in changes.items():
         table = document.get(key)
+        if isinstance(table, str) and isinstance(value, dict):
+            table = document[key] = {"kind": table}  # The name of a part, which gets options.
         # Options of the previous part do not apply to a part of another kind.
         same = (
             isinstance(table, dict) and isinstance(value, dict) and value.get("kind") in (None, table.get("kind"))

@@ -72,6 +72,18 @@ def load_scenario(
     return LoadedScenario(scenario=structure(document, host), host=host)
 
 
+ScenarioLike = Scenario | LoadedScenario | str | PathLike[str] | Mapping[str, Any]
+
+
+def to_loaded(scenario: ScenarioLike, plugins: Iterable[str | PathLike[str]] = ()) -> LoadedScenario:
+    """Return a scenario in any accepted form with its host."""
+    if isinstance(scenario, LoadedScenario):
+        return scenario
+    if isinstance(scenario, Scenario):
+        return LoadedScenario(scenario=scenario, host=default_host())
+    return load_scenario(scenario, plugins=plugins)
+
+
 def _load_document(source: str | PathLike[str] | Mapping[str, Any], plugins: list[str]) -> tuple[Document, Path]:
     if isinstance(source, Mapping):
         return to_plain(source), Path.cwd()

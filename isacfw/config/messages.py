@@ -30,6 +30,8 @@ def first_error(error: BaseException, path: str) -> InputError:
     key = _find_note(error)
     if isinstance(error, KeyError) and key:
         return InputError(key, MISSING, missing=True).within(path)
+    if isinstance(error, IsacError) and not (key or path):
+        return InputError("", str(error))
     if isinstance(error, IsacError):
         return InputError(key, f"is not valid: {error}").within(path)
     return InputError(key, f"is not valid: {' '.join(str(error).split())}").within(path)

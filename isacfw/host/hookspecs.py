@@ -11,7 +11,9 @@ import pluggy
 from ..allocation.allocation import Allocation
 from ..allocation.allocator import Allocator
 from ..allocation.metric import Metric
+from ..allocation.objective import Objective
 from ..allocation.problem import PowerAllocationProblem
+from ..allocation.requirement import Requirement
 from ..scenario.figure import Figure
 from ..sensing.beam import Beam
 from ..signal.array import Array
@@ -40,6 +42,16 @@ def register_precoders() -> Iterable[type[Precoder]]:  # type: ignore[empty-body
 @hookspec
 def register_beams() -> Iterable[type[Beam]]:  # type: ignore[empty-body]
     """Return classes of sensing beams."""
+
+
+@hookspec
+def register_objectives() -> Iterable[type[Objective]]:  # type: ignore[empty-body]
+    """Return classes of objectives."""
+
+
+@hookspec
+def register_requirements() -> Iterable[type[Requirement]]:  # type: ignore[empty-body]
+    """Return classes of requirements."""
 
 
 @hookspec

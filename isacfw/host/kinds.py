@@ -6,6 +6,8 @@ import attrs
 
 from ..allocation.allocator import Allocator
 from ..allocation.metric import Metric
+from ..allocation.objective import Objective
+from ..allocation.requirement import Requirement
 from ..base.part import Part
 from ..scenario.figure import Figure
 from ..sensing.beam import Beam
@@ -18,6 +20,8 @@ KINDS: dict[str, type[Part]] = {
     "channel": Channel,
     "precoder": Precoder,
     "beam": Beam,
+    "objective": Objective,
+    "requirement": Requirement,
     "metric": Metric,
     "allocator": Allocator,
     "figure": Figure,
@@ -37,13 +41,29 @@ BUILT_INS = (
     "isacfw_plugins.beams.projected",
     "isacfw_plugins.beams.rzf",
     "isacfw_plugins.beams.joined",
+    "isacfw_plugins.beams.designed",
+    "isacfw_plugins.objectives.sum_rate",
+    "isacfw_plugins.objectives.alpha_fair",
+    "isacfw_plugins.objectives.proportional_fair",
+    "isacfw_plugins.objectives.max_min",
+    "isacfw_plugins.objectives.sinr_product",
+    "isacfw_plugins.objectives.least_power",
+    "isacfw_plugins.objectives.least_crlb",
+    "isacfw_plugins.requirements.crlb",
+    "isacfw_plugins.requirements.sum_crlb",
+    "isacfw_plugins.requirements.user_rate",
     "isacfw_plugins.metrics.sum_rate",
     "isacfw_plugins.metrics.user_rates",
     "isacfw_plugins.metrics.crlb",
     "isacfw_plugins.metrics.powers",
+    "isacfw_plugins.metrics.rate_distribution",
+    "isacfw_plugins.metrics.crlb_distribution",
     "isacfw_plugins.allocators.exact",
+    "isacfw_plugins.allocators.conic",
     "isacfw_plugins.allocators.sca",
     "isacfw_plugins.allocators.ipopt",
+    "isacfw_plugins.allocators.uno",
+    "isacfw_plugins.allocators.scip",
     "isacfw_plugins.allocators.equal_com",
     "isacfw_plugins.allocators.equal_cs",
     "isacfw_plugins.scenarios.nguyen2025",
@@ -54,6 +74,7 @@ BUILT_INS = (
     "isacfw_plugins.figures.nguyen2025_fig6",
     "isacfw_plugins.figures.nguyen2025_fig7",
     "isacfw_plugins.figures.nguyen2025_fig8",
+    "isacfw_plugins.figures.pareto",
 )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .summary import Columns, mean_and_interval, sweep_of
+from .style import COLOURS, LINES, MARKERS, axis_label
+from .summary import Columns, means_and_intervals, sweep_of
 
 if TYPE_CHECKING:
     import xarray
@@ -15,14 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# Okabe and Ito's palette, suitable for colour-blind readers; black last.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-_LINES = ("-", "--", ":", "-.")
-
 _AXIS_LABELS = {
     "snr_db": "SNR [dB]",
     "sensing.crlb_limit_db": "CRLB limit [dB]",
+    "sensing.crlb_limit_offset_db": "Offset of the CRLB limits [dB]",
     "channel.users": "Users",
     "transmit_array.horizontal": "Horizontal transmit antennas",
     "transmit_array.vertical": "Vertical transmit antennas",
@@ -46,7 +43,7 @@ def comparison_figures(dataset: xarray.Dataset) -> dict[str, Figure]:
         figures.setdefault(dataset[name].attrs["group"], []).append((name, limit))
     figures |= {name: [(name, None)] for name in columns.metrics}
     return {
-        title: _figure(dataset, axis, [(name, _label(dataset[name]), limit) for name, limit in rows])
+        title: _figure(dataset, axis, [(name, axis_label(dataset[name]), limit) for name, limit in rows])
         for title, rows in figures.items()
     }
 
@@ -61,12 +58,6 @@ def _in_one_axis(dataset: xarray.Dataset) -> xarray.Dataset:
     dataset = dataset[drawn].assign(status=dataset["status"].load())
     stacked = dataset.stack(block=("precoder", "beam"), create_index=False).drop_vars(["precoder", "beam"])
     return stacked.rename({"block": "precoder"}).assign_coords(precoder=names).assign_attrs(beams="compared")
-
-
-def _label(quantity: xarray.DataArray) -> str:
-    # The name of a level in dB includes its reference.
-    name, unit = quantity.attrs["long_name"] or quantity.name, quantity.attrs["units"].removesuffix(" rad^2")
-    return f"{name} [{unit}]" if unit else str(name)
 
 
 def _figure(dataset: xarray.Dataset, axis: str | None, rows: list[tuple[str, str, str | None]]) -> Figure:
@@ -120,19 +111,14 @@ def _draw(axes: Axes, panel: xarray.Dataset, axis: str | None, name: str, limit:
             axes.plot(panel[axis].to_numpy(), limits, color="0.3", linestyle=(0, (1, 1)), label="limit")
 
 
-def _statistics(values: Any) -> tuple[Any, Any]:
-    pairs = [mean_and_interval(row) for row in values]
-    return np.array([mean for mean, _ in pairs]), np.nan_to_num([half for _, half in pairs])
-
-
 def _draw_lines(axes: Axes, panel: xarray.Dataset, axis: str, name: str) -> None:
     x, allocators = panel[axis].to_numpy(), panel["allocator"].to_numpy()
     for row, precoder in enumerate(panel["precoder"].to_numpy()):
         for column, allocator in enumerate(allocators):
             values = panel[name].isel(precoder=row, allocator=column).transpose(axis, "drop")
-            mean, half = _statistics(values.to_numpy())
+            mean, half = means_and_intervals(values.to_numpy())
             by_allocator = len(allocators) > 1 and "beams" not in panel.attrs
-            colour = _COLOURS[(column if by_allocator else row) % len(_COLOURS)]
+            colour = COLOURS[(column if by_allocator else row) % len(COLOURS)]
             axes.errorbar(
                 x,
                 mean,
@@ -140,8 +126,8 @@ def _draw_lines(axes: Axes, panel: xarray.Dataset, axis: str, name: str) -> None
                 capsize=2.5,
                 elinewidth=0.8,
                 color=colour,
-                linestyle=_LINES[(row if by_allocator or len(allocators) == 1 else column) % len(_LINES)],
-                marker=_MARKERS[column % len(_MARKERS)],
+                linestyle=LINES[(row if by_allocator or len(allocators) == 1 else column) % len(LINES)],
+                marker=MARKERS[column % len(MARKERS)],
                 markersize=4 + 1.5 * (len(panel["allocator"]) - column),
                 markerfacecolor="none",
                 linewidth=1.2,
@@ -154,14 +140,14 @@ def _draw_bars(axes: Axes, panel: xarray.Dataset, name: str) -> None:
     allocators = [str(allocator) for allocator in panel["allocator"].to_numpy()]
     width = 0.8 / len(values)
     for row, precoder in enumerate(panel["precoder"].to_numpy()):
-        mean, half = _statistics(values[row])
+        mean, half = means_and_intervals(values[row])
         centres = np.arange(len(allocators)) + (row - (len(values) - 1) / 2) * width
         axes.errorbar(
             centres,
             mean,
             yerr=half,
-            color=_COLOURS[row % len(_COLOURS)],
-            marker=_MARKERS[row % len(_MARKERS)],
+            color=COLOURS[row % len(COLOURS)],
+            marker=MARKERS[row % len(MARKERS)],
             linestyle="none",
             capsize=3,
             label=str(precoder),

@@ -21,10 +21,10 @@ MOST_ROWS = 100_000
 """Number of rows up to which results are also written as records, for programs without NetCDF."""
 
 
-def save_numbers(dataset: xarray.Dataset, folder: Path) -> list[Path]:
-    """Write data set, records and scenario into a folder; return the files."""
+def save_numbers(dataset: xarray.Dataset, folder: Path, *, name: str = "results") -> list[Path]:
+    """Write data set, records, both under a name, and scenario into a folder; return the files."""
     ensure_writable(folder)
-    files = [folder / name for name in ("results.nc", "results.csv", "scenario.toml")]
+    files = [folder / file for file in (f"{name}.nc", f"{name}.csv", "scenario.toml")]
     if dataset.encoding.get("source") != str(files[0]):
         with atomic_write(files[0]) as new, open_for_hdf5(new) as raw:
             write_netcdf(dataset, raw)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..results.schema import record_keys
+from ..results.schema import OBJECTIVE_VALUE, record_keys, roles_in
 
 if TYPE_CHECKING:
     import xarray
@@ -17,6 +17,7 @@ def list_records(data: xarray.Dataset) -> list[dict[str, Any]]:
     """Return the records of :meth:`isacfw.Comparison.records`."""
     dimensions = [str(name) for name in data["status"].dims]
     columns = {name: data[name].to_numpy() for name in record_keys(data)}
+    (objective,) = roles_in(data)["objective"][:1]
     streams = {name for name in columns if "stream" in data[name].dims}
     before = dimensions.index("allocator") + 1
     users = np.broadcast_to(
@@ -30,12 +31,11 @@ def list_records(data: xarray.Dataset) -> list[dict[str, Any]]:
             place[name] = _plain(axis[i])
         drop = place.pop("drop")
         heads: dict[str, Any] = {key: place.pop(key) for key in ("precoder", "beam", "allocator") if key in place}
-        row = {
-            key: _without_padding(columns[key][index])
-            if key in streams
-            else _plain(columns[key][index], users[index])
-            for key in columns
-        }
+        row: dict[str, Any] = {}
+        for key, column in columns.items():
+            row[key] = _without_padding(column[index]) if key in streams else _plain(column[index], users[index])
+            if key == "max_violation":
+                row[OBJECTIVE_VALUE] = _plain(columns[objective][index])
         records.append({**heads, "drop": drop, **place, **row})
     return records
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from ..allocation.problem import FEASIBILITY_TOLERANCE
 from ..base.numbers import FloatArray
 from ..base.progress import Progress
 from ..results.schema import roles_in
@@ -24,6 +25,10 @@ CONFIDENCE = 0.95
 
 
 TIE = 1e-6
+
+
+BINDING = 1e-4
+"""Largest relative margin at which a requirement binds."""
 
 
 def mean_and_interval(values: FloatArray) -> tuple[float, float]:
@@ -43,6 +48,12 @@ def mean_and_interval(values: FloatArray) -> tuple[float, float]:
         return float(sample[0]), np.nan
     quantile = stdtrit(len(sample) - 1, (1 + CONFIDENCE) / 2)
     return float(sample.mean()), float(quantile * sample.std(ddof=1) / np.sqrt(len(sample)))
+
+
+def means_and_intervals(values: Any) -> tuple[Any, Any]:
+    """Return the means of rows and the half-widths of their 95 % intervals, 0 where there is none."""
+    pairs = [mean_and_interval(row) for row in values]
+    return np.array([mean for mean, _ in pairs]), np.nan_to_num([half for _, half in pairs])
 
 
 def sweep_of(dataset: xarray.Dataset) -> list[str]:
@@ -72,6 +83,10 @@ class Columns:
         Further variables requested by the scenario.
     headings : dict of str to str
         Heading of each variable.
+    margins : tuple of str
+        Variables that hold the margin of each requirement.
+    scale : float
+        Smallest magnitude to which differences of the objective are relative.
     """
 
     objective: str
@@ -79,6 +94,8 @@ class Columns:
     requirements: dict[str, str]
     metrics: tuple[str, ...]
     headings: dict[str, str]
+    margins: tuple[str, ...] = ()
+    scale: float = 0.0
 
     @classmethod
     def of(cls, dataset: xarray.Dataset) -> Columns:
@@ -95,6 +112,8 @@ class Columns:
             requirements=requirements,
             metrics=metrics,
             headings={name: dataset[name].attrs["heading"] for name in shown},
+            margins=tuple(roles.get("margin", [])),
+            scale=1.0 if dataset[objective].attrs.get("signed") else 0.0,
         )
 
     @property
@@ -119,21 +138,47 @@ def _mean(values: FloatArray) -> float:
     return float(finite.mean()) if len(finite) else np.nan
 
 
-def _standing(values: FloatArray, feasible: Any, better: int) -> tuple[FloatArray, Any]:
+def _standing(values: FloatArray, feasible: Any, columns: Columns) -> tuple[FloatArray, Any]:
     """Return each allocator's mean distance to the best feasible value of each drop, and which are the best.
 
     An allocator can be best only if it solves, within the limits, every drop that any allocator solves.
     """
+    better = columns.better
     within = np.where(feasible, better * values, -np.inf)
     best = better * within.max(axis=0)
     solvable = np.isfinite(best)
+    reference = np.maximum(np.abs(best), columns.scale)
     with np.errstate(invalid="ignore", divide="ignore"):
-        distance = np.where(solvable & (best > 0), values / best - 1, np.nan)
+        distance = np.where(solvable & (reference > 0), (values - best) / reference, np.nan)
     distances = np.array([_mean(row) for row in distance])
     complete = feasible[:, solvable].all(axis=1) & solvable.any()
     means = np.array([better * _mean(row[solvable]) for row in values])
     top = max(means[complete], default=np.nan)
-    return distances, complete & (means >= top - TIE * np.abs(top))
+    return distances, complete & (means >= top - TIE * np.maximum(np.abs(top), columns.scale))
+
+
+def _gaps(cell: xarray.Dataset, values: FloatArray, feasible: Any, columns: Columns) -> FloatArray:
+    """Return each allocator's mean gap to the best bound of each drop that any allocator found; NaN for none."""
+    if "bound" not in cell:
+        return np.full(len(values), np.nan)
+    bounds = columns.better * cell["bound"].to_numpy()
+    best = np.where(np.isnan(bounds), np.inf, bounds).min(axis=0)
+    known = np.isfinite(best)
+    reference = np.maximum(np.abs(values), columns.scale)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap = np.where(feasible & known & (reference > 0), (best - columns.better * values) / reference, np.nan)
+    return np.array([_mean(np.maximum(row, 0.0)) for row in gap])
+
+
+def _margins(own: xarray.Dataset, margins: tuple[str, ...]) -> dict[str, int]:
+    """Return, for each requirement, the numbers of drops in which it binds, and in which it is violated."""
+    found = {}
+    for name in margins:
+        values = own[name].to_numpy()
+        violated = values < -FEASIBILITY_TOLERANCE
+        found[f"{name}_binding"] = int(((values <= BINDING) & ~violated).sum())
+        found[f"{name}_violated"] = int(violated.sum())
+    return found
 
 
 def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas.DataFrame:
@@ -146,12 +191,11 @@ def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas
     columns = Columns.of(dataset)
     for place, cell in cells(dataset):
         values, feasible = cell[columns.objective].to_numpy(), cell["feasible"].to_numpy()
-        distances, best = _standing(values, feasible, columns.better)
+        distances, best = _standing(values, feasible, columns)
+        gaps = _gaps(cell, values, feasible, columns)
         for number, allocator in enumerate(cell["allocator"].to_numpy()):
             mean, half_width = mean_and_interval(values[number])
             own = cell.isel(allocator=number)
-            counts = Counter(str(status) for status in own["status"].to_numpy())
-            messages = [str(message) for message in own["message"].to_numpy() if message]
             rows.append(
                 {
                     **place,
@@ -159,23 +203,29 @@ def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas
                     columns.objective: mean,
                     f"{columns.objective}_ci95": half_width,
                     "distance_to_best_percent": 100 * distances[number],
+                    "gap_percent": 100 * gaps[number],
                     "best": bool(best[number]),
                     **_bounds(own, columns.requirements),
                     **{name: _mean(own[name].to_numpy()) for name in columns.metrics},
+                    **_margins(own, columns.margins),
                     "drops": len(values[number]),
                     "answered": int(np.isfinite(values[number]).sum()),
                     "within_limits": int(feasible[number].sum()),
-                    "status": ", ".join(
-                        f"{status} {count}" if len(counts) > 1 else status for status, count in counts.items()
-                    ),
+                    "status": _statuses(own),
                     "seconds_median": float(np.median(own["seconds"].to_numpy())),
-                    "message": messages[0] if messages else "",
+                    "message": next((str(one) for one in own["message"].to_numpy() if one), ""),
                 }
             )
             if progress is not None:
                 progress(len(rows), total)
     frame = pandas.DataFrame(rows)
     return frame.set_index(names)
+
+
+def _statuses(own: xarray.Dataset) -> str:
+    """Return the statuses of an allocator, with numbers of drops if they differ."""
+    counts = Counter(str(status) for status in own["status"].to_numpy())
+    return ", ".join(f"{status} {count}" if len(counts) > 1 else status for status, count in counts.items())
 
 
 def _bounds(own: xarray.Dataset, bounds: Mapping[str, str]) -> dict[str, float]:

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
+SMALL = 0.01
+"""Magnitude below which values are shown with significant digits."""
+
+OPEN_GAP = 1e-3
+"""Gap in per cent above which a best answer is not shown as proved optimal."""
+
 MOST_NAMED = 24
 """Width up to which names in a table are not folded."""
 
@@ -88,9 +94,11 @@ def _table(place: dict[str, Any], frame: Any, columns: Columns, width: int) -> T
     names = frame.index.get_level_values("allocator")
     titles += [f"  {name}{' ★' * best}" for name, best in zip(names, frame["best"], strict=True)]
     table.add_column("\n\nallocator", overflow="fold", min_width=min(MOST_NAMED, max(map(len, titles))))
+    gaps = _open_gaps(frame)
     for heading in (
         columns.headings[columns.objective],
         "\nto best\n%",
+        *(["\ngap ≤\n%"] if gaps else []),
         *_headings(frame, columns),
         *(columns.headings[name] for name in columns.metrics),
         "\nwithin\nlimits",
@@ -101,9 +109,14 @@ def _table(place: dict[str, Any], frame: Any, columns: Columns, width: int) -> T
     for names, group in frame.groupby(level=blocks, sort=False):
         table.add_row(Text(_block_name(names), "bold"))
         for index, row in group.iterrows():
-            table.add_row(*_cells_of(str(index[-1]), row, columns))
+            table.add_row(*_cells_of(str(index[-1]), row, columns, gaps=gaps))
         table.add_section()
     return table
+
+
+def _open_gaps(frame: Any) -> bool:
+    """Return whether some best answer is not proved optimal, and has a bound."""
+    return bool((frame["gap_percent"][frame["best"]] > OPEN_GAP).any())
 
 
 def _block_name(names: Any) -> str:
@@ -111,19 +124,22 @@ def _block_name(names: Any) -> str:
     return ", ".join(map(str, names)) if isinstance(names, tuple) else str(names)
 
 
-def _cells_of(allocator: str, row: Any, columns: Columns) -> Iterator[Text | str]:
+def _cells_of(allocator: str, row: Any, columns: Columns, *, gaps: bool) -> Iterator[Text | str]:
     """Yield the cells of one allocator."""
     from rich.text import Text
 
     answered = row["answered"] > 0
-    half_width = row[f"{columns.objective}_ci95"]
-    interval = f" ± {half_width:.2f}" if np.isfinite(half_width) else ""
+    mean, half_width = row[columns.objective], row[f"{columns.objective}_ci95"]
+    small = 0 < abs(mean) < SMALL
+    interval = f" ± {half_width:{'.2g' if small else '.2f'}}" if np.isfinite(half_width) else ""
     dagger = " †" if answered and row["answered"] < row["drops"] else ""
     broken = row["within_limits"] < row["answered"]
     broken_down = not {Status.FAILED, Status.TIMED_OUT}.isdisjoint(re.findall(r"[a-z_]+", row["status"]))
     yield Text(f"  {allocator}{' ★' if row['best'] else ''}", "green" if row["best"] else "")
-    yield f"{row[columns.objective]:.4f}{interval}{dagger}" if answered else "-"
+    yield f"{mean:{'.4g' if small else '.4f'}}{interval}{dagger}" if answered else "-"
     yield _percent(row["distance_to_best_percent"]) if answered else "-"
+    if gaps:
+        yield _percent(row["gap_percent"]) if answered else "-"
     for own in columns.worst.values():
         yield _limit(row, own)
     for name in columns.metrics:
@@ -133,8 +149,33 @@ def _cells_of(allocator: str, row: Any, columns: Columns) -> Iterator[Text | str
     yield duration(row["seconds_median"])
 
 
-def _notes(frame: Any, objective: str) -> Iterator[str]:
-    """Yield the notes below the tables: legend, violated limits, and messages of unsolved drops."""
+def _requirement_line(frame: Any, margin: str) -> str:
+    """Return for which allocators a requirement binds, and which violate it, with numbers of drops."""
+    totals = frame.groupby(level="allocator", sort=False)[
+        [f"{margin}_binding", f"{margin}_violated", "answered"]
+    ].sum()
+    parts = []
+    for word, column in (("binds for", "binding"), ("violated by", "violated")):
+        named = [
+            f"{name} ({int(row[f'{margin}_{column}'])}/{int(row['answered'])})"
+            for name, row in totals.iterrows()
+            if row[f"{margin}_{column}"]
+        ]
+        parts += [f"{word} {', '.join(named)}"] if named else []
+    return f"{margin.removeprefix('margin_')}: {'; '.join(parts) or 'not binding'}"
+
+
+def _power_lines(frame: Any, blocks: Sequence[str], margins: Sequence[str]) -> Iterator[str]:
+    """Yield a line for each allocator whose answers are infeasible although they meet all requirements."""
+    unmet = frame[[f"{margin}_violated" for margin in margins]].sum(axis=1)
+    broken = frame[(frame["within_limits"] < frame["answered"]) & (unmet == 0)].reset_index()
+    for (*names, allocator), group in broken.groupby([*blocks, "allocator"], sort=False):
+        count, drops = int((group["answered"] - group["within_limits"]).sum()), int(group["drops"].sum())
+        yield f"{allocator} on {_block_name(tuple(names))} violated the power budget in {count} of {drops} drops"
+
+
+def _notes(frame: Any, objective: str, margins: Sequence[str]) -> Iterator[str]:
+    """Yield the notes below the tables: legend, binding and violated requirements, messages of unsolved drops."""
     if frame["best"].any():
         yield f"★ best mean {objective} for this precoder among feasible allocators (ties within 1e-6)"
     if frame["status"].str.contains("locally_optimal").any():
@@ -144,13 +185,11 @@ def _notes(frame: Any, objective: str) -> Iterator[str]:
     if ((frame["answered"] > 0) & (frame["answered"] < frame["drops"])).any():
         yield "† mean over solved drops only; not comparable with the other rows"
     blocks = [name for name in ("precoder", "beam") if name in frame.index.names]
-    swept = len(frame.index.names) > len(blocks) + 1
-    broken = frame[frame["within_limits"] < frame["answered"]].reset_index()
-    for (*names, allocator), group in broken.groupby([*blocks, "allocator"], sort=False):
-        count = int((group["answered"] - group["within_limits"]).sum())
-        where = f" at {len(group)} sweep point{'s' * (len(group) > 1)}" if swept else ""
-        who = f"{allocator} on {_block_name(tuple(names))}"
-        yield f"{who} violated a limit in {count} of {int(group['drops'].sum())} drops{where}"
+    if _open_gaps(frame):
+        yield "gap: distance to the best bound that any allocator found, in per cent of the value at most"
+    for margin in margins if (frame["answered"] > 0).any() else ():
+        yield _requirement_line(frame, margin)
+    yield from _power_lines(frame, blocks, margins)
     silent = frame[(frame["answered"] < frame["drops"]) & (frame["message"] != "")].reset_index()
     for (*names, message), group in silent.groupby([*blocks, "message"], sort=False):
         who = ", ".join(dict.fromkeys(group["allocator"]))
@@ -171,7 +210,7 @@ def _renderables(dataset: xarray.Dataset, width: int, progress: Progress | None)
         yield _table(place, group, columns, width)
     label = dataset[columns.objective].attrs["long_name"] or columns.objective
     objective = label[:1].lower() + label[1:]
-    for note in (*_notes(frame, objective), *json.loads(dataset.attrs.get("assumptions", "[]"))):
+    for note in (*_notes(frame, objective, columns.margins), *json.loads(dataset.attrs.get("assumptions", "[]"))):
         yield Text(note)
 
 

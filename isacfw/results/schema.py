@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from ..allocation.metric import Metric
+from ..allocation.objective import Objective
 from ..allocation.quantity import Quantity
 from ..sensing.reduction import ANGLES, angle_names
 
 if TYPE_CHECKING:
     import xarray
 
-Role = Literal["objective", "requirement", "limit", "status", "cost", "metric", "detail", "derived"]
+Role = Literal[
+    "objective", "bound", "requirement", "margin", "limit", "status", "cost", "metric", "detail", "derived"
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -34,15 +37,18 @@ class Variable:
     better : {"higher", "lower", "neither"}
         Its direction.
     role : str
-        Its use in reports: ``"objective"`` ranks allocators; ``"requirement"`` has a limit; ``"limit"``;
-        ``"status"`` and ``"cost"`` of an allocation; ``"metric"``, requested by the scenario; ``"detail"`` and
-        ``"derived"``, in records only, before and after status and cost.
+        Its use in reports: ``"objective"`` ranks allocators, ``"bound"`` is a bound on it; ``"requirement"`` has
+        a limit; ``"margin"`` is the distance to that of a requirement; ``"limit"``; ``"status"`` and ``"cost"``
+        of an allocation; ``"metric"``, requested by the scenario; ``"detail"`` and ``"derived"``, in records
+        only, before and after status and cost.
     limit : str
         Name of the limit of a requirement.
     heading : str
         Heading of its column in tables, a line each.
     group : str
         Figure to which it belongs.
+    signed : bool
+        Whether relative differences refer to at least 1.
     """
 
     name: str
@@ -55,13 +61,11 @@ class Variable:
     limit: str = ""
     heading: str = ""
     group: str = ""
+    signed: bool = False
 
     @classmethod
-    def of(cls, quantity: Quantity, metric: Metric, *, asked: bool) -> Variable:
-        """Return the variable of a quantity; `asked` is whether the scenario names its metric."""
-        role: Role = quantity.role
-        if asked and role in ("detail", "derived"):
-            role = "metric"
+    def of(cls, quantity: Quantity, part: Metric | Objective, *, role: Role) -> Variable:
+        """Return the variable of a quantity that a metric or an objective reports."""
         return cls(
             name=quantity.name,
             axes=("user",) if quantity.per_user else ("stream",) if quantity.per_stream else (),
@@ -71,7 +75,8 @@ class Variable:
             role=role,
             limit=quantity.limit,
             heading=quantity.heading or f"\n{quantity.name}\n{quantity.unit}",
-            group=metric.name,
+            group=part.name,
+            signed=quantity.signed,
         )
 
     @property
@@ -79,6 +84,7 @@ class Variable:
         """Attributes in a data set; none for a variable without a label."""
         found = {"units": self.unit, "long_name": self.label, "better": self.better, "role": self.role}
         found |= {name: getattr(self, name) for name in ("limit", "heading", "group") if getattr(self, name)}
+        found |= {"signed": "true"} if self.signed else {}
         return found if self.label else {"role": self.role}
 
 
@@ -86,6 +92,7 @@ _STATUS = (
     Variable(name="status", dtype="text", role="status"),
     Variable(name="feasible", dtype="bool", role="status"),
     Variable(name="max_violation", role="status"),
+    Variable(name="bound", role="bound"),
 )
 _COST = (
     Variable(name="iterations", dtype="int", role="cost"),
@@ -93,6 +100,23 @@ _COST = (
     Variable(name="message", dtype="text", role="status"),
 )
 HISTORY = "objective_history"
+OBJECTIVE_VALUE = "objective_value"
+"""Key of the objective in records, whatever its name is."""
+
+
+ANGLES_GROUP = "angles"
+"""Group of the margins of limits on the CRLBs of single angles."""
+
+
+def margin_variable(requirement: str, *, group: str = "") -> Variable:
+    """Return the variable of the margin of a requirement, by its name."""
+    return Variable(
+        name=f"margin_{requirement}",
+        role="margin",
+        group=group,
+        better="higher",
+        label=f"Relative margin of {requirement}; 0 if it binds, negative if it is violated",
+    )
 
 
 def variables_of(quantities: Iterable[Variable]) -> tuple[Variable, ...]:

@@ -62,6 +62,8 @@ def nest(values: Mapping[str, Any]) -> Changes:
 
 def with_changes(part: Any, changes: Mapping[str, Any]) -> Any:
     """Return an attrs object with changed values of its fields, and of the fields of its parts."""
+    if isinstance(part, Mapping):
+        return _with_changed_parts(part, changes)
     known = [field.name for field in attrs.fields(type(part))] if attrs.has(type(part)) else []
     values: dict[str, Any] = {}
     for key, value in changes.items():
@@ -83,3 +85,18 @@ def with_changes(part: Any, changes: Mapping[str, Any]) -> Any:
         raise
     except Exception as error:
         raise InputError(next(iter(values)), f"is not valid: {error}") from error
+
+
+def _with_changed_parts(parts: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a table of parts by name with changed fields."""
+    changed = dict(parts)
+    for name, value in changes.items():
+        if name not in parts:
+            raise InputError(name, f"must be in the table{suggestion(name, list(parts))}")
+        if not isinstance(value, Changes):
+            raise InputError(name, f"must lead to a value and not to a table, got {short_repr(value)}")
+        try:
+            changed[name] = with_changes(parts[name], value)
+        except InputError as error:
+            raise error.within(name) from None
+    return changed

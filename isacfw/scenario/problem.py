@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, Literal
+
 import attrs
 import numpy as np
 
+from ..allocation.least import LeastCRLB, LeastPower
+from ..allocation.objective import Objective
 from ..allocation.problem import PowerAllocationProblem
+from ..allocation.requirement import Constraints
+from ..base.errors import IncompatibleError
 from ..base.numbers import FloatArray
 from ..sensing.beam_statistics import BeamStatistics
 from ..sensing.fisher import EchoModel
+from ..sensing.task import SensingGoal
 from ..signal.link import LinkStatistics
+from .goals import Goals
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class Limits:
-    """Requirements of sensing.
+    """Objective and requirements of a problem.
 
     Parameters
     ----------
-    crlb : ndarray, shape (2T,)
-        Largest CRLBs in rad²; infinite for no limit.
+    constraints : Constraints
+        All requirements.
     known : ndarray, shape (2T,)
         1 for each angle that counts as known, 0 for the others.
+    objective : Objective
+        What to maximise or minimise.
     """
 
-    crlb: FloatArray
+    constraints: Constraints
     known: FloatArray
+    objective: Objective
 
 
 def build_problem(
@@ -50,7 +62,7 @@ def build_problem(
     prelog : float
         Share of the coherence block that carries data.
     limits : Limits
-        Limits on the CRLBs.
+        Objective and requirements.
 
     Notes
     -----
@@ -60,21 +72,20 @@ def build_problem(
     :class:`~isacfw.BeamStatistics`.
     """
     antennas = model.transmit.n_elements
+    if beam.covariance is not None and link.forms is not None:
+        raise IncompatibleError("a designed beam needs signals of the users that look alike to the targets")
     sensing = power * model.fisher(beam.forms)
-    if link.forms is None:
-        users, communication = None, power * model.fisher(model.isotropic_forms)[None]
-    else:
-        users = power * model.fisher(link.forms)
-        communication = users.mean(axis=-3)
+    users = None if link.forms is None else power * model.fisher(link.forms)
+    isotropic = power * model.fisher(model.isotropic_forms)[None]
     coupling, streams = link.coupling, beam.coupling
-    return PowerAllocationProblem(
+    problem = PowerAllocationProblem(
         gain=power * link.signal_gain / (antennas * link.weight_power),
         sensing_interference=power * beam.interference,
         common_interference=power * link.interference_gain,
         prelog=np.array([prelog]),
-        fisher_communication=communication,
+        fisher_communication=isotropic if users is None else users.mean(axis=-3),
         fisher_sensing=sensing.mean(axis=-3),
-        crlb_limit=limits.crlb[None],
+        crlb_limit=limits.constraints.crlb_limit[None],
         power=np.array([power]),
         weight_power=link.weight_power,
         antennas=np.array([antennas]),
@@ -84,4 +95,62 @@ def build_problem(
         fisher_streams=sensing if beam.streams > 1 else None,
         jacobians=model.jacobians[None],
         known=limits.known[None],
+        objective=limits.objective,
+        **_further(limits.constraints),
+        **_displaced(beam),
+    )
+    return problem if beam.choose is None else _with_design(problem, beam.choose, model)
+
+
+def _with_design(
+    problem: PowerAllocationProblem, choose: Callable[..., BeamStatistics], model: EchoModel
+) -> PowerAllocationProblem:
+    """Return a problem with the sensing stream that is best for its users."""
+    if problem.coupled:
+        raise IncompatibleError(
+            "the covariance of a designed beam depends on the users for this objective, and needs interference"
+            " that is common to all of them"
+        )
+    beam = choose(problem.user_sums)
+    sensing = problem.power[..., None, None] * model.fisher(beam.forms[:, 0])
+    return attrs.evolve(problem, fisher_sensing=sensing, **_displaced(beam))
+
+
+def _further(asked: Constraints) -> dict[str, Any]:
+    """Return the fields for requirements other than limits on single angles."""
+    sums, floors = asked.sums, asked.minimum_rate
+    found: dict[str, Any] = {} if floors is None else {"minimum_rate": floors[None]}
+    return found if sums is None else found | {"crlb_sum_weights": sums[0][None], "crlb_sum_limit": sums[1][None]}
+
+
+def _displaced(beam: BeamStatistics) -> dict[str, Any]:
+    if beam.displaced is None:
+        return {}
+    return {
+        "displaced_communication": beam.displaced.communication[None],
+        "displaced_sensing": beam.displaced.sensing,
+        "displaced_jacobians": beam.displaced.jacobians[None],
+    }
+
+
+def sensing_goal(goals: Goals, known: FloatArray) -> SensingGoal:
+    """Return the requirements on sensing, and what they leave power for.
+
+    Parameters
+    ----------
+    goals : Goals
+        Objective and requirements.
+    known : ndarray, shape (2T,)
+        1 for each angle that counts as known, 0 for the others.
+    """
+    asked = goals.constraints(known)
+    sums = asked.sums or (np.zeros((0, len(known))), np.zeros(0))
+    objective, weights = goals.objective, None
+    aim: Literal["share", "power", "sum", "worst"] = "share"
+    if isinstance(objective, LeastPower):
+        aim = "power"
+    elif isinstance(objective, LeastCRLB):
+        aim, weights = objective.measure, objective.selected(known)
+    return SensingGoal(
+        limit=asked.crlb_limit, known=known, sum_weights=sums[0], sum_limit=sums[1], aim=aim, weights=weights
     )

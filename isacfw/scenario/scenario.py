@@ -1,40 +1,34 @@
-"""Scenarios: geometry, requirements, and the parts to compare."""
+"""Scenarios: geometry, objective, requirements, and the parts to compare."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, cast
 
 import attrs
 import numpy as np
 
-from ..allocation.allocator import Allocator
-from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
-from ..base.errors import InputError, attribute_errors_to, short_repr
+from ..allocation.requirement import Constraints
+from ..base.errors import attribute_errors_to
 from ..base.numbers import FloatArray
 from ..base.part import display_name
-from ..base.validators import each, instance_of, integer, number, optional, real, text
-from ..sensing.beam import Beam, Steered, checked_beam_statistics, count_streams
+from ..sensing.beam import Beam, checked_beam_statistics, count_streams
 from ..sensing.beam_statistics import BeamStatistics
 from ..sensing.fisher import EchoModel
-from ..sensing.target import Sensing, Target
-from ..signal.array import Array
-from ..signal.channel import Channel, channel_statistics
+from ..sensing.task import SensingGoal, SensingTask
+from ..signal.channel import channel_statistics
 from ..signal.link import LinkStatistics
 from ..signal.precoder import Precoder, checked_link_statistics
 from ..signal.scene import Scene
 from ..signal.statistics import ChannelStatistics, FadingSource
-from .angles import assumptions, check_directions, known_angles
-from .changes import nest, to_tuple, to_tuples, with_changes
-from .labels import parts_validator
-from .problem import Limits, build_problem
+from .angles import assumptions, known_angles
+from .fields import ScenarioFields
+from .problem import Limits, build_problem, sensing_goal
 
 
 @attrs.frozen(kw_only=True)
-class Scenario:
+class Scenario(ScenarioFields):
     """Everything that determines a comparison.
 
     Parameters
@@ -45,6 +39,10 @@ class Scenario:
         The two arrays of the base station, independent of each other.
     target, targets : Target, sequence of Target
         The sensed target, or several instead.
+    objective : Objective
+        What to maximise or minimise; the sum rate by default.
+    requirements : mapping of str to Requirement
+        Requirements by name, in addition to the limits of targets and ``sensing``.
     sensing : Sensing
         CRLB limits of all targets without their own, frame length and beam direction.
     channel : Channel
@@ -74,89 +72,6 @@ class Scenario:
         If a value is out of range, or values contradict each other.
     """
 
-    name: str = attrs.field(default="scenario", validator=text)
-    seed: int = attrs.field(default=0, validator=integer(at_least=0, at_most=2**128 - 1))
-    drops: int = attrs.field(default=1, validator=integer(at_least=1, at_most=10**9))
-    snr_db: float = attrs.field(converter=real, validator=number(at_least=-300, at_most=300))
-    precoders: tuple[Precoder, ...] = attrs.field(
-        converter=to_tuple, validator=parts_validator(Precoder, "a precoder")
-    )
-    beams: tuple[Beam, ...] = attrs.field(
-        default=(), converter=to_tuple, validator=parts_validator(Beam, "a beam", allow_empty=True)
-    )
-    allocators: tuple[Allocator, ...] = attrs.field(
-        converter=to_tuple, validator=parts_validator(Allocator, "an allocator")
-    )
-    metrics: tuple[Metric, ...] = attrs.field(
-        default=(), converter=to_tuple, validator=parts_validator(Metric, "a metric", allow_empty=True)
-    )
-    sampling_accuracy: float = attrs.field(default=0.01, converter=real, validator=number(at_least=1e-4, below=1))
-    time_limit_s: float | None = attrs.field(
-        default=None, converter=real, validator=optional(number(above=0, at_most=1e8))
-    )
-    plugins: tuple[str, ...] = attrs.field(default=(), converter=to_tuple, validator=each(text, allow_empty=True))
-    transmit_array: Array = attrs.field(validator=instance_of(Array, "an array"))
-    receive_array: Array = attrs.field(validator=instance_of(Array, "an array"))
-    target: Target | None = attrs.field(default=None, validator=optional(instance_of(Target, "a target")))
-    targets: tuple[Target, ...] = attrs.field(
-        default=(), converter=to_tuple, validator=each(instance_of(Target, "a target"), allow_empty=True)
-    )
-    sensing: Sensing = attrs.field(factory=Sensing, validator=instance_of(Sensing, "a Sensing object"))
-    channel: Channel = attrs.field(validator=instance_of(Channel, "a channel"))
-    sweep: dict[str, tuple[Any, ...]] = attrs.field(
-        factory=dict, converter=to_tuples, validator=instance_of(dict, "a table of lists")
-    )
-
-    def __attrs_post_init__(self) -> None:
-        if self.target is None and not self.targets:
-            raise InputError("target", "must be given", missing=True)
-        if self.target is not None and self.targets:
-            raise InputError("targets", "cannot be combined with target")
-        check_directions((self.transmit_array, self.receive_array), self.targets)
-        for path, values in self.sweep.items():
-            if isinstance(values, tuple) and None in values:
-                raise InputError(f"sweep.{path}[{values.index(None)}]", "must be a value, got None")
-            if not isinstance(values, tuple) or not values:
-                raise InputError(f"sweep.{path}", f"must be a nonempty list, got {short_repr(values)}")
-        if self.sweep:
-            for _ in self.points():
-                pass
-
-    @property
-    def sensed(self) -> tuple[Target, ...]:
-        """All targets."""
-        return self.targets if self.target is None else (self.target,)
-
-    @property
-    def compared_beams(self) -> tuple[Beam, ...]:
-        """The sensing beams; a steered one if none are given."""
-        return self.beams or (Steered(),)
-
-    def with_value(self, path: str, value: Any) -> Scenario:
-        """Return :meth:`with_values` for one path."""
-        return self.with_values({path: value})
-
-    def with_values(self, values: Mapping[str, Any]) -> Scenario:
-        """Return the scenario with changed values at dotted paths, all at once, and without a sweep.
-
-        Raises
-        ------
-        InputError
-            If a path does not exist, or a value is invalid there.
-        """
-        changes = nest(values)
-        plain = attrs.evolve(self, sweep={}) if self.sweep else self
-        try:
-            return cast(Scenario, with_changes(plain, changes))
-        except InputError as error:
-            raise error.within("sweep") from None
-
-    def points(self) -> Iterator[tuple[dict[str, Any], Scenario]]:
-        """Yield each point of the sweep: the values that determine it, and its scenario."""
-        for values in itertools.product(*self.sweep.values()):
-            coordinates = dict(zip(self.sweep, values, strict=True))
-            yield coordinates, self.with_values(coordinates)
-
     def statistics(self, drops: Sequence[int] | None = None) -> ChannelStatistics:
         """Return the channel statistics of the given drop numbers, all of them by default.
 
@@ -180,7 +95,16 @@ class Scenario:
             targets=tuple(target.direction for target in self.sensed),
             beams=tuple(dict.fromkeys(self.sensing.beam(target) for target in self.sensed)),
             power=10 ** (self.snr_db / 10),
+            sensing=SensingTask(
+                find_model=self._find_model, power=10 ** (self.snr_db / 10), find_goal=self._sensing_goal
+            ),
         )
+
+    def _find_model(self) -> EchoModel:
+        return self.echo_model
+
+    def _sensing_goal(self, model: EchoModel) -> SensingGoal:
+        return sensing_goal(self.goals, self.known_angles(model))
 
     def link_statistics(self, precoder: Precoder, statistics: ChannelStatistics) -> LinkStatistics:
         """Return the validated moments of a precoder for drops of this scenario, as read-only arrays.
@@ -233,7 +157,17 @@ class Scenario:
 
     def crlb_limits(self) -> FloatArray:
         """Return the CRLB limits of azimuth and elevation of each target in rad², infinite for none; (2T,)."""
-        return np.concatenate([self.sensing.limit_of(target) for target in self.sensed])
+        return self.goals.crlb_limit()
+
+    def constraints(self, users: int) -> Constraints:
+        """Return all requirements by name as constraints; the limits of ``[sensing]`` are called ``"sensing"``.
+
+        Raises
+        ------
+        InputError
+            If the objective, or a requirement, does not fit the numbers of users and targets.
+        """
+        return self.goals.constraints(self.known_angles(), users)
 
     def known_angles(self, echo_model: EchoModel | None = None) -> FloatArray:
         """Return 1 for each angle that counts as known, 0 for the others; (2T,).
@@ -296,5 +230,9 @@ class Scenario:
                 model,
                 power=10 ** (self.snr_db / 10),
                 prelog=channel.prelog,
-                limits=Limits(crlb=self.crlb_limits(), known=self.known_angles(model)),
+                limits=Limits(
+                    constraints=self.goals.constraints(known := self.known_angles(model), channel.users),
+                    known=known,
+                    objective=self.objective,
+                ),
             )

@@ -53,6 +53,13 @@ class Beam(WeightedPart):
         """
         return True
 
+    def depends_on_requirements(self) -> bool:
+        """Return whether weights use `scene.sensing`, the requirements and the objective of the scenario.
+
+        False by default.
+        """
+        return False
+
     def checked_weights(
         self, scene: Scene, estimates: ComplexArray, time_limit_s: float | None = None
     ) -> ComplexArray:
@@ -189,7 +196,7 @@ def cross_gram(scene: Scene, directions: tuple[Direction, ...]) -> ComplexArray:
     return np.concatenate(rows)
 
 
-def _pairs(value: Any) -> Any:
+def to_pairs(value: Any) -> Any:
     """Convert lists of pairs to tuples; leave anything else for the validator."""
     if value is None or isinstance(value, str) or not hasattr(value, "__iter__"):
         return value
@@ -224,7 +231,7 @@ class PointedBeam(SteeringBeam):
     """
 
     directions_deg: tuple[tuple[float, ...], ...] | None = attrs.field(
-        default=None, converter=_pairs, validator=_check_directions
+        default=None, converter=to_pairs, validator=_check_directions
     )
 
     def directions(self, scene: Scene) -> tuple[Direction, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -12,6 +12,25 @@ from ..base.errors import PluginError
 from ..base.numbers import ComplexArray, FloatArray
 from ..base.part import LabelledPart, display_name
 from ..signal.link import checked_copies
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Displaced:
+    """Fisher information if the targets are displaced in one of O ways, for the transmit power.
+
+    Parameters
+    ----------
+    communication : ndarray, shape (O, 4T, 4T)
+        If all power goes to communication.
+    sensing : ndarray, shape (..., O, 4T, 4T)
+        If all power goes to sensing.
+    jacobians : ndarray, shape (O, T, 2, 2)
+        Derivatives of the coordinates with respect to the angles.
+    """
+
+    communication: FloatArray
+    sensing: FloatArray
+    jacobians: FloatArray
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -31,6 +50,13 @@ class BeamStatistics:
         Excess of each stream over `interference`, if the streams differ.
     standard_error : BeamStatistics, optional
         Standard errors of the other fields, if they are sampled.
+    displaced : Displaced, optional
+        Fisher information of displaced targets, for which the limits hold too; for one stream.
+    covariance : ndarray of complex, shape (..., n, n), optional
+        The covariance of a designed stream, of trace one, in the coordinates of its design space.
+    choose : callable, optional
+        For a stream whose covariance depends on the users: returns the moments for the sums A, B and C, (...)
+        each, with which minimum rates need :math:`f \ge (A + B q) / (1 - C)`.
     """
 
     interference: FloatArray
@@ -38,6 +64,9 @@ class BeamStatistics:
     forms: ComplexArray
     coupling: FloatArray | None = None
     standard_error: BeamStatistics | None = None
+    displaced: Displaced | None = None
+    covariance: ComplexArray | None = None
+    choose: Callable[[tuple[FloatArray, FloatArray, FloatArray]], BeamStatistics] | None = None
 
     @property
     def streams(self) -> int:

@@ -10,73 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.numbers import FloatArray
-from .reduction import ReducedInformation, information_on, reduction
+from .reduction import ReducedInformation, angle_information
+from .requirements import sum_information, sum_slope
 
 _ROUNDING = 1e-14
-
-
-def angle_information(
-    fisher: FloatArray, jacobians: FloatArray | None = None, known: FloatArray | None = None
-) -> tuple[FloatArray, FloatArray]:
-    r"""Return the equivalent (Schur-complement) Fisher information of each angle.
-
-    Parameters
-    ----------
-    fisher : ndarray, shape (..., 4T, 4T)
-        Fisher information; for one target, the block of α must be a multiple of the identity.
-    jacobians : ndarray, shape (..., T, 2, 2), optional
-        Derivatives of the coordinates with respect to the angles; the identity by default.
-    known : ndarray, shape (..., 2T), optional
-        1 where an angle (azimuth and elevation of the first target, then of the second, ...) is known, 0
-        elsewhere.
-
-    Returns
-    -------
-    information : ndarray, shape (..., 2T)
-        :math:`E_i = 1 / [J^{-1}]_{ii}` in 1/rad², the Schur complement of the other unknowns; 0 if an angle
-        cannot be estimated. For a known angle, its value if it were the only unknown angle of its target.
-    minimiser : ndarray, shape (..., 2T, 4T)
-        Among the vectors `w` that change an angle by 1, the one that minimises :math:`w^T J w`, which is
-        :math:`E_i`. So :math:`E_i` is concave in J, and :math:`w^T \dot J w` is its derivative along :math:`\dot
-        J`.
-    """
-    targets = fisher.shape[-1] // 4
-    jacobians = np.broadcast_to(np.eye(2), (targets, 2, 2)) if jacobians is None else jacobians
-    known = np.zeros(2 * targets) if known is None else known
-    if targets == 1:
-        return _of_one_target(fisher, jacobians, known)
-    shape = np.broadcast_shapes(fisher.shape[:-2], jacobians.shape[:-3], known.shape[:-1])
-    information, minimiser = np.zeros((*shape, 2 * targets)), np.zeros((*shape, 2 * targets, 4 * targets))
-    outer = np.broadcast_shapes(jacobians.shape[:-3], known.shape[:-1])
-    outer = (1,) * (len(shape) - len(outer)) + outer
-    jacobians = np.broadcast_to(jacobians, (*outer, targets, 2, 2))
-    known = np.broadcast_to(known, (*outer, 2 * targets))
-    fisher = np.broadcast_to(fisher, (*shape, 4 * targets, 4 * targets))
-    for index in np.ndindex(outer):
-        place = tuple(slice(None) if outer[axis] == 1 else one for axis, one in enumerate(index))
-        for angle in range(2 * targets):
-            basis, row = reduction(jacobians[index], known[index], angle)
-            if basis is not None and row is not None:
-                own = information_on(fisher[place], basis, row)
-                information[(*place, angle)], minimiser[(*place, angle, slice(None))] = own
-    return information, minimiser
-
-
-def _of_one_target(fisher: FloatArray, jacobians: FloatArray, known: FloatArray) -> tuple[FloatArray, FloatArray]:
-    angles = ReducedInformation(lambda row, column: fisher[..., row, column], jacobians[..., 0, :, :], known)
-    information = np.stack([angles.information(0), angles.information(1)], axis=-1)
-    moves = [angles.minimiser(angle) for angle in (0, 1)]
-    shape = np.broadcast_shapes(information.shape[:-1], *(part.shape for move in moves for part in move))
-    minimiser = np.empty((*shape, 2, 4))
-    alpha = fisher[..., 2, 2]
-    inverse_alpha = np.divide(1.0, alpha, out=np.zeros_like(alpha), where=alpha > 0)
-    for angle, (first, second) in enumerate(moves):
-        minimiser[..., angle, 0], minimiser[..., angle, 1] = first, second
-        for part in (2, 3):
-            minimiser[..., angle, part] = (
-                -(first * fisher[..., 0, part] + second * fisher[..., 1, part]) * inverse_alpha
-            )
-    return np.broadcast_to(information, (*shape, 2)), minimiser
 
 
 def crlb(fisher: FloatArray, jacobians: FloatArray | None = None, known: FloatArray | None = None) -> FloatArray:
@@ -85,7 +22,7 @@ def crlb(fisher: FloatArray, jacobians: FloatArray | None = None, known: FloatAr
     Parameters
     ----------
     fisher, jacobians, known
-        See :func:`angle_information`.
+        See :func:`~isacfw.sensing.reduction.angle_information`.
 
     Returns
     -------
@@ -118,7 +55,7 @@ def crlb_of_split(
     f, q : ndarray, shape (...)
         Shares of the power.
     jacobians, known
-        See :func:`angle_information`.
+        See :func:`~isacfw.sensing.reduction.angle_information`.
 
     Returns
     -------
@@ -147,7 +84,14 @@ class Line:
     limit : ndarray, shape (..., 2T)
         Largest CRLBs in rad²; infinite for no limit.
     jacobians, known
-        See :func:`angle_information`.
+        See :func:`~isacfw.sensing.reduction.angle_information`.
+    sum_weights : ndarray, shape (..., M, 2T), optional
+        Nonnegative weights of limited sums of CRLBs, from which known angles are left out; no sums by default.
+    sum_limit : ndarray, shape (..., M), optional
+        Largest values of the sums; infinite for no limit.
+    hypotheses : bool
+        Whether the last batch axis of the Fisher information and of the Jacobians counts hypotheses on the
+        directions of the targets, under all of which the limits hold. The other fields lack this axis.
     """
 
     communication: FloatArray
@@ -155,29 +99,62 @@ class Line:
     limit: FloatArray
     jacobians: FloatArray | None = None
     known: FloatArray | None = None
+    sum_weights: FloatArray | None = None
+    sum_limit: FloatArray | None = None
+    hypotheses: bool = False
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
         """Broadcast batch shape of all fields."""
-        shapes = [self.communication.shape[:-2], self.sensing.shape[:-2], self.limit.shape[:-1]]
+        core = 3 if self.hypotheses else 2
+        shapes = [self.communication.shape[:-core], self.sensing.shape[:-core], self.limit.shape[:-1]]
         if self.jacobians is not None:
-            shapes.append(self.jacobians.shape[:-3])
+            shapes.append(self.jacobians.shape[: -core - 1])
         if self.known is not None:
             shapes.append(self.known.shape[:-1])
+        if self.sum_weights is not None and self.sum_limit is not None:
+            shapes += [self.sum_weights.shape[:-2], self.sum_limit.shape[:-1]]
         return np.broadcast_shapes(*shapes)
 
     @cached_property
+    def _weights(self) -> FloatArray | None:
+        if self.sum_weights is None or self.known is None:
+            return self.sum_weights
+        return np.where(self.known[..., None, :] > 0, 0.0, self.sum_weights)
+
+    @cached_property
     def required(self) -> FloatArray:
-        """Information that the limits require; (..., 2T)."""
-        return np.broadcast_to(1 / self.limit, (*self.shape, self.limit.shape[-1]))
+        """Information that the limits require on each angle and on each sum; (..., 2T + M).
+
+        With hypotheses, repeated for each of them; (..., H (2T + M)).
+        """
+        limits = [self.limit] if self.sum_limit is None else [self.limit, self.sum_limit]
+        required = [np.broadcast_to(1 / limit, (*self.shape, limit.shape[-1])) for limit in limits]
+        repeats = self.communication.shape[-3] if self.hypotheses else 1
+        return np.concatenate(required * repeats, axis=-1)
 
     def at(self, share: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return the information on each angle, and its derivative with respect to f; (..., 2T) each."""
-        weight = share[..., None, None]
+        """Return the information on each angle, and its derivative with respect to f; (..., [H,] 2T) each."""
+        weight, known = share[..., None, None], self.known
+        if self.hypotheses:
+            weight, known = weight[..., None], None if known is None else known[..., None, :]
         fisher = weight * self.communication + (1 - weight) * self.sensing
-        information, w = angle_information(fisher, self.jacobians, self.known)
+        information, w = angle_information(fisher, self.jacobians, known)
         difference = (self.communication - self.sensing)[..., None, :, :]
         slope = (w[..., None, :] @ difference @ w[..., :, None])[..., 0, 0]
+        return information, slope
+
+    def on_requirements(self, share: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the information on all that is :attr:`required`, and its derivative with respect to f."""
+        information, slope = self.at(share)
+        if self._weights is not None:
+            weights = self._weights[..., None, :, :] if self.hypotheses else self._weights
+            sums = sum_information(information, weights), sum_slope(information, slope, weights)
+            slope = np.concatenate([np.broadcast_to(slope, information.shape), sums[1]], axis=-1)
+            information = np.concatenate([information, sums[0]], axis=-1)
+        if self.hypotheses:
+            shape = (*information.shape[:-2], -1)
+            return information.reshape(shape), np.broadcast_to(slope, information.shape).reshape(shape)
         return information, slope
 
     def largest_share(self) -> FloatArray:
@@ -193,7 +170,7 @@ class Line:
         share = np.ones(self.shape)
         infeasible = np.zeros(self.shape, dtype=np.bool_)
         for _ in range(200):
-            information, slope = self.at(share)
+            information, slope = self.on_requirements(share)
             gap = information - self.required
             violated = gap < -_ROUNDING * self.required
             infeasible |= (violated & ((slope >= 0) | (share[..., None] == 0))).any(axis=-1)
@@ -211,7 +188,9 @@ class Line:
         def of_angle(angle: int) -> FloatArray:
             def value_and_slope(share: FloatArray) -> tuple[FloatArray, FloatArray]:
                 information, slope = self.at(share)
-                return information[..., angle], slope[..., angle]
+                if not self.hypotheses:
+                    return information[..., angle], slope[..., angle]
+                return worst(information[..., angle], slope[..., angle])
 
             return _concave_maximum(value_and_slope, self.shape)
 
@@ -225,18 +204,21 @@ class Line:
         """
 
         def value_and_slope(share: FloatArray) -> tuple[FloatArray, FloatArray]:
-            information, slope = self.at(share)
+            information, slope = self.on_requirements(share)
             ratio = np.divide(
                 information, self.required, out=np.full(self.required.shape, np.inf), where=self.required > 0
             )
-            worst = np.argmin(ratio, axis=-1)[..., None]
-            return (
-                np.take_along_axis(ratio, worst, axis=-1)[..., 0],
-                np.take_along_axis(np.broadcast_to(slope, ratio.shape), worst, axis=-1)[..., 0],
-            )
+            return worst(ratio, slope)
 
         best = _concave_maximum(value_and_slope, self.shape)
         return np.asarray(np.divide(1.0, best, out=np.full(best.shape, np.inf), where=best > 0))
+
+
+def worst(values: FloatArray, slopes: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the smallest value along the last axis, and its slope; (...) each."""
+    place = np.argmin(values, axis=-1)[..., None]
+    slopes = np.broadcast_to(slopes, values.shape)
+    return np.take_along_axis(values, place, axis=-1)[..., 0], np.take_along_axis(slopes, place, axis=-1)[..., 0]
 
 
 def _concave_maximum(

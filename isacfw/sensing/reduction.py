@@ -13,11 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.numbers import FloatArray
-
-LOST = 16 * np.finfo(np.float64).eps
-"""Relative differences below this are rounding errors."""
-
+from ..base.numbers import LOST, FloatArray
 
 ANGLES = ("azimuth", "elevation")
 
@@ -177,6 +173,70 @@ class ReducedInformation:
             first = np.where(single, self.jacobian[..., 0, angle], first)
             second = np.where(single, self.jacobian[..., 1, angle], second)
         return first, second
+
+
+def angle_information(
+    fisher: FloatArray, jacobians: FloatArray | None = None, known: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    r"""Return the equivalent (Schur-complement) Fisher information of each angle.
+
+    Parameters
+    ----------
+    fisher : ndarray, shape (..., 4T, 4T)
+        Fisher information; for one target, the block of α must be a multiple of the identity.
+    jacobians : ndarray, shape (..., T, 2, 2), optional
+        Derivatives of the coordinates with respect to the angles; the identity by default.
+    known : ndarray, shape (..., 2T), optional
+        1 where an angle (azimuth and elevation of the first target, then of the second, ...) is known, 0
+        elsewhere.
+
+    Returns
+    -------
+    information : ndarray, shape (..., 2T)
+        :math:`E_i = 1 / [J^{-1}]_{ii}` in 1/rad², the Schur complement of the other unknowns; 0 if an angle
+        cannot be estimated. For a known angle, its value if it were the only unknown angle of its target.
+    minimiser : ndarray, shape (..., 2T, 4T)
+        Among the vectors `w` that change an angle by 1, the one that minimises :math:`w^T J w`, which is
+        :math:`E_i`. So :math:`E_i` is concave in J, and :math:`w^T \dot J w` is its derivative along :math:`\dot
+        J`.
+    """
+    targets = fisher.shape[-1] // 4
+    jacobians = np.broadcast_to(np.eye(2), (targets, 2, 2)) if jacobians is None else jacobians
+    known = np.zeros(2 * targets) if known is None else known
+    if targets == 1:
+        return _of_one_target(fisher, jacobians, known)
+    shape = np.broadcast_shapes(fisher.shape[:-2], jacobians.shape[:-3], known.shape[:-1])
+    information, minimiser = np.zeros((*shape, 2 * targets)), np.zeros((*shape, 2 * targets, 4 * targets))
+    outer = np.broadcast_shapes(jacobians.shape[:-3], known.shape[:-1])
+    outer = (1,) * (len(shape) - len(outer)) + outer
+    jacobians = np.broadcast_to(jacobians, (*outer, targets, 2, 2))
+    known = np.broadcast_to(known, (*outer, 2 * targets))
+    fisher = np.broadcast_to(fisher, (*shape, 4 * targets, 4 * targets))
+    for index in np.ndindex(outer):
+        place = tuple(slice(None) if outer[axis] == 1 else one for axis, one in enumerate(index))
+        for angle in range(2 * targets):
+            basis, row = reduction(jacobians[index], known[index], angle)
+            if basis is not None and row is not None:
+                own = information_on(fisher[place], basis, row)
+                information[(*place, angle)], minimiser[(*place, angle, slice(None))] = own
+    return information, minimiser
+
+
+def _of_one_target(fisher: FloatArray, jacobians: FloatArray, known: FloatArray) -> tuple[FloatArray, FloatArray]:
+    angles = ReducedInformation(lambda row, column: fisher[..., row, column], jacobians[..., 0, :, :], known)
+    information = np.stack([angles.information(0), angles.information(1)], axis=-1)
+    moves = [angles.minimiser(angle) for angle in (0, 1)]
+    shape = np.broadcast_shapes(information.shape[:-1], *(part.shape for move in moves for part in move))
+    minimiser = np.empty((*shape, 2, 4))
+    alpha = fisher[..., 2, 2]
+    inverse_alpha = np.divide(1.0, alpha, out=np.zeros_like(alpha), where=alpha > 0)
+    for angle, (first, second) in enumerate(moves):
+        minimiser[..., angle, 0], minimiser[..., angle, 1] = first, second
+        for part in (2, 3):
+            minimiser[..., angle, part] = (
+                -(first * fisher[..., 0, part] + second * fisher[..., 1, part]) * inverse_alpha
+            )
+    return np.broadcast_to(information, (*shape, 2)), minimiser
 
 
 def angle_names(targets: int) -> Iterator[str]:

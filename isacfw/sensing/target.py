@@ -134,6 +134,9 @@ class Sensing:
         Largest CRLB of both angles in dB, :math:`10 \log_{10}` of rad².
     azimuth_crlb_limit_db, elevation_crlb_limit_db : float, optional
         Instead, a limit per angle; an omitted one means no limit.
+    crlb_limit_offset_db : float
+        Added to all limits on the CRLB of an angle, those of targets and of requirements too; a negative offset
+        tightens them together.
     beam_azimuth_deg, beam_elevation_deg : float, optional
         Direction of the sensing beam in degrees; the target's by default.
     """
@@ -142,6 +145,9 @@ class Sensing:
     crlb_limit_db: float | None = attrs.field(default=None, converter=real, validator=_DECIBELS)
     azimuth_crlb_limit_db: float | None = attrs.field(default=None, converter=real, validator=_DECIBELS)
     elevation_crlb_limit_db: float | None = attrs.field(default=None, converter=real, validator=_DECIBELS)
+    crlb_limit_offset_db: float = attrs.field(
+        default=0.0, converter=real, validator=number(at_least=-300, at_most=300)
+    )
     beam_azimuth_deg: float | None = attrs.field(default=None, converter=real, validator=_DEGREES)
     beam_elevation_deg: float | None = attrs.field(default=None, converter=real, validator=_DEGREES)
 
@@ -151,12 +157,17 @@ class Sensing:
     @property
     def crlb_limit(self) -> FloatArray:
         """Largest CRLB of azimuth and elevation in rad², infinite if there is none; shape (2,)."""
-        return _limits(self, [None, None])
+        return self.offset * _limits(self, [None, None])
+
+    @property
+    def offset(self) -> float:
+        """The offset of all limits as a factor."""
+        return float(10 ** (self.crlb_limit_offset_db / 10))
 
     def limit_of(self, target: Target) -> FloatArray:
         """Return the largest CRLBs of azimuth and elevation of a target in rad², infinite for no limit; (2,)."""
         own = _limits_db(self)
-        limits = _limits(target, own)
+        limits = self.offset * _limits(target, own)
         return np.where([name in target.known for name in ANGLES], np.inf, limits)
 
     def beam(self, target: Target) -> Direction:

@@ -28,6 +28,8 @@ class Scene:
         Default directions of sensing beams.
     power : float
         Transmit power :math:`P_t` relative to the noise.
+    sensing : object, optional
+        What the scenario asks of sensing, for beams that are designed for it.
     """
 
     array: Array
@@ -35,6 +37,7 @@ class Scene:
     targets: tuple[Direction, ...]
     beams: tuple[Direction, ...]
     power: float
+    sensing: object = None
 
     @property
     def noise(self) -> float:

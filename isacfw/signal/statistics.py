@@ -15,7 +15,9 @@ from ..base.numbers import ComplexArray, FloatArray
 from ..base.part import Part
 from .gaussian import SecondOrder
 
-_FADING = 2**31  # Separates the generators of the fading from any that a drop's own generator may spawn.
+# Separate the generators of the fading from any that a drop's own generator may spawn. Simulations have their
+# own, independent of the errors of sampled moments.
+_FADING, _SIMULATION = 2**31, 2**31 + 1
 
 
 @attrs.frozen(kw_only=True)
@@ -220,6 +222,11 @@ class FadingSource:
     def generator(self, position: int) -> Generator:
         """Return a new generator for the drop at a position, the same at every call."""
         return fading_generator(self.seed, self.drops[position])
+
+    def simulation_generator(self, position: int) -> Generator:
+        """Return a new generator for simulations of the drop at a position, the same at every call."""
+        key = (self.drops[position], _SIMULATION)
+        return np.random.default_rng(np.random.SeedSequence(entropy=self.seed, spawn_key=key))
 
 
 def fading_generator(seed: int, drop: int) -> Generator:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import math
 import platform
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from functools import cache
 from importlib.metadata import version
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ import attrs
 
 from ..allocation.allocator import Allocator
 from ..base.errors import InputError, IsacError, short_repr
-from ..config.load import LoadedScenario, load_scenario
+from ..config.load import ScenarioLike, to_loaded
 from ..config.toml import to_toml
-from ..host.host import PluginHost, default_host
+from ..host.host import PluginHost
 from ..report.comparison import Comparison
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary
 from ..results.layout import Layout, ResultSizes
@@ -37,19 +36,8 @@ from .selection import select_parts
 from .spec import input_files, specify, warn
 from .store import ChunkStore
 
-ScenarioLike = Scenario | LoadedScenario | str | PathLike[str] | Mapping[str, Any]
 
-
-def _load(scenario: ScenarioLike, plugins: Iterable[str | PathLike[str]]) -> LoadedScenario:
-    """Return a scenario in any accepted form with its host."""
-    if isinstance(scenario, LoadedScenario):
-        return scenario
-    if isinstance(scenario, Scenario):
-        return LoadedScenario(scenario=scenario, host=default_host())
-    return load_scenario(scenario, plugins=plugins)
-
-
-@accept_former_options(_load)
+@accept_former_options(to_loaded)
 def compare(
     scenario: ScenarioLike,
     *,
@@ -86,7 +74,7 @@ def compare(
     execution = Execution() if execution is None else execution
     if not isinstance(execution, Execution):
         raise InputError("execution", f"must be an Execution, got {short_repr(execution)}")
-    loaded = _load(scenario, ())
+    loaded = to_loaded(scenario)
     host, found = execution.host or loaded.host, loaded.scenario
     changes: dict[str, Any] = {} if drops is None else {"drops": drops}
     for kind, wanted, own in (

@@ -15,7 +15,8 @@ from ..host.host import PluginHost
 from ..results.chunk import Chunk, ChunkResult
 from .processes import process_pool
 from .queue import ChunkQueue, Task, collect_results
-from .solve import StudySpec, solve_chunk
+from .solve import solve_chunk
+from .study_spec import StudySpec
 
 
 def solve_chunks(

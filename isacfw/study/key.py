@@ -15,7 +15,7 @@ from pathlib import Path
 from ..base.errors import InputError
 from ..base.part import Part
 from ..results.chunk_file import FORMAT
-from .solve import StudySpec
+from .study_spec import StudySpec
 
 
 class InputFiles:

@@ -9,6 +9,7 @@ from ..results.chunk import Chunk
 from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
 from ..signal.precoder import Precoder
+from ..simulation.metric import SimulatedMetric
 
 POINTS_TOGETHER = 64
 
@@ -50,6 +51,7 @@ def plan_chunks(
         all(allocator.vectorized for allocator in scenario.allocators)
         and all(type(one).link_statistics is not Precoder.link_statistics for one in scenario.precoders)
         and all(type(one).beam_statistics is not Beam.beam_statistics for one in scenario.compared_beams)
+        and not any(isinstance(metric, SimulatedMetric) for metric in scenario.metrics)
     )
     finished: dict[range, list[range]] = {}
     for chunk in done:

@@ -5,37 +5,33 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, cast
 
-import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from ..allocation.allocation import Allocation, Shares
 from ..allocation.allocator import Allocator
-from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
-from ..allocation.quantity import Quantity
+from ..allocation.requirement import Constraints, margin_of
 from ..allocation.status import Status
 from ..allocation.verdict import verify
-from ..base.errors import (
-    IncompatibleError,
-    IsacError,
-    PartTimedOutError,
-    describe_exception,
-    log_traceback,
-    one_line,
-)
-from ..base.part import LabelledPart, Part, display_name
+from ..base.errors import IncompatibleError, IsacError, PartTimedOutError, PluginError
+from ..base.part import LabelledPart
 from ..results.chunk import Chunk, ChunkResult, trim_histories
-from ..results.schema import HISTORY, Variable, variables_of
+from ..results.schema import HISTORY
 from ..scenario.labels import by_label
 from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
 from ..sensing.beam_statistics import BeamStatistics
 from ..signal.link import LinkStatistics
+from ..signal.moments import WeightedPart
 from ..signal.precoder import Precoder
 from ..signal.statistics import ChannelStatistics
+from ..simulation.channels import EffectiveChannels
+from .metrics import Answers, DrawSource, MetricValues
+from .study_spec import StudySpec, fading_key, view_key
 
 
 class Observers(Protocol):
@@ -46,55 +42,6 @@ class Observers(Protocol):
 
     def observe(self, hook: str, **arguments: Any) -> list[str]:
         """Call an observer hook of every plugin; return a message for each that raises."""
-
-
-@attrs.frozen(kw_only=True)
-class StudySpec:
-    """Everything a worker needs to solve a chunk.
-
-    Parameters
-    ----------
-    scenario : Scenario
-        Scenario with the parts to compare.
-    metrics : tuple of Metric
-        The default metrics and those of the scenario.
-    unavailable : dict
-        Reasons why parts are not available, by kind and title.
-    largest_array : int
-        Size of the largest array in any problem or its channels, per drop: K, K² with pairwise coupling, more
-        with covariances.
-    streams : int
-        Largest number of sensing streams of any beam.
-    """
-
-    scenario: Scenario
-    metrics: tuple[Metric, ...]
-    unavailable: dict[tuple[str, str], str]
-    largest_array: int
-    streams: int = 1
-
-    def quantities_of(self, metric: Metric) -> tuple[Quantity, ...]:
-        """Return the quantities that a metric reports in this study."""
-        return metric.quantities_of(len(self.scenario.sensed), self.streams)
-
-    @property
-    def variables(self) -> dict[str, Variable]:
-        """All variables of a row of results, by name."""
-        quantities = [
-            Variable.of(quantity, metric, asked=metric in self.scenario.metrics)
-            for metric in self.metrics
-            for quantity in self.quantities_of(metric)
-        ]
-        return {variable.name: variable for variable in variables_of(quantities)}
-
-    @property
-    def parts(self) -> list[type[Part]]:
-        """Classes of all parts that affect the results, at any point of the sweep."""
-        beams = self.scenario.compared_beams
-        parts: list[Part] = [*self.scenario.precoders, *beams, *self.scenario.allocators, *self.metrics]
-        for _, point in self.scenario.points():
-            parts += [point.channel, point.transmit_array, point.receive_array]
-        return list(dict.fromkeys(map(type, parts)))
 
 
 def solve_chunk(
@@ -131,6 +78,7 @@ class _Run:
         self.points = [everything[number] for number in chunk.points]
         self.statistics = self._statistics()
         self.users = np.array([statistics.users for statistics in self.statistics])
+        self.constraints: dict[int, Constraints] = {}
         precoders, beams = by_label(scenario.precoders), by_label(scenario.compared_beams)
         self.rows = list(itertools.product(precoders.items(), beams.items()))
         self.allocators = by_label(scenario.allocators)
@@ -139,6 +87,8 @@ class _Run:
         self.values = self._empty()
         self.histories: dict[tuple[int, int, int], NDArray[np.float64]] = {}
         self.told: dict[str, None] = {}
+        metrics = [(metric, spec.quantities_of(metric)) for metric in spec.metrics]
+        self.metrics = MetricValues(metrics, self.values, self.told)
 
     def _statistics(self) -> list[ChannelStatistics]:
         """Return the channel statistics of each point, drawn once for equal channels."""
@@ -167,9 +117,12 @@ class _Run:
     def solve_chunk(self) -> ChunkResult:
         """Solve everything."""
         for row in range(len(self.rows)):
-            for group, problem in self._problems(row):
-                for column in range(len(self.allocators)):
-                    self._allocate(row, column, group, problem)
+            answers = [
+                self._allocate(row, column, group, problem)
+                for group, problem in self._problems(row)
+                for column in range(len(self.allocators))
+            ]
+            self.metrics.simulate([one for one in answers if one is not None], partial(self._source, row))
         values = self.values | {HISTORY: self._history()}
         return ChunkResult(chunk=self.chunk, users=self.users, values=values, warnings=tuple(self.told))
 
@@ -224,21 +177,28 @@ class _Run:
         self.values["message"][row, :, number] = sentence
         self.advance(self.shape[1] * self.shape[3])
 
-    def _allocate(self, row: int, column: int, group: list[int], problem: PowerAllocationProblem) -> None:
+    def _allocate(
+        self, row: int, column: int, group: list[int], problem: PowerAllocationProblem
+    ) -> Answers | None:
         title, allocator = list(self.allocators.items())[column]
         assert isinstance(allocator, Allocator)
         reason = self.spec.unavailable.get(("allocator", title))
-        if reason is not None:
-            allocation = verify(problem, Shares.none(problem, Status.SKIPPED, reason))
-            self.advance(math.prod(problem.batch_shape))
-        else:
-            self._observe("allocation_started", allocator=allocator, problem=problem)
-            allocation = allocator.allocate(problem, self.advance, self.spec.scenario.time_limit_s)
-            if self.host.observed("allocation_finished"):
-                self._observe(
-                    "allocation_finished", allocator=allocator, problem=problem, allocation=allocation.copy()
-                )
-        self._fill(row, column, group, problem, allocation)
+        try:
+            if reason is not None:
+                allocation = verify(problem, Shares.none(problem, Status.SKIPPED, reason))
+                self.advance(math.prod(problem.batch_shape))
+            else:
+                self._observe("allocation_started", allocator=allocator, problem=problem)
+                allocation = allocator.allocate(problem, self.advance, self.spec.scenario.time_limit_s)
+        except PluginError as error:  # A faulty objective must not end the study.
+            self.values["status"][row, column, group] = Status.FAILED.value
+            self.values["message"][row, column, group] = str(error)
+            return None
+        if reason is None and self.host.observed("allocation_finished"):
+            self._observe(
+                "allocation_finished", allocator=allocator, problem=problem, allocation=allocation.copy()
+            )
+        return self._fill(row, column, group, problem, allocation)
 
     def _observe(self, hook: str, **arguments: Any) -> None:
         for sentence in self.host.observe(hook, **arguments):
@@ -246,27 +206,46 @@ class _Run:
 
     def _fill(
         self, row: int, column: int, group: list[int], problem: PowerAllocationProblem, allocation: Allocation
-    ) -> None:
+    ) -> Answers:
         place: tuple[Any, ...] = (row, column, group)
         for name in ("status", "message", "feasible", "iterations", "seconds"):
             self.values[name][place] = getattr(allocation, name)
         self.values["max_violation"][place] = allocation.violation
+        self.values["bound"][place] = allocation.bound
+        objective = self.spec.scenario.objective.reported().name
+        self.values[objective][place] = allocation.value
+        self._fill_margins(row, column, group, allocation)
         for number, history in zip(group, allocation.history, strict=True):
             self.histories[row, column, number] = history
-        for metric in self.spec.metrics:
-            try:
-                values = metric.evaluate(problem, allocation)
-                for quantity in self.spec.quantities_of(metric):
-                    if quantity.per_user or quantity.per_stream:
-                        count = problem.users if quantity.per_user else problem.streams
-                        last: tuple[slice, ...] = (slice(None), slice(count))
-                    else:
-                        last = ()
-                    self.values[quantity.name][(*place, *last)] = quantity.select(values, problem)
-            except (Exception, SystemExit) as error:  # A faulty metric must not fail the allocation.
-                sentence = one_line(f"metric {display_name(metric)} {describe_exception(error)}")
-                log_traceback(sentence)
-                self.told[sentence] = None
+        answers = Answers(place=(row, column), points=group, problem=problem, allocation=allocation)
+        self.metrics.evaluate(answers)
+        return answers
+
+    def _source(self, row: int, number: int) -> DrawSource:
+        """Return the source of draws at a point for a precoder and a beam, whose moments exist."""
+        precoder, beam = (cast(WeightedPart, part) for _, part in self.rows[row])
+        point, statistics = self.points[number], self.statistics[number]
+        link = cast(LinkStatistics, self._moments(point, precoder, statistics))
+        streams = cast(BeamStatistics, self._moments(point, beam, statistics))
+        scene = point.scene(statistics)
+        views = tuple(view_key(point, part, statistics) for part in (precoder, beam))
+        return DrawSource(
+            key=(fading_key(point), *views),
+            draw=lambda position, draws: EffectiveChannels(
+                precoder, beam, scene=scene, position=position, moments=(link, streams), draws=draws
+            ),
+            model=point.echo_model,
+            drops=len(statistics.beta),
+        )
+
+    def _fill_margins(self, row: int, column: int, group: list[int], allocation: Allocation) -> None:
+        for position, number in enumerate(group):
+            if number not in self.constraints:
+                self.constraints[number] = self.points[number].constraints(int(self.users[number]))
+            for name, constraint in self.constraints[number].named.items():
+                self.values[f"margin_{name}"][row, column, number] = margin_of(
+                    constraint, allocation.rates[position], allocation.crlb[position]
+                )
 
     def _history(self) -> NDArray[np.float64]:
         longest = max((history.shape[-1] for history in self.histories.values()), default=0)
@@ -274,17 +253,3 @@ class _Run:
         for place, history in self.histories.items():
             padded[place][:, : history.shape[-1]] = history
         return trim_histories(padded)
-
-
-def fading_key(point: Scenario) -> tuple[Any, ...]:
-    """Return everything that the fading at a sweep point depends on, and the accuracy of its moments."""
-    return point.channel, point.transmit_array, point.seed, point.sampling_accuracy
-
-
-def view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics) -> tuple[Any, ...]:
-    """Return the other dependencies of a precoder's or beam's moments: directions, and power if used."""
-    if isinstance(part, Precoder) and statistics.isotropic and part.turns_with_channel and not part.uses_scene():
-        return ()  # Its signals are isotropic.
-    directions = tuple((target.direction, point.sensing.beam(target)) for target in point.sensed)
-    uses_power = part.uses_scene() if isinstance(part, Precoder) else cast(Beam, part).depends_on_power()
-    return directions, point.snr_db if uses_power else None

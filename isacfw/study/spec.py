@@ -12,12 +12,12 @@ from ..allocation.metric import Metric
 from ..base.errors import InputError, IsacError, IsacWarning, PluginError, attribute_errors_to, one_line
 from ..base.part import LabelledPart, display_name
 from ..host.host import PluginHost
-from ..results.schema import limits_of, variables_of
+from ..results.schema import OBJECTIVE_VALUE, limits_of, margin_variable, variables_of
 from ..scenario.labels import by_label
 from ..scenario.scenario import Scenario
 from ..signal.channel import Channel
 from ..signal.statistics import ChannelStatistics
-from .solve import StudySpec, fading_key, view_key
+from .study_spec import StudySpec, fading_key, view_key
 
 STANDARD_METRICS = ("sum_rate", "user_rates", "crlb", "powers")
 
@@ -53,7 +53,8 @@ def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric
     metrics += [metric for metric in scenario.metrics if metric not in metrics]
     targets = len(scenario.sensed)
     names = [one.name for metric in metrics for one in metric.quantities_of(targets, streams)]
-    reserved = [one.name for one in (*variables_of(()), *limits_of(targets))]
+    reserved = [OBJECTIVE_VALUE, *(one.name for one in (*variables_of(()), *limits_of(targets)))]
+    reserved += [margin_variable(name).name for name in scenario.requirements]
     taken = [*names, *reserved, *_AXES, *scenario.sweep]
     for name in names:
         if taken.count(name) > 1:
@@ -91,6 +92,8 @@ def measure_sizes(scenario: Scenario) -> tuple[int, int]:
             own = one.users if one.collinear is None and one.isotropic else one.users**2
             extra = [value for value in (one.covariances, *one.extra.values()) if value is not None]
             largest_array = max(largest_array, own, *(value[0].size for value in extra))
+        with suppress(PluginError):  # A faulty array, objective or requirement fails its rows later.
+            point.constraints(channels[fading].users)  # Refuses, for example, a wrong number of weights.
         for beam in scenario.compared_beams:
             key = beam, fading, view_key(point, beam, channels[fading])
             if key not in counted:

@@ -13,8 +13,8 @@ from numpy.random import Generator
 import isacfw
 from isacfw import Array, ComplexArray, Direction, FloatArray, InputError, Scenario, Sensing, Target
 from isacfw.sensing.fisher import EchoModel
-from isacfw.sensing.information import angle_information, crlb
-from isacfw.sensing.reduction import in_angles
+from isacfw.sensing.information import crlb
+from isacfw.sensing.reduction import angle_information, in_angles
 from isacfw.signal.channel import complex_normal
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.arrays.circular import Circular

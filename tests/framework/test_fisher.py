@@ -28,12 +28,12 @@ from scipy.optimize import minimize_scalar
 from isacfw import Array, ComplexArray, Direction, FloatArray
 from isacfw.sensing.fisher import fisher_information, fisher_of_covariance
 from isacfw.sensing.information import (
-    angle_information,
     crlb,
     largest_communication_share,
     smallest_crlb,
     smallest_excess,
 )
+from isacfw.sensing.reduction import angle_information
 from isacfw.signal.channel import complex_normal
 from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.arrays.upa import UPA

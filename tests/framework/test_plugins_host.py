@@ -119,9 +119,19 @@ def test_the_built_in_parts():
         "array": {"upa", "ula", "circular"},
         "channel": {"rayleigh"},
         "precoder": {"mrt", "zf", "rzf"},
-        "beam": {"steered", "difference", "projected", "rzf", "joined"},
-        "metric": {"sum_rate", "user_rates", "crlb", "powers"},
-        "allocator": {"exact", "sca", "ipopt", "equal_com", "equal_cs"},
+        "beam": {"steered", "difference", "projected", "rzf", "joined", "designed"},
+        "objective": {
+            "sum_rate",
+            "alpha_fair",
+            "proportional_fair",
+            "max_min",
+            "sinr_product",
+            "least_power",
+            "least_crlb",
+        },
+        "requirement": {"crlb", "sum_crlb", "user_rate"},
+        "metric": {"sum_rate", "user_rates", "crlb", "powers", "rate_distribution", "crlb_distribution"},
+        "allocator": {"exact", "conic", "sca", "ipopt", "uno", "scip", "equal_com", "equal_cs"},
     }
     assert {kind: {part.name for part in host.parts(kind)} for kind in expected} == expected
     assert {(part.provider, part.version) for part in host.parts()} == {

@@ -148,7 +148,8 @@ def test_the_table_of_a_sweep_has_a_row_per_point(swept):
 def test_the_text_names_all_that_matters(made):
     rates = np.array([[4.125, 8.0, 2.0, 6.0], [3.0, 8.0, 1.0, 3.0], [5.0, 4.0, 4.0, 3.0]])
     feasible = np.array([[True] * 4, [True] * 4, [False, True, False, True]])
-    text = str(made(rates, feasible))
+    margin = np.array([[0.0] * 4, [0.5, 0.0, 1e-5, 0.5], [-0.1, 0.5, -0.2, 0.5]])
+    text = str(made(rates, feasible, margin_sensing=margin))
     assert text.splitlines()[0] == "made: 4 drops, seed 1"
     lines = {
         name: next(line for line in text.splitlines() if name in line.split()) for name in ("exact", "equal_cs")
@@ -158,9 +159,18 @@ def test_the_text_names_all_that_matters(made):
     assert "4/4" in lines["exact"]
     assert "★" not in lines["equal_cs"]
     assert "2/4" in lines["equal_cs"]
-    assert "equal_cs on mrt violated a limit in 2 of 4 drops" in text
+    line = "sensing: binds for exact (4/4), equal_com (2/4); violated by equal_cs (2/4)"
+    assert line in text.splitlines()
     assert "-30" in text
     assert "nan" not in text
+
+
+def test_the_text_names_who_exceeds_the_power(made):
+    rates, feasible = np.ones((3, 4)), np.array([[True] * 4, [True] * 4, [False, True, False, True]])
+    text = str(made(rates, feasible, margin_sensing=np.full((3, 4), 0.5)))
+    assert "sensing: not binding" in text.splitlines()
+    assert "equal_cs on mrt violated the power budget in 2 of 4 drops" in text.splitlines()
+    assert text.count("violated") == 1
 
 
 def test_the_text_says_why_there_is_no_answer(run):

@@ -46,6 +46,7 @@ OPTIONS = {
         {"kind": "projected", "label": "c", "of": {"kind": "difference", "sum_share": 0.3}},
         {"kind": "rzf", "label": "d", "regularization": 0.1, "of": "steered"},
         {"kind": "joined", "label": "e", "beams": ["steered", {"kind": "rzf", "of": {"kind": "difference"}}]},
+        {"kind": "designed", "label": "f", "robust_offsets_deg": [[1.0, -2.0], [0.0, 0.5]]},
     ],
     "allocator": [
         {"kind": "exact", "label": "c"},
@@ -54,9 +55,17 @@ OPTIONS = {
         {"kind": "sca", "surrogate": "logarithmic", "initial": "half", "tolerance": 1e-7},
         {"kind": "sca", "initial": 0.25, "max_iterations": 3, "solver": "SCS"},
         {"kind": "sca", "label": "f", "initial": 0},
+        {"kind": "conic", "label": "h"},
+        {"kind": "scip", "label": "i", "seconds": 3.0, "gap": 1e-3},
+        {"kind": "uno", "label": "j", "starts": 2, "seed": 4, "tolerance": 1e-6, "max_iterations": 5},
+        {"kind": "uno", "preset": "ipopt"},
         {"kind": "ipopt", "starts": 3, "seed": 4, "tolerance": 1e-6, "max_iterations": 5, "label": "g"},
     ],
-    "metric": ["sum_rate", "user_rates", "crlb", "powers"],
+    "metric": [
+        *("sum_rate", "user_rates", "crlb", "powers"),
+        {"kind": "rate_distribution", "draws": 10, "quantiles": [0.1]},
+        {"kind": "crlb_distribution", "draws": 20, "quantiles": [0.5, 0.9]},
+    ],
 }
 PLACE = {
     "array": "receive_array",

@@ -10,11 +10,24 @@ import numpy as np
 import pytest
 from numerics import central_difference, general_problem, in_pairs, random_problem
 
-from isacfw import Allocator, FloatArray, PowerAllocationProblem, Shares, Status
-from isacfw.allocation.stationarity import STATIONARITY_TOLERANCE, first_order_rise, gradient
+from isacfw import (
+    Allocator,
+    FloatArray,
+    LeastCRLB,
+    LeastPower,
+    PowerAllocationProblem,
+    Shares,
+    Status,
+    SumRate,
+)
+from isacfw.allocation.first_order import Pieces, gradient
+from isacfw.allocation.stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from isacfw.sensing.reduction import in_angles
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.allocators.ipopt import Ipopt
+from isacfw_plugins.objectives.alpha_fair import AlphaFair
+from isacfw_plugins.objectives.max_min import MaxMin
+from isacfw_plugins.objectives.sinr_product import SINRProduct
 
 
 def rate_in_nats(problem: PowerAllocationProblem, shares: FloatArray) -> FloatArray:
@@ -183,3 +196,98 @@ def test_ipopt_is_stationary_to_far_less_than_the_tolerance() -> None:
         problem = random_problem(np.random.default_rng([509, seed]), 3, aligned=False)
         found = Ipopt().allocate(problem)
         assert first_order_rise(problem, found.communication, found.sensing) <= 1e-5
+
+
+# Other objectives and requirements
+
+OBJECTIVES = {
+    "weighted": SumRate(weights=(1.0, 2.0, 0.5)),
+    "alpha 2": AlphaFair(alpha=2.0),
+    "max-min": MaxMin(),
+    "product": SINRProduct(),
+    "power": LeastPower(),
+    "CRLBs": LeastCRLB(),
+    "worst CRLB": LeastCRLB(measure="worst"),
+}
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_slopes_of_every_objective_are_those_of_finite_differences(name: str) -> None:
+    generator = np.random.default_rng(520)
+    problem = attrs.evolve(general_problem(generator, 3), objective=OBJECTIVES[name])
+    shares = generator.dirichlet(np.ones(5))
+    pieces = Pieces.of(problem, shares[:3], shares[3:])
+    assert pieces is not None
+    sign = 1 if problem.objective.rises else -1
+    worst = int(np.argmin(pieces.values))
+    assert sign * pieces.values[worst] == pytest.approx(float(problem.value(shares[:3], shares[3:])), rel=1e-9)
+    expected = central_difference(lambda at: problem.value(at[:3], at[3:]), shares, 1e-7)
+    size = np.abs(expected).max()
+    np.testing.assert_allclose(sign * pieces.slopes[worst], expected, rtol=1e-5, atol=1e-5 * size)
+
+
+def linear_rise(problem: PowerAllocationProblem, x: FloatArray, q: FloatArray) -> float:
+    """Return the measure by a cone program in the inverse Fisher information, with all requirements."""
+    pieces, j = Pieces.of(problem, x, q), np.concatenate([problem.fisher_users, problem.fisher_streams])
+    assert pieces is not None
+    j = in_angles(j, problem.jacobians[None])
+    scale = 1 / np.sqrt(np.diagonal(j.sum(axis=0)))
+    j = j * np.outer(scale, scale)
+    p = cp.Variable(len(x) + len(q), nonneg=True)
+    fisher = sum(matrix * p[number] for number, matrix in enumerate(j))
+    rows = [4 * (angle // 2) + angle % 2 for angle in range(2 * problem.targets)]
+    crlb = [cp.matrix_frac(np.eye(len(scale))[row] * scale[row], (fisher + fisher.T) / 2) for row in rows]
+    constraints = [cp.sum(p) <= 1]
+    constraints += [one / limit <= 1 for one, limit in zip(crlb, problem.crlb_limit, strict=True)]
+    total = sum(one / problem.crlb_sum_limit[0] for one in crlb)
+    constraints.append(total <= 1)
+    users, streams = p[: len(x)], p[len(x) :]
+    sensing = problem.sensing_interference[:, None] + problem.stream_coupling
+    common = problem.common_interference * cp.sum(users) + problem.coupling @ users + sensing @ streams + 1
+    constraints.append(cp.multiply(problem.gain, users) >= cp.multiply(problem.least_sinr, common))
+    point = np.concatenate([x, q])
+    size = np.abs(pieces.slopes).max()
+    goal = cp.min((pieces.values - pieces.slopes @ point) / size + pieces.slopes / size @ p)
+    cp.Problem(cp.Maximize(goal), constraints).solve(solver="CLARABEL")
+    best = float((pieces.values + pieces.slopes @ (p.value - point)).min())
+    value = abs(float(problem.value(x, q)))
+    return (best - pieces.values.min()) / max(value, 1.0 if problem.objective.reported().signed else 0.0)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_rise_within_minimum_rates_and_sums_is_that_of_a_cone_program(name: str) -> None:
+    generator = np.random.default_rng(521)
+    problem = general_problem(generator, 3, targets=1)
+    problem = attrs.evolve(problem, crlb_limit=1.5 * problem.crlb_limit)
+    x, q = feasible_point(problem, generator)
+    problem = attrs.evolve(
+        problem,
+        minimum_rate=problem.rates(x, q) * np.array([0.9, 0.0, 0.5]),
+        crlb_sum_weights=np.ones((1, 2)),
+        crlb_sum_limit=1.1 * problem.crlb(x, q).sum(keepdims=True),
+        objective=OBJECTIVES[name],
+    )
+    found = first_order_rise(problem, x, q)
+    assert found > 0
+    assert found == pytest.approx(linear_rise(problem, x, q), rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["alpha 2", "max-min", "product"])
+def test_no_rate_at_all_is_far_from_stationary_without_warnings(name: str) -> None:
+    problem = attrs.evolve(random_problem(np.random.default_rng(522), 3), objective=OBJECTIVES[name])
+    f = float(problem.largest_communication_share)
+    rise = float(first_order_rise(problem, np.array([f, 0.0, 0.0]), np.array([1 - f])))
+    assert rise > STATIONARITY_TOLERANCE
+
+
+def test_the_reason_names_the_objective() -> None:
+    problem = attrs.evolve(random_problem(np.random.default_rng(523), 3), objective=MaxMin())
+
+    class Even(Claims):
+        def solve(self, problem: PowerAllocationProblem) -> Shares:
+            f = float(problem.largest_communication_share)
+            return Shares(communication=np.full(3, f / 3), sensing=1 - f, status="locally_optimal")
+
+    found = Even(moved=0.0).allocate(problem)
+    assert found.status == "feasible"
+    assert "a feasible direction raises the smallest rate of a user by" in str(found.message)

@@ -20,10 +20,10 @@ from numerics import (
 )
 from numpy.random import Generator
 
-from isacfw import Allocation, FloatArray, PowerAllocationProblem
+from isacfw import Allocation, FloatArray, PowerAllocationProblem, water_filling
 from isacfw.testing import problems
 from isacfw_plugins.allocators.equal_com import EqualCom
-from isacfw_plugins.allocators.exact import Exact, water_filling
+from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.allocators.ipopt import Ipopt
 
 BEAMS = pytest.mark.parametrize("aligned", [True, False], ids=["aligned", "misaligned"])

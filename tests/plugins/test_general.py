@@ -21,7 +21,7 @@ from numerics import (
 from numpy.random import Generator
 
 from isacfw import Allocation, FloatArray, PowerAllocationProblem
-from isacfw.sensing.frontier import MatrixInequalities
+from isacfw.sensing.program import ShareProgram
 from isacfw.sensing.reduction import in_angles
 from isacfw_plugins.allocators._limits import Kind, Limits
 from isacfw_plugins.allocators._sca_cones import Layout
@@ -285,10 +285,8 @@ def test_exact_solves_one_program_for_all_drops(monkeypatch: pytest.MonkeyPatch)
     stacked = PowerAllocationProblem.stack([one[None], infeasible[None]])
     drops = attrs.evolve(stacked, gain=one.gain * 10 ** generator.uniform(-1, 1, (2, 50, 3)))
     asked = []
-    plain = MatrixInequalities.largest
-    monkeypatch.setattr(
-        MatrixInequalities, "largest", lambda self, weights: asked.append(1) or plain(self, weights)
-    )
+    plain = ShareProgram.largest
+    monkeypatch.setattr(ShareProgram, "largest", lambda self, weights: asked.append(1) or plain(self, weights))
     found = Exact().allocate(drops)
     assert len(asked) == 2
     assert set(found.status[0]) == {"optimal"}

@@ -52,6 +52,13 @@ CASES = {
         "sampling_accuracy": 0.1,
         "sweep": {"snr_db": [0, 10]},
     },
+    "simulated metrics": {
+        "precoders": ["mrt", "zf"],
+        "allocators": ["exact", "equal_com"],
+        "metrics": [{"kind": "rate_distribution", "draws": 20}, {"kind": "crlb_distribution", "draws": 30}],
+        "sweep": {"channel.users": [3, 2], "sensing.crlb_limit_db": [-30, -60]},
+        "drops": 8,
+    },
     "a sweep of the number of users": {
         "sweep": {"channel.users": [2, 5, 1, 3]},
         "precoders": ["mrt", "zf"],
@@ -117,6 +124,7 @@ def study(generator, *, fast=True):
         allocators=(allocator,),
         precoders=(HOST.find("precoder", "mrt").cls(),),
         compared_beams=(Steered(),),
+        metrics=(),
     )
 
 

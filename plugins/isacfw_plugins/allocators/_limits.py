@@ -97,6 +97,13 @@ class Limits:
         return cls(communication[:, None], sensing[:, None], required)
 
 
+def refuse_displaced(problem: PowerAllocationProblem) -> str | None:
+    """Return why a solver with models of the nominal targets alone refuses a problem; None if it does not."""
+    if problem.displaced_sensing is None:
+        return None
+    return "the limits hold at displaced targets too; the allocators exact and conic solve that"
+
+
 def is_plain(problem: PowerAllocationProblem) -> bool:
     """Return whether there is one target with both angles unknown, and all signals are alike."""
     if problem.targets > 1 or problem.fisher_users is not None or problem.fisher_streams is not None:

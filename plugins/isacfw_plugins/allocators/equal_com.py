@@ -31,13 +31,18 @@ class EqualCom(isacfw.Allocator):
     def solve(self, problem: PowerAllocationProblem) -> Shares:
         """Return the shares of a batch."""
         f = np.broadcast_to(problem.largest_communication_share, problem.batch_shape)
-        reason = np.where(np.isnan(f) & (problem.infeasibility == ""), _UNEQUAL, problem.infeasibility)
-        return Shares(
+        reason = np.full(f.shape, "", dtype=object)
+        if np.isnan(f).any():
+            certificate = problem.infeasibility
+            reason = np.where(np.isnan(f), np.where(certificate == "", _UNEQUAL, certificate), "")
+        shares = Shares(
             communication=f[..., None] * problem.equal_split,
             sensing=1 - f,
             status=np.where(np.isnan(f), Status.INFEASIBLE, Status.FEASIBLE).astype(object),
-            message=reason.astype(object),
+            message=np.asarray(reason, dtype=object),
         )
+        # The split knows nothing of minimum rates: the framework judges it by them.
+        return shares if problem.minimum_rate is None else attrs.evolve(shares, status=None)
 
 
 @isacfw.hookimpl

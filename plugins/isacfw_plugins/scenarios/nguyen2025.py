@@ -11,6 +11,6 @@ _FOLDER = Path(__file__).parent
 
 @isacfw.hookimpl
 def register_scenarios() -> dict[str, Path]:
-    """Register the paper's set-up, and those of its figures."""
+    """Register the paper's set-up, those of its figures, and that of a Pareto front."""
     figures = {f"nguyen2025-fig{number}": _FOLDER / f"nguyen2025_fig{number}.toml" for number in range(2, 9)}
-    return {"nguyen2025": _FOLDER / "nguyen2025.toml", **figures}
+    return {"nguyen2025": _FOLDER / "nguyen2025.toml", **figures, "pareto": _FOLDER / "pareto.toml"}

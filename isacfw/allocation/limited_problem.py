@@ -1,0 +1,236 @@
+"""What the limits on CRLBs allow: certificates, and semidefinite programs in the shares of single signals."""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache, partial
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.numbers import FloatArray
+from ..sensing.domain import LinearLimits
+from ..sensing.inequalities import MatrixInequalities
+from ..sensing.program import ShareProgram
+from ..sensing.requirements import SensingLimits
+from .certificate import certificate
+from .sensing_problem import FEASIBILITY_TOLERANCE, SensingProblem, mix_of, stacked
+
+_SENSING_FIELDS = (
+    "fisher_communication",
+    "fisher_sensing",
+    "fisher_users",
+    "fisher_streams",
+    "displaced_communication",
+    "displaced_sensing",
+    "jacobians",
+    "displaced_jacobians",
+    "crlb_limit",
+    "known",
+    "crlb_sum_weights",
+    "crlb_sum_limit",
+)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class LimitedProblem(SensingProblem):
+    """What limits on sensing allow; see :class:`~isacfw.PowerAllocationProblem`."""
+
+    @property
+    def limited(self) -> bool:
+        """Whether any problem of the batch has a limit on a CRLB, or on a sum."""
+        sums = self.crlb_sum_limit is not None and bool(np.isfinite(self.crlb_sum_limit).any())
+        return sums or bool(np.isfinite(self.crlb_limit).any())
+
+    @cached_property
+    def best_mix(self) -> tuple[FloatArray, FloatArray]:
+        """The largest share for communication at full power over all mixes of the streams, and that mix.
+
+        Only if all users have the same Fisher information, so that their shares do not affect the limits.
+
+        Returns
+        -------
+        share : ndarray, shape (...)
+            NaN if the limits are infeasible.
+        mix : ndarray, shape (..., S)
+            Parts of the sensing power, with sum one.
+        """
+        if self.fisher_users is not None:
+            raise ValueError("the users' signals differ, so their shares matter to the limits")
+        if self.fisher_streams is None:
+            share = self.largest_communication_share
+            return share, np.full((*share.shape, self.streams), 1 / self.streams)
+        # One semidefinite program for each distinct sensing problem, however many drops share it.
+        shape = np.broadcast_shapes(self.line.shape, self.fisher_streams.shape[:-3])
+        found, mixes = np.full(shape, np.nan), np.full((*shape, self.streams), 1 / self.streams)
+        for index in np.ndindex(shape):
+            found[index], mixes[index] = self._at_line(index, shape)._best_mix()
+        return found, mixes
+
+    def _best_mix(self) -> tuple[float, FloatArray]:
+        """Return :attr:`best_mix` for a problem without batch axes."""
+        equal = np.full(self.streams, 1 / self.streams)
+        program = self.share_program()
+        if program is None:
+            return np.nan, equal
+        # The shares of the program are less accurate than a line along their mix. Close to infeasibility, that
+        # mix may just violate the limits, while the one with the smallest excess meets them.
+        for solve in (partial(program.largest, np.eye(1, 1 + self.streams)[0]), program.smallest_excess):
+            found = solve()
+            if found is None:
+                continue
+            streams = np.maximum(found.shares[1:], 0.0)
+            mix = streams / streams.sum() if streams.sum() > 0 else equal
+            sensing = mix_of(mix, self.fisher_sensing, self.fisher_streams)
+            share = float(attrs.evolve(self.line, sensing=sensing).largest_share())
+            if not np.isnan(share):
+                return share, mix
+        return np.nan, equal
+
+    @cached_property
+    def smallest_crlb(self) -> FloatArray:
+        """Smallest CRLB of each angle at full power, in rad²: a certificate of infeasibility; (..., 2T)."""
+        if self._on_a_line:
+            return self.line.smallest_crlb()
+        found = np.full((*self.batch_shape, 2 * self.targets), np.inf)
+        guess = np.broadcast_to(self.line.smallest_crlb(), found.shape)
+        for index in np.ndindex(self.batch_shape):
+            for angle, bound in enumerate(guess[index]):
+                limit = np.full(2 * self.targets, np.inf)
+                limit[angle] = bound if np.isfinite(bound) else 1.0
+                alone = attrs.evolve(self[index], crlb_limit=limit, crlb_sum_weights=None, crlb_sum_limit=None)
+                program = alone.share_program()
+                if program is not None:
+                    found[(*index, angle)] = limit[angle] * program.smallest_excess().value
+        return found
+
+    def share_program(self, *, single: bool = False, objective: FloatArray | None = None) -> ShareProgram | None:
+        """Return the limits of a problem without batch axes as semidefinite programs in shares of its signals.
+
+        Parameters
+        ----------
+        single : bool
+            Whether each user and each stream is a signal of its own, K + S in all. If not, users that are alike
+            count as one signal, and so do streams.
+        objective : ndarray, shape (2T,), optional
+            Weights of CRLBs to be minimised.
+
+        Returns
+        -------
+        ShareProgram or None
+            None if an angle in a limit, or in the objective, cannot be estimated at all.
+        """
+        given = {name: getattr(self, name) for name in _SENSING_FIELDS} | {"objective": objective}
+        content = tuple(
+            (name, value.shape, value.tobytes()) for name, value in given.items() if value is not None
+        )
+        counts = (self.users, self.streams) if single else None
+        return compiled(content, counts)
+
+    def matrix_inequalities(self) -> MatrixInequalities | None:
+        """Return the limits on the signals of :meth:`share_program` as linear matrix inequalities."""
+        program = self.share_program()
+        return None if program is None else program.cones.inequalities[0]
+
+    def feasible_shares(self) -> tuple[FloatArray, FloatArray, float]:
+        """Return shares, at full power, that minimise the largest ratio of CRLB to limit, and that ratio.
+
+        For a problem without batch axes. The ratio is above 1 if and only if the problem is infeasible.
+
+        Returns
+        -------
+        x, q : ndarray, shapes (K,) and (S,)
+            Shares; equal among users, or streams, with the same Fisher information.
+        ratio : float
+            Infinite if a limited angle cannot be estimated.
+        """
+        program = self.share_program()
+        if program is None:
+            return np.full(self.users, np.nan), np.full(self.streams, np.nan), np.inf
+        best = program.smallest_excess()
+        shares, ratio = best.shares, best.value
+        users = 1 if self.fisher_users is None else self.users
+        x = self.equal_split * shares[0] if users == 1 else shares[:users]
+        rest = shares[users:]
+        return x, (rest if len(rest) == self.streams else np.full(self.streams, rest[0] / self.streams)), ratio
+
+    def rate_limits(self, least_sinr: FloatArray) -> LinearLimits:
+        r"""Return SINRs that users must reach as linear limits on all shares of a problem without batch axes.
+
+        The shares are those of :meth:`share_program` with single signals, K + S.
+
+        Parameters
+        ----------
+        least_sinr : ndarray, shape (K,)
+            :math:`\Gamma_k`.
+
+        Notes
+        -----
+        :math:`x_k - \Gamma_k / g_k (\sum_j (c_k + C_{kj}) x_j + \sum_s (b_k + B_{ks}) q_s) \ge \Gamma_k / g_k`.
+        """
+        users = self.users
+        rows = np.empty((users, users + self.streams))
+        rows[:, :users], rows[:, users:] = self.common_interference[:, None], self.sensing_interference[:, None]
+        if self.coupling is not None:
+            rows[:, :users] += self.coupling
+        if self.stream_coupling is not None:
+            rows[:, users:] += self.stream_coupling
+        # In units of each user's gain, so that no row is out of proportion.
+        ratio = least_sinr / self.gain
+        rows *= -ratio[:, None]
+        rows.flat[:: rows.shape[1] + 1] += 1.0
+        return LinearLimits(rows=rows, least=ratio)
+
+    @cached_property
+    def crlb_infeasibility(self) -> NDArray[Any]:
+        """The certificate that the limits on CRLBs are infeasible, as a message; empty if they are not; (...)."""
+        none = np.isnan(self.largest_communication_share)
+        messages = np.full(none.shape, "", dtype=object)
+        for index in map(tuple, np.argwhere(none)):
+            if self._on_a_line:
+                own = self._at_line(index, none.shape).line
+                messages[index] = certificate(own.smallest_crlb(), own.limit, float(own.smallest_excess()))
+                continue
+            single = self[index] if none.shape == self.batch_shape else self._at_line(index, none.shape)
+            ratio = single.feasible_shares()[2]
+            if ratio > 1 + FEASIBILITY_TOLERANCE:
+                messages[index] = certificate(single.smallest_crlb, single.crlb_limit, ratio)
+        return np.broadcast_to(messages, self.batch_shape)
+
+
+@lru_cache(maxsize=32)
+def compiled(
+    content: tuple[tuple[str, tuple[int, ...], bytes], ...], counts: tuple[int, int] | None
+) -> ShareProgram | None:
+    """Return the programs of a sensing problem, which drops often share, from the bytes of its numbers.
+
+    Parameters
+    ----------
+    content : tuple
+        Name, shape and bytes of each of the fields that are given, and of the objective.
+    counts : tuple of int, optional
+        Numbers of users and streams if each is a signal of its own.
+    """
+    given = {name: np.frombuffer(numbers).reshape(shape) for name, shape, numbers in content}
+    displaced = "displaced_jacobians" in given
+    communication, sensing = (
+        stacked(given[f"fisher_{name}"], given.get(f"displaced_{name}"), 2)
+        for name in ("communication", "sensing")
+    )
+    jacobians = stacked(given["jacobians"], given.get("displaced_jacobians"), 3)
+    if not displaced:
+        communication, sensing, jacobians = communication[None], sensing[None], jacobians[None]
+    users, streams = communication[:, None], sensing[:, None]
+    if "fisher_users" in given:
+        users = given["fisher_users"][None]
+    if "fisher_streams" in given:
+        streams = given["fisher_streams"][None]
+    if counts is not None:
+        users = np.repeat(users, counts[0] // users.shape[1], axis=1)
+        streams = np.repeat(streams, counts[1] // streams.shape[1], axis=1)
+    sums: dict[str, Any] = {}
+    if "crlb_sum_weights" in given:
+        sums = {"sum_weights": given["crlb_sum_weights"], "sum_limit": given["crlb_sum_limit"]}
+    limits = SensingLimits(limit=given["crlb_limit"], jacobians=jacobians, known=given["known"], **sums)
+    return ShareProgram.of(np.concatenate([users, streams], axis=1), limits, objective=given.get("objective"))

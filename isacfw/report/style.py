@@ -1,0 +1,20 @@
+"""Colours, lines, markers and labels of figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import xarray
+
+# Okabe and Ito's palette, suitable for colour-blind readers; black last.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+LINES = ("-", "--", ":", "-.")
+
+
+def axis_label(quantity: xarray.DataArray) -> str:
+    """Return the label of an axis that shows a quantity: its name and unit."""
+    # The name of a level in dB includes its reference.
+    name, unit = quantity.attrs["long_name"] or quantity.name, quantity.attrs["units"].removesuffix(" rad^2")
+    return f"{name} [{unit}]" if unit else str(name)

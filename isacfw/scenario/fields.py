@@ -1,0 +1,125 @@
+"""The fields of a scenario, their validation, and its sweep."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+import attrs
+
+from ..allocation.allocator import Allocator
+from ..allocation.metric import Metric
+from ..allocation.objective import Objective
+from ..allocation.requirement import Requirement
+from ..allocation.utilities import SumRate
+from ..base.errors import InputError, short_repr
+from ..base.validators import each, instance_of, integer, number, optional, real, text
+from ..sensing.beam import Beam, Steered
+from ..sensing.target import Sensing, Target
+from ..signal.array import Array
+from ..signal.channel import Channel
+from ..signal.precoder import Precoder
+from .angles import check_directions
+from .changes import nest, to_tuple, to_tuples, with_changes
+from .goals import Goals, check_requirements
+from .labels import parts_validator
+
+
+@attrs.frozen(kw_only=True)
+class ScenarioFields:
+    """Fields and sweep of a scenario, which :class:`~isacfw.Scenario` describes."""
+
+    name: str = attrs.field(default="scenario", validator=text)
+    seed: int = attrs.field(default=0, validator=integer(at_least=0, at_most=2**128 - 1))
+    drops: int = attrs.field(default=1, validator=integer(at_least=1, at_most=10**9))
+    snr_db: float = attrs.field(converter=real, validator=number(at_least=-300, at_most=300))
+    precoders: tuple[Precoder, ...] = attrs.field(
+        converter=to_tuple, validator=parts_validator(Precoder, "a precoder")
+    )
+    beams: tuple[Beam, ...] = attrs.field(
+        default=(), converter=to_tuple, validator=parts_validator(Beam, "a beam", allow_empty=True)
+    )
+    allocators: tuple[Allocator, ...] = attrs.field(
+        converter=to_tuple, validator=parts_validator(Allocator, "an allocator")
+    )
+    metrics: tuple[Metric, ...] = attrs.field(
+        default=(), converter=to_tuple, validator=parts_validator(Metric, "a metric", allow_empty=True)
+    )
+    sampling_accuracy: float = attrs.field(default=0.01, converter=real, validator=number(at_least=1e-4, below=1))
+    time_limit_s: float | None = attrs.field(
+        default=None, converter=real, validator=optional(number(above=0, at_most=1e8))
+    )
+    plugins: tuple[str, ...] = attrs.field(default=(), converter=to_tuple, validator=each(text, allow_empty=True))
+    transmit_array: Array = attrs.field(validator=instance_of(Array, "an array"))
+    receive_array: Array = attrs.field(validator=instance_of(Array, "an array"))
+    target: Target | None = attrs.field(default=None, validator=optional(instance_of(Target, "a target")))
+    targets: tuple[Target, ...] = attrs.field(
+        default=(), converter=to_tuple, validator=each(instance_of(Target, "a target"), allow_empty=True)
+    )
+    sensing: Sensing = attrs.field(factory=Sensing, validator=instance_of(Sensing, "a Sensing object"))
+    channel: Channel = attrs.field(validator=instance_of(Channel, "a channel"))
+    objective: Objective = attrs.field(factory=SumRate, validator=instance_of(Objective, "an objective"))
+    requirements: dict[str, Requirement] = attrs.field(factory=dict, validator=check_requirements)
+    sweep: dict[str, tuple[Any, ...]] = attrs.field(
+        factory=dict, converter=to_tuples, validator=instance_of(dict, "a table of lists")
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.target is None and not self.targets:
+            raise InputError("target", "must be given", missing=True)
+        if self.target is not None and self.targets:
+            raise InputError("targets", "cannot be combined with target")
+        check_directions((self.transmit_array, self.receive_array), self.targets)
+        self.goals.check()
+        for path, values in self.sweep.items():
+            if isinstance(values, tuple) and None in values:
+                raise InputError(f"sweep.{path}[{values.index(None)}]", "must be a value, got None")
+            if not isinstance(values, tuple) or not values:
+                raise InputError(f"sweep.{path}", f"must be a nonempty list, got {short_repr(values)}")
+        if self.sweep:
+            for _ in self.points():
+                pass
+
+    @property
+    def sensed(self) -> tuple[Target, ...]:
+        """All targets."""
+        return self.targets if self.target is None else (self.target,)
+
+    @property
+    def goals(self) -> Goals:
+        """Objective and requirements."""
+        return Goals(
+            targets=self.sensed, sensing=self.sensing, objective=self.objective, requirements=self.requirements
+        )
+
+    @property
+    def compared_beams(self) -> tuple[Beam, ...]:
+        """The sensing beams; a steered one if none are given."""
+        return self.beams or (Steered(),)
+
+    def with_value(self, path: str, value: Any) -> Self:
+        """Return :meth:`with_values` for one path."""
+        return self.with_values({path: value})
+
+    def with_values(self, values: Mapping[str, Any]) -> Self:
+        """Return the scenario with changed values at dotted paths, all at once, and without a sweep.
+
+        Raises
+        ------
+        InputError
+            If a path does not exist, or a value is invalid there.
+        """
+        changes = nest(values)
+        plain = attrs.evolve(self, sweep={}) if self.sweep else self
+        try:
+            changed: Self = with_changes(plain, changes)
+            return changed
+        except InputError as error:
+            raise error.within("sweep") from None
+
+    def points(self) -> Iterator[tuple[dict[str, Any], Self]]:
+        """Yield each point of the sweep: the values that determine it, and its scenario."""
+        for values in itertools.product(*self.sweep.values()):
+            coordinates = dict(zip(self.sweep, values, strict=True))
+            yield coordinates, self.with_values(coordinates)

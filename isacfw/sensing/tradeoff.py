@@ -1,0 +1,253 @@
+r"""The trade-off between communication and sensing power, which all drops of a sensing problem share.
+
+With f and q the shares of communication and sensing, :math:`m = f / (f + q)`. The best level e(m) over all
+sensing mixes at full power is concave, and :math:`f = m / e(m)`, :math:`q = (1 - m) / e(m)` is the frontier of
+the pairs that meet the limits. The least weighted sum of CRLBs at full power is convex in m. A drop enters
+through its users' requirement :math:`f (1 - C) \ge A + B q` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import IntEnum
+from functools import cached_property
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.numbers import FloatArray
+from .program import ShareProgram
+from .table import Table, build_table, maximise
+
+_SMALL_SHARES = (1e-8, 1e-6, 1e-4, 1e-2)
+
+
+class Infeasibility(IntEnum):
+    """Why a drop has no split of the power; 0 if it has one."""
+
+    NONE = 0
+    INTERFERENCE = 1
+    """The users' requirements cannot be met at any power."""
+    POWER = 2
+    """The users' requirements alone, or with the limits on sensing, take more than the power."""
+    LIMITS = 3
+    """No split of the power meets the limits on sensing."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Splits:
+    """Splits of the power, one for each drop.
+
+    Attributes
+    ----------
+    communication, sensing : ndarray, shape (...)
+        f and q; NaN where there is no split.
+    mix : ndarray, shape (..., B - 1)
+        Parts of the sensing signals in q, or coordinates of the covariance divided by its trace; NaN likewise.
+    infeasibility : ndarray of int, shape (...)
+        Members of :class:`Infeasibility`.
+    power : ndarray, shape (...)
+        Total share that is needed, above 1 if the power does not suffice; infinite if none does.
+    """
+
+    communication: FloatArray
+    sensing: FloatArray
+    mix: FloatArray
+    infeasibility: NDArray[np.int_]
+    power: FloatArray
+
+    @classmethod
+    def empty(cls, shape: tuple[int, ...], streams: int) -> Splits:
+        """Return a batch without splits, because no power meets the limits."""
+        return cls(
+            communication=np.full(shape, np.nan),
+            sensing=np.full(shape, np.nan),
+            mix=np.full((*shape, streams), np.nan),
+            infeasibility=np.full(shape, int(Infeasibility.LIMITS)),
+            power=np.full(shape, np.inf),
+        )
+
+    def put(self, place: Any, part: Splits) -> None:
+        """Write the splits of a part of the batch."""
+        for field in attrs.fields(type(self)):
+            getattr(self, field.name)[place] = getattr(part, field.name)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Tradeoff:
+    """The trade-off of one sensing problem.
+
+    Parameters
+    ----------
+    program : ShareProgram
+        The sensing problem; its first signal is communication.
+    """
+
+    program: ShareProgram
+
+    @cached_property
+    def levels(self) -> Table:
+        """The best level e(m) for m from 0 to 1."""
+        return build_table(self.program, 0.0, 1.0, weighted=False)
+
+    @cached_property
+    def best_level(self) -> float:
+        """The share m with the largest level; 1 without limits."""
+        return maximise(self.levels) if self.program.cones.limited else 1.0
+
+    @cached_property
+    def feasible(self) -> tuple[float, float]:
+        """The smallest and the largest m that meet the limits at full power; NaN if there is none."""
+        if not self.program.cones.limited:
+            return 0.0, 1.0
+        best, table = self.best_level, self.levels
+        if not table.evaluate(np.array(best)) >= 1:
+            return np.nan, np.nan
+        return _end(table, best, 0.0), _end(table, best, 1.0)
+
+    @cached_property
+    def sums(self) -> Table:
+        """The negative least weighted sum of CRLBs for m within :attr:`feasible`."""
+        low, high = self.feasible
+        # Sensing signals alone may leave an angle inestimable; then the sum is infinite at m = 0, and falls.
+        if low == 0 and not np.isfinite(self._sum_at(0.0)):
+            low = next((m for m in _SMALL_SHARES if m < high and np.isfinite(self._sum_at(m))), high)
+        return build_table(self.program, low, high, weighted=True)
+
+    def _sum_at(self, m: float) -> float:
+        found = self.program.least_sum(first=m) if m < 1 else None
+        return np.inf if found is None else found.value
+
+    @cached_property
+    def least_sum(self) -> float:
+        """The share m with the least weighted sum of CRLBs."""
+        return maximise(self.sums)
+
+    def least_power(self, A: FloatArray, B: FloatArray, C: FloatArray) -> Splits:
+        r"""Return the splits of the least total power :math:`f + q` that meet all requirements.
+
+        Parameters
+        ----------
+        A, B, C : ndarray, shape (...)
+            Users require :math:`f (1 - C) \ge A + B q`; nonnegative.
+
+        Notes
+        -----
+        On a ray of constant m, the limits need the power 1 / e(m), and the users
+        :math:`A / (m (1 - C) - B (1 - m))`, which falls with m. So m is where both are equal, or that of the
+        largest level if it is larger, or 1 if the users need more than the limits even there.
+        """
+        A, B, C = (np.asarray(each, dtype=np.float64) for each in np.broadcast_arrays(A, B, C))
+        usable = C < 1
+        slack = np.where(usable, 1 - C, 1.0)
+        if not self.program.cones.limited:
+            m, total = np.ones(A.shape), A / slack
+        else:
+            ends = self.levels.evaluate(np.array([1.0, self.best_level]))
+            alone = slack <= A * ends[0]
+
+            def surplus(m: FloatArray, level: FloatArray) -> FloatArray:
+                return slack * m - B * (1 - m) - A * level
+
+            m = np.where(alone, 1.0, np.maximum(_crossing(self.levels, surplus, A.shape), self.best_level))
+            level = self.levels.evaluate(m)
+            needed = np.divide(1.0, level, out=np.full(level.shape, np.inf), where=level > 0)
+            total = np.where(alone, A / slack, needed)
+            if ends[1] < 1:
+                return self._splits(m, total, np.full(A.shape, Infeasibility.LIMITS), None)
+        reason = np.where(usable, np.where(total <= 1, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE)
+        table = self.levels if self.program.cones.limited else None
+        return self._splits(m, total, reason, table)
+
+    def least_crlb(self, A: FloatArray, B: FloatArray, C: FloatArray) -> Splits:
+        """Return the splits of full power with the least weighted sum of CRLBs that meet all requirements.
+
+        Parameters
+        ----------
+        A, B, C
+            See :meth:`least_power`.
+        """
+        A, B, C = (np.asarray(each, dtype=np.float64) for each in np.broadcast_arrays(A, B, C))
+        slack = 1 - C + B
+        high = self.feasible[1]
+        if np.isnan(high):
+            return self._splits(np.ones(A.shape), np.ones(A.shape), np.full(A.shape, Infeasibility.LIMITS), None)
+        least = np.divide(A + B, slack, out=np.full(A.shape, np.inf), where=slack > 0)
+        m = np.minimum(np.maximum(least, self.least_sum), high)
+        reason = np.where(slack > 0, np.where(least <= high, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE)
+        return self._splits(m, np.ones(A.shape), reason, self.sums)
+
+    def least_ratio(self, A: FloatArray, B: FloatArray, C: FloatArray) -> Splits:
+        """Return the splits of full power with the largest level that meet all requirements.
+
+        Parameters
+        ----------
+        A, B, C
+            See :meth:`least_power`.
+        """
+        A, B, C = (np.asarray(each, dtype=np.float64) for each in np.broadcast_arrays(A, B, C))
+        slack = 1 - C + B
+        high = self.feasible[1]
+        if np.isnan(high):
+            return self._splits(np.ones(A.shape), np.ones(A.shape), np.full(A.shape, Infeasibility.LIMITS), None)
+        least = np.divide(A + B, slack, out=np.full(A.shape, np.inf), where=slack > 0)
+        m = np.minimum(np.maximum(least, self.best_level), high)
+        reason = np.where(slack > 0, np.where(least <= high, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE)
+        return self._splits(m, np.ones(A.shape), reason, self.levels)
+
+    def _splits(self, m: FloatArray, total: FloatArray, reason: NDArray[np.int_], table: Table | None) -> Splits:
+        found = reason == Infeasibility.NONE
+        total = np.where(found, total, np.nan)
+        mix = np.full((*m.shape, self.program.cones.count - 1), np.nan)
+        if table is not None:
+            mix = np.where(found[..., None], table.mix(m), np.nan)
+        return Splits(
+            communication=m * total,
+            sensing=(1 - m) * total,
+            mix=mix,
+            infeasibility=reason.astype(np.int_),
+            power=np.where(reason == Infeasibility.INTERFERENCE, np.inf, total),
+        )
+
+
+def _end(table: Table, inside: float, outside: float) -> float:
+    """Return the last m towards `outside` whose level is at least 1, by bisection."""
+    if table.evaluate(np.array(outside)) >= 1:
+        return outside
+    for _ in range(60):
+        middle = (inside + outside) / 2
+        if table.evaluate(np.array(middle)) >= 1:
+            inside = middle
+        else:
+            outside = middle
+    return inside
+
+
+def _crossing(
+    table: Table, surplus: Callable[[FloatArray, FloatArray], FloatArray], shape: tuple[int, ...]
+) -> FloatArray:
+    """Return where increasing functions surplus(m, e(m)) become nonnegative; (...).
+
+    The nodes of the table bracket the root, and the Illinois method converges within, for each element by itself.
+    """
+    values, nodes = table.evaluate(table.nodes), table.nodes
+    signs = [surplus(np.full(shape, m), np.full(shape, e)) >= 0 for m, e in zip(nodes, values, strict=True)]
+    place = np.clip(np.argmax(np.stack(signs, axis=-1), axis=-1), 1, len(nodes) - 1)
+    low, high = nodes[place - 1], nodes[place]
+    left, right = surplus(low, values[place - 1]), surplus(high, values[place])
+    side = np.zeros(shape)
+    for _ in range(100):
+        active = (high - low > 2e-16 * high) & (left < 0) & (right > 0)
+        if not active.any():
+            break
+        part = np.divide(left, left - right, out=np.full(shape, 0.5), where=active)
+        m = np.clip(low + (high - low) * part, low, high)
+        value = surplus(m, table.evaluate(m))
+        up, down = active & (value >= 0), active & (value < 0)
+        left, right = np.where(up & (side > 0), left / 2, left), np.where(down & (side < 0), right / 2, right)
+        low, left = np.where(down, m, low), np.where(down, value, left)
+        high, right = np.where(up, m, high), np.where(up, value, right)
+        side = np.where(up, 1.0, np.where(down, -1.0, side))
+    return np.asarray(np.where(left >= 0, low, high))

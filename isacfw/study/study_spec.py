@@ -1,0 +1,107 @@
+"""Everything a worker needs to solve a chunk of a study."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import attrs
+
+from ..allocation.metric import Metric
+from ..allocation.quantity import Quantity
+from ..base.part import LabelledPart, Part
+from ..results.schema import ANGLES_GROUP, Role, Variable, margin_variable, variables_of
+from ..scenario.goals import SHORT_FORM
+from ..scenario.scenario import Scenario
+from ..sensing.beam import Beam
+from ..signal.precoder import Precoder
+from ..signal.statistics import ChannelStatistics
+
+
+@attrs.frozen(kw_only=True)
+class StudySpec:
+    """Everything a worker needs to solve a chunk.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Scenario with the parts to compare.
+    metrics : tuple of Metric
+        The default metrics and those of the scenario.
+    unavailable : dict
+        Reasons why parts are not available, by kind and title.
+    largest_array : int
+        Size of the largest array in any problem or its channels, per drop: K, K² with pairwise coupling, more
+        with covariances.
+    streams : int
+        Largest number of sensing streams of any beam.
+    """
+
+    scenario: Scenario
+    metrics: tuple[Metric, ...]
+    unavailable: dict[tuple[str, str], str]
+    largest_array: int
+    streams: int = 1
+
+    def quantities_of(self, metric: Metric) -> tuple[Quantity, ...]:
+        """Return the quantities that a metric reports in this study."""
+        return metric.quantities_of(len(self.scenario.sensed), self.streams)
+
+    @property
+    def variables(self) -> dict[str, Variable]:
+        """All variables of a row of results, by name."""
+        objective = self.scenario.objective
+        name = objective.reported().name
+        quantities = [
+            Variable.of(quantity, metric, role=self._role(quantity, metric, name))
+            for metric in self.metrics
+            for quantity in self.quantities_of(metric)
+        ]
+        if not any(one.role == "objective" for one in quantities):
+            quantities.insert(0, Variable.of(objective.reported(), objective, role="objective"))
+        quantities += [margin_variable(name, group=group) for name, group in self.requirements.items()]
+        return {variable.name: variable for variable in variables_of(quantities)}
+
+    def _role(self, quantity: Quantity, metric: Metric, objective: str) -> Role:
+        """Return the use of a metric's quantity in reports: the objective is that of the scenario."""
+        if quantity.name == objective:
+            return "objective"
+        role = "detail" if quantity.role == "objective" else quantity.role
+        return "metric" if metric in self.scenario.metrics and role in ("detail", "derived") else role
+
+    @property
+    def requirements(self) -> dict[str, str]:
+        """Names of all requirements at any point of the sweep, with the group of their margins."""
+        found: dict[str, str] = {}
+        for _, point in self.scenario.points():
+            for name in point.goals.names:
+                limits_angles = name == SHORT_FORM or point.requirements[name].limits_angles
+                found.setdefault(name, ANGLES_GROUP if limits_angles else "")
+        return found
+
+    @property
+    def parts(self) -> list[type[Part]]:
+        """Classes of all parts that affect the results, at any point of the sweep."""
+        beams = self.scenario.compared_beams
+        parts: list[Part] = [*self.scenario.precoders, *beams, *self.scenario.allocators, *self.metrics]
+        for _, point in self.scenario.points():
+            parts += [point.channel, point.transmit_array, point.receive_array, point.objective]
+            parts += point.requirements.values()
+        return list(dict.fromkeys(map(type, parts)))
+
+
+def fading_key(point: Scenario) -> tuple[Any, ...]:
+    """Return everything that the fading at a sweep point depends on, and the accuracy of its moments."""
+    return point.channel, point.transmit_array, point.seed, point.sampling_accuracy
+
+
+def view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics) -> tuple[Any, ...]:
+    """Return other dependencies of a precoder's or beam's moments: directions, power, requirements if used."""
+    if isinstance(part, Precoder) and statistics.isotropic and part.turns_with_channel and not part.uses_scene():
+        return ()  # Its signals are isotropic.
+    directions = tuple((target.direction, point.sensing.beam(target)) for target in point.sensed)
+    if isinstance(part, Beam) and part.depends_on_requirements():
+        goals = point.goals
+        asked = goals.targets, goals.sensing, goals.objective, *goals.requirements.items()
+        return *asked, point.receive_array, point.snr_db
+    uses_power = part.uses_scene() if isinstance(part, Precoder) else cast(Beam, part).depends_on_power()
+    return directions, point.snr_db if uses_power else None
