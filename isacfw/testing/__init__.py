@@ -6,7 +6,18 @@
 
 from __future__ import annotations
 
-from . import allocators, arrays, beams, channels, common, figures, metrics, precoders
+from . import (
+    allocators,
+    arrays,
+    beams,
+    channels,
+    common,
+    figures,
+    metrics,
+    objectives,
+    precoders,
+    requirements,
+)
 from .checks import Check, CheckFailed, CheckReport, CheckResult, CheckSkipped, CheckTimedOut, Outcome, checks_of
 from .line_of_sight import LineOfSight
 from .pytest import parametrize_with_checks
@@ -27,4 +38,15 @@ __all__ = [
     "parametrize_with_checks",
 ]
 
-_CHECKED = (common, arrays, channels, precoders, beams, metrics, allocators, figures)
+_CHECKED = (
+    common,
+    arrays,
+    channels,
+    precoders,
+    beams,
+    objectives,
+    requirements,
+    metrics,
+    allocators,
+    figures,
+)

@@ -2,13 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import cast
+
+import attrs
+import numpy as np
+
 from ..allocation.allocation import Allocation, Shares
 from ..allocation.allocator import Allocator
+from ..allocation.objective import Objective
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.status import Status
+from ..base.errors import IncompatibleError
 from ..base.part import display_name
 from ..base.time_limit import TimeUp, time_limit
 from .checks import CheckFailed, CheckSkipped, CheckTimedOut, longest_s
+from .problems import built_in, feasible_problems
+
+_OBJECTIVES = ("max_min", "proportional_fair", "sinr_product")
+
+
+def posed_for(part: Allocator, problem: PowerAllocationProblem) -> PowerAllocationProblem:
+    """Return a problem with the first objective that an allocator accepts, its own or another utility."""
+    others = (cast(Objective, built_in("objective", name)) for name in _OBJECTIVES)
+    for objective in (problem.objective, *others):
+        posed = attrs.evolve(problem, objective=objective)
+        try:
+            with time_limit(longest_s()):
+                accepted = part.refusal(posed) is None
+        except (Exception, TimeUp):  # The checks themselves report it.
+            return problem
+        if accepted:
+            return posed
+    return problem
+
+
+def posed_problems(part: Allocator) -> Iterator[tuple[str, PowerAllocationProblem]]:
+    """Yield problems with solutions, with an objective that the allocator accepts."""
+    for title, problem in feasible_problems().items():
+        yield title, posed_for(part, problem)
 
 
 def verified_answer(part: Allocator, problem: PowerAllocationProblem, title: str = "") -> Allocation:
@@ -45,3 +77,23 @@ def own_answer(part: Allocator, problem: PowerAllocationProblem) -> Shares:
             return part.solve(problem)
     except TimeUp:
         raise CheckTimedOut(f"{display_name(part)} was stopped at its time limit of {longest_s():g} s") from None
+
+
+def claims_of(part: Allocator, problem: PowerAllocationProblem) -> set[str]:
+    """Return the statuses of an allocator's answers as it reports them, before verification."""
+    claims: set[str] = set()
+    for index in np.ndindex(problem.batch_shape):
+        try:
+            shares = own_answer(part, problem[index])
+        except IncompatibleError:
+            continue
+        claims |= {str(claim) for claim in np.ravel(np.asarray(shares.status, dtype=object)) if claim}
+    return claims
+
+
+def accepted_answer(part: Allocator, problem: PowerAllocationProblem, title: str = "") -> Allocation | None:
+    """Return :func:`verified_answer`, or None if the allocator refuses the problem."""
+    try:
+        return verified_answer(part, problem, title)
+    except CheckSkipped:
+        return None

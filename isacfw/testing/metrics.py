@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import get_args, get_type_hints
 
 import numpy as np
@@ -10,8 +12,11 @@ from ..allocation.allocation import Allocation
 from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.quantity import Quantity
+from ..base.numbers import FloatArray
+from ..simulation.metric import SimulatedMetric
+from ..simulation.signals import SignalDraws
 from . import problems
-from .checks import check, require
+from .checks import CheckSkipped, check, require
 from .runs import Numbers, SampleRun, copies, sample_run
 
 _SIZES = ((1, 1), (1, 2), (2, 1), (3, 3))
@@ -51,16 +56,30 @@ def _require_declared(quantities: object) -> None:
 def metric_shapes(part: Metric) -> None:
     """Each quantity has the batch axes of the problem, and one over users or streams if declared so."""
     for targets, streams in _SIZES:
+        if isinstance(part, SimulatedMetric):
+            for draws in (1, 5):
+                _simulated(part, problems.signals(targets, streams, draws=draws))
+            continue
         for batch in ((), (1,), (3,), (2, 3)):
             problem = _problem(targets, streams, batch)
-            values = part.evaluate(problem, problems.allocation(problem))
-            for quantity in part.quantities_of(targets, streams):
-                quantity.select(values, problem)
+            _select(part, part.evaluate(problem, problems.allocation(problem)), problem)
+
+
+def _select(part: Metric, values: Mapping[str, FloatArray], problem: PowerAllocationProblem) -> Numbers:
+    """Return the numbers of each quantity after checking their shape."""
+    quantities = part.quantities_of(problem.targets, problem.streams)
+    return {quantity.name: quantity.select(values, problem) for quantity in quantities}
+
+
+def _simulated(part: SimulatedMetric, signals: SignalDraws) -> Numbers:
+    return _select(part, part.simulate(signals), signals.problem)
 
 
 @check("metric")
 def batch_is_its_members(part: Metric) -> None:
     """The numbers of a batch equal those of its members."""
+    if isinstance(part, SimulatedMetric):
+        raise CheckSkipped("it takes one drop at a time")
     for targets, streams in _SIZES:
         problem = _problem(targets, streams, (2, 2))
         allocation = problems.allocation(problem)
@@ -78,9 +97,11 @@ def batch_is_its_members(part: Metric) -> None:
 @check("metric")
 def no_answer_is_no_number(part: Metric) -> None:
     """Without an allocation, a quantity is NaN, and nothing is raised."""
+    if isinstance(part, SimulatedMetric):
+        raise CheckSkipped("it is not called without an allocation")
     problem = problems.problem(3, batch=(2,))
     values = part.evaluate(problem, problems.allocation(problem, answered=False))
-    for quantity in part.quantities:
+    for quantity in part.quantities_of(1, 1):
         require(
             np.isnan(values[quantity.name]).all(), f"{quantity.name} is a number where there is no allocation"
         )
@@ -89,9 +110,12 @@ def no_answer_is_no_number(part: Metric) -> None:
 @check("metric")
 def a_direction_means_a_difference(part: Metric) -> None:
     """A quantity for which higher or lower is better differs between allocations."""
-    problem = problems.problem(3)
-    found = [copies({**part.evaluate(problem, problems.allocation(problem, seed))}) for seed in range(4)]
-    for quantity in part.quantities:
+    if isinstance(part, SimulatedMetric):
+        found = [copies(_simulated(part, problems.signals(seed=seed))) for seed in range(4)]
+    else:
+        problem = problems.problem(3)
+        found = [copies({**part.evaluate(problem, problems.allocation(problem, seed))}) for seed in range(4)]
+    for quantity in part.quantities_of(1, 1):
         values = np.array([each[quantity.name] for each in found])
         require(
             quantity.better == "neither" or np.ptp(values, axis=0).max() > 0,
@@ -101,10 +125,12 @@ def a_direction_means_a_difference(part: Metric) -> None:
 
 @sample_run("metric")
 def _of_metric(part: Metric, seed: int) -> SampleRun:
+    if isinstance(part, SimulatedMetric):
+        return SampleRun(inputs={"signals": problems.signals(seed=seed)}, direct=partial(_simulated, part))
     problem = problems.problem(3, seed=seed, batch=(2,))
 
     def run(problem: PowerAllocationProblem, allocation: Allocation) -> Numbers:
         found = part.evaluate(problem, allocation)
-        return {quantity.name: found[quantity.name] for quantity in part.quantities}
+        return {quantity.name: found[quantity.name] for quantity in part.quantities_of(1, 1)}
 
     return SampleRun(inputs={"problem": problem, "allocation": problems.allocation(problem, seed)}, direct=run)

@@ -16,13 +16,15 @@ from ..base.numbers import ComplexArray, FloatArray, read_only
 from ..base.part import Part
 from ..host.host import default_host
 from ..scenario.scenario import Scenario
-from ..sensing.beam import Beam
+from ..sensing.beam import Beam, Steered
 from ..sensing.fisher import EchoModel, fisher_information
 from ..sensing.target import Sensing, Target
 from ..signal.array import Array, Direction
 from ..signal.channel import Channel, complex_normal
 from ..signal.precoder import Precoder
 from ..signal.scene import Scene
+from ..simulation.draws import draw_signals
+from ..simulation.signals import SignalDraws
 from .correlated import Correlated
 from .line_of_sight import LineOfSight
 
@@ -202,6 +204,16 @@ def problem(
     )
 
 
+def feasible_problems() -> dict[str, PowerAllocationProblem]:
+    """Return ordinary problems with solutions, each in a batch of one, by their descriptions in messages."""
+    return {
+        "an aligned beam": problem(4, batch=(1,)),
+        "a misaligned beam": problem(4, seed=1, batch=(1,), aligned=False),
+        "no limits": problem(4, seed=2, batch=(1,), share=1.0),
+        "tight limits": problem(4, seed=3, batch=(1,), share=0.05),
+    }
+
+
 def _limit(communication: FloatArray, sensing: FloatArray, share: float) -> FloatArray:
     if share >= 1:
         return np.full(2, np.inf)
@@ -259,6 +271,25 @@ def allocation(given: PowerAllocationProblem, seed: int = 0, answered: bool = Tr
         parts = np.full_like(parts, np.nan)
     communication, sensing = parts[..., : given.users], parts[..., given.users :]
     return verify(given, Shares(communication=communication, sensing=sensing))
+
+
+def signals(targets: int = 1, streams: int = 1, *, seed: int = 0, draws: int = 200) -> SignalDraws:
+    """Return drawn signals of the first drop of the sample scenario at random shares of all the power.
+
+    Parameters
+    ----------
+    targets, streams : int
+        Numbers of targets T and of sensing streams S.
+    seed : int
+        Seed of the shares; draws are the same for all.
+    draws : int
+        Number of draws.
+    """
+    directions = tuple((one.azimuth_deg, one.elevation_deg) for one in DIRECTIONS[:streams])
+    beam = Steered(directions_deg=directions)
+    own = scenario(fading_channel(), beam=beam, targets=DIRECTIONS[:targets])
+    parts = np.random.default_rng(seed).dirichlet(np.ones(3 + streams))
+    return draw_signals(own, own.precoders[0], drop=0, shares=(parts[:3], parts[3:]), draws=draws)
 
 
 def slice_allocation(given: Allocation, index: tuple[int, ...]) -> Allocation:

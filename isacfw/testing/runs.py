@@ -9,18 +9,32 @@ import attrs
 import numpy as np
 
 from ..allocation.allocation import Allocation
+from ..allocation.objective import Performance
 from ..allocation.problem import PowerAllocationProblem
+from ..allocation.setting import Setting
 from ..base.errors import IncompatibleError
 from ..base.part import Part
 from ..signal.scene import Scene
 from ..signal.statistics import ChannelStatistics
+from ..simulation.signals import SignalDraws
 from .checks import CheckSkipped, kind_of
 
 Numbers = dict[str, Any]
 Run = Callable[..., Numbers]
-_COMPUTED: dict[type, tuple[str, ...]] = {Scene: ("basis", "isotropic_forms")}
+_COMPUTED: dict[type, tuple[str, ...]] = {
+    Scene: ("basis", "isotropic_forms"),
+    SignalDraws: ("sinr", "rates", "crlb"),
+}
 """Arrays that inputs compute on first use and cache."""
-_HOLDERS = (Scene, ChannelStatistics, PowerAllocationProblem, Allocation)
+_HOLDERS = (
+    Scene,
+    ChannelStatistics,
+    PowerAllocationProblem,
+    Allocation,
+    SignalDraws,
+    Performance,
+    Setting,
+)
 SAMPLE_ACCURACY = 0.1
 
 

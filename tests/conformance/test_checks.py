@@ -15,7 +15,18 @@ import pytest
 import xarray
 
 import isacfw
-from isacfw import BeamStatistics, ChannelStatistics, IncompatibleError, LinkStatistics, Quantity, Shares, Status
+from isacfw import (
+    AngleLimits,
+    BeamStatistics,
+    ChannelStatistics,
+    IncompatibleError,
+    InputError,
+    LinkStatistics,
+    Quantity,
+    RateFloors,
+    Shares,
+    Status,
+)
 from isacfw.signal.channel import complex_normal
 from isacfw.testing import LineOfSight, Outcome, agreement, allocators, check_part, figures, problems
 from isacfw.testing import checks as kit
@@ -112,6 +123,38 @@ def isotropic_beam(part, scene):
 
 
 @part_of
+class RightObjective(isacfw.Utility):
+    """The sum of all rates, in a unit of its own."""
+
+    name = "objective"
+    quantity = Quantity(
+        name="total", unit="kbit/s/kHz", better="higher", description="All rates", role="objective"
+    )
+
+    def value(self, performance):
+        return performance.rates.sum(axis=-1)
+
+    def gradient(self, performance):
+        return performance.prelog[..., None] / np.log(2) / (1 + performance.sinr)
+
+    def split(self, inverse, total, least=None):
+        floor = np.zeros_like(inverse) if least is None else least
+        return floor + isacfw.water_filling(1 / (inverse + floor), np.asarray(total - floor.sum(axis=-1)))
+
+
+@part_of
+class RightRequirement(isacfw.Requirement):
+    """A least rate of all users but the first."""
+
+    name = "requirement"
+
+    least: float = 0.1
+
+    def constraint(self, setting):
+        return RateFloors(minimum=np.where(np.arange(setting.users) > 0, self.least, 0.0))
+
+
+@part_of
 class RightMetric(isacfw.Metric):
     """All rates, and each."""
 
@@ -160,6 +203,8 @@ RIGHT = {
     "channel": RightChannel,
     "precoder": RightPrecoder,
     "beam": RightBeam,
+    "objective": RightObjective,
+    "requirement": RightRequirement,
     "metric": RightMetric,
     "allocator": RightAllocator,
     "figure": RightFigure,
@@ -169,7 +214,7 @@ RIGHT = {
 def solution(problem):
     """Return the optimum, with a history of one iteration."""
     shares = EXACT.solve(problem)
-    history = (float(problem.sum_rate(shares.communication, shares.sensing)),)
+    history = (float(problem.value(shares.communication, shares.sensing)),)
     return attrs.evolve(shares, history=history)
 
 
@@ -181,7 +226,7 @@ def made(kind, decorate=part_of, doc="A part of the tests with a bias.", **membe
 CASES = []
 
 
-def wrong(check, kind, title, reason, *, part=None, **members):
+def wrong(check, kind, title, reason, /, *, part=None, **members):
     """Add a wrong part, by its members or as it is: the check that it fails, what it does, and the message."""
     part = part or made(kind, **members)
     CASES.append(pytest.param(check, part, reason, id=f"{kind}-{check}-{title.replace(' ', '_')}"))
@@ -1156,6 +1201,220 @@ wrong(
 )
 
 
+# Of objectives.
+
+
+def declared(**changes):
+    """Return another quantity."""
+    return {"quantity": attrs.evolve(RightObjective.quantity, **changes)}
+
+
+def valued(change):
+    """Return a method that gives another value of a performance."""
+    return {"value": lambda self, performance: change(performance)}
+
+
+def refused(key):
+    """Return a check that refuses every setting."""
+
+    def check(self, setting):
+        raise InputError(key, "must not be")
+
+    return {"check": check}
+
+
+def graded(change):
+    """Return a method that changes the gradient."""
+    return {"gradient": lambda self, performance: change(RightObjective.gradient(self, performance))}
+
+
+def divided(change):
+    """Return a method that changes the split; it gets the inverse gains, the total and the least shares."""
+
+    def split(self, inverse, total, least=None):
+        return change(RightObjective.split(self, inverse, total, least), total, least)
+
+    return {"split": split}
+
+
+def alarmed(performance):
+    if np.isnan(performance.rates).any():
+        raise RuntimeError("no rates")
+    return performance.rates.sum(axis=-1)
+
+
+def averaging(x, total, least):
+    """Change the last bits of the split by those of the other problems."""
+    return x * (1 + 1e-15 * np.sum(total))
+
+
+for check, title, reason, members in (
+    ("objective_is_declared", "no quantity", "must be a Quantity object, got 'total'", {"quantity": "total"}),
+    ("objective_is_declared", "no direction", "better of total must be higher or", declared(better="neither")),
+    ("objective_is_declared", "lower", "total must be better if higher", declared(better="lower")),
+    ("objective_is_declared", "role", "the role of total must be 'objective'", declared(role="detail")),
+    ("objective_is_declared", "no description", "total has no description", declared(description="")),
+    ("objective_is_declared", "no unit", "the unit of total must be a string", declared(unit=None)),
+    ("objective_is_declared", "per user", "total must be a single number", declared(per_user=True)),
+    (
+        "objective_is_declared",
+        "reported",
+        "must be an identifier, got 'two words'",
+        {"reported": lambda self: attrs.evolve(self.quantity, name="two words")},
+    ),
+    ("settings_are_accepted_or_refused", "refused", "it refuses all settings", refused("kind")),
+    (
+        "settings_are_accepted_or_refused",
+        "no option",
+        "with one target, the key of its error is 'wieghts', which is not an option",
+        refused("wieghts"),
+    ),
+    (
+        "value_has_the_batch_axes",
+        "all",
+        "must return a value of shape (1,), got ()",
+        valued(lambda performance: performance.rates.sum()),
+    ),
+    (
+        "batch_is_its_members",
+        "part of all",
+        "its value differs in a batch",
+        valued(lambda performance: performance.rates.sum(axis=-1) / performance.rates.sum()),
+    ),
+    ("no_answer_raises_nothing", "raises", "RuntimeError: no rates", valued(alarmed)),
+    (
+        "no_answer_raises_nothing",
+        "warns",
+        "divide by zero",
+        valued(lambda performance: 1 / np.nan_to_num(performance.rates).sum(axis=-1)),
+    ),
+    (
+        "a_direction_means_a_difference",
+        "constant",
+        "its value is the same for all allocations",
+        valued(lambda performance: np.ones_like(performance.power)),
+    ),
+    (
+        "utility_does_not_fall_with_rates",
+        "difference",
+        "its value falls if the rate of user 2 rises",
+        valued(lambda performance: performance.rates[..., 0] - performance.rates[..., 2]),
+    ),
+    (
+        "utility_is_concave_in_rates",
+        "squares",
+        "its value is not concave in the rates",
+        valued(lambda performance: (performance.rates**2).sum(axis=-1)),
+    ),
+    (
+        "gradient_against_differences",
+        "one percent",
+        "its gradient for user 0 departs from differences by",
+        graded(lambda gradient: 1.01 * gradient),
+    ),
+    (
+        "gradient_against_differences",
+        "sum",
+        "its gradient must have shape (50, 3), got (50,)",
+        graded(lambda gradient: gradient.sum(axis=-1)),
+    ),
+    (
+        "split_is_optimal",
+        "equal",
+        "with no least shares, another split is better than its own",
+        divided(lambda x, total, least: x if least is not None else (0 * x.T + total / x.shape[-1]).T),
+    ),
+    (
+        "split_is_optimal",
+        "too much",
+        "with no least shares, its split differs from the total by 0.01",
+        divided(lambda x, total, least: 1.01 * x),
+    ),
+    (
+        "split_is_optimal",
+        "without least shares",
+        "with least shares, its split is below a least share by",
+        {"split": lambda self, inverse, total, least=None: isacfw.water_filling(1 / inverse, total)},
+    ),
+    (
+        "split_is_optimal",
+        "shape",
+        "its split must have shape (20, 3), got (20,)",
+        divided(lambda x, total, least: x.sum(axis=-1)),
+    ),
+    (
+        "split_of_a_batch_is_that_of_its_members",
+        "others",
+        "with no least shares, its split differs in a batch",
+        divided(averaging),
+    ),
+):
+    wrong(check, "objective", title, reason, **members)
+
+
+# Of requirements.
+
+
+def constrained(change):
+    """Return a method that gives another constraint for a setting."""
+    return {"constraint": lambda self, setting: change(self, setting)}
+
+
+def floors(change):
+    """Return a method that gives other least rates; it gets the option and the numbers of the users."""
+    return constrained(
+        lambda self, setting: RateFloors(minimum=change(self.least, np.arange(float(setting.users))))
+    )
+
+
+for check, title, reason, members in (
+    ("settings_are_accepted_or_refused", "refused", "it refuses all settings", refused("least")),
+    (
+        "settings_are_accepted_or_refused",
+        "no option",
+        "with one target, the key of its error is 'most', which is not an option",
+        refused("most"),
+    ),
+    (
+        "constraint_fits_the_setting",
+        "a user more",
+        "must give each of 3 users a finite, nonnegative rate",
+        constrained(lambda self, setting: RateFloors(minimum=np.ones(setting.users + 1))),
+    ),
+    (
+        "constraint_fits_the_setting",
+        "negative",
+        "must give each of 3 users a finite, nonnegative rate",
+        floors(lambda least, user: -least - user),
+    ),
+    (
+        "constraint_fits_the_setting",
+        "a number",
+        "must return a constraint, got 0.1",
+        constrained(lambda self, setting: self.least),
+    ),
+    (
+        "constraint_fits_the_setting",
+        "undeclared",
+        "must return AngleLimits if and only if its class sets limits_angles",
+        constrained(lambda self, setting: AngleLimits(limit=np.ones(2 * setting.targets))),
+    ),
+    (
+        "something_is_limited",
+        "nothing",
+        "its constraint never limits anything",
+        floors(lambda least, user: 0 * user),
+    ),
+    (
+        "options_tighten_or_loosen",
+        "both",
+        "raising least tightens the constraint in one place and loosens it in another",
+        floors(lambda least, user: np.where(user > 0, least, 1 - least)),
+    ),
+):
+    wrong(check, "requirement", title, reason, **members)
+
+
 # Of metrics.
 
 
@@ -1300,7 +1559,49 @@ def optimistic(problem, shares):
     return attrs.evolve(shares, history=(*shares.history, 1.01 * shares.history[-1]))
 
 
+def timid(problem, shares):
+    """Give half of the power, and call a little more a bound."""
+    x, q = 0.5 * shares.communication, np.asarray(1 - 0.5 * shares.communication.sum())
+    bound = 1.01 * float(problem.value(x, q))
+    return claiming(problem, x, q, Status.FEASIBLE, bound=bound)
+
+
+def required(problem):
+    return problem.minimum_rate is not None
+
+
+def unmet(problem, shares):
+    """Ignore minimum rates."""
+    return claiming(problem, problem.largest_communication_share * problem.equal_split, 0.0, Status.FEASIBLE)
+
+
+def hopeless(problem, shares):
+    """Call an infeasible problem solved, and leave the others alone."""
+    infeasible = str(np.asarray(shares.status)) == Status.INFEASIBLE
+    return unmet(problem, shares) if infeasible else shares
+
+
 for check, title, change, reason in (
+    ("claims_are_not_beaten", "one percent", a_bit_less, "with an aligned beam, it says optimal with"),
+    ("claims_are_not_beaten", "bound", timid, "with an aligned beam, its bound is"),
+    (
+        "requirements_are_met_or_refused",
+        "ignored",
+        when(required, unmet),
+        "and minimum rates, it says feasible, but violates a requirement by",
+    ),
+    (
+        "requirements_are_met_or_refused",
+        "called infeasible",
+        when(required, refusing),
+        "and minimum rates, it calls a feasible problem infeasible",
+    ),
+    (
+        "requirements_are_met_or_refused",
+        "called feasible",
+        hopeless,
+        "minimum rates that cannot be met, it says feasible, not infeasible",
+    ),
     ("answers_ordinary_problems", "infeasible", refusing, "with an aligned beam, it has no answer: no"),
     (
         "answers_ordinary_problems",

@@ -25,7 +25,7 @@ from isacfw.cli.new import new_part, source
 from isacfw.cli.templates import NEW_KINDS
 from isacfw.host.kinds import KINDS
 from isacfw.signal.statistics import drops_of
-from isacfw.testing import figures, problems
+from isacfw.testing import figures, goals, problems
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("a", "my_zf", "x1", "_lead", "_1", "CamelCase")
@@ -55,7 +55,7 @@ def command(path):
 def test_every_kind_can_be_new(cli):
     assert tuple(KINDS) == NEW_KINDS
     _, out, _ = cli("new", "--help")
-    assert re.search(rf"^  KIND +{', '.join(NEW_KINDS[:-1])} or {NEW_KINDS[-1]}$", out, re.MULTILINE)
+    assert f"KIND {', '.join(NEW_KINDS[:-1])} or {NEW_KINDS[-1]} NAME" in " ".join(out.split())
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,11 @@ def test_a_new_part_passes_as_written(cli, here, kind):
         "channel": ["means_and_covariances_against_draws", "variances_against_covariances"],
         "precoder": ["statistics_against_sampled_moments"],
         "beam": ["statistics_against_sampled_moments"],
-        "allocator": ["optimum_is_not_below_a_uniform_split", "claimed_optimum_against_exact"],
+        "allocator": [
+            "optimum_is_not_below_a_uniform_split",
+            "claimed_optimum_against_exact",
+            "claims_are_not_beaten",
+        ],
     }.get(kind, [])
     assert "failed" not in out
 
@@ -118,6 +122,8 @@ def test_ruff_has_nothing_to_say(here):
         pytest.param("channel", (*SMALL, "--out", "results"), marks=pytest.mark.slow),
         ("precoder", (*SMALLER, "--set", "sampling_accuracy=0.1")),
         ("beam", (*SMALLER, "--set", "sampling_accuracy=0.1")),
+        ("objective", SMALLER),
+        ("requirement", SMALLER),
         ("metric", SMALLER),
         ("allocator", SMALLER),
     ],
@@ -212,7 +218,7 @@ def test_a_folder_of_others_is_a_mistake(cli, here):
     ("kind", "hint"),
     [
         ("allocater", "; did you mean 'allocator'?"),
-        ("table", "; known: allocator, array, beam, channel, figure, metric, precoder"),
+        ("table", "; known: allocator, array, beam, channel, figure, metric, objective, precoder, requirement"),
     ],
 )
 def test_an_unknown_kind_is_a_mistake(cli, here, kind, hint):
@@ -278,12 +284,15 @@ def loaded(tmp_path):
 def calls(loaded):
     """Return a call of a method of a part of each kind."""
     problem, scene = problems.problem(3), problems.scene().of_drop(0)
+    performance = problem.performance(problem.equal_split / 2, 0.5)
     scenario = problems.scenario(problems.fading_channel())
     return {
         "array": (loaded("array").positions,),
         "channel": (loaded("channel").statistics, drops_of(0, range(2)), scene.array),
         "precoder": (loaded("precoder").weights, problems.estimates((4, 2))),
         "beam": (loaded("beam").weights, scene, problems.estimates((2, problems.ANTENNAS, 3))),
+        "objective": (loaded("objective").value, performance),
+        "requirement": (loaded("requirement").constraint, goals.setting()),
         "metric": (loaded("metric").evaluate, problem, problems.allocation(problem)),
         "allocator": (loaded("allocator").solve, problem),
         # Any function of two numbers will do as progress, as long as it can be pickled.
