@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -31,6 +32,24 @@ def build_general_model(kind: Kind) -> Any:
     import pyomo.environ as pyo
 
     model = pyo.ConcreteModel()
+    disturbance = add_shares(model, kind)
+    model.rate = pyo.Objective(
+        expr=sum(pyo.log(1 + model.g[k] * model.x[k] / disturbance(k)) for k in range(kind.users)),
+        sense=pyo.maximize,
+    )
+    if kind.limits and kind.order:
+        add_information(model, kind)
+        limits, rows = range(kind.limits), range(kind.order)
+        model.crlb = pyo.Constraint(
+            limits, rule=lambda model, limit: sum(model.r[limit, i] * model.y[limit, i] for i in rows) <= 1
+        )
+    return model
+
+
+def add_shares(model: Any, kind: Kind) -> Callable[[int], Any]:
+    """Add shares, their sums and interference to a model; return noise and interference of a user."""
+    import pyomo.environ as pyo
+
     users, streams = range(kind.users), range(kind.streams)
     model.x = pyo.Var(users, bounds=(0, 1))
     model.f = pyo.Var(bounds=(0, 1))
@@ -51,23 +70,19 @@ def build_general_model(kind: Kind) -> Any:
             ),
         )
     model.sensing = pyo.Var(bounds=(0, 1))
+    model.total = pyo.Constraint(expr=sum(model.x[k] for k in users) - model.f == 0)
+    model.total_sensing = pyo.Constraint(expr=sum(model.q[s] for s in streams) - model.sensing == 0)
+    model.power = pyo.Constraint(expr=model.f + model.sensing <= 1)
 
     def disturbance(k: int) -> Any:
         common = model.b[k] * model.sensing + model.c[k] * model.f + 1
         return common + model.i[k] if pairs else common
 
-    model.rate = pyo.Objective(
-        expr=sum(pyo.log(1 + model.g[k] * model.x[k] / disturbance(k)) for k in users), sense=pyo.maximize
-    )
-    model.total = pyo.Constraint(expr=sum(model.x[k] for k in users) - model.f == 0)
-    model.total_sensing = pyo.Constraint(expr=sum(model.q[s] for s in streams) - model.sensing == 0)
-    model.power = pyo.Constraint(expr=model.f + model.sensing <= 1)
-    if kind.limits and kind.order:
-        _add_limits(model, kind)
-    return model
+    return disturbance
 
 
-def _add_limits(model: Any, kind: Kind) -> None:
+def add_information(model: Any, kind: Kind) -> None:
+    """Add the Fisher information J, and the vectors y with J y = r, to a model with shares."""
     import pyomo.environ as pyo
 
     shares = [model.x[k] for k in range(kind.users)] if kind.users_differ else [model.f]
@@ -90,9 +105,6 @@ def _add_limits(model: Any, kind: Kind) -> None:
         rule=lambda model, limit, i: (
             sum(model.J[max(i, j), min(i, j)] * model.y[limit, j] for j in rows) - model.r[limit, i] == 0
         ),
-    )
-    model.crlb = pyo.Constraint(
-        limits, rule=lambda model, limit: sum(model.r[limit, i] * model.y[limit, i] for i in rows) <= 1
     )
 
 

@@ -8,14 +8,25 @@ import attrs
 import numpy as np
 
 import isacfw
-from isacfw import FloatArray, PowerAllocationProblem, Shares, Status, interrupts_held_back
+from isacfw import (
+    FloatArray,
+    InnerShares,
+    PowerAllocationProblem,
+    Shares,
+    Status,
+    inner_shares,
+    interrupts_held_back,
+)
 from isacfw.validators import integer, number
 
+from ._goals import is_usual, refuse_unknown, within_requirements
 from ._ipopt_general import GeneralNumbers, build_general_model
+from ._ipopt_goals import GoalNumbers, build_goal_model
 from ._lender import Lender
-from ._limits import Limits, angular, is_plain
+from ._limits import Limits, angular, is_plain, refuse_displaced
 
 _SOLVED, _ACCEPTABLE, _INFEASIBLE, _ITERATIONS = 0, 1, 2, -1
+_SHRUNK = 1e-2
 
 
 def build_model(users: int, *, aligned: bool, limited: tuple[bool, bool], coupled: bool = False) -> Any:
@@ -137,8 +148,9 @@ class Ipopt(isacfw.Allocator):
             solution, info = solve_program(program, np.array([0.2, 0.2, 0.2]), 1e-6, 50)
         except ImportError as error:
             return (
-                f"IPOPT needs cyipopt ({error}): python -m pip install 'cyipopt-wheels>=1.7.0.dev0', or from"
-                " conda-forge cyipopt where no wheel exists yet for this version of Python"
+                f"IPOPT needs cyipopt ({error}): python -m pip install cyipopt-wheels==1.7.0.dev0; where no wheel"
+                " exists for this version of Python, use the allocator uno (python -m pip install"
+                ' "isacfw[uno]"), or cyipopt from conda-forge'
             )
         except Exception as error:
             return f"IPOPT does not work here: {type(error).__name__}: {error}"
@@ -151,10 +163,18 @@ class Ipopt(isacfw.Allocator):
         """Whether several threads may solve at a time: MUMPS, the linear solver in IPOPT, keeps global state."""
         return False
 
+    def refusal(self, problem: PowerAllocationProblem) -> str | None:
+        """Return a message if the form of the objective is unknown."""
+        return refuse_displaced(problem) or refuse_unknown(problem, "ipopt")
+
     def solve(self, problem: PowerAllocationProblem) -> Shares:
         """Return the best answer over the starting points."""
+        if (reason := self.refusal(problem)) is not None:  # For callers that do not ask first.
+            raise isacfw.IncompatibleError(reason)
         # Neither IPOPT's callbacks nor a model under modification is safe if an exception occurs anywhere.
         with interrupts_held_back():
+            if not is_usual(problem):
+                return self._solve_goal(problem)
             if is_plain(problem) and problem.stream_coupling is None:
                 return self._solve_plain(problem)
             return self._solve_general(problem)
@@ -169,6 +189,20 @@ class Ipopt(isacfw.Allocator):
             program.refresh()
             starts = [numbers.point(problem, *start) for start in self._general_starts(problem)]
             return self._best(problem, program, starts)
+
+    def _solve_goal(self, problem: PowerAllocationProblem) -> Shares:
+        inner = inner_shares(problem)
+        numbers = None if inner.infeasibility else GoalNumbers.of(problem)
+        if numbers is None:
+            reason = str(problem.infeasibility) or inner.infeasibility
+            reason = reason or "an angle in the objective cannot be estimated at all"
+            return Shares.none(problem, Status.INFEASIBLE, reason)
+        starts = self._general_starts(problem, inner)
+        with PROGRAMS.lent(numbers.key, lambda: _nlp(build_goal_model(*numbers.key))) as program:
+            numbers.set_in(program.model, problem, starts[0])
+            program.refresh()
+            points = [numbers.point(problem, *start) for start in starts]
+            return self._best(problem, program, points, inner)
 
     def _solve_plain(self, problem: PowerAllocationProblem) -> Shares:
         limited = np.isfinite(problem.crlb_limit)
@@ -185,16 +219,22 @@ class Ipopt(isacfw.Allocator):
             program.refresh()
             return self._best(problem, program, self._starting_points(problem, communication, sensing))
 
-    def _best(self, problem: PowerAllocationProblem, program: Any, starts: list[FloatArray]) -> Shares:
-        """Return the best answer over starting points of a program."""
+    def _best(
+        self,
+        problem: PowerAllocationProblem,
+        program: Any,
+        starts: list[FloatArray],
+        inner: InnerShares | None = None,
+    ) -> Shares:
+        """Return the best answer over starting points; given inner shares, move it within the requirements."""
         outcomes: list[tuple[FloatArray, Status, float, str]] = []
         iterations = 0
         for start in starts:
             with interrupts_held_back() as due:
                 if outcomes and due():
                     break
-            solution, info = solve_program(program, start, self.tolerance, self.max_iterations)
-            outcomes.append(_outcome(problem, solution, info))
+            solution, info = self._run(program, start, inner is not None)
+            outcomes.append(_outcome(problem, solution, info, inner))
             iterations += program.iterations
         rank = [Status.LOCALLY_OPTIMAL, Status.FEASIBLE, Status.INFEASIBLE, Status.FAILED]
         best = min(outcomes, key=lambda outcome: (rank.index(outcome[1]), -outcome[2]))
@@ -213,10 +253,27 @@ class Ipopt(isacfw.Allocator):
             iterations=iterations,
         )
 
-    def _general_starts(self, problem: PowerAllocationProblem) -> list[tuple[FloatArray, FloatArray]]:
-        """Return shares in the interior, the first halfway between equal parts and the best for sensing."""
+    def _run(self, program: Any, start: FloatArray, general: bool) -> tuple[FloatArray, dict[str, Any]]:
+        """Run IPOPT from a start, and once more from its solution if the objective has changed by magnitudes."""
+        if not general:
+            return solve_program(program, start, self.tolerance, self.max_iterations)
+        # Utilities of rates are undefined below 0.
+        options = {"bound_relax_factor": 0.0}
+        solution, info = solve_program(program, start, self.tolerance, self.max_iterations, options)
+        if info["status"] == _SOLVED and abs(program.objective(solution)) < _SHRUNK * abs(
+            program.objective(start)
+        ):
+            first = program.iterations
+            solution, info = solve_program(program, solution, self.tolerance, self.max_iterations, options)
+            program.iterations += first
+        return solution, info
+
+    def _general_starts(
+        self, problem: PowerAllocationProblem, inner: InnerShares | None = None
+    ) -> list[tuple[FloatArray, FloatArray]]:
+        """Return shares in the interior, the first halfway between equal parts and the best for the limits."""
         generator = np.random.default_rng(self.seed)
-        x, q, ratio = problem.feasible_shares()
+        x, q, ratio = problem.feasible_shares() if inner is None else (inner.x, inner.q, 1.0)
         if not np.isfinite(ratio):
             x, q = problem.equal_split / 2, np.full(problem.streams, 0.5 / problem.streams)
         equal = np.full(problem.users, 0.5 / problem.users), np.full(problem.streams, 0.5 / problem.streams)
@@ -291,9 +348,9 @@ def set_parameters(model: Any, problem: PowerAllocationProblem) -> tuple[FloatAr
 
 
 def solve_program(
-    program: Any, start: FloatArray, tolerance: float, max_iterations: int
+    program: Any, start: FloatArray, tolerance: float, max_iterations: int, options: dict[str, Any] | None = None
 ) -> tuple[FloatArray, dict[str, Any]]:
-    """Run IPOPT once; return the unknowns (x, f, q) and IPOPT's report."""
+    """Run IPOPT once, possibly with further options; return the unknowns (x, f, q) and IPOPT's report."""
     import cyipopt
 
     lower, upper, constraint_lower, constraint_upper = program.bounds()
@@ -307,6 +364,7 @@ def solve_program(
         cu=constraint_upper,
     )
     options = {
+        **(options or {}),
         "print_level": 0,
         "sb": "yes",
         "tol": tolerance,
@@ -324,13 +382,19 @@ def solve_program(
 
 
 def _outcome(
-    problem: PowerAllocationProblem, solution: FloatArray, info: dict[str, Any]
+    problem: PowerAllocationProblem, solution: FloatArray, info: dict[str, Any], inner: InnerShares | None
 ) -> tuple[FloatArray, Status, float, str]:
-    """Return the unknowns, their status, their sum rate and, if relevant, IPOPT's message."""
+    """Return the unknowns, their status, a value that is better if higher and, if relevant, IPOPT's message."""
     x, q = np.maximum(solution[: problem.users], 0.0), np.maximum(_streams(problem, solution), 0.0)
     code, words = info["status"], info["status_msg"]
     sentence = f"IPOPT: {words.decode() if isinstance(words, bytes) else words}"
-    rate = float(problem.sum_rate(x, q))
+    if inner is None:
+        rate = float(problem.sum_rate(x, q))
+    else:
+        # IPOPT's tolerances are absolute, and those of requirements relative.
+        x, q = within_requirements(problem, inner, x, q)
+        solution = np.concatenate([x, [x.sum()], q])
+        rate = float(problem.value(x, q)) * (1 if problem.objective.rises else -1)
     if code in (_SOLVED, _ACCEPTABLE):
         return solution, Status.LOCALLY_OPTIMAL, rate, "" if code == _SOLVED else sentence
     if code == _INFEASIBLE:

@@ -15,17 +15,22 @@ from isacfw import (
     FEASIBILITY_TOLERANCE,
     STATIONARITY_TOLERANCE,
     FloatArray,
+    InnerShares,
     InputError,
     PowerAllocationProblem,
     Shares,
     Status,
     first_order_rise,
+    inner_shares,
 )
 from isacfw.validators import choice, integer, number, text
 
+from ._goals import fairness_of, is_usual, refuse_unknown, within_requirements
 from ._lender import Lender
-from ._limits import Kind, Limits
+from ._limits import Kind, Limits, refuse_displaced
 from ._sca_cones import ConeProgram, Layout
+from ._sca_goal_model import GoalModel
+from ._sca_goals import GoalApproximation, GoalProgram
 from ._sca_model import Approximation, Model, NoSolution, Surrogate
 
 
@@ -104,7 +109,9 @@ class SCA(isacfw.Allocator):
         return self.solver == _DIRECT
 
     def refusal(self, problem: PowerAllocationProblem) -> str | None:
-        """Return a message if the solver is not installed."""
+        """Return a message if the solver is not installed, or the objective is unsuitable."""
+        if (reason := refuse_displaced(problem) or refuse_objective(problem)) is not None:
+            return reason
         if self.solver == _DIRECT:
             return None
         import cvxpy as cp
@@ -117,13 +124,33 @@ class SCA(isacfw.Allocator):
         )
 
     def solve(self, problem: PowerAllocationProblem) -> Shares:
-        """Iterate from the starting point until it is stationary and the sum rate no longer rises."""
+        """Iterate from the starting point until it is stationary and the objective no longer rises."""
+        if (reason := refuse_objective(problem)) is not None:  # For callers that do not ask first.
+            raise isacfw.IncompatibleError(reason)
+        if not is_usual(problem):
+            return self._solve_goal(problem)
         limits = Limits.of(problem)
         start = None if limits is None else self.start(problem)
         if limits is None or start is None:
             return Shares.none(problem, Status.INFEASIBLE, str(problem.infeasibility))
         with self.convex(problem, limits) as convex:
             return _Ascent(self, problem, convex, *start).run()
+
+    def _solve_goal(self, problem: PowerAllocationProblem) -> Shares:
+        """Return the answer for any utility and all requirements."""
+        inner, limits = inner_shares(problem), problem.information_limits()
+        if limits is None or inner.infeasibility:
+            return Shares.none(problem, Status.INFEASIBLE, str(problem.infeasibility) or inner.infeasibility)
+        program = GoalProgram if self.solver == _DIRECT else GoalModel
+        convex = program(problem, self.surrogate, limits, self.solver)
+        return _GoalAscent(self, problem, convex, *self._inner_start(problem, inner), inner).run()
+
+    def _inner_start(self, problem: PowerAllocationProblem, inner: InnerShares) -> tuple[FloatArray, FloatArray]:
+        """Return the shares to start from, between them and inner ones if they violate a requirement."""
+        start = self.start(problem)
+        if start is not None and problem.violation(*start) <= FEASIBILITY_TOLERANCE / 2:
+            return start
+        return _mix_with_equal_parts(problem, inner)
 
     @contextmanager
     def convex(self, problem: PowerAllocationProblem, limits: Limits) -> Iterator[_Convex]:
@@ -148,9 +175,21 @@ class SCA(isacfw.Allocator):
         return (1 - share) * problem.equal_split, problem.stream_shares(problem.equal_split, share)
 
 
-_Convex = ConeProgram | Model
+_Convex = ConeProgram | Model | GoalProgram | GoalModel
 _LONGEST, _LEAST, _PATIENCE = 1024.0, 1e-3, 50
 _EXACTLY, _SHORTEST = 1e-10, 1e-14
+
+
+def refuse_objective(problem: PowerAllocationProblem) -> str | None:
+    """Return why the rates' surrogates do not help with an objective."""
+    objective, fairness = problem.objective, fairness_of(problem)
+    if isinstance(objective, (isacfw.LeastPower, isacfw.LeastCRLB)):
+        return f"sca approximates rates; {objective.name} is a convex problem, which exact and conic solve"
+    if fairness is None:
+        return refuse_unknown(problem, "sca")
+    if fairness.of_sinr and fairness.alpha not in (1, np.inf):
+        return "sca solves utilities of SINRs for alpha = 1 and their minimum; ipopt solves the others"
+    return None
 
 
 class _Ascent:
@@ -168,12 +207,14 @@ class _Ascent:
         Starting point.
     """
 
+    approximate: Any = staticmethod(Approximation.around)
+
     def __init__(
         self, allocator: SCA, problem: PowerAllocationProblem, convex: _Convex, x: FloatArray, q: FloatArray
     ) -> None:
         self.allocator, self.problem, self.convex = allocator, problem, convex
         self.x, self.q = x, q
-        self.history = [float(problem.sum_rate(x, q))]
+        self.history = [self._value(x, q)]
         self.met = allocator.initial == "smallest" or bool(problem.violation(x, q) <= FEASIBILITY_TOLERANCE)
         self.careful = False
 
@@ -206,7 +247,7 @@ class _Ascent:
 
     def step(self) -> tuple[FloatArray, FloatArray] | NoSolution:
         """Return the solution of the approximation at the present point, or the reason why there is none."""
-        around = Approximation.around(
+        around: Any = self.approximate(
             self.problem, self.x, self.q, self.allocator.surrogate, careful=self.careful
         )
         outcome = self.convex.solve(around, careful=self.careful)
@@ -224,12 +265,12 @@ class _Ascent:
             self._correct(_EXACTLY)
             outcome = self.step()
         if self.careful and not isinstance(outcome, NoSolution):
-            return max(self._variants(*outcome), key=lambda shares: float(self.problem.sum_rate(*shares)))
+            return max(self._variants(*outcome), key=lambda shares: self._value(*shares))
         return outcome
 
     def _variants(self, x: FloatArray, q: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
         """Return a step within the limits and, if the split of f does not affect them, one with the last f."""
-        variants = [_within_limits(self.problem, x, q, _EXACTLY)]
+        variants = [self._within(x, q, _EXACTLY)]
         if self.problem.fisher_users is None and x.sum() > 0:
             variants.append((x * (self.x.sum() / x.sum()), self.q))
         return variants
@@ -238,11 +279,11 @@ class _Ascent:
         """Return whether a step raises the sum rate, or the present point is stationary."""
         if isinstance(outcome, NoSolution):
             return False
-        return float(self.problem.sum_rate(*outcome)) >= self.history[-1] or self._stationary()
+        return self._value(*outcome) >= self.history[-1] or self._stationary()
 
     def _take(self, outcome: tuple[FloatArray, FloatArray]) -> str | None:
         """Move to the point of a step; return why the iterations end there, "" if it is stationary, else None."""
-        rate = float(self.problem.sum_rate(*outcome))
+        rate = self._value(*outcome)
         rise = rate - self.history[-1]
         met, self.met = self.met, True
         # A step may lower the rate by the solver's tolerance, or when the start is infeasible.
@@ -253,7 +294,7 @@ class _Ascent:
         self.history.append(max(rate, self.history[-1]) if met else rate)
         if not met:
             return None
-        small = rise <= self.allocator.tolerance * rate
+        small = rise <= self.allocator.tolerance * self._size(rate)
         if small:
             self._correct(FEASIBILITY_TOLERANCE / 2)
             if self._stationary():
@@ -277,19 +318,71 @@ class _Ascent:
             q_there = np.maximum(last[1] + length * (q - last[1]), 0.0)
             total = max(float(x_there.sum() + q_there.sum()), 1.0)
             there = x_there / total, q_there / total
-            rate = float(self.problem.sum_rate(*there))
+            rate = self._value(*there)
             if rate <= self.history[-1] or self.problem.violation(*there) > FEASIBILITY_TOLERANCE / 2:
                 break
             (self.x, self.q), self.history[-1] = there, rate
 
     def _correct(self, allowed: float) -> None:
         """Move to a point within the limits, to a tolerance."""
-        x, q = _within_limits(self.problem, self.x, self.q, allowed)
+        x, q = self._within(self.x, self.q, allowed)
         if x is not self.x:
-            self.x, self.q, self.history[-1] = x, q, float(self.problem.sum_rate(x, q))
+            self.x, self.q, self.history[-1] = x, q, self._value(x, q)
 
     def _stationary(self) -> bool:
         return bool(first_order_rise(self.problem, self.x, self.q) <= STATIONARITY_TOLERANCE)
+
+    def _value(self, x: FloatArray, q: FloatArray) -> float:
+        return float(self.problem.sum_rate(x, q))
+
+    def _size(self, value: float) -> float:
+        """Return the magnitude of values to which increases are relative."""
+        return value
+
+    def _within(self, x: FloatArray, q: FloatArray, allowed: float) -> tuple[FloatArray, FloatArray]:
+        return _within_limits(self.problem, x, q, allowed)
+
+
+class _GoalAscent(_Ascent):
+    """The iterations of one problem with any utility and all requirements.
+
+    Parameters
+    ----------
+    allocator, problem, convex, x, q
+        See the base class.
+    inner : InnerShares
+        Shares that meet the requirements with a margin.
+    """
+
+    approximate = staticmethod(GoalApproximation.around)
+
+    def __init__(
+        self,
+        allocator: SCA,
+        problem: PowerAllocationProblem,
+        convex: GoalProgram | GoalModel,
+        x: FloatArray,
+        q: FloatArray,
+        inner: InnerShares,
+    ) -> None:
+        self.inner = inner
+        self._unused = np.full(2 * problem.targets, np.nan)
+        super().__init__(allocator, problem, convex, x, q)
+        self.met = bool(problem.violation(x, q) <= FEASIBILITY_TOLERANCE)
+
+    def _value(self, x: FloatArray, q: FloatArray) -> float:
+        # A utility does not depend on the CRLBs, which take longest.
+        return float(self.problem.objective.value(self.problem.performance(x, q, self._unused)))
+
+    def _size(self, value: float) -> float:
+        return max(abs(value), 1.0) if self.problem.objective.reported().signed else abs(value)
+
+    def _within(self, x: FloatArray, q: FloatArray, allowed: float) -> tuple[FloatArray, FloatArray]:
+        return within_requirements(self.problem, self.inner, x, q, allowed)
+
+    def _variants(self, x: FloatArray, q: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
+        variants = super()._variants(x, q)
+        return variants[:1] + [one for one in variants[1:] if self.problem.violation(*one) <= _EXACTLY]
 
 
 def _inner(problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray] | None:
@@ -299,15 +392,34 @@ def _inner(problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray] | N
     x, q, ratio = problem.feasible_shares()
     if ratio > 1 + FEASIBILITY_TOLERANCE:
         return None
+    return _mix_with_all(problem, x, q)
+
+
+def _mix_with_all(problem: PowerAllocationProblem, x: FloatArray, q: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return feasible shares with a part for every user and stream."""
     # Shares of zero would remain zero: the reciprocals are relative to the last point.
-    all_users, all_streams = problem.equal_split, np.full(problem.streams, 1 / problem.streams)
+    f = x.sum() if x.sum() > 0 else 0.5
+    all_users = problem.equal_split * f
+    all_streams = np.full(problem.streams, (x.sum() + q.sum() - f) / problem.streams)
     weight = 0.25
     while weight > 1e-9:
-        mixed = x + weight * (all_users * x.sum() - x), q + weight * (all_streams * q.sum() - q)
+        mixed = x + weight * (all_users - x), q + weight * (all_streams - q)
         if problem.violation(*mixed) <= FEASIBILITY_TOLERANCE / 2:
             return mixed
         weight /= 4
-    return x + weight * (all_users * x.sum() - x), q + weight * (all_streams * q.sum() - q)
+    return x + weight * (all_users - x), q + weight * (all_streams - q)
+
+
+def _mix_with_equal_parts(problem: PowerAllocationProblem, inner: InnerShares) -> tuple[FloatArray, FloatArray]:
+    """Return feasible shares between inner ones and equal parts of the power, as close to these as possible."""
+    ends = problem.equal_split / 2, np.full(problem.streams, 0.5 / problem.streams)
+    weight = 1.0
+    while weight > 1e-9:
+        mixed = inner.x + weight * (ends[0] - inner.x), inner.q + weight * (ends[1] - inner.q)
+        if problem.violation(*mixed) <= FEASIBILITY_TOLERANCE / 2:
+            return mixed
+        weight /= 2
+    return mixed
 
 
 def _within_limits(
