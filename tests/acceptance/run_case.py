@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
@@ -28,10 +29,13 @@ from parts import GivenChannels, GivenUser
 
 import isacfw
 from isacfw import FloatArray
+from isacfw_plugins.allocators.conic import Conic
 from isacfw_plugins.beams.difference import Difference
 from isacfw_plugins.beams.joined import Joined
 from isacfw_plugins.beams.projected import Projected
+from isacfw_plugins.objectives.max_min import MaxMin
 from isacfw_plugins.precoders.mrt import MRT
+from isacfw_plugins.requirements.user_rate import UserRate
 
 Input = Mapping[str, Any]
 Compute = Callable[[], Any]
@@ -175,55 +179,129 @@ def given_channels(case: Input) -> dict[str, Any]:
             "beam_interference": lambda: scenario.beam_statistics(beam, statistics).stream_interference[0, :, 0],
             "fisher_users": lambda: [fisher(share, 0.0) for share in np.eye(users)],
             "fisher_sensing": lambda: fisher(np.zeros(users), 1.0),
-            "least_power": unsupported,
-            "max_min": unsupported,
+            "least_power": lambda: conic_optimum(scenario, "least_power", case["minimum_rates"]),
+            "max_min": lambda: conic_optimum(scenario, "max_min"),
         }
     )
 
 
-OBJECTIVES = (
-    "sum_rate",
-    "weighted",
-    "proportional_fair",
-    "alpha_fair_2",
-    "max_min",
-    "sum_rate_with_minimum_rates",
-    "least_power",
-    "least_crlb",
-)
+def conic_optimum(
+    scenario: isacfw.Scenario, objective: str, minimum_rates: list[float] | None = None
+) -> dict[str, Any]:
+    """Return value and shares of the global optimum for users and beams that differ in all they do."""
+    kinds = {"least_power": isacfw.LeastPower, "max_min": MaxMin}
+    requirements: dict[str, isacfw.Requirement]
+    requirements = {} if minimum_rates is None else {"rates": UserRate(minimum=tuple(minimum_rates))}
+    asked = attrs.evolve(scenario, objective=kinds[objective](), requirements=requirements)
+    problem = asked.problem(asked.precoders[0])[0]
+    found = Conic().allocate(problem)
+    if found.status == "infeasible":
+        return {"status": "infeasible"}
+    if found.status != "optimal":
+        raise RuntimeError(f"{found.status}: {found.message}")
+    return {"value": float(found.value), "x": found.communication, "sensing": float(found.sensing)}
+
+
+OBJECTIVES: dict[str, Callable[[Input], dict[str, Any]]] = {
+    "sum_rate": lambda case: {"kind": "sum_rate"},
+    "weighted": lambda case: {"kind": "sum_rate", "weights": case["weights"]},
+    "proportional_fair": lambda case: {"kind": "proportional_fair"},
+    "alpha_fair_2": lambda case: {"kind": "alpha_fair", "alpha": 2.0},
+    "max_min": lambda case: {"kind": "max_min"},
+    "sum_rate_with_minimum_rates": lambda case: {"kind": "sum_rate"},
+    "least_power": lambda case: {"kind": "least_power"},
+    "least_crlb": lambda case: {"kind": "least_crlb"},
+}
+WITH_MINIMUM_RATES = ("sum_rate_with_minimum_rates", "least_power", "least_crlb")
 
 
 def objectives(case: Input) -> dict[str, Any]:
     """Return the optima of each precoder."""
 
     def of(precoder: str) -> dict[str, Any]:
-        supported: dict[str, Compute] = {"sum_rate": lambda: sum_rate(case, precoder)}
-        return numbers({name: supported.get(name, unsupported) for name in OBJECTIVES})
+        return numbers({name: partial(optimum, case, precoder, name) for name in OBJECTIVES})
 
     return {precoder: of(precoder) for precoder in ("mrt", "zf")}
 
 
-def sum_rate(case: Input, precoder: str) -> dict[str, Any]:
-    """Return the largest sum rate under all limits, with its shares."""
-    scenario = isacfw.load_scenario(document(case, precoders=[precoder])).scenario
-    (record,) = isacfw.compare(scenario).records()
-    if record["status"] == "infeasible":
+def optimum(case: Input, precoder: str, objective: str) -> dict[str, Any]:
+    """Return the value of an objective under all limits, with its shares, or its CRLBs."""
+    changes: dict[str, Any] = {"precoders": [precoder], "objective": OBJECTIVES[objective](case)}
+    if objective in WITH_MINIMUM_RATES:
+        changes["requirements"] = {"rates": {"kind": "user_rate", "minimum": case["minimum_rates"]}}
+    if objective == "least_crlb":
+        targets(case)  # The limits do not count, but must be valid.
+        case = {key: value for key, value in case.items() if key != "crlb_limits_db"}
+    solved = Solved.of(document(case, **changes))
+    if solved.record is None:
         return {"status": "infeasible"}
-    if record["status"] != "optimal":
-        raise RuntimeError(f"{record['status']}: {record['message']}")
-    problem = scenario.problem(scenario.precoders[0])[0]
-    factors = problem.antennas * problem.weight_power / problem.power
+    found = {"value": solved.record["objective_value"], "sensing": solved.sensing}
+    if objective in ("least_power", "least_crlb"):
+        keys = ("crlb_azimuth_db", "crlb_elevation_db")
+        return found | {"crlb_db": [solved.record[key] for key in keys]}
+    return found | {"rates": solved.record["rates"], "x": solved.x}
+
+
+@attrs.frozen
+class Solved:
+    """The record of the exact solution of one drop, None where the problem is infeasible, and its problem."""
+
+    record: dict[str, Any] | None
+    problem: isacfw.PowerAllocationProblem
+
+    @classmethod
+    def of(cls, content: dict[str, Any], beam: isacfw.Beam | None = None) -> Solved:
+        """Solve a scenario of one drop, one precoder and one beam."""
+        scenario = isacfw.load_scenario(content).scenario
+        if beam is not None:
+            scenario = attrs.evolve(scenario, beams=(beam,))
+        problem = scenario.problem(scenario.precoders[0])[0]
+        (record,) = isacfw.compare(scenario).records()
+        if record["status"] == "infeasible":
+            return cls(None, problem)
+        if record["status"] != "optimal":
+            raise RuntimeError(f"{record['status']}: {record['message']}")
+        return cls(record, problem)
+
+    @property
+    def x(self) -> FloatArray:
+        """Shares of the users."""
+        assert self.record is not None
+        factors = self.problem.antennas * self.problem.weight_power / self.problem.power
+        return np.array(self.record["gamma"]) * factors
+
+    @property
+    def sensing(self) -> float:
+        """Share of sensing."""
+        assert self.record is not None
+        return float(self.record["sensing_power"] / self.problem.power)
+
+    def streams(self) -> FloatArray:
+        """Share of each sensing stream."""
+        assert self.record is not None
+        powers = self.record.get("stream_powers", [self.record["sensing_power"]])
+        return np.array(powers) / float(self.problem.power)
+
+
+def designed_covariance(case: Input) -> dict[str, Any]:
+    """Return the largest communication share under all limits if the sensing covariance is designed."""
+    channel = {"kind": "rayleigh", **rayleigh(case), "large_scale_fading": [1.0]}
+    solved = Solved.of(document(case, beams=["designed"], channel=channel))
+    if solved.record is None:
+        return {"status": "infeasible"}
+    count = len(case["targets_deg"])
+    numbers_of = [""] if count == 1 else [f"_{target + 1}" for target in range(count)]
     return {
-        "value": record["sum_rate"],
-        "rates": record["rates"],
-        "x": np.array(record["gamma"]) * factors,
-        "sensing": record["sensing_power"] / problem.power,
+        "communication": float(solved.x.sum()),
+        "sensing": solved.sensing,
+        "crlb_db": [
+            [solved.record[f"crlb_{angle}{number}_db"] for angle in ("azimuth", "elevation")]
+            for number in numbers_of
+        ],
     }
 
 
 # Peers
-
-SUM_RATE_UNDER_SUM_CRLB = ("communication", "sensing", "x", "rates", "sum_rate", "sum_crlb_db")
 
 
 def topal2024(case: Input) -> dict[str, Any]:
@@ -231,8 +309,8 @@ def topal2024(case: Input) -> dict[str, Any]:
     if "channels_re" in case:
         return numbers({"fixed_beams": unsupported, "joint": unsupported})
     functions: dict[str, Compute] = {
-        "least_sum_crlb": unsupported,
-        "sum_rate": unsupported,
+        "least_sum_crlb": lambda: least_sum_crlb(case),
+        "sum_rate": lambda: rate_under_sum_crlb(case),
         "crlb_at_0.6_and_equal_rest": lambda: crlb_of_split(case, 0.6),
     }
     if case.get("projected"):
@@ -259,13 +337,69 @@ def beams_of(case: Input) -> tuple[list[isacfw.Beam], list[int]]:
     return beams, streams
 
 
-def crlb_of_split(case: Input, communication: float) -> FloatArray:
-    """Return the CRLBs, all azimuths first, for a share to the users and the rest in equal parts on all beams."""
-    scenario = isacfw.load_scenario(document(case, precoders=[case["precoder"]])).scenario
+def joined_beams(case: Input) -> tuple[isacfw.Beam, list[int]]:
+    """Return all beams as one, and the number of the stream of each of the case's."""
     beams, streams = beams_of(case)
     if case.get("projected"):
         beams = [Projected(of=beam) for beam in beams]
-    problem = scenario.problem(scenario.precoders[0], beam=Joined(beams=beams))[0]
+    return Joined(beams=beams), streams
+
+
+def least_sum_crlb(case: Input) -> dict[str, Any]:
+    """Return the least sum of CRLBs under the SINR of each user."""
+    beam, streams = joined_beams(case)
+    channel = {"kind": "rayleigh", **rayleigh(case)}
+    prelog = 1 - case["pilot_length"] / case["coherence_length"]
+    rate = prelog * math.log2(1 + 10 ** (case["sinr_db"] / 10))
+    requirements = {"rates": {"kind": "user_rate", "minimum": rate}}
+    content = document(
+        case,
+        precoders=[case["precoder"]],
+        channel=channel,
+        objective={"kind": "least_crlb"},
+        requirements=requirements,
+    )
+    solved = Solved.of(content, beam)
+    if solved.record is None:
+        return {"status": "infeasible"}
+    crlb = solved.problem.crlb(solved.x, solved.streams())
+    least = np.expm1(rate / prelog * math.log(2)) / solved.problem.gain
+    return {
+        "communication": float(solved.x.sum()),
+        "sensing": solved.streams()[streams],
+        "crlb": crlb.reshape(-1, 2).T.ravel(),
+        "sum_crlb": solved.record["objective_value"],
+        "bound": solved.record["bound"],
+        "least_x": least * solved.problem.disturbance(solved.x, solved.streams()),
+    }
+
+
+def rate_under_sum_crlb(case: Input) -> dict[str, Any]:
+    """Return the largest sum rate under a limit on the sum of CRLBs."""
+    beam, streams = joined_beams(case)
+    content = document(
+        case,
+        precoders=[case["precoder"]],
+        requirements={"angles": {"kind": "sum_crlb", "limit_db": case["sum_crlb_limit_db"]}},
+    )
+    solved = Solved.of(content, beam)
+    if solved.record is None:
+        return {"status": "infeasible"}
+    return {
+        "communication": float(solved.x.sum()),
+        "sensing": solved.streams()[streams],
+        "x": solved.x,
+        "rates": solved.record["rates"],
+        "sum_rate": solved.record["objective_value"],
+        "sum_crlb_db": float(10 * np.log10(solved.problem.crlb(solved.x, solved.streams()).sum())),
+    }
+
+
+def crlb_of_split(case: Input, communication: float) -> FloatArray:
+    """Return the CRLBs, all azimuths first, for a share to the users and the rest in equal parts on all beams."""
+    scenario = isacfw.load_scenario(document(case, precoders=[case["precoder"]])).scenario
+    beam, streams = joined_beams(case)
+    problem = scenario.problem(scenario.precoders[0], beam=beam)[0]
     x = np.full(problem.users, communication / problem.users)
     q = np.zeros(problem.streams)
     q[streams] = (1 - communication) / len(streams)
@@ -286,6 +420,7 @@ def projected_share(case: Input) -> float:
 
 
 SECTIONS: dict[str, Callable[[Input], dict[str, Any]]] = {
+    "designed_covariance": designed_covariance,
     "given_channels": given_channels,
     "objectives": objectives,
     "topal2024": topal2024,
