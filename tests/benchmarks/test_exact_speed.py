@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -17,10 +18,26 @@ import pytest
 from numerics import random_problem
 from stopwatch import timed
 
-from isacfw import FloatArray, PowerAllocationProblem, Precoder, Scenario, Sensing, Shares, Target
+from isacfw import (
+    FloatArray,
+    LeastCRLB,
+    LeastPower,
+    Objective,
+    PowerAllocationProblem,
+    Precoder,
+    Scenario,
+    Sensing,
+    Shares,
+    SumRate,
+    Target,
+)
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.arrays.upa import UPA
 from isacfw_plugins.channels.rayleigh import Rayleigh
+from isacfw_plugins.objectives.alpha_fair import AlphaFair
+from isacfw_plugins.objectives.max_min import MaxMin
+from isacfw_plugins.objectives.proportional_fair import ProportionalFair
+from isacfw_plugins.objectives.sinr_product import SINRProduct
 from isacfw_plugins.precoders.mrt import MRT
 from isacfw_plugins.precoders.zf import ZF
 
@@ -87,6 +104,45 @@ def peak_memory(problem: PowerAllocationProblem) -> int:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return peak
+
+
+WEIGHTS = tuple(np.random.default_rng(82).uniform(0.1, 3, USERS))
+OBJECTIVES: dict[str, tuple[Objective, float]] = {
+    "weighted sum rate": (SumRate(weights=WEIGHTS), 4),
+    "max-min": (MaxMin(), 4),
+    "product of SINRs": (SINRProduct(), 4),
+    "least power": (LeastPower(), 4),
+    "least sum of CRLBs": (LeastCRLB(), 4),
+    "least ratio to the limits": (LeastCRLB(measure="worst"), 4),
+    "0.5-fair": (AlphaFair(alpha=0.5), 20),
+    "proportionally fair": (ProportionalFair(), 20),
+    "2-fair": (AlphaFair(alpha=2.0), 20),
+    "2-fair and weighted": (AlphaFair(alpha=2.0, weights=WEIGHTS), 20),
+}
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_objectives_for_a_million_problems(
+    benchmark: BenchmarkFixture, record: Callable[..., None], name: str
+) -> None:
+    objective, limit = OBJECTIVES[name]
+    plain = batch(DROPS, USERS)
+    best = Exact().solve(attrs.evolve(plain, objective=MaxMin()))
+    floors = 0.3 * plain.rates(best.communication, best.sensing)
+    problem = attrs.evolve(plain, objective=objective)
+    floored = attrs.evolve(problem, minimum_rate=floors)
+    turns = {
+        "reference": partial(sort_and_logarithm, plain.gain),
+        "plain": lambda: Exact().solve(attrs.evolve(problem)),
+        "floored": lambda: Exact().solve(attrs.evolve(floored)),
+    }
+    shares: Shares = benchmark.pedantic(Exact().solve, setup=anew(problem), rounds=1)
+    if benchmark.stats is not None:
+        times = shortest(turns, rounds=3)
+        record("time, in sorts and logarithms", times["plain"] / times["reference"], at_most=limit)
+        record("the same with minimum rates", times["floored"] / times["reference"])
+    few = np.arange(0, DROPS, DROPS // 7)
+    np.testing.assert_array_equal(Exact().solve(problem[few]).communication, shares.communication[few])
 
 
 def test_exact_for_a_thousand_users(benchmark: BenchmarkFixture, record: Callable[..., None]) -> None:
