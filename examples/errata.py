@@ -12,11 +12,22 @@ import attrs
 import numpy as np
 
 import isacfw
-from isacfw import Direction, FloatArray, Scenario, Target, crlb, fisher_information, load_scenario
+from isacfw import (
+    Designed,
+    Direction,
+    FloatArray,
+    Scenario,
+    Steered,
+    Target,
+    crlb,
+    fisher_information,
+    load_scenario,
+)
 from isacfw.simulation import Transmission, simulated_rates
 from isacfw.testing import LineOfSight
 from isacfw_plugins.arrays.ula import ULA
 from isacfw_plugins.arrays.upa import UPA
+from isacfw_plugins.beams.difference import Difference
 from isacfw_plugins.precoders.mrt import MRT
 
 STEP_DEG = 1e-4
@@ -173,6 +184,20 @@ def erratum_5(scenario: Scenario) -> None:
             print(f"   {name:6s} phase, {title:15s}{power:10.3f}   {'  '.join(f'{rate:.2f}' for rate in rates)}")
 
 
+def erratum_6(scenario: Scenario) -> None:
+    """Compare the beam v = a with the best ones for the CRLB."""
+    print("\n6. Share of the power for sensing in per cent at 10 dB, and the beam's gain towards the target")
+    beams = {"v = a": Steered(), "difference": Difference(), "designed": Designed()}
+    for limit_db in (-40.0, -45.0):
+        model = scenario.with_value("sensing.crlb_limit_db", limit_db)
+        statistics = model.statistics([0])
+        for name, beam in beams.items():
+            share = 100 * (1 - float(model.problem(MRT(), statistics, beam=beam)[0].best_mix[0]))
+            forms = model.beam_statistics(beam, statistics).forms[0]
+            gain = forms[:, 0, 0].real.mean()
+            print(f"   limits {limit_db:.0f} dB   {name:10s} {share:6.2f} %   gain {gain:6.1f}")
+
+
 def small() -> dict[str, Any]:
     """Return arrays and a target for a simulation that takes a second."""
     return {
@@ -190,6 +215,7 @@ def main() -> None:
     erratum_3(scenario)
     erratum_4(scenario)
     erratum_5(scenario)
+    erratum_6(scenario)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 
 import isacfw
@@ -76,6 +77,46 @@ def test_reproduction_page_shows_what_its_script_prints(capsys: pytest.CaptureFi
     assert same(blocks(ROOT / "docs" / "reproduction.md", "text")[0], done.stdout)
 
 
+def printed_by(example: str) -> str:
+    script = ROOT / "examples" / f"{example}.py"
+    done = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True, encoding="utf-8")
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("page", "example"), [("designed_beam", "designed_beam"), ("errata", "errata")])
+def test_page_shows_what_its_script_prints(page: str, example: str) -> None:
+    assert same(blocks(ROOT / "docs" / f"{page}.md", "text")[0], printed_by(example))
+
+
+@pytest.mark.slow
+def test_page_on_allocators_shows_what_its_script_prints_but_the_times() -> None:
+    shown, printed = blocks(ROOT / "docs" / "which_allocator.md", "text")[0], printed_by("which_allocator")
+    assert re.sub(r"[\d.]+ ms", "ms", shown).split() == re.sub(r"[\d.]+ ms", "ms", printed).split()
+
+
+def front_table() -> str:
+    """Return the table of docs/fronts.md."""
+    loaded = isacfw.load_scenario("pareto", overrides=['sweep = { "sensing.crlb_limit_db" = [-59.5, -52.0] }'])
+    front = isacfw.pareto(attrs.evolve(loaded.scenario, allocators=loaded.scenario.allocators[:1]))
+    rates = front.dataset["sum_rate"].mean("drop").isel(allocator=0)
+    lines = ["precoder beam -59.5 -52"]
+    for precoder in rates["precoder"].to_numpy():
+        for beam in rates["beam"].to_numpy():
+            numbers = " ".join(f"{rate:.2f}" for rate in rates.sel(precoder=precoder, beam=beam).to_numpy())
+            lines.append(f"{precoder} {beam} {numbers}")
+    return "\n".join(lines)
+
+
+def test_page_of_fronts_shows_the_rates_of_its_figure() -> None:
+    assert same(blocks(ROOT / "docs" / "fronts.md", "text")[0], front_table())
+
+
+def test_code_of_the_page_of_fronts_runs() -> None:
+    (code,) = blocks(ROOT / "docs" / "fronts.md", "python")
+    exec(compile(code, "fronts.md", "exec"), {"__name__": "fronts"})
+
+
 @pytest.mark.parametrize("example", ["single_file_plugin", "compose_in_python"])
 def test_example_runs(example: str, capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(ROOT / "examples" / f"{example}.py"), run_name="__main__")
@@ -120,11 +161,13 @@ WITHOUT_MATHEMATICS = {
         "LabelledPart",
         "LoadedScenario",
         "Metric",
+        "Objective",
         "Part",
+        "Performance",
         "PluginHost",
         "PointedBeam",
     ),
-    *("Precoder", "Quantity", "Scenario", "Shares", "Status"),
+    *("Precoder", "Quantity", "Requirement", "Scenario", "Setting", "Shares", "Status"),
 }
 
 

@@ -24,14 +24,14 @@ from isacfw.cli import main
 
 PAGES = sorted((Path(__file__).parents[1] / "docs" / "extending").glob("*.md"))
 LANGUAGES = {"python", "toml", "console", "text"}
-KINDS = ("precoder", "beam", "allocator", "metric", "channel", "array", "figure")
+KINDS = ("precoder", "beam", "objective", "requirement", "allocator", "metric", "channel", "array", "figure")
 LONGEST_PLUGIN = 15
 FAST = {"metric"}
 
 _BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _FILE = re.compile(r"`([\w./-]+\.(?:py|toml))`")
 _STATUS = re.compile(r"exit status (\d)")
-_PYTEST_TIME = re.compile(r"\bin [\d.]+s\b")
+_PYTEST_TIME = re.compile(r"\bin [\d.]+s\b( \(\d+:\d+:\d+\))?")
 
 
 class Block(NamedTuple):
@@ -197,6 +197,7 @@ def test_other_output_is_noticed() -> None:
     assert agrees("a 1.0000\n...\nz", "a 1.0001\nb c\nz")
     assert agrees("a\n...\nc\n...\n", "a\nb\nc\nd")
     assert agrees("3 passed in 0.50s", "3 passed in 1.25s")
+    assert agrees("3 passed in 0.50s", "3 passed in 65.81s (0:01:05)")
     assert not agrees("a\n...\nc", "a\nb")
     assert not agrees("a\n...\nc\n...\nz", "a\nb\nz")
     assert agrees("got NaN", "got NaN")
