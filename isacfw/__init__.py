@@ -46,6 +46,7 @@ from .signal.array import Array, Direction
 from .signal.channel import Channel
 from .signal.gaussian import complex_normal
 from .signal.link import LinkStatistics
+from .signal.link_budget import LinkBudget
 from .signal.precoder import Precoder
 from .signal.scene import Scene
 from .signal.statistics import ChannelStatistics, Drop
@@ -104,6 +105,7 @@ __all__ = [
     "LabelledPart",
     "LeastCRLB",
     "LeastPower",
+    "LinkBudget",
     "LinkStatistics",
     "LoadedScenario",
     "Metric",

@@ -70,6 +70,14 @@ def test_readme_plugin_is_the_example() -> None:
     assert not [line for line in missing if not line.startswith("import")]
 
 
+def test_link_budget_page_shows_its_scenario_and_what_compare_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    page, scenario = ROOT / "docs" / "link_budget.md", ROOT / "examples" / "scenarios" / "mid_band.toml"
+    assert all(part in scenario.read_text(encoding="utf-8") for part in blocks(page, "toml")[0].split("\n\n"))
+    assert main(["compare", str(scenario)]) == 0
+    shown, printed = blocks(page, "text")[0], capsys.readouterr().out
+    assert same("\n".join(without_times(shown)), "\n".join(without_times(printed)))
+
+
 @pytest.mark.slow
 def test_reproduction_page_shows_what_its_script_prints(capsys: pytest.CaptureFixture[str]) -> None:
     script = ROOT / "examples" / "reproduction.py"

@@ -72,6 +72,11 @@ class PowerAllocationProblem(LimitedProblem):
         each of which the limits hold too. Only if users and streams are alike.
     displaced_jacobians : ndarray, shape (..., O, T, 2, 2), optional
         Jacobians for the displaced targets.
+    bandwidth : ndarray, shape (...), optional
+        Bandwidth in Hz; needed by metrics in bit/s.
+    squared_arcs : ndarray, shape (..., 2T), optional
+        Squares of the displacements of each target in m² per rad² of azimuth and elevation; NaN for targets
+        without a distance. Needed by metrics in metres.
     objective : Objective
         What to maximise or minimise, the sum rate by default.
     """

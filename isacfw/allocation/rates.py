@@ -11,21 +11,9 @@ import attrs
 import numpy as np
 
 from ..base.errors import InputError
-from ..base.numbers import FloatArray, float_array, read_only
+from ..base.numbers import FloatArray, read_only
+from .number_fields import numbers
 from .water_filling import cache_blocks, sum_last
-
-
-def _numbers(core: int, default: Any = attrs.NOTHING) -> Any:
-    """Declare a field of numbers with `core` trailing axes after the batch axes."""
-    converter: Any = _read_only
-    if default is None:
-        converter = attrs.converters.optional(_read_only)
-    return attrs.field(default=default, converter=converter, metadata={"core": core})
-
-
-def _read_only(value: object) -> FloatArray:
-    return np.asarray(read_only(float_array(value)))
-
 
 _LARGEST_EXPONENT = 460.0
 _IDENTITY = np.eye(2)[None]
@@ -36,30 +24,30 @@ _UNKNOWN = np.zeros(2)
 class RateProblem:
     """Fields of a problem, and rates; :class:`~isacfw.PowerAllocationProblem` describes them and adds sensing."""
 
-    gain: FloatArray = _numbers(1)
-    sensing_interference: FloatArray = _numbers(1)
-    common_interference: FloatArray = _numbers(1)
-    prelog: FloatArray = _numbers(0)
-    fisher_communication: FloatArray = _numbers(2)
-    fisher_sensing: FloatArray = _numbers(2)
-    crlb_limit: FloatArray = _numbers(1)
-    power: FloatArray = _numbers(0)
-    weight_power: FloatArray = _numbers(1)
-    antennas: FloatArray = _numbers(0)
-    coupling: FloatArray | None = _numbers(2, None)
-    stream_coupling: FloatArray | None = _numbers(2, None)
-    fisher_users: FloatArray | None = _numbers(3, None)
-    fisher_streams: FloatArray | None = _numbers(3, None)
-    jacobians: FloatArray = _numbers(
-        3, attrs.Factory(lambda self: np.tile(_IDENTITY, (self.targets, 1, 1)), True)
-    )
-    known: FloatArray = _numbers(1, attrs.Factory(lambda self: np.tile(_UNKNOWN, self.targets), True))
-    minimum_rate: FloatArray | None = _numbers(1, None)
-    crlb_sum_weights: FloatArray | None = _numbers(2, None)
-    crlb_sum_limit: FloatArray | None = _numbers(1, None)
-    displaced_communication: FloatArray | None = _numbers(3, None)
-    displaced_sensing: FloatArray | None = _numbers(3, None)
-    displaced_jacobians: FloatArray | None = _numbers(4, None)
+    gain: FloatArray = numbers(1)
+    sensing_interference: FloatArray = numbers(1)
+    common_interference: FloatArray = numbers(1)
+    prelog: FloatArray = numbers(0)
+    fisher_communication: FloatArray = numbers(2)
+    fisher_sensing: FloatArray = numbers(2)
+    crlb_limit: FloatArray = numbers(1)
+    power: FloatArray = numbers(0)
+    weight_power: FloatArray = numbers(1)
+    antennas: FloatArray = numbers(0)
+    coupling: FloatArray | None = numbers(2, None)
+    stream_coupling: FloatArray | None = numbers(2, None)
+    fisher_users: FloatArray | None = numbers(3, None)
+    fisher_streams: FloatArray | None = numbers(3, None)
+    jacobians: FloatArray = numbers(3, attrs.Factory(lambda self: np.tile(_IDENTITY, (self.targets, 1, 1)), True))
+    known: FloatArray = numbers(1, attrs.Factory(lambda self: np.tile(_UNKNOWN, self.targets), True))
+    minimum_rate: FloatArray | None = numbers(1, None)
+    crlb_sum_weights: FloatArray | None = numbers(2, None)
+    crlb_sum_limit: FloatArray | None = numbers(1, None)
+    displaced_communication: FloatArray | None = numbers(3, None)
+    displaced_sensing: FloatArray | None = numbers(3, None)
+    displaced_jacobians: FloatArray | None = numbers(4, None)
+    bandwidth: FloatArray | None = numbers(0, None)
+    squared_arcs: FloatArray | None = numbers(1, None)
 
     def __attrs_post_init__(self) -> None:
         users, streams, targets = self.users, self.streams, self.targets
@@ -67,6 +55,7 @@ class RateProblem:
         special = {
             "crlb_limit": (2 * targets,),
             "known": (2 * targets,),
+            "squared_arcs": (2 * targets,),
             "jacobians": (targets, 2, 2),
             "coupling": (users, users),
             "stream_coupling": (users, streams),
@@ -85,7 +74,8 @@ class RateProblem:
             if value.ndim < core or value.shape[value.ndim - core :] != shape:
                 wanted = ", ".join(map(str, ("...", *shape)))
                 raise InputError(name, f"must have shape ({wanted}), got {value.shape}")
-            if np.isnan(value).any() or (name != "crlb_limit" and np.isinf(value).any()):
+            unknown, infinite = np.isnan(value).any(), np.isinf(value).any()
+            if (unknown and name != "squared_arcs") or (infinite and name != "crlb_limit"):
                 raise InputError(name, "must be finite, got NaN or an infinite number")
         if (self.crlb_limit <= 0).any():
             raise InputError("crlb_limit", f"must be greater than 0, got {self.crlb_limit.min()}")

@@ -56,6 +56,8 @@ BUILT_INS = (
     "isacfw_plugins.metrics.user_rates",
     "isacfw_plugins.metrics.crlb",
     "isacfw_plugins.metrics.powers",
+    "isacfw_plugins.metrics.data_rate",
+    "isacfw_plugins.metrics.position_error",
     "isacfw_plugins.metrics.rate_distribution",
     "isacfw_plugins.metrics.crlb_distribution",
     "isacfw_plugins.allocators.exact",

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _AXIS_LABELS = {
     "snr_db": "SNR [dB]",
+    "link_budget.transmit_power_dbm": "Transmit power [dBm]",
+    "link_budget.bandwidth_hz": "Bandwidth [Hz]",
+    "link_budget.carrier_hz": "Carrier frequency [Hz]",
+    "target.distance_m": "Distance of the target [m]",
     "sensing.crlb_limit_db": "CRLB limit [dB]",
     "sensing.crlb_limit_offset_db": "Offset of the CRLB limits [dB]",
     "channel.users": "Users",

@@ -210,8 +210,28 @@ def _renderables(dataset: xarray.Dataset, width: int, progress: Progress | None)
         yield _table(place, group, columns, width)
     label = dataset[columns.objective].attrs["long_name"] or columns.objective
     objective = label[:1].lower() + label[1:]
-    for note in (*_notes(frame, objective, columns.margins), *json.loads(dataset.attrs.get("assumptions", "[]"))):
+    notes = (*_notes(frame, objective, columns.margins), *_budget_notes(dataset))
+    for note in (*notes, *json.loads(dataset.attrs.get("assumptions", "[]"))):
         yield Text(note)
+
+
+def _budget_notes(dataset: xarray.Dataset) -> Iterator[str]:
+    """Yield a line with what the link budget determines, if there is one, and its range over the sweep."""
+    if "user_noise_dbm" not in dataset:
+        return
+
+    def of(name: str, digits: str) -> str:
+        values = dataset[name].to_numpy()
+        ends = list(dict.fromkeys(format(value, digits) for value in (values.min(), values.max())))
+        return " to ".join(ends)
+
+    amplitudes = [str(name) for name in dataset.data_vars if str(name).startswith("reflection_amplitude")]
+    reflection = ", ".join(of(name, ".3g") for name in amplitudes)
+    user, station = of("user_noise_dbm", ".2f"), of("station_noise_dbm", ".2f")
+    yield (
+        f"link budget: SNR {of('power_db', '.2f')} dB at unit path gain, noise {user} dBm at a user and"
+        f" {station} dBm at the base station, reflection amplitude {reflection}"
+    )
 
 
 def _width(console: Console, item: RenderableType) -> int:

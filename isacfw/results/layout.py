@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..scenario.labels import by_label
 from ..scenario.scenario import Scenario
 from .chunk import ChunkResult, ChunkSummary
-from .schema import Variable, limits_of
+from .schema import Variable, limits_of, units_of
 
 
 @attrs.frozen(kw_only=True)
@@ -129,6 +129,19 @@ def _coordinate(values: tuple[Any, ...]) -> list[Any]:
     return list(values) if plain else [str(value) for value in values]
 
 
+def _derived_units(scenario: Scenario) -> list[list[float]]:
+    """Return the values of each of :func:`~isacfw.results.schema.units_of`; nothing without a link budget."""
+    if scenario.link_budget is None:
+        return []
+    rows = []
+    for _, point in scenario.points():
+        budget = point.link_budget
+        assert budget is not None
+        amplitudes = [target.amplitude_by(budget) for target in point.sensed]
+        rows.append([budget.snr_db, budget.user_noise_dbm, budget.station_noise_dbm, *amplitudes])
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
 def _fixed_variables(scenario: Scenario, users: tuple[int, ...]) -> dict[str, Any]:
     """Return the variables over the sweep alone."""
     sweep = list(scenario.sweep)
@@ -138,5 +151,7 @@ def _fixed_variables(scenario: Scenario, users: tuple[int, ...]) -> dict[str, An
         limit.name: (sweep, limits[:, position].reshape(shape), limit.attributes)
         for position, limit in enumerate(limits_of(len(scenario.sensed)))
     }
+    for unit, values in zip(units_of(len(scenario.sensed)), _derived_units(scenario), strict=False):
+        variables[unit.name] = (sweep, np.reshape(values, shape), unit.attributes)
     variables["users"] = (sweep, np.array(users, dtype=np.int64).reshape(shape))
     return variables

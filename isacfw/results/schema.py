@@ -144,6 +144,23 @@ def limits_of(targets: int) -> tuple[Variable, ...]:
     )
 
 
+def units_of(targets: int) -> tuple[Variable, ...]:
+    """Return what a link budget determines, which depends on the sweep only."""
+    numbers = range(1, targets + 1)
+    amplitudes = {f"reflection_amplitude_{number}": f"target {number}" for number in numbers}
+    if targets == 1:
+        amplitudes = {"reflection_amplitude": "the target"}
+    return (
+        Variable(name="power_db", unit="dB", label="SNR of a user at unit path gain"),
+        Variable(name="user_noise_dbm", unit="dBm", label="Noise power at a user"),
+        Variable(name="station_noise_dbm", unit="dBm", label="Noise power at the base station"),
+        *(
+            Variable(name=name, label=f"Reflection amplitude of {of}, relative to unit noise")
+            for name, of in amplitudes.items()
+        ),
+    )
+
+
 def roles_in(dataset: xarray.Dataset) -> dict[str, list[str]]:
     """Return the names of the variables of a data set by role, in order."""
     found: dict[str, list[str]] = {}

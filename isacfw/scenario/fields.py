@@ -19,11 +19,13 @@ from ..sensing.beam import Beam, Steered
 from ..sensing.target import Sensing, Target
 from ..signal.array import Array
 from ..signal.channel import Channel
+from ..signal.link_budget import LinkBudget
 from ..signal.precoder import Precoder
 from .angles import check_directions
 from .changes import nest, to_tuple, to_tuples, with_changes
 from .goals import Goals, check_requirements
 from .labels import parts_validator
+from .units import check_units, in_units_of, power_db
 
 
 @attrs.frozen(kw_only=True)
@@ -33,7 +35,12 @@ class ScenarioFields:
     name: str = attrs.field(default="scenario", validator=text)
     seed: int = attrs.field(default=0, validator=integer(at_least=0, at_most=2**128 - 1))
     drops: int = attrs.field(default=1, validator=integer(at_least=1, at_most=10**9))
-    snr_db: float = attrs.field(converter=real, validator=number(at_least=-300, at_most=300))
+    snr_db: float | None = attrs.field(
+        default=None, converter=real, validator=optional(number(at_least=-300, at_most=300))
+    )
+    link_budget: LinkBudget | None = attrs.field(
+        default=None, validator=optional(instance_of(LinkBudget, "a link budget"))
+    )
     precoders: tuple[Precoder, ...] = attrs.field(
         converter=to_tuple, validator=parts_validator(Precoder, "a precoder")
     )
@@ -70,6 +77,7 @@ class ScenarioFields:
             raise InputError("target", "must be given", missing=True)
         if self.target is not None and self.targets:
             raise InputError("targets", "cannot be combined with target")
+        check_units(self.snr_db, self.link_budget, self.sensed)
         check_directions((self.transmit_array, self.receive_array), self.targets)
         self.goals.check()
         for path, values in self.sweep.items():
@@ -85,6 +93,21 @@ class ScenarioFields:
     def sensed(self) -> tuple[Target, ...]:
         """All targets."""
         return self.targets if self.target is None else (self.target,)
+
+    @property
+    def power_db(self) -> float:
+        """Transmit power relative to the noise at the users, in dB."""
+        return power_db(self.snr_db, self.link_budget)
+
+    @property
+    def power(self) -> float:
+        """Transmit power relative to the noise at the users."""
+        return float(10 ** (self.power_db / 10))
+
+    @property
+    def budgeted_channel(self) -> Channel:
+        """The channel in the units of the link budget, if there is one."""
+        return in_units_of(self.channel, self.link_budget)
 
     @property
     def goals(self) -> Goals:

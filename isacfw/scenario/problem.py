@@ -33,11 +33,17 @@ class Limits:
         1 for each angle that counts as known, 0 for the others.
     objective : Objective
         What to maximise or minimise.
+    bandwidth : float, optional
+        Bandwidth in Hz.
+    squared_arcs : ndarray, shape (2T,), optional
+        See :class:`~isacfw.PowerAllocationProblem`.
     """
 
     constraints: Constraints
     known: FloatArray
     objective: Objective
+    bandwidth: float | None = None
+    squared_arcs: FloatArray | None = None
 
 
 def build_problem(
@@ -96,6 +102,8 @@ def build_problem(
         jacobians=model.jacobians[None],
         known=limits.known[None],
         objective=limits.objective,
+        bandwidth=None if limits.bandwidth is None else np.array([limits.bandwidth]),
+        squared_arcs=None if limits.squared_arcs is None else limits.squared_arcs[None],
         **_further(limits.constraints),
         **_displaced(beam),
     )

@@ -25,6 +25,7 @@ from ..signal.statistics import ChannelStatistics, FadingSource
 from .angles import assumptions, known_angles
 from .fields import ScenarioFields
 from .problem import Limits, build_problem, sensing_goal
+from .units import squared_arcs
 
 
 @attrs.frozen(kw_only=True)
@@ -33,8 +34,10 @@ class Scenario(ScenarioFields):
 
     Parameters
     ----------
-    snr_db : float
+    snr_db : float, optional
         Transmit power :math:`P_t` relative to the noise, in dB.
+    link_budget : LinkBudget, optional
+        Carrier, bandwidth, powers and noise, instead of `snr_db`.
     transmit_array, receive_array : Array
         The two arrays of the base station, independent of each other.
     target, targets : Target, sequence of Target
@@ -78,14 +81,15 @@ class Scenario(ScenarioFields):
         Of shape (D, K), or (1, K) where the channel is the same in all drops.
         """
         numbers = range(self.drops) if drops is None else drops
+        channel = self.budgeted_channel
         fading = FadingSource(
-            channel=self.channel,
+            channel=channel,
             seed=self.seed,
             drops=numbers,
             accuracy=self.sampling_accuracy,
             time_limit_s=self.time_limit_s,
         )
-        return channel_statistics(self.channel, self.transmit_array, fading)
+        return channel_statistics(channel, self.transmit_array, fading)
 
     def scene(self, statistics: ChannelStatistics) -> Scene:
         """Return the scene, the input of precoders and beams, for the statistics of some drops."""
@@ -94,10 +98,8 @@ class Scenario(ScenarioFields):
             statistics=statistics,
             targets=tuple(target.direction for target in self.sensed),
             beams=tuple(dict.fromkeys(self.sensing.beam(target) for target in self.sensed)),
-            power=10 ** (self.snr_db / 10),
-            sensing=SensingTask(
-                find_model=self._find_model, power=10 ** (self.snr_db / 10), find_goal=self._sensing_goal
-            ),
+            power=self.power,
+            sensing=SensingTask(find_model=self._find_model, power=self.power, find_goal=self._sensing_goal),
         )
 
     def _find_model(self) -> EchoModel:
@@ -151,7 +153,7 @@ class Scenario(ScenarioFields):
             transmit=self.transmit_array,
             receive=self.receive_array,
             directions=tuple(target.direction for target in self.sensed),
-            amplitudes=np.array([target.reflection for target in self.sensed]),
+            amplitudes=np.array([target.reflection_by(self.link_budget) for target in self.sensed]),
             frame_length=self.sensing.frame_length,
         )
 
@@ -228,11 +230,13 @@ class Scenario(ScenarioFields):
                 link,
                 beam_statistics,
                 model,
-                power=10 ** (self.snr_db / 10),
+                power=self.power,
                 prelog=channel.prelog,
                 limits=Limits(
                     constraints=self.goals.constraints(known := self.known_angles(model), channel.users),
                     known=known,
                     objective=self.objective,
+                    bandwidth=None if self.link_budget is None else self.link_budget.bandwidth_hz,
+                    squared_arcs=squared_arcs(self.sensed),
                 ),
             )

@@ -12,6 +12,7 @@ from ..base.errors import InputError, short_repr
 from ..base.numbers import FloatArray
 from ..base.validators import integer, number, optional, real
 from ..signal.array import Direction
+from ..signal.link_budget import LinkBudget
 from .reduction import ANGLES
 
 DEFAULT_REFLECTION_AMPLITUDE = 1 / 16
@@ -52,6 +53,8 @@ class Target:
     distance_m, reference_distance_m : float, optional
         Instead of `reflection_amplitude`: :math:`|\alpha| = (d_0 / d)^2`, the round trip over the distance
         :math:`d` relative to :math:`d_0` (100 m by default).
+    radar_cross_section_m2 : float, optional
+        With `distance_m`: :math:`|\alpha|` by the radar equation, see :class:`~isacfw.LinkBudget`.
     reflection_phase_deg : float
         Phase of :math:`\alpha` in degrees; it matters for several targets.
     crlb_limit_db : float, optional
@@ -74,6 +77,9 @@ class Target:
     )
     distance_m: float | None = attrs.field(default=None, converter=real, validator=optional(number(above=0)))
     reference_distance_m: float | None = attrs.field(
+        default=None, converter=real, validator=optional(number(above=0))
+    )
+    radar_cross_section_m2: float | None = attrs.field(
         default=None, converter=real, validator=optional(number(above=0))
     )
     reflection_phase_deg: float = attrs.field(
@@ -100,8 +106,18 @@ class Target:
                 "reflection_amplitude",
                 f"cannot be combined with {given[0]}, which determines the amplitude",
             )
+        self._check_cross_section()
         if given == ["reference_distance_m"]:
             raise InputError("reference_distance_m", "requires distance_m")
+
+    def _check_cross_section(self) -> None:
+        if self.radar_cross_section_m2 is None:
+            return
+        for key in ("reflection_amplitude", "reference_distance_m"):
+            if getattr(self, key) is not None:
+                raise InputError(key, "cannot be combined with radar_cross_section_m2")
+        if self.distance_m is None:
+            raise InputError("distance_m", "is required with radar_cross_section_m2", missing=True)
 
     @property
     def direction(self) -> Direction:
@@ -117,9 +133,28 @@ class Target:
 
     @property
     def reflection(self) -> complex:
-        r"""The reflection coefficient :math:`\alpha`."""
+        r"""The reflection coefficient :math:`\alpha`, without a radar cross section."""
+        return self.reflection_by(None)
+
+    def reflection_by(self, budget: LinkBudget | None) -> complex:
+        r"""Return the reflection coefficient :math:`\alpha`.
+
+        Parameters
+        ----------
+        budget : LinkBudget or None
+            Needed for a radar cross section; without effect on a target that has none.
+        """
         phase = math.radians(self.reflection_phase_deg)
-        return complex(self.amplitude * complex(math.cos(phase), math.sin(phase)))
+        return complex(self.amplitude_by(budget) * complex(math.cos(phase), math.sin(phase)))
+
+    def amplitude_by(self, budget: LinkBudget | None) -> float:
+        r"""Return the reflection amplitude :math:`|\alpha|`, see :meth:`reflection_by`."""
+        if self.radar_cross_section_m2 is None:
+            return self.amplitude
+        if budget is None:
+            raise InputError("radar_cross_section_m2", "requires link_budget")
+        assert self.distance_m is not None
+        return budget.reflection_amplitude(self.radar_cross_section_m2, self.distance_m)
 
 
 @attrs.frozen(kw_only=True)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import attrs
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..base.errors import PluginError, attribute_errors_to, short_repr
+from ..base.errors import InputError, PluginError, attribute_errors_to, short_repr
 from ..base.numbers import ComplexArray, read_only
 from ..base.part import Part, display_name
 from .array import Array
 from .gaussian import complex_normal
+from .link_budget import LinkBudget
 from .statistics import ChannelStatistics, Drop, FadingSource, drops_of
 
 __all__ = ["Channel", "ChannelStatistics", "Drop", "complex_normal"]
@@ -67,6 +68,27 @@ class Channel(Part):
             The columns are the users' channels and their MMSE estimates at the base station. Where the
             statistics are `isotropic` or `correlated`, they are conditional means of the channels.
         """
+
+    def with_link_budget(self, budget: LinkBudget) -> Self:
+        """Return the channel with pilots, and path losses if it computes them, by a link budget.
+
+        By default, the budget determines the field `pilot_snr_db` of a channel that has one, and nothing else:
+        large-scale fading, means and covariances then are path gains. A channel that places its users should
+        replace its relative path loss by an absolute one.
+
+        Raises
+        ------
+        InputError
+            If the channel contradicts the budget.
+        """
+        field = attrs.fields_dict(type(self)).get("pilot_snr_db")
+        if field is None:
+            return self
+        given = getattr(self, field.name)
+        if given != field.default:
+            raise InputError(field.name, f"cannot be combined with link_budget.pilot_power_dbm, got {given!r}")
+        changes: dict[str, Any] = {field.name: budget.pilot_snr_db}
+        return attrs.evolve(self, **changes)
 
     def inputs(self) -> tuple[Path, ...]:
         """Return the files that the channel reads; results depend on their content."""

@@ -148,7 +148,7 @@ class _Row:
         """Return a value at which the limit does not bind."""
         against = self.path.against
         if against == "power":
-            return self.point.snr_db
+            return self.path.power_of(self.point)
         if against == "rate":
             return 0.0
         value = self.path.reference

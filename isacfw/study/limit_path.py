@@ -17,6 +17,7 @@ from ..report.dominance import AGAINST
 from ..scenario.scenario import Scenario
 from ..sensing.reduction import ANGLES
 
+POWER = "link_budget.transmit_power_dbm"
 COMMON, OFFSET = "sensing.crlb_limit_db", "sensing.crlb_limit_offset_db"
 
 
@@ -44,6 +45,11 @@ class LimitPath:
     reference: float = 0.0
     swept: Sequence[float] | None = None
 
+    def power_of(self, point: Scenario) -> float:
+        """Return the transmit power at a point of the sweep, in the unit of the path."""
+        budget = point.link_budget
+        return point.power_db if budget is None else budget.transmit_power_dbm
+
     def at(self, point: Scenario, value: float) -> Scenario:
         """Return the scenario of a point of the sweep with a value of the limit."""
         return point.with_value(self.key, value - self.reference)
@@ -67,7 +73,7 @@ def limit_path(scenario: Scenario, against: str, host: PluginHost) -> LimitPath:
     if against == "crlb":
         return _common_limit(scenario)
     if against == "power":
-        return _without_sweep(scenario, against, "snr_db")
+        return _without_sweep(scenario, against, "snr_db" if scenario.link_budget is None else POWER)
     kind, field = ("sum_crlb", "limit_db") if against == "sum_crlb" else ("user_rate", "minimum")
     form = SumLimit if against == "sum_crlb" else RateFloors
     names = [name for name, one in scenario.requirements.items() if isinstance(_constraint(scenario, one), form)]

@@ -12,7 +12,7 @@ from ..allocation.metric import Metric
 from ..base.errors import InputError, IsacError, IsacWarning, PluginError, attribute_errors_to, one_line
 from ..base.part import LabelledPart, display_name
 from ..host.host import PluginHost
-from ..results.schema import OBJECTIVE_VALUE, limits_of, margin_variable, variables_of
+from ..results.schema import OBJECTIVE_VALUE, limits_of, margin_variable, units_of, variables_of
 from ..scenario.labels import by_label
 from ..scenario.scenario import Scenario
 from ..signal.channel import Channel
@@ -53,7 +53,8 @@ def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric
     metrics += [metric for metric in scenario.metrics if metric not in metrics]
     targets = len(scenario.sensed)
     names = [one.name for metric in metrics for one in metric.quantities_of(targets, streams)]
-    reserved = [OBJECTIVE_VALUE, *(one.name for one in (*variables_of(()), *limits_of(targets)))]
+    fixed = (*variables_of(()), *limits_of(targets), *units_of(targets))
+    reserved = [OBJECTIVE_VALUE, *(one.name for one in fixed)]
     reserved += [margin_variable(name).name for name in scenario.requirements]
     taken = [*names, *reserved, *_AXES, *scenario.sweep]
     for name in names:

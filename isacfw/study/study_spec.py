@@ -91,7 +91,7 @@ class StudySpec:
 
 def fading_key(point: Scenario) -> tuple[Any, ...]:
     """Return everything that the fading at a sweep point depends on, and the accuracy of its moments."""
-    return point.channel, point.transmit_array, point.seed, point.sampling_accuracy
+    return point.budgeted_channel, point.transmit_array, point.seed, point.sampling_accuracy
 
 
 def view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics) -> tuple[Any, ...]:
@@ -102,6 +102,6 @@ def view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics)
     if isinstance(part, Beam) and part.depends_on_requirements():
         goals = point.goals
         asked = goals.targets, goals.sensing, goals.objective, *goals.requirements.items()
-        return *asked, point.receive_array, point.snr_db
+        return *asked, point.receive_array, point.link_budget, point.power_db
     uses_power = part.uses_scene() if isinstance(part, Precoder) else cast(Beam, part).depends_on_power()
-    return directions, point.snr_db if uses_power else None
+    return directions, point.power_db if uses_power else None

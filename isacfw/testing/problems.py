@@ -28,9 +28,7 @@ from ..simulation.signals import SignalDraws
 from .correlated import Correlated
 from .line_of_sight import LineOfSight
 
-ANTENNAS = 16
-SNR_DB = 10.0
-
+ANTENNAS, SNR_DB, BANDWIDTH = 16, 10.0, np.array(1e7)
 DIRECTIONS = (
     Direction(azimuth_deg=22.5, elevation_deg=45.0),
     Direction(azimuth_deg=-50.0, elevation_deg=100.0),
@@ -201,6 +199,8 @@ def problem(
         weight_power=generator.uniform(0.2, 2.0, shape),
         antennas=np.array(16.0),
         coupling=generator.uniform(0, 2, (*shape, users)) if coupled else None,
+        bandwidth=BANDWIDTH,
+        squared_arcs=np.array([1e4, 4e4]),
     )
 
 
@@ -260,6 +260,7 @@ def general_problem(
         crlb_limit=np.full(2 * targets, np.inf),
         jacobians=model.jacobians,
         known=np.zeros(2 * targets),
+        squared_arcs=np.tile([1e4, 4e4], targets),
     )
 
 

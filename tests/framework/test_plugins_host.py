@@ -130,7 +130,16 @@ def test_the_built_in_parts():
             "least_crlb",
         },
         "requirement": {"crlb", "sum_crlb", "user_rate"},
-        "metric": {"sum_rate", "user_rates", "crlb", "powers", "rate_distribution", "crlb_distribution"},
+        "metric": {
+            "sum_rate",
+            "user_rates",
+            "crlb",
+            "powers",
+            "rate_distribution",
+            "crlb_distribution",
+            "data_rate",
+            "position_error",
+        },
         "allocator": {"exact", "conic", "sca", "ipopt", "uno", "scip", "equal_com", "equal_cs"},
     }
     assert {kind: {part.name for part in host.parts(kind)} for kind in expected} == expected

@@ -31,6 +31,7 @@ OPTIONS = {
         {"kind": "rayleigh", "users": 2, "large_scale_fading": [0.1, 1e-9]},
         {"kind": "rayleigh", "users": 4, "cell_radius_m": 400.0, "min_distance_m": 35.5},
         {"kind": "rayleigh", "users": 4, "path_loss_exponent": 0.0, "shadowing_db": 0.0},
+        {"kind": "rayleigh", "users": 4, "path_loss_db": 90.0},
         {"kind": "rayleigh", "users": 4, "pilot_length": 2, "coherence_length": 3, "pilot_snr_db": -5.0},
         {"kind": "rayleigh", "users": 4, "estimates": "physical"},
     ],
@@ -63,6 +64,8 @@ OPTIONS = {
     ],
     "metric": [
         *("sum_rate", "user_rates", "crlb", "powers"),
+        "data_rate",
+        "position_error",
         {"kind": "rate_distribution", "draws": 10, "quantiles": [0.1]},
         {"kind": "crlb_distribution", "draws": 20, "quantiles": [0.5, 0.9]},
     ],

@@ -11,10 +11,19 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 import isacfw
-from isacfw import Array, ChannelStatistics, ComplexArray, Drop, FloatArray, InputError, complex_normal
+from isacfw import (
+    Array,
+    ChannelStatistics,
+    ComplexArray,
+    Drop,
+    FloatArray,
+    InputError,
+    LinkBudget,
+    complex_normal,
+)
 from isacfw.validators import choice, each, integer, number, optional, real, reals
 
-_CELL_KEYS = ("cell_radius_m", "min_distance_m", "path_loss_exponent", "shadowing_db")
+_CELL_KEYS = ("cell_radius_m", "min_distance_m", "path_loss_exponent", "shadowing_db", "path_loss_db")
 
 
 @final
@@ -34,6 +43,8 @@ class Rayleigh(isacfw.Channel):
         Exponent :math:`\nu` of the path loss.
     shadowing_db : float
         Standard deviation of the log-normal shadowing in dB.
+    path_loss_db : float, optional
+        With a link budget: path loss at `min_distance_m` in dB; that in free space by default.
     pilot_length, coherence_length : int
         :math:`\tau_p` and :math:`\tau_c` in symbols; user k uses pilot k mod :math:`\tau_p`.
     pilot_snr_db : float
@@ -44,7 +55,8 @@ class Rayleigh(isacfw.Channel):
 
     Notes
     -----
-    :math:`\beta_k = z_k / (r_k / r_h)^\nu`, and with :math:`P_k` the users of user k's pilot (4)-(7),
+    :math:`\beta_k = z_k / (r_k / r_h)^\nu`, divided by the path loss at :math:`r_h` if there is one. With
+    :math:`P_k` the users of user k's pilot (4)-(7),
     :math:`\xi_k = \tau_p p_p \beta_k^2 / (\tau_p p_p \sum_{j \in P_k} \beta_j + 1)`.
     Physical estimates are :math:`\hat h_k = \xi_k / \beta_k \cdot y` for the pilot signal
     :math:`y = \sum_{j \in P_k} h_j + n / \sqrt{\tau_p p_p}`, the same for all users of a pilot.
@@ -60,6 +72,9 @@ class Rayleigh(isacfw.Channel):
     min_distance_m: float = attrs.field(default=100.0, converter=real, validator=number(above=0))
     path_loss_exponent: float = attrs.field(default=3.2, converter=real, validator=number(at_least=0))
     shadowing_db: float = attrs.field(default=7.0, converter=real, validator=number(at_least=0))
+    path_loss_db: float | None = attrs.field(
+        default=None, converter=real, validator=optional(number(at_least=-300, at_most=300))
+    )
     pilot_length: int = attrs.field(default=10, validator=integer(at_least=1, at_most=10**9))
     coherence_length: int = attrs.field(default=100, validator=integer(at_least=2, at_most=10**9))
     pilot_snr_db: float = attrs.field(default=30.0, converter=real, validator=number(at_least=-300, at_most=300))
@@ -131,6 +146,13 @@ class Rayleigh(isacfw.Channel):
             isotropic=True,
         )
 
+    def with_link_budget(self, budget: LinkBudget) -> Self:
+        """Return the channel with absolute path losses and pilots of given power."""
+        channel = super().with_link_budget(budget)
+        if self.large_scale_fading is not None or self.path_loss_db is not None:
+            return channel
+        return attrs.evolve(channel, path_loss_db=budget.free_space_loss_db(self.min_distance_m))
+
     @property
     def _pilot_energy(self) -> float:
         return float(self.pilot_length * 10 ** (self.pilot_snr_db / 10))
@@ -146,7 +168,8 @@ class Rayleigh(isacfw.Channel):
         outer = np.float64(self.cell_radius_m / self.min_distance_m) ** 2
         squared_distance = 1 + areas * (outer - 1)
         shadowing = 10 ** (self.shadowing_db * shadows / 10)
-        return np.asarray(shadowing * squared_distance ** (-self.path_loss_exponent / 2))
+        fading = shadowing * squared_distance ** (-self.path_loss_exponent / 2)
+        return np.asarray(fading if self.path_loss_db is None else fading * 10 ** (-self.path_loss_db / 10))
 
     def draw(
         self, statistics: ChannelStatistics, array: Array, draws: int, generator: Generator

@@ -154,7 +154,7 @@ def _simulate(
     cell: xarray.Dataset, scenario: Scenario, row: int, trials: int, seed: np.random.SeedSequence
 ) -> tuple[float, float, float]:
     """Return simulated sum rate and CRLBs in dB for one allocation; NaN without one."""
-    power = 10 ** (scenario.snr_db / 10)
+    power = scenario.power
     sensing = float(cell["sensing_power"]) / power
     if not np.isfinite(sensing):
         return np.nan, np.nan, np.nan
