@@ -40,6 +40,7 @@ from .sensing.beam_statistics import BeamStatistics
 from .sensing.designed import Designed
 from .sensing.fisher import fisher_information
 from .sensing.information import crlb
+from .sensing.noise import Clutter, SensingNoise
 from .sensing.reduction import in_angles
 from .sensing.target import Sensing, Target
 from .signal.array import Array, Direction
@@ -87,6 +88,7 @@ __all__ = [
     "BeamStatistics",
     "Channel",
     "ChannelStatistics",
+    "Clutter",
     "Comparison",
     "ComplexArray",
     "Designed",
@@ -125,6 +127,7 @@ __all__ = [
     "Scenario",
     "Scene",
     "Sensing",
+    "SensingNoise",
     "Setting",
     "Shares",
     "Status",

@@ -16,6 +16,7 @@ from ..allocation.utilities import SumRate
 from ..base.errors import InputError, short_repr
 from ..base.validators import each, instance_of, integer, number, optional, real, text
 from ..sensing.beam import Beam, Steered
+from ..sensing.noise import ReceiverNoise, SensingNoise
 from ..sensing.target import Sensing, Target
 from ..signal.array import Array
 from ..signal.channel import Channel
@@ -65,6 +66,9 @@ class ScenarioFields:
         default=(), converter=to_tuple, validator=each(instance_of(Target, "a target"), allow_empty=True)
     )
     sensing: Sensing = attrs.field(factory=Sensing, validator=instance_of(Sensing, "a Sensing object"))
+    sensing_noise: SensingNoise = attrs.field(
+        factory=SensingNoise, validator=instance_of(SensingNoise, "a SensingNoise object")
+    )
     channel: Channel = attrs.field(validator=instance_of(Channel, "a channel"))
     objective: Objective = attrs.field(factory=SumRate, validator=instance_of(Objective, "an objective"))
     requirements: dict[str, Requirement] = attrs.field(factory=dict, validator=check_requirements)
@@ -103,6 +107,13 @@ class ScenarioFields:
     def power(self) -> float:
         """Transmit power relative to the noise at the users."""
         return float(10 ** (self.power_db / 10))
+
+    @property
+    def receiver_noise(self) -> ReceiverNoise:
+        """Noise of the sensing receiver in units of its thermal noise."""
+        budget = self.link_budget
+        own_db = self.power_db if budget is None else budget.transmit_power_dbm - budget.station_noise_dbm
+        return self.sensing_noise.at(10 ** (own_db / 10))
 
     @property
     def budgeted_channel(self) -> Channel:

@@ -48,6 +48,8 @@ class Scenario(ScenarioFields):
         Requirements by name, in addition to the limits of targets and ``sensing``.
     sensing : Sensing
         CRLB limits of all targets without their own, frame length and beam direction.
+    sensing_noise : SensingNoise
+        Residual self-interference and clutter at the sensing receiver; none by default.
     channel : Channel
         Positions of the users, fading, and the quality of channel estimates.
     precoders, beams, allocators : sequence of Precoder, Beam, Allocator
@@ -155,6 +157,7 @@ class Scenario(ScenarioFields):
             directions=tuple(target.direction for target in self.sensed),
             amplitudes=np.array([target.reflection_by(self.link_budget) for target in self.sensed]),
             frame_length=self.sensing.frame_length,
+            noise=self.receiver_noise,
         )
 
     def crlb_limits(self) -> FloatArray:

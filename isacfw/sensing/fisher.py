@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..base.numbers import ComplexArray, FloatArray
 from ..signal.array import Array, Direction, gram
+from .noise import ReceiverNoise
 from .reduction import ReducedInformation, in_angles
 
 
@@ -28,13 +29,16 @@ class EchoModel:
         Their reflection coefficients :math:`\alpha_t`.
     frame_length : int
         Number L of symbols in a frame.
+    noise : ReceiverNoise
+        Noise of the receiver; white, of unit power, by default.
 
     Notes
     -----
     The echo is :math:`G X` with :math:`G = \sum_t \alpha_t b_t a_t^H`, and :math:`J_{mn} = 2L\,
-    \mathrm{Re}\, \mathrm{tr}(D_m R_x D_n^H)` with the derivatives :math:`D_m` of G, (28)-(36). Each is :math:`Q
-    X_m P^H` with :math:`P = [a, \dot a_1, \dot a_2]` and :math:`Q = [b, \dot b_1, \dot b_2]` of all targets and
-    a sparse :math:`X_m`, so :math:`J_{mn} = 2L\, \mathrm{Re}\, \mathrm{tr}(X_m P^H R_x P X_n^H Q^H Q)`.
+    \mathrm{Re}\, \mathrm{tr}(D_m R_x D_n^H C^{-1})` with the derivatives :math:`D_m` of G, (28)-(36), and the
+    covariance C of the noise. Each is :math:`Q X_m P^H` with :math:`P = [a, \dot a_1, \dot a_2]` and :math:`Q =
+    [b, \dot b_1, \dot b_2]` of all targets and a sparse :math:`X_m`, so :math:`J_{mn} = 2L\, \mathrm{Re}\,
+    \mathrm{tr}(X_m P^H R_x P X_n^H Q^H C^{-1} Q)`.
     """
 
     transmit: Array
@@ -42,6 +46,7 @@ class EchoModel:
     directions: tuple[Direction, ...]
     amplitudes: ComplexArray
     frame_length: int
+    noise: ReceiverNoise = attrs.field(factory=ReceiverNoise)
 
     @property
     def targets(self) -> int:
@@ -73,7 +78,7 @@ class EchoModel:
         """Return W with J_mn = Re sum_bc W[mn, bc] (P^H R P)[b, c]; (16 T², 9 T²)."""
         parameters, columns = 4 * self.targets, 3 * self.targets
         change = _change(self.receive, self.directions, planar=self._planar)
-        receive = change.T @ gram(self.receive, self.directions) @ change
+        receive = change.T @ self.noise.whitened_gram(self.receive, self.directions) @ change
         derivatives = np.zeros((parameters, columns, columns), dtype=np.complex128)
         for target, amplitude in enumerate(self.amplitudes):
             first, row = 3 * target, 4 * target

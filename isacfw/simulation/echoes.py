@@ -9,7 +9,6 @@ from numpy.random import Generator
 from ..base.errors import InputError
 from ..base.numbers import ComplexArray, FloatArray
 from ..scenario.scenario import Scenario
-from ..signal.channel import complex_normal
 from .estimator import MaximumLikelihood
 from .transmission import DRAWS_AT_ONCE, Transmission
 
@@ -30,7 +29,7 @@ def echoes(signals: ComplexArray, scenario: Scenario, generator: Generator) -> C
     scenario : Scenario
         Scenario, which defines arrays and targets.
     generator : numpy.random.Generator
-        Generator of the noise, which has unit variance.
+        Generator of the noise, in units of the thermal noise.
 
     Returns
     -------
@@ -42,7 +41,8 @@ def echoes(signals: ComplexArray, scenario: Scenario, generator: Generator) -> C
         incident = scenario.transmit_array.steering_vector(target.direction).conj() @ signals
         arriving = scenario.receive_array.steering_vector(target.direction)[:, None] * incident[..., None, :]
         received = received + target.reflection * arriving
-    return np.asarray(received + complex_normal(np.shape(received), generator))
+    shape = np.shape(received)
+    return np.asarray(received + scenario.receiver_noise.draw(scenario.receive_array, shape, generator))
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -84,10 +84,13 @@ def squared_errors(
     Raises
     ------
     InputError
-        If there are several targets, or the frame is shorter than the number of transmitted streams.
+        If there are several targets, the noise is coloured, or the frame is shorter than the number of
+        transmitted streams.
     """
     if len(scenario.sensed) > 1:
         raise InputError("targets", f"must be one for the estimator, got {len(scenario.sensed)}")
+    if scenario.receiver_noise.directions:
+        raise InputError("sensing_noise.clutter", "must be empty for the estimator, which takes noise for white")
     target, length = scenario.sensed[0].direction, scenario.sensing.frame_length
     truth = np.radians([target.azimuth_deg, target.elevation_deg])
     found: list[tuple[FloatArray, FloatArray]] = []

@@ -102,6 +102,6 @@ def view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics)
     if isinstance(part, Beam) and part.depends_on_requirements():
         goals = point.goals
         asked = goals.targets, goals.sensing, goals.objective, *goals.requirements.items()
-        return *asked, point.receive_array, point.link_budget, point.power_db
+        return *asked, point.receive_array, point.link_budget, point.sensing_noise, point.power_db
     uses_power = part.uses_scene() if isinstance(part, Precoder) else cast(Beam, part).depends_on_power()
     return directions, point.power_db if uses_power else None

@@ -1,0 +1,129 @@
+r"""Noise of the sensing receiver beyond its thermal noise: residual self-interference and clutter.
+
+Its covariance is :math:`C = (1 + P g_0) I + P \sum_c g_c a_c a_c^H` in units of the thermal noise, with the
+transmit power P in these units too. Echoes are whitened by :math:`C^{-1/2}`, so the Fisher information has
+:math:`Q^H C^{-1} Q` instead of :math:`Q^H Q`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.random import Generator
+
+from ..base.errors import InputError, short_repr
+from ..base.numbers import ComplexArray, FloatArray
+from ..base.validators import number, optional, real
+from ..signal.array import Array, Direction, gram
+from ..signal.gaussian import complex_normal
+
+_GAIN = number(at_least=-300, at_most=100)
+
+
+@attrs.frozen(kw_only=True)
+class Clutter:
+    """Echoes of the surroundings from one direction, which are not part of the model of the targets.
+
+    Parameters
+    ----------
+    azimuth_deg, elevation_deg : float
+        Direction in degrees, see :class:`~isacfw.Direction`.
+    gain_db : float
+        Power that each element receives, relative to the transmit power, in dB.
+    """
+
+    azimuth_deg: float = attrs.field(converter=real)
+    elevation_deg: float = attrs.field(converter=real)
+    gain_db: float = attrs.field(converter=real, validator=_GAIN)
+
+    def __attrs_post_init__(self) -> None:
+        _ = self.direction
+
+    @property
+    def direction(self) -> Direction:
+        """Direction of the clutter."""
+        return Direction(azimuth_deg=self.azimuth_deg, elevation_deg=self.elevation_deg)
+
+
+def _to_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, (list, tuple)) else value
+
+
+def _check_clutter(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if not isinstance(value, tuple):
+        raise InputError(attribute.name, f"must be a list of tables, got {short_repr(value)}")
+    for position, one in enumerate(value):
+        if not isinstance(one, Clutter):
+            raise InputError(f"{attribute.name}[{position}]", f"must be a Clutter object, got {short_repr(one)}")
+
+
+@attrs.frozen(kw_only=True)
+class SensingNoise:
+    """Interference at the sensing receiver from the own transmission, whose power scales with the transmit power.
+
+    Parameters
+    ----------
+    self_interference_db : float, optional
+        Residual self-interference: power that each element receives relative to the transmit power, in dB,
+        independent between elements. None by default.
+    clutter : sequence of Clutter
+        Clutter from given directions.
+    """
+
+    self_interference_db: float | None = attrs.field(default=None, converter=real, validator=optional(_GAIN))
+    clutter: tuple[Clutter, ...] = attrs.field(default=(), converter=_to_tuple, validator=_check_clutter)
+
+    def at(self, power: float) -> ReceiverNoise:
+        """Return the noise for a transmit power in units of the thermal noise."""
+        own = 0.0 if self.self_interference_db is None else 10 ** (self.self_interference_db / 10)
+        return ReceiverNoise(
+            white=1 + power * own,
+            directions=tuple(one.direction for one in self.clutter),
+            powers=power * np.array([10 ** (one.gain_db / 10) for one in self.clutter]),
+        )
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class ReceiverNoise:
+    """Noise of a receiver in units of its thermal noise: a white part, and signals from some directions.
+
+    Parameters
+    ----------
+    white : float
+        Power of the white part.
+    directions : tuple of Direction
+        Directions of the signals.
+    powers : ndarray, shape (C,)
+        Their powers at an element.
+    """
+
+    white: float = 1.0
+    directions: tuple[Direction, ...] = ()
+    powers: FloatArray = attrs.field(factory=lambda: np.zeros(0))
+
+    def whitened_gram(self, array: Array, directions: tuple[Direction, ...]) -> ComplexArray:
+        """Return :math:`Q^H C^{-1} Q` for the bases Q of directions; (3T, 3T).
+
+        By the matrix inversion lemma, so that its cost does not depend on the number of antennas.
+        """
+        if not self.directions:
+            return gram(array, directions) / self.white
+        size = 3 * len(directions)
+        products = gram(array, (*directions, *self.directions))
+        steering = size + 3 * np.arange(len(self.directions))
+        mixed, own = products[:size, steering], products[np.ix_(steering, steering)]
+        root = np.sqrt(self.powers)
+        mixed, own = mixed * root, root[:, None] * own * root
+        lost = mixed @ np.linalg.solve(self.white * np.eye(len(root)) + own, mixed.conj().T)
+        found = (products[:size, :size] - lost) / self.white
+        return np.asarray((found + found.conj().T) / 2)
+
+    def draw(self, array: Array, shape: tuple[int, ...], generator: Generator) -> ComplexArray:
+        """Draw noise of shape (..., N, L)."""
+        noise = np.sqrt(self.white) * complex_normal(shape, generator)
+        for direction, power in zip(self.directions, self.powers, strict=True):
+            signal = np.sqrt(power) * complex_normal((*shape[:-2], 1, shape[-1]), generator)
+            noise = noise + array.steering_vector(direction)[:, None] * signal
+        return np.asarray(noise)
