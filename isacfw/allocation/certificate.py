@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..base.numbers import FloatArray
 from ..sensing.reduction import angle_names
 
 
-def certificate(reachable: FloatArray, limit: FloatArray, excess: float) -> str:
-    """Return the message that certifies that one problem is infeasible."""
+def certificate(
+    reachable: FloatArray, limit: FloatArray, excess: float, sums: Sequence[tuple[FloatArray, float, float]] = ()
+) -> str:
+    """Return the message that certifies that one problem is infeasible.
+
+    Parameters
+    ----------
+    reachable, limit : ndarray, shape (2T,)
+        Smallest CRLB of each angle in rad², each at its own best shares, and its limit; infinite for no limit.
+    excess : float
+        Smallest ratio of the worst CRLB, or sum, to its limit.
+    sums : sequence of (ndarray, float, float)
+        Weights (2T,), smallest value and limit of each limited sum of CRLBs.
+    """
     names = list(angle_names(len(limit) // 2))
-    limited = np.flatnonzero(np.isfinite(limit))
-    blind = [names[angle] for angle in limited if np.isinf(reachable[angle])]
+    limited = np.isfinite(limit)
+    for weights, _value, _limit in sums:
+        limited = limited | (weights > 0)
+    blind = [names[angle] for angle in np.flatnonzero(limited) if np.isinf(reachable[angle])]
     if blind:
         return f"the CRLB limits are infeasible: {_explain_unseen(blind, names)}"
-    reachable_db, limit_db = 10 * np.log10(reachable[limited]), 10 * np.log10(limit[limited])
-    bounds = " and ".join(
-        f"{bound:.3f} dB in {names[angle]} (limit {own:.3f})"
-        for angle, bound, own in zip(limited, reachable_db, limit_db, strict=True)
+    bounds = [(names[angle], reachable[angle], limit[angle]) for angle in np.flatnonzero(np.isfinite(limit))]
+    bounds += [(_name_sum(weights, names), value, own) for weights, value, own in sums]
+    listed = " and ".join(
+        f"{10 * np.log10(bound):.3f} dB in {name} (limit {10 * np.log10(own):.3f})" for name, bound, own in bounds
     )
-    sentence = f"the CRLB limits are infeasible: at full power the CRLBs can be no smaller than {bounds}"
-    if (reachable <= limit).all():
+    sentence = f"the CRLB limits are infeasible: at full power the CRLBs can be no smaller than {listed}"
+    if all(bound <= own for _name, bound, own in bounds):
         sentence += f", but not at one split, where the worse exceeds its limit by {10 * np.log10(excess):.3f} dB"
     return sentence
+
+
+def _name_sum(weights: FloatArray, names: list[str]) -> str:
+    """Return the name of a sum of CRLBs with the angles that count."""
+    counted = np.flatnonzero(weights > 0)
+    listed = " and ".join(names[angle] for angle in counted)
+    if (weights[counted] != 1).any():
+        return f"the weighted sum over {listed}"
+    return listed if len(counted) == 1 else f"the sum over {listed}"
 
 
 def _explain_unseen(blind: list[str], names: list[str]) -> str:

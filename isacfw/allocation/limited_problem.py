@@ -105,6 +105,24 @@ class LimitedProblem(SensingProblem):
                     found[(*index, angle)] = limit[angle] * program.smallest_excess().value
         return found
 
+    def smallest_sums(self) -> list[tuple[FloatArray, float, float]]:
+        """Return weights, smallest value at full power and limit of each limited sum of CRLBs, in rad².
+
+        For a problem without batch axes. The value is infinite if an angle of the sum cannot be estimated.
+        """
+        if self.crlb_sum_weights is None or self.crlb_sum_limit is None:
+            return []
+        found = []
+        unlimited = np.full(2 * self.targets, np.inf)
+        for weights, limit in zip(self.crlb_sum_weights, self.crlb_sum_limit, strict=True):
+            counted = np.where(self.known > 0, 0.0, weights)
+            if counted.any():
+                only = {"crlb_sum_weights": weights[None], "crlb_sum_limit": np.array([limit])}
+                alone = attrs.evolve(self, crlb_limit=unlimited, **only)
+                ratio = alone.line.smallest_excess() if alone._on_a_line else alone.feasible_shares()[2]
+                found.append((counted, float(limit * ratio), float(limit)))
+        return found
+
     def share_program(self, *, single: bool = False, objective: FloatArray | None = None) -> ShareProgram | None:
         """Return the limits of a problem without batch axes as semidefinite programs in shares of its signals.
 
@@ -189,13 +207,16 @@ class LimitedProblem(SensingProblem):
         messages = np.full(none.shape, "", dtype=object)
         for index in map(tuple, np.argwhere(none)):
             if self._on_a_line:
-                own = self._at_line(index, none.shape).line
-                messages[index] = certificate(own.smallest_crlb(), own.limit, float(own.smallest_excess()))
+                own = self._at_line(index, none.shape)
+                excess = float(own.line.smallest_excess())
+                messages[index] = certificate(own.smallest_crlb, own.crlb_limit, excess, own.smallest_sums())
                 continue
             single = self[index] if none.shape == self.batch_shape else self._at_line(index, none.shape)
             ratio = single.feasible_shares()[2]
             if ratio > 1 + FEASIBILITY_TOLERANCE:
-                messages[index] = certificate(single.smallest_crlb, single.crlb_limit, ratio)
+                messages[index] = certificate(
+                    single.smallest_crlb, single.crlb_limit, ratio, single.smallest_sums()
+                )
         return np.broadcast_to(messages, self.batch_shape)
 
 

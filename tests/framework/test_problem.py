@@ -224,6 +224,27 @@ def test_infeasibility_of_limits_that_hold_only_one_by_one() -> None:
     assert f"{10 * np.log10(8 / 7):.3f} dB" in str(problem.infeasibility)
 
 
+@pytest.mark.parametrize("limit", [[np.inf, np.inf], [9.0, 9.0]])
+@pytest.mark.parametrize("alike", [True, False])
+def test_the_certificate_names_the_sum_that_cannot_be_met(limit: list[float], alike: bool) -> None:
+    problem = plain_problem(np.array(limit))
+    fisher = None if alike else np.stack([problem.fisher_communication] * 2)
+    problem = attrs.evolve(
+        problem,
+        fisher_users=fisher,
+        crlb_sum_weights=np.array([[1.0, 1.0], [1.0, 0.0]]),
+        crlb_sum_limit=np.array([0.01, 9.0]),
+    )
+    # 1 / (4 - 3 f) + 1 / (1 + f) is smallest at f = (4 - √3) / (3 + √3).
+    f = (4 - 3**0.5) / (3 + 3**0.5)
+    smallest = 10 * np.log10(1 / (4 - 3 * f) + 1 / (1 + f))
+    message = str(problem.infeasibility)
+    assert f"{smallest:.3f} dB in the sum over azimuth and elevation (limit -20.000)" in message
+    assert f"{10 * np.log10(1 / 4):.3f} dB in azimuth (limit 9.542)" in message
+    assert message.count("(limit") == np.isfinite(limit).sum() + 2
+    assert "one split" not in message
+
+
 @pytest.mark.parametrize(("beam_offset_deg", "aligned"), [(0.0, True), (1e-3, False), (5.0, False)])
 def test_aligned_is_a_matter_of_the_beam(beam_offset_deg: float, aligned: bool) -> None:
     sensing = Sensing(crlb_limit_db=-30.0, beam_azimuth_deg=-33.0 + beam_offset_deg)
