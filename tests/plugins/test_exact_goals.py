@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 import numpy as np
 import pytest
-from numerics import general_problem
+from numerics import general_problem, in_pairs, make_problem
 from numpy.random import Generator
 
 import isacfw
@@ -130,6 +130,32 @@ def test_minimum_rates_out_of_reach_are_certified_by_the_power_that_would_do() -
     for scale, status in ((1.001, "optimal"), (0.999, "infeasible")):
         changes = {name: scale * factor * getattr(problem, name) for name in names}
         assert Exact().allocate(attrs.evolve(problem, **changes)).status == status
+
+
+@pytest.mark.parametrize("objective", [MaxMin(), SINRProduct()])
+@pytest.mark.parametrize("factor", [0.999, 1.0])
+def test_pairs_without_power_for_communication(objective: Objective, factor: float) -> None:
+    # Sensing alone needs all of the power, or more than that.
+    plain = make_problem(
+        gain=np.array([2.0, 1.0]),
+        interference=np.ones(2),
+        ratio=np.ones(2),
+        fisher=(np.eye(4), 4 * np.eye(4)),
+        limit=np.full(2, factor / 4),
+    )
+    problem = attrs.evolve(in_pairs(plain, np.random.default_rng(8)), objective=objective)
+    found = Exact().allocate(problem)
+    if factor < 1:
+        assert found.status == "infeasible"
+        return
+    assert found.status == "optimal"
+    np.testing.assert_array_equal(found.communication, [0, 0])
+    assert float(found.sensing) == 1
+    # The rest of a batch does not notice.
+    batch = attrs.evolve(problem, crlb_limit=np.array([1.0, 2.0])[:, None] * problem.crlb_limit)
+    together = Exact().allocate(batch)
+    np.testing.assert_array_equal(together.communication[1], Exact().allocate(batch[1]).communication)
+    assert Exact().allocate(attrs.evolve(problem, minimum_rate=np.array([0.1, 0.0]))).status == "infeasible"
 
 
 def test_least_power_without_floors_meets_the_limits_alone() -> None:

@@ -193,13 +193,18 @@ def _controlled_split(problem: PowerAllocationProblem, share: FloatArray) -> Flo
     least = problem.least_sinr
     control = product_control if form.of_sinr else max_min_control
     every = (*shape, problem.users)
-    return control(
+    share = np.broadcast_to(share, shape)
+    split = control(
         np.broadcast_to(problem.gain, every),
         np.broadcast_to(coupling, (*every, problem.users)),
         np.broadcast_to(noise, every),
-        np.broadcast_to(share, shape),
+        np.where(share > 0, share, 1.0),
         None if least is None else np.broadcast_to(least, every),
     )
+    if not (share > 0).all():
+        nothing = np.zeros(every) if least is None else np.where(least > 0, np.nan, np.zeros(every))
+        split = np.where((share > 0)[..., None], split, nothing)
+    return split
 
 
 @isacfw.hookimpl
