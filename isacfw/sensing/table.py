@@ -192,8 +192,11 @@ class _Builder:
         divided = []
         self.error = 0.0
         for (left, right), m, one, other in zip(intervals, middles.tolist(), guess, exact, strict=True):
-            lost = 0.0 if one == other else float((other - one) / abs(other))
-            if not lost <= max(_TOLERANCE, self.gaps[m]) and right - left > _NARROWEST:
+            # The mix of a program may miss the limits by rounding, where the interpolated one meets them.
+            rounded = np.isneginf(other) and one > other
+            lost = 0.0 if one == other or rounded else float((other - one) / abs(other))
+            accurate = lost <= max(_TOLERANCE, self.gaps[m]) and not rounded
+            if not accurate and right - left > _NARROWEST:
                 divided += [(left, m), (m, right)]
                 self.error = max(self.error, lost)
         return divided

@@ -158,6 +158,30 @@ def test_pairs_without_power_for_communication(objective: Objective, factor: flo
     assert Exact().allocate(attrs.evolve(problem, minimum_rate=np.array([0.1, 0.0]))).status == "infeasible"
 
 
+def test_programs_that_miss_a_limit_by_rounding() -> None:
+    # Without power for communication, the programs of the table stop just beyond the limit on the sum.
+    fisher = np.diag([0.419265421335339, 0.419265421335339, 1.5, 1.5])
+    streams = 19.430783664644668 * np.stack([np.diag([1.0, 0, 0, 0]), np.diag([0, 1.0, 0, 0])])
+    plain = make_problem(
+        gain=np.array([2.0, 1.0]),
+        interference=np.ones(2),
+        ratio=np.ones(2),
+        fisher=(fisher, streams.mean(axis=0)),
+        limit=np.full(2, 0.7290452847459129),
+    )
+    problem = attrs.evolve(
+        plain,
+        fisher_streams=streams,
+        jacobians=np.array([[[0.6532814824381882, 0.2705980500730985], [0.0, -0.7071067811865475]]]),
+        crlb_sum_weights=np.ones((1, 2)),
+        crlb_sum_limit=np.array([1.4546365825592762]),
+        objective=LeastCRLB(angle="azimuth"),
+    )
+    found, conic = Exact().allocate(problem), Conic().allocate(problem)
+    assert (found.status, conic.status) == ("optimal", "optimal")
+    assert float(found.value) == pytest.approx(float(conic.value), rel=1e-8)
+
+
 def test_least_power_without_floors_meets_the_limits_alone() -> None:
     problem = attrs.evolve(posed(LeastPower(), 2), minimum_rate=None)
     found, conic = Exact().allocate(problem), Conic().allocate(problem)
