@@ -8,7 +8,7 @@ import attrs
 import cvxpy as cp
 import numpy as np
 import pytest
-from numerics import general_problem, in_pairs, random_problem
+from numerics import general_problem, in_pairs, make_problem, random_problem
 from numpy.random import Generator
 
 import isacfw
@@ -373,3 +373,23 @@ def test_users_far_apart(name: str, spread_db: float) -> None:
     problem = attrs.evolve(problem, gain=gain, objective=UTILITIES[name])
     values = [float(answered(allocator, problem).value) for allocator in (LOG, Ipopt())]
     assert abs(values[0] - values[1]) <= 1e-3 * size(problem, values[1])
+
+
+def test_sparse_limits_of_users_very_far_apart() -> None:
+    # Clarabel's chordal decomposition panics at some of the sparse matrices on the way.
+    problem = make_problem(
+        gain=np.array([2023.6553369740652, 0.7728796568782756, 9.373720244711409e-07, 2.0238556786520843e-13]),
+        interference=np.array([31.622776601683793, 0.014677992676220705, 6.812920690579622e-06, 3.16e-09]),
+        ratio=np.ones(4),
+        fisher=(
+            np.diag([13258.336755698256, 13258.336755698254, 47434.16490252569, 47434.16490252569]),
+            np.diag([234078.22134198298, 234078.22134198298, 3035786.5537616443, 3035786.5537616443]),
+        ),
+        limit=np.full(2, 3.9810717055349695e-05),
+    )
+    problem = attrs.evolve(
+        problem,
+        jacobians=np.array([[[0.6532814824381882, 0.2705980500730985], [0.0, -0.7071067811865475]]]),
+        objective=MaxMin(),
+    )
+    assert LOG.allocate(problem).status in ("locally_optimal", "feasible")

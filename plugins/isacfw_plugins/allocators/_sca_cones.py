@@ -30,7 +30,7 @@ def _settings(surrogate: Surrogate, *, careful: bool = False) -> Any:
     import clarabel  # type: ignore[import-untyped]
 
     settings = clarabel.DefaultSettings()
-    settings.verbose = False
+    settings.verbose = settings.chordal_decomposition_enable = False
     settings.direct_solve_method = "qdldl"
     # The numbers are already of order one; with equilibration, Clarabel fails on many logarithms.
     settings.equilibrate_enable = False
