@@ -120,7 +120,9 @@ class Allocator(LabelledPart):
                     raise TypeError(f"its refusal must be a nonempty string or None, got {short_repr(refusal)}")
             except IncompatibleError as error:
                 refusal = str(error)
-            except (Exception, TimeUp, SystemExit) as error:
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
                 return self._fail(problem, self._breakdown(error, time_limit_s), 0.0)
             if refusal is not None:
                 return _Attempt(shares=Shares.none(problem, Status.SKIPPED, refusal), seconds=0.0)
@@ -130,7 +132,10 @@ class Allocator(LabelledPart):
                     shares = _copy_of(self.solve(problem), problem)
             except IncompatibleError as error:
                 shares = Shares.none(problem, Status.SKIPPED, str(error))
-            except (Exception, TimeUp, SystemExit) as error:  # A faulty part must fail only its own rows.
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:
+                # A faulty part must fail only its own rows. Panics of libraries in Rust are no Exception.
                 elapsed = time.perf_counter() - start
                 return self._fail(problem, self._breakdown(error, time_limit_s), elapsed)
             return _Attempt(shares=shares, seconds=time.perf_counter() - start)

@@ -121,6 +121,7 @@ FAILURES = {
     "an error": ("raise RuntimeError('one\\ntwo')", "raised RuntimeError: one two"),
     "an error without words": ("raise KeyError()", "raised KeyError:"),
     "an exit": ("sys.exit(3)", "raised SystemExit: 3"),
+    "a panic": ("raise type('PanicException', (BaseException,), {})('boom')", "raised PanicException: boom"),
     "a loop": ("while True: pass", "was stopped at its time limit of 0.2 s"),
     "a loop that catches exceptions": (
         "while True:\n    try:\n        time.sleep(1)\n    except Exception:\n        pass",
