@@ -171,6 +171,16 @@ def test_gains_of_any_size(gain: float) -> None:
 # Refusals, and problems without an answer
 
 
+def test_a_user_of_next_to_no_weight() -> None:
+    # All that the value at the start excludes for it is a rate below the smallest number.
+    problem = coupled_problem(3, 3, 0)
+    problem = attrs.evolve(problem, objective=ProportionalFair(weights=(1e3, 0.02, 1.0)))
+    found, local = Scip(seconds=10).allocate(problem), Ipopt().allocate(problem)
+    assert found.status == "optimal"
+    assert_valid(problem, found)
+    assert found.value >= local.value - 1e-4 * abs(local.value)
+
+
 def test_infeasible_problems_are_reported_with_the_certificate() -> None:
     problem = coupled_problem(0, 3, 1)
     tight = attrs.evolve(problem, crlb_limit=0.98 * problem.crlb_limit * problem.feasible_shares()[2])

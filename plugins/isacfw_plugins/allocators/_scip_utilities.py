@@ -13,6 +13,8 @@ from ._shares import ShareProblem
 
 _ERRORS = 5
 """Number of constraints, each within the tolerance, that a user's part of the utility depends on."""
+_LEAST_LOGARITHM = -600.0
+"""Lowest bound on ln SINR: so little of a user disturbs no other beyond rounding."""
 _LINEAR = 1e-4
 _MANY_USERS = 24
 _NEAR = np.array([0.0, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6, 2.4, 3.5, 5.0, 8.0, 12.0])
@@ -203,6 +205,8 @@ def _inverse(problem: ShareProblem, weight: float, value: float) -> float:
         log_rate = value / weight - np.log(problem.scale)
     else:
         log_rate = np.log(value * (1 - alpha) / weight) / (1 - alpha) - np.log(problem.scale)
+    if log_rate < _LEAST_LOGARITHM:
+        return _LEAST_LOGARITHM
     rate = np.exp(log_rate)
     # ln(e^r - 1), for small and for large r.
     return float(log_rate + np.log(np.expm1(rate) / rate) if rate < 1 else rate + np.log(-np.expm1(-rate)))
