@@ -27,6 +27,7 @@ from isacfw import (
     Utility,
     inner_shares,
 )
+from isacfw_plugins.allocators._goals import within_requirements
 from isacfw_plugins.allocators._sca_goal_model import GoalModel
 from isacfw_plugins.allocators._sca_goals import GoalApproximation, GoalProgram
 from isacfw_plugins.allocators.ipopt import Ipopt
@@ -393,3 +394,9 @@ def test_sparse_limits_of_users_very_far_apart() -> None:
         objective=MaxMin(),
     )
     assert LOG.allocate(problem).status in ("locally_optimal", "feasible")
+
+
+def test_no_power_at_all_is_moved_within_the_requirements() -> None:
+    problem = with_requirements(plain(12), True, False)
+    x, q = within_requirements(problem, inner_shares(problem), np.zeros(3), np.zeros(1))
+    assert problem.violation(x, q) <= 1e-6

@@ -120,7 +120,7 @@ def within_requirements(
     total, level = float(x.sum() + q.sum()), level_of(problem, x, q)
     # More power for all raises the level in proportion.
     factor = min(1 / total, 1 / level if 0 < level < 1 else 1.0) if total > 0 else 1.0
-    if total < 1 and isinstance(problem.objective, isacfw.Utility):
+    if 0 < total < 1 and isinstance(problem.objective, isacfw.Utility):
         factor = 1 / total
     x, q = x * factor, q * factor
     if problem.violation(x, q) <= allowed:
