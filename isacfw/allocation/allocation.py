@@ -24,7 +24,8 @@ class Shares:
     sensing : ndarray, shape (..., S) or (...)
         Shares :math:`q_s` of the sensing streams, or their sum `q`, which is divided evenly among them.
     status : Status or ndarray of str, shape (...), optional
-        Status as reported by the allocator. By default, feasible or infeasible as determined by the framework.
+        Status as reported by the allocator. By default, and where it is None, feasible or infeasible as
+        determined by the framework.
     message : str or ndarray of str, shape (...)
         Optional explanation.
     iterations : int or ndarray of int, shape (...)

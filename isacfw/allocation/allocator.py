@@ -186,14 +186,23 @@ def _copy_of(shares: Any, problem: PowerAllocationProblem) -> Shares:
         if value.shape not in ((), shape[:-1]):
             raise _WrongShapeError(f"its {name} has shape {value.shape}, not {shape[:-1]}")
     known = {*map(str, Status), "None"}
-    for claim in np.unique(np.asarray(shares.status, dtype=object).astype(str)):
+    claims = np.unique(np.asarray(shares.status, dtype=object).astype(str))
+    for claim in claims:
         if claim not in known:
             raise ValueError(f"its status must be one of {', '.join(map(str, Status))}, got {claim!r}")
     np.asarray(shares.iterations, dtype=np.int64)
     if not all(isinstance(value, (int, float)) for value in shares.history):
         raise TypeError(f"its history must hold numbers, got {short_repr(shares.history)}")
+    status = shares.status
+    if isinstance(status, np.ndarray) and "None" in claims:
+        status = np.array(["" if claim is None else claim for claim in status.flat], object).reshape(status.shape)
     # An allocator may reuse its buffers for the next problem.
-    return attrs.evolve(shares, communication=np.array(shares.communication), sensing=np.array(shares.sensing))
+    return attrs.evolve(
+        shares,
+        communication=np.array(shares.communication),
+        sensing=np.array(shares.sensing),
+        status=status,
+    )
 
 
 def _merge(problem: PowerAllocationProblem, answers: list[Shares]) -> Shares:

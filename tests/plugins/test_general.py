@@ -382,6 +382,13 @@ def test_equal_com_says_that_other_shares_meet_the_limits() -> None:
     assert "though other shares can" in str(found.message)
     hopeless = attrs.evolve(problem, crlb_limit=0.9 * problem.crlb_limit * problem.feasible_shares()[2])
     assert str(EqualCom().allocate(hopeless).message).startswith("the CRLB limits are infeasible")
+    # With minimum rates, the framework judges the answers that there are.
+    limits = np.stack([1e9 * tight.crlb_limit, tight.crlb_limit, hopeless.crlb_limit])
+    for rate, status in ((1e-9, "feasible"), (1e3, "infeasible")):
+        batch = EqualCom().allocate(attrs.evolve(problem, crlb_limit=limits, minimum_rate=np.full(3, rate)))
+        assert batch.status.tolist() == [status, "infeasible", "infeasible"]
+        assert np.isfinite(batch.sum_rate).tolist() == [True, False, False]
+        assert ("though other shares can" in str(batch.message[1])) == (status == "feasible")
 
 
 @pytest.mark.parametrize("allocator", [LOG, SCA(), Ipopt()], ids=["log", "reciprocal", "ipopt"])

@@ -35,14 +35,15 @@ class EqualCom(isacfw.Allocator):
         if np.isnan(f).any():
             certificate = problem.infeasibility
             reason = np.where(np.isnan(f), np.where(certificate == "", _UNEQUAL, certificate), "")
-        shares = Shares(
+        # The split knows nothing of minimum rates: the framework judges it by them.
+        status = np.full(f.shape, Status.FEASIBLE if problem.minimum_rate is None else None, dtype=object)
+        status[np.isnan(f)] = Status.INFEASIBLE
+        return Shares(
             communication=f[..., None] * problem.equal_split,
             sensing=1 - f,
-            status=np.where(np.isnan(f), Status.INFEASIBLE, Status.FEASIBLE).astype(object),
+            status=status,
             message=np.asarray(reason, dtype=object),
         )
-        # The split knows nothing of minimum rates: the framework judges it by them.
-        return shares if problem.minimum_rate is None else attrs.evolve(shares, status=None)
 
 
 @isacfw.hookimpl
