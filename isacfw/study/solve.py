@@ -214,7 +214,7 @@ class _Run:
         self.values["bound"][place] = allocation.bound
         objective = self.spec.scenario.objective.reported().name
         self.values[objective][place] = allocation.value
-        self._fill_margins(row, column, group, allocation)
+        self._fill_margins((row, column), group, problem, allocation)
         for number, history in zip(group, allocation.history, strict=True):
             self.histories[row, column, number] = history
         answers = Answers(place=(row, column), points=group, problem=problem, allocation=allocation)
@@ -238,13 +238,22 @@ class _Run:
             drops=len(statistics.beta),
         )
 
-    def _fill_margins(self, row: int, column: int, group: list[int], allocation: Allocation) -> None:
+    def _fill_margins(
+        self, place: tuple[int, int], group: list[int], problem: PowerAllocationProblem, allocation: Allocation
+    ) -> None:
+        """Write the margin of each requirement, the smallest one if limits hold at displaced targets too."""
+        with np.errstate(invalid="ignore"):
+            displaced = problem.displaced_crlb(allocation.communication, allocation.streams)
         for position, number in enumerate(group):
             if number not in self.constraints:
                 self.constraints[number] = self.points[number].constraints(int(self.users[number]))
             for name, constraint in self.constraints[number].named.items():
-                self.values[f"margin_{name}"][row, column, number] = margin_of(
-                    constraint, allocation.rates[position], allocation.crlb[position]
+                self.values[f"margin_{name}"][(*place, number)] = np.min(
+                    [
+                        margin_of(constraint, allocation.rates[position], crlb[position])
+                        for crlb in (allocation.crlb, *displaced)
+                    ],
+                    axis=0,
                 )
 
     def _history(self) -> NDArray[np.float64]:

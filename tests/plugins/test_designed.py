@@ -61,6 +61,22 @@ def test_all_precoders_and_drops_share_one_covariance() -> None:
     np.testing.assert_array_equal(problems[0].fisher_sensing, problems[1].fisher_sensing)
 
 
+def test_margins_count_the_worst_offset() -> None:
+    given = scenario(
+        beams=[{"kind": "designed", "robust_offsets_deg": [list(pair) for pair in ROBUST.robust_offsets_deg]}],
+        sensing={"crlb_limit_db": -49.0},
+        allocators=["exact", "equal_cs"],
+        precoders=["mrt"],
+        drops=1,
+    )
+    comparison = isacfw.compare(given)
+    exact, equal = comparison.records()
+    assert max(exact["crlb_azimuth_db"], exact["crlb_elevation_db"]) < -49.2
+    assert exact["margin_sensing"] == pytest.approx(0, abs=1e-9)
+    assert equal["margin_sensing"] == pytest.approx(-equal["max_violation"], rel=1e-9)
+    assert "sensing: binds for exact (1/1); violated by equal_cs (1/1)" in str(comparison)
+
+
 def test_robust_limits_hold_at_every_offset() -> None:
     given = scenario()
     problem = given.problem(MRT(), beam=ROBUST)
