@@ -24,14 +24,17 @@ _GAIN = number(at_least=-300, at_most=100)
 
 @attrs.frozen(kw_only=True)
 class Clutter:
-    """Echoes of the surroundings from one direction, which are not part of the model of the targets.
+    r"""Echoes of the surroundings from one direction, which are not part of the model of the targets.
+
+    It adds :math:`P g a_r a_r^H` to the covariance of the noise, with the response :math:`a_r` of the receive
+    array in its direction.
 
     Parameters
     ----------
     azimuth_deg, elevation_deg : float
         Direction in degrees, see :class:`~isacfw.Direction`.
     gain_db : float
-        Power that each element receives, relative to the transmit power, in dB.
+        Gain g: power that each element receives, relative to the transmit power, in dB.
     """
 
     azimuth_deg: float = attrs.field(converter=real)
@@ -61,7 +64,10 @@ def _check_clutter(_instance: Any, attribute: attrs.Attribute[Any], value: Any) 
 
 @attrs.frozen(kw_only=True)
 class SensingNoise:
-    """Interference at the sensing receiver from the own transmission, whose power scales with the transmit power.
+    r"""Interference at the sensing receiver from the own transmission, in proportion to the transmit power.
+
+    In units of the thermal noise, the covariance of the noise is
+    :math:`C = (1 + P g_0) I + P \sum_c g_c a_c a_c^H`.
 
     Parameters
     ----------

@@ -66,6 +66,8 @@ KEYS = {
         "channel": "part",
         "objective": "part",
         "requirements": "table",
+        "link_budget": "table",
+        "sensing_noise": "table",
         "sweep": "table",
     },
     "transmit_array": PLANAR,
@@ -78,6 +80,7 @@ KEYS = {
             "reflection_amplitude",
             "distance_m",
             "reference_distance_m",
+            "radar_cross_section_m2",
             "reflection_phase_deg",
             "crlb_limit_db",
             "azimuth_crlb_limit_db",
@@ -101,12 +104,45 @@ KEYS = {
     "channel": {"kind": "string", "large_scale_fading": "list", "estimates": "choice"}
     | dict.fromkeys(["users", "pilot_length", "coherence_length"], "integer")
     | dict.fromkeys(
-        ["cell_radius_m", "min_distance_m", "path_loss_exponent", "shadowing_db", "pilot_snr_db"], "number"
+        ["cell_radius_m", "min_distance_m", "path_loss_exponent", "shadowing_db", "path_loss_db", "pilot_snr_db"],
+        "number",
     ),
+    "link_budget": dict.fromkeys(
+        [
+            "carrier_hz",
+            "bandwidth_hz",
+            "transmit_power_dbm",
+            "pilot_power_dbm",
+            "user_noise_figure_db",
+            "station_noise_figure_db",
+            "transmit_element_gain_dbi",
+            "receive_element_gain_dbi",
+            "user_gain_dbi",
+        ],
+        "number",
+    ),
+    "sensing_noise": {"self_interference_db": "number", "clutter": "list"},
 }
 PATHS = {f"{table}.{key}" if table else key: kind for table, keys in KEYS.items() for key, kind in keys.items()}
 
-# Every key has a value of its own here, none of them a default.
+BUDGET = {
+    "carrier_hz": 3.5e9,
+    "bandwidth_hz": 20e6,
+    "transmit_power_dbm": 43.0,
+    "pilot_power_dbm": 20.0,
+    "user_noise_figure_db": 9.0,
+    "station_noise_figure_db": 5.0,
+    "transmit_element_gain_dbi": 8.0,
+    "receive_element_gain_dbi": 7.0,
+    "user_gain_dbi": 2.0,
+}
+NEEDS = {
+    "objective": {"objective": {"kind": "alpha_fair", "alpha": 2.0}},
+    "link_budget": {"link_budget": BUDGET, "snr_db": ..., "channel.pilot_snr_db": ..., "sweep": ...},
+}
+"""Changes that the keys of a table need."""
+
+# Every key that can stand beside the others has a value of its own here, none of them a default.
 FULL = {
     "name": "full",
     "seed": 7,
@@ -172,6 +208,7 @@ FULL = {
         "tracking": {"kind": "sum_crlb", "limit_db": -33.0, "angle": "azimuth"},
         "narrow": {"kind": "crlb", "azimuth_limit_db": -31.0, "target": 1},
     },
+    "sensing_noise": {"self_interference_db": -90.0, "clutter": []},
     "sweep": {"snr_db": [0.0, 5.0], "sensing.frame_length": [10, 20]},
 }
 
@@ -210,6 +247,8 @@ def test_the_table_of_keys_above_is_complete(host):
         "receive_array": host.find("array", "upa").cls,
         "channel": host.find("channel", "rayleigh").cls,
         "objective": host.find("objective", "alpha_fair").cls,
+        "link_budget": isacfw.LinkBudget,
+        "sensing_noise": isacfw.SensingNoise,
     }
     for table, cls in classes.items():
         assert {field.name for field in attrs.fields(cls)} == set(KEYS[table]) - {"kind"}
@@ -266,7 +305,8 @@ def test_a_wrong_type_names_its_key(path, kind, variant, mistake):
 
 def _before(path):
     """Return the changes that a path needs to lead to a key."""
-    return {"objective": {"kind": "alpha_fair", "alpha": 2.0}} if path.startswith("objective.") else {}
+    table, dot, _ = path.partition(".")
+    return NEEDS.get(table, {}) if dot else {}
 
 
 @pytest.mark.parametrize("path", [path for path, kind in PATHS.items() if kind in ("integer", "number")])
@@ -437,7 +477,6 @@ def test_a_misspelt_required_key_is_reported_as_unknown_and_not_as_missing(varia
 @pytest.mark.parametrize(
     "path",
     [
-        "snr_db",
         "precoders",
         "allocators",
         "transmit_array",
@@ -453,6 +492,10 @@ def test_a_misspelt_required_key_is_reported_as_unknown_and_not_as_missing(varia
 )
 def test_a_missing_key_is_named(path, variant, mistake):
     assert str(mistake(variant({path: ...}))) == f"{path} must be given"
+
+
+def test_the_power_must_be_given(variant, mistake):
+    assert str(mistake(variant({"snr_db": ...}))) == "snr_db must be given, or link_budget instead"
 
 
 @pytest.mark.parametrize("path", ["name", "seed", "drops", "metrics", "plugins", "sensing", "sweep"])
