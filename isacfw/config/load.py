@@ -13,8 +13,9 @@ from ..base.errors import InputError, short_repr, suggestion
 from ..host.host import PluginHost, ScenarioSource, default_host
 from ..results.open import open_results
 from ..scenario.scenario import Scenario
-from .document import Document, merge, parse, parse_assignment, read_document, to_plain
+from .document import Document, parse, parse_assignment, read_document, to_plain
 from .structure import structure
+from .sweep import merge_assignment
 
 
 @attrs.frozen(kw_only=True)
@@ -63,7 +64,7 @@ def load_scenario(
     asked = [str(Path.cwd() / name) if name.endswith(".py") else name for name in names]
     document, base = _load_document(source, asked)
     for override in overrides:
-        merge(document, parse_assignment(override))
+        merge_assignment(document, parse_assignment(override))
     own = document.get("plugins", [])
     if not isinstance(own, list) or not all(isinstance(plugin, str) for plugin in own):
         raise InputError("plugins", f"must be a list of strings, got {short_repr(own)}")

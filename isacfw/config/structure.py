@@ -15,8 +15,10 @@ from ..base.errors import InputError, short_repr
 from ..base.part import Part
 from ..host.kinds import KINDS, PartInfo
 from ..scenario.scenario import Scenario
-from .document import Document, merge, nest_value, to_plain
+from ..scenario.sweep import Sweep
+from .document import Document, to_plain
 from .messages import MISSING, first_error
+from .sweep import fill, first_values, structure_sweep, sweep_tables
 
 
 class PartFinder(Hashable, Protocol):
@@ -37,22 +39,26 @@ def structure(document: Mapping[str, Any], host: PartFinder) -> Scenario:
         If a key or value is invalid; its key is the path.
     """
     content: Document = to_plain(document)
-    sweep = content.get("sweep", {})
-    absent = set(sweep) if isinstance(sweep, dict) else set()
+    tables = sweep_tables(content.pop("sweep", {}))
+    absent = first_values(tables)
     converter = make_converter(host)
     while True:
         try:
-            return converter.structure(content, Scenario)
+            scenario = converter.structure(content, Scenario)
+            break
         except Exception as error:
             failure = first_error(error, "")
         # A key may be required only because a swept key is absent, e.g. `users` when the fading is swept.
-        missing = {failure.key} & absent or absent
+        missing = {failure.key} & set(absent) or set(absent)
         if not failure.missing or not missing:
             raise failure from None
         for path in sorted(missing):
-            if isinstance(sweep[path], list) and sweep[path]:
-                merge(content, nest_value(path.split("."), sweep[path][0]))
-        absent -= missing
+            fill(content, path, absent.pop(path))
+    sweep = structure_sweep(tables, scenario, converter)
+    try:
+        return attrs.evolve(scenario, sweep=sweep) if sweep else scenario
+    except Exception as error:
+        raise first_error(error, "") from None
 
 
 def part_from_table(kind: str, table: Mapping[str, Any], host: PartFinder) -> Part:
@@ -96,6 +102,7 @@ def make_converter(host: PartFinder) -> cattrs.Converter:
         lambda target: attrs.has(target) and target not in KINDS.values(),
         lambda target: _table_hook(target, converter),
     )
+    converter.register_structure_hook_func(partial(operator.eq, Sweep), _keep)
     converter.register_structure_hook_func(_is_choice_of_types, _one_of_types)
     converter.register_structure_hook_func(_is_choice_of_words, _one_of_words)
     converter.register_structure_hook_factory(
@@ -109,6 +116,10 @@ def make_converter(host: PartFinder) -> cattrs.Converter:
 
 
 _NOUNS: dict[Any, str] = {int: "an integer", float: "a number", str: "a string", bool: "true or false"}
+
+
+def _keep(value: Any, _type: Any) -> Any:
+    return value
 
 
 def _is_choice_of_types(target: Any) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .abscissa import Abscissa
+from .panels import Panel, count_panels, grid_shape, make_panels
+from .places import sweep_of
 from .style import COLOURS, LINES, MARKERS, axis_label
-from .summary import Columns, means_and_intervals, sweep_of
+from .summary import Columns, means_and_intervals
 
 if TYPE_CHECKING:
     import xarray
@@ -16,38 +18,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-_AXIS_LABELS = {
-    "snr_db": "SNR [dB]",
-    "link_budget.transmit_power_dbm": "Transmit power [dBm]",
-    "link_budget.bandwidth_hz": "Bandwidth [Hz]",
-    "link_budget.carrier_hz": "Carrier frequency [Hz]",
-    "target.distance_m": "Distance of the target [m]",
-    "sensing.crlb_limit_db": "CRLB limit [dB]",
-    "sensing.crlb_limit_offset_db": "Offset of the CRLB limits [dB]",
-    "channel.users": "Users",
-    "transmit_array.horizontal": "Horizontal transmit antennas",
-    "transmit_array.vertical": "Vertical transmit antennas",
-}
+_MOST_LARGE = 2
+"""Number of panels up to which they are large; with more, the figure has the width of a page."""
 
 
 def comparison_figures(dataset: xarray.Dataset) -> dict[str, Figure]:
     """Return figures of the objective, of each group of requirements, and of each requested metric.
 
-    Over the first swept path that has several numeric values, a panel for each combination of the others; for
-    a comparison without such a sweep, over the allocators.
+    Over the first swept path with several distinct numeric values, in ascending order, or else over the numbers
+    of the points along the first axis of the sweep; a panel for each combination of the others. Without a sweep,
+    over the allocators.
     """
     dataset = _in_one_axis(dataset)
-    axis = next(
-        (name for name in sweep_of(dataset) if dataset.sizes[name] > 1 and dataset[name].dtype.kind in "iuf"),
-        None,
-    )
+    abscissa = Abscissa.of(dataset)
     columns = Columns.of(dataset)
     figures: dict[str, list[tuple[str, str | None]]] = {columns.objective: [(columns.objective, None)]}
     for name, limit in columns.requirements.items():
         figures.setdefault(dataset[name].attrs["group"], []).append((name, limit))
     figures |= {name: [(name, None)] for name in columns.metrics}
     return {
-        title: _figure(dataset, axis, [(name, axis_label(dataset[name]), limit) for name, limit in rows])
+        title: _figure(dataset, abscissa, [(name, axis_label(dataset[name]), limit) for name, limit in rows])
         for title, rows in figures.items()
     }
 
@@ -64,33 +54,44 @@ def _in_one_axis(dataset: xarray.Dataset) -> xarray.Dataset:
     return stacked.rename({"block": "precoder"}).assign_coords(precoder=names).assign_attrs(beams="compared")
 
 
-def _figure(dataset: xarray.Dataset, axis: str | None, rows: list[tuple[str, str, str | None]]) -> Figure:
+def _figure(
+    dataset: xarray.Dataset, abscissa: Abscissa | None, rows: list[tuple[str, str, str | None]]
+) -> Figure:
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    others = [name for name in sweep_of(dataset) if name != axis]
-    panels = list(itertools.product(*(range(dataset.sizes[name]) for name in others)))
-    figure = Figure(figsize=(2.2 + 4.6 * len(panels), 0.9 + 2.9 * len(rows)), layout="constrained")
+    apart = [name for name in sweep_of(dataset) if abscissa is None or name != abscissa.axis]
+    total, drawn = count_panels(dataset, apart)
     drops = dataset.sizes["drop"]
     about = f"mean of {drops} drops with 95 % interval" if drops > 1 else "1 drop"
-    figure.suptitle(f"{dataset.attrs['title']}: {about}", fontsize="medium")
-    grid = figure.subplots(len(rows), len(panels), squeeze=False, sharex=True, sharey="row")
-    for column, positions in enumerate(panels):
-        panel = dataset.isel(dict(zip(others, positions, strict=True)))
-        for row, (name, label, limit) in enumerate(rows):
-            axes = grid[row, column]
-            _draw(axes, panel, axis, name, limit)
-            axes.grid(visible=True, alpha=0.3)
-            _widen(axes)
-            if column == 0:
-                axes.set_ylabel(label)
-        if others:
-            title = ", ".join(f"{path} = {panel[path].item()}" for path in others)
-            grid[0, column].set_title(title, fontsize="small")
-        if axis is not None:
-            grid[-1, column].set_xlabel(_AXIS_LABELS.get(axis, axis))
-    handles, labels = grid[0, -1].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right upper", fontsize="small", frameon=False)
+    about += f"; the first {drawn} of {total} combinations" if drawn < total else ""
+    compact = drawn > _MOST_LARGE
+    blocks, columns = grid_shape(drawn)
+    width, panel, height = (1.5, 1.95, 1.6) if compact else (2.2, 4.6, 2.9)
+    with rc_context({"font.size": 7} if compact else {}):
+        figure = Figure(
+            figsize=(width + panel * columns, 0.9 + height * len(rows) * blocks), layout="constrained"
+        )
+        figure.suptitle(f"{dataset.attrs['title']}: {about}", fontsize="medium")
+        for one in make_panels(figure, dataset, apart, len(rows)):
+            _draw_panel(one, abscissa, rows)
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside right upper", fontsize="small", frameon=False)
     return figure
+
+
+def _draw_panel(panel: Panel, abscissa: Abscissa | None, rows: list[tuple[str, str, str | None]]) -> None:
+    for axes, (name, label, limit) in zip(panel.axes, rows, strict=True):
+        _draw(axes, panel.data, abscissa, name, limit)
+        axes.grid(visible=True, alpha=0.3)
+        _widen(axes)
+        if panel.left:
+            axes.set_ylabel(label)
+    panel.axes[0].set_title(panel.title, fontsize="small")
+    if abscissa is not None:
+        abscissa.set_ticks(panel.axes[-1])
+        if panel.low:
+            panel.axes[-1].set_xlabel(abscissa.label)
 
 
 def _widen(axes: Axes) -> None:
@@ -102,38 +103,41 @@ def _widen(axes: Axes) -> None:
         axes.set_ylim(middle - least / 2, middle + least / 2)
 
 
-def _draw(axes: Axes, panel: xarray.Dataset, axis: str | None, name: str, limit: str | None) -> None:
-    if axis is None:
+def _draw(axes: Axes, panel: xarray.Dataset, abscissa: Abscissa | None, name: str, limit: str | None) -> None:
+    if abscissa is None:
         _draw_bars(axes, panel, name)
     else:
-        _draw_lines(axes, panel, axis, name)
+        _draw_lines(axes, panel, abscissa, name)
     if limit is not None and np.isfinite(panel[limit]).all():
-        limits = panel[limit].to_numpy()
-        if axis is None:
-            axes.axhline(float(limits), color="0.3", linestyle=(0, (1, 1)), label="limit")
+        if abscissa is None:
+            axes.axhline(float(panel[limit]), color="0.3", linestyle=(0, (1, 1)), label="limit")
         else:
-            axes.plot(panel[axis].to_numpy(), limits, color="0.3", linestyle=(0, (1, 1)), label="limit")
+            style = "default" if abscissa.numeric else "steps-mid"
+            limits = abscissa.along(panel[limit])
+            axes.plot(abscissa.values, limits, color="0.3", linestyle=(0, (1, 1)), drawstyle=style, label="limit")
 
 
-def _draw_lines(axes: Axes, panel: xarray.Dataset, axis: str, name: str) -> None:
-    x, allocators = panel[axis].to_numpy(), panel["allocator"].to_numpy()
+def _draw_lines(axes: Axes, panel: xarray.Dataset, abscissa: Abscissa, name: str) -> None:
+    """Draw means and intervals: lines between numbers, markers alone at the numbers of points."""
+    allocators = panel["allocator"].to_numpy()
     for row, precoder in enumerate(panel["precoder"].to_numpy()):
         for column, allocator in enumerate(allocators):
-            values = panel[name].isel(precoder=row, allocator=column).transpose(axis, "drop")
-            mean, half = means_and_intervals(values.to_numpy())
+            values = abscissa.along(panel[name].isel(precoder=row, allocator=column))
+            mean, half = means_and_intervals(values)
             by_allocator = len(allocators) > 1 and "beams" not in panel.attrs
             colour = COLOURS[(column if by_allocator else row) % len(COLOURS)]
+            line = LINES[(row if by_allocator or len(allocators) == 1 else column) % len(LINES)]
             axes.errorbar(
-                x,
+                abscissa.values,
                 mean,
                 yerr=half,
                 capsize=2.5,
                 elinewidth=0.8,
                 color=colour,
-                linestyle=LINES[(row if by_allocator or len(allocators) == 1 else column) % len(LINES)],
+                linestyle=line if abscissa.numeric else "none",
                 marker=MARKERS[column % len(MARKERS)],
                 markersize=4 + 1.5 * (len(panel["allocator"]) - column),
-                markerfacecolor="none",
+                markerfacecolor="none" if abscissa.numeric or row == 0 else colour,
                 linewidth=1.2,
                 label=f"{precoder}, {allocator}",
             )

@@ -15,7 +15,8 @@ from ..base.progress import Progress
 from ..results.open import open_results
 from ..results.schema import ANGLES_GROUP, Variable, margin_variable, roles_in
 from .dominance import ABSCISSA, AGAINST, DOMINATED, dominated, exact_allocators
-from .summary import Columns, sweep_of
+from .places import paths_along, sweep_of
+from .summary import Columns
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -75,6 +76,11 @@ class ParetoFront:
             raise InputError("against", f"must be one of {', '.join(map(repr, AGAINST))}, got {against!r}")
         if along not in sweep_of(dataset):
             raise InputError("along", f"must be a path that the comparison sweeps, got {along!r}")
+        if linked := paths_along(dataset, along)[1:]:
+            named = " and ".join(linked)
+            raise InputError(
+                "along", f"must be a path that is swept alone, got {along!r}, which moves with {named}"
+            )
         values = _abscissa(dataset, against, along)
         values = values.where(_is_answer(dataset, _followed(dataset, against, along)))
         values = values.transpose(*dataset["status"].dims)

@@ -12,8 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..base.numbers import FloatArray
 from .dominance import ABSCISSA, DOMINATED, exact_allocators
+from .panels import Panel, count_panels, grid_shape, make_panels
+from .places import sweep_of
 from .style import COLOURS, MARKERS, axis_label
-from .summary import Columns, means_and_intervals, sweep_of
+from .summary import Columns, means_and_intervals
 
 if TYPE_CHECKING:
     import xarray
@@ -120,31 +122,37 @@ def front_figure(dataset: xarray.Dataset) -> Figure:
 def _figure(dataset: xarray.Dataset) -> Figure:
     from matplotlib.figure import Figure
 
-    style, objective = _Style.of(dataset), Columns.of(dataset).objective
+    style = _Style.of(dataset)
     others = [name for name in sweep_of(dataset) if name != dataset.attrs["along"]]
     apart = [*others, *filter(None, [style.panels])]
-    places = list(itertools.product(*(range(dataset.sizes[name]) for name in apart)))
-    size = (_LEGEND_WIDTH + _PANEL[0] * len(places), _PANEL[1])
+    total, drawn = count_panels(dataset, apart)
+    blocks, columns = grid_shape(drawn)
+    size = (_LEGEND_WIDTH + _PANEL[0] * columns, _PANEL[1] * blocks)
     figure = Figure(figsize=size, layout="constrained")
-    grid = figure.subplots(1, len(places), squeeze=False, sharex=True, sharey=True)[0]
-    for axes, place in zip(grid, places, strict=True):
-        panel = dataset.isel(dict(zip(apart, place, strict=True)))
-        for allocator, colour, own in style.rows(panel):
-            curve = _Curve.of(own, dataset.attrs["along"], objective)
-            if allocator == style.exact:
-                _draw_front(axes, curve, colour)
-            else:
-                _draw_points(axes, curve, colour, *style.marker(allocator))
-        axes.grid(visible=True, alpha=0.3, linewidth=0.5)
-        named = [str(panel[name].item()) for name in filter(None, [style.panels])]
-        named += [f"{name} = {panel[name].item()}" for name in others]
-        axes.set_title(", ".join(named), fontsize="medium")
-    for axes in grid:
-        axes.set_xlabel(axis_label(dataset[ABSCISSA]))
-        _add_degrees(axes, dataset)
-    grid[0].set_ylabel(axis_label(dataset[objective]))
+    if drawn < total:
+        figure.suptitle(f"the first {drawn} of {total} combinations", fontsize="medium")
+    for panel in make_panels(figure, dataset, apart):
+        _draw_panel(panel, dataset, style)
     _add_legend(figure, style, dataset.sizes["drop"])
     return figure
+
+
+def _draw_panel(panel: Panel, dataset: xarray.Dataset, style: _Style) -> None:
+    (axes,), objective = panel.axes, Columns.of(dataset).objective
+    for allocator, colour, own in style.rows(panel.data):
+        curve = _Curve.of(own, dataset.attrs["along"], objective)
+        if allocator == style.exact:
+            _draw_front(axes, curve, colour)
+        else:
+            _draw_points(axes, curve, colour, *style.marker(allocator))
+    axes.grid(visible=True, alpha=0.3, linewidth=0.5)
+    named = [str(panel.data[name].item()) for name in filter(None, [style.panels])]
+    axes.set_title(", ".join(filter(None, [*named, panel.title])), fontsize="medium")
+    if panel.low:
+        axes.set_xlabel(axis_label(dataset[ABSCISSA]))
+    _add_degrees(axes, dataset)
+    if panel.left:
+        axes.set_ylabel(axis_label(dataset[objective]))
 
 
 def _draw_front(axes: Axes, curve: _Curve, colour: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..results.schema import OBJECTIVE_VALUE, record_keys, roles_in
+from .places import paths_along, sweep_of
 
 if TYPE_CHECKING:
     import xarray
@@ -23,12 +24,13 @@ def list_records(data: xarray.Dataset) -> list[dict[str, Any]]:
     users = np.broadcast_to(
         data["users"].to_numpy()[(None,) * before + (..., None)], [data.sizes[name] for name in dimensions]
     )
-    axes = [data[name].to_numpy() for name in dimensions]
+    swept = {name: paths_along(data, name) for name in sweep_of(data)}
+    axes = [{path: data[path].to_numpy() for path in swept.get(name, [name])} for name in dimensions]
     records = []
     for index in np.ndindex(*users.shape):
         place: dict[str, Any] = {}
-        for name, axis, i in zip(dimensions, axes, index, strict=True):
-            place[name] = _plain(axis[i])
+        for axis, i in zip(axes, index, strict=True):
+            place |= {path: _plain(values[i]) for path, values in axis.items()}
         drop = place.pop("drop")
         heads: dict[str, Any] = {key: place.pop(key) for key in ("precoder", "beam", "allocator") if key in place}
         row: dict[str, Any] = {}

@@ -15,6 +15,7 @@ from ..allocation.problem import FEASIBILITY_TOLERANCE
 from ..base.numbers import FloatArray
 from ..base.progress import Progress
 from ..results.schema import roles_in
+from .places import sweep_of, swept_paths
 
 if TYPE_CHECKING:
     import pandas
@@ -54,12 +55,6 @@ def means_and_intervals(values: Any) -> tuple[Any, Any]:
     """Return the means of rows and the half-widths of their 95 % intervals, 0 where there is none."""
     pairs = [mean_and_interval(row) for row in values]
     return np.array([mean for mean, _ in pairs]), np.nan_to_num([half for _, half in pairs])
-
-
-def sweep_of(dataset: xarray.Dataset) -> list[str]:
-    """Return the swept paths in order."""
-    parts = ("precoder", "beam", "allocator", "drop")
-    return [str(name) for name in dataset["status"].dims if name not in parts]
 
 
 def blocks_of(dataset: xarray.Dataset) -> list[str]:
@@ -128,9 +123,10 @@ class Columns:
 def cells(dataset: xarray.Dataset) -> Iterator[tuple[dict[str, Any], xarray.Dataset]]:
     """Yield each sweep point, precoder and beam, with its data over allocators and drops."""
     names = [*sweep_of(dataset), *blocks_of(dataset)]
+    shown = [*swept_paths(dataset), *blocks_of(dataset)]
     for positions in itertools.product(*(range(dataset.sizes[name]) for name in names)):
         cell = dataset.isel(dict(zip(names, positions, strict=True)))
-        yield {name: cell[name].item() for name in names}, cell
+        yield {name: cell[name].item() for name in shown}, cell
 
 
 def _mean(values: FloatArray) -> float:
@@ -186,8 +182,8 @@ def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas
     import pandas
 
     rows: list[dict[str, Any]] = []
-    names = [*sweep_of(dataset), *blocks_of(dataset), "allocator"]
-    total = math.prod(dataset.sizes[name] for name in names)
+    names = [*swept_paths(dataset), *blocks_of(dataset), "allocator"]
+    total = math.prod(length for name, length in dataset["status"].sizes.items() if name != "drop")
     columns = Columns.of(dataset)
     for place, cell in cells(dataset):
         values, feasible = cell[columns.objective].to_numpy(), cell["feasible"].to_numpy()

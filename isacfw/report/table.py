@@ -12,7 +12,8 @@ import numpy as np
 
 from ..allocation.status import Status
 from ..base.progress import Progress
-from .summary import Columns, summary, sweep_of
+from .places import labels_of, name_place, swept_paths
+from .summary import Columns, summary
 
 if TYPE_CHECKING:
     import xarray
@@ -78,17 +79,15 @@ def _headings(frame: Any, columns: Columns) -> Iterator[str]:
             yield f"{heading}\n{bound}"
 
 
-def _table(place: dict[str, Any], frame: Any, columns: Columns, width: int) -> Table:
+def _table(title: str, frame: Any, columns: Columns, width: int) -> Table:
     """Return the table of one sweep point: its precoders, one below the other."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    title = ", ".join(f"{path} = {value}" for path, value in place.items())
     gap = 1 if width >= 90 else 0
-    table = Table(
-        box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False, padding=(0, gap, 0, 0)
-    )
+    shown = Text(title, "table.title") if title else None
+    table = Table(box=box.SIMPLE_HEAD, title=shown, title_justify="left", pad_edge=False, padding=(0, gap, 0, 0))
     blocks = [name for name in ("precoder", "beam") if name in frame.index.names]
     titles = [_block_name(names) for names, _ in frame.groupby(level=blocks, sort=False)]
     names = frame.index.get_level_values("allocator")
@@ -202,12 +201,12 @@ def _renderables(dataset: xarray.Dataset, width: int, progress: Progress | None)
     frame = summary(dataset, progress)
     drops = dataset.sizes["drop"]
     yield Text(f"{dataset.attrs['title']}: {drops} drop{'s' * (drops > 1)}, seed {dataset.attrs['seed']}", "bold")
-    sweep = sweep_of(dataset)
+    sweep, labels = swept_paths(dataset), labels_of(dataset)
     columns = Columns.of(dataset)
     groups = frame.groupby(level=sweep, sort=False) if sweep else [((), frame)]
     for values, group in groups:
         place = dict(zip(sweep, values if isinstance(values, tuple) else (values,), strict=True))
-        yield _table(place, group, columns, width)
+        yield _table(name_place(place, labels), group, columns, width)
     label = dataset[columns.objective].attrs["long_name"] or columns.objective
     objective = label[:1].lower() + label[1:]
     notes = (*_notes(frame, objective, columns.margins), *_budget_notes(dataset))

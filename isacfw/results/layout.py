@@ -9,8 +9,9 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ..scenario.labels import by_label
+from ..scenario.labels import by_label, label_values
 from ..scenario.scenario import Scenario
+from ..scenario.sweep import Sweep, sweep_axes, sweep_shape
 from .chunk import ChunkResult, ChunkSummary
 from .schema import Variable, limits_of, units_of
 
@@ -72,11 +73,11 @@ class Layout:
         attributes: Mapping[str, Any],
     ) -> None:
         self.variables, self.sizes, self.attributes = variables, sizes, attributes
-        self.sweep_shape = tuple(len(values) for values in scenario.sweep.values())
+        self.sweep_shape = sweep_shape(scenario.sweep)
         # Beams are an axis if there are several.
         beams = len(scenario.compared_beams)
         self.rows = (len(scenario.precoders), beams) if beams > 1 else (len(scenario.precoders),)
-        self.axes = (*("precoder", "beam")[: len(self.rows)], "allocator", *scenario.sweep, "drop")
+        self.axes = (*("precoder", "beam")[: len(self.rows)], "allocator", *_names(scenario.sweep), "drop")
         self.lengths = (*self.rows, len(scenario.allocators), *self.sweep_shape, scenario.drops)
         self.streams = streams
         self.coordinates = _coordinates(scenario, max(sizes.users), streams)
@@ -117,16 +118,25 @@ def _coordinates(scenario: Scenario, users: int, streams: int) -> dict[str, Any]
         "precoder": list(by_label(scenario.precoders)),
         **several,
         "allocator": list(by_label(scenario.allocators)),
-        **{path: _coordinate(values) for path, values in scenario.sweep.items()},
+        **_sweep_coordinates(scenario.sweep),
         "drop": np.arange(scenario.drops),
         "user": np.arange(users),
         **({"stream": np.arange(streams)} if streams > 1 else {}),
     }
 
 
-def _coordinate(values: tuple[Any, ...]) -> list[Any]:
-    plain = all(isinstance(value, (int, float)) for value in values)
-    return list(values) if plain else [str(value) for value in values]
+def _names(sweep: Sweep) -> list[str]:
+    """Return the names of the axes of a sweep: the first path of each."""
+    return [next(iter(axis)) for axis in sweep_axes(sweep)]
+
+
+def _sweep_coordinates(sweep: Sweep) -> dict[str, Any]:
+    """Return the values of all swept paths along their axes."""
+    return {
+        path: (name, label_values(values))
+        for name, axis in zip(_names(sweep), sweep_axes(sweep), strict=True)
+        for path, values in axis.items()
+    }
 
 
 def _derived_units(scenario: Scenario) -> list[list[float]]:
@@ -144,8 +154,7 @@ def _derived_units(scenario: Scenario) -> list[list[float]]:
 
 def _fixed_variables(scenario: Scenario, users: tuple[int, ...]) -> dict[str, Any]:
     """Return the variables over the sweep alone."""
-    sweep = list(scenario.sweep)
-    shape = [len(values) for values in scenario.sweep.values()]
+    sweep, shape = _names(scenario.sweep), sweep_shape(scenario.sweep)
     limits = 10 * np.log10([point.crlb_limits() for _, point in scenario.points()])
     variables: dict[str, Any] = {
         limit.name: (sweep, limits[:, position].reshape(shape), limit.attributes)

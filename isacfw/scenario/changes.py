@@ -31,17 +31,26 @@ def to_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 
-def to_tuples(value: Any) -> Any:
-    """Convert the values of a mapping to tuples; leave anything else for the validator."""
-    return {path: to_tuple(values) for path, values in value.items()} if isinstance(value, Mapping) else value
-
-
 class Changes(dict[str, Any]):
-    """Changes below a key, as opposed to a value that is a mapping."""
+    """Changes below a key, as opposed to a value that is a mapping.
+
+    Parameters
+    ----------
+    base : object, optional
+        What the changes apply to; by default, what the key already leads to.
+    """
+
+    def __init__(self, base: Any = None) -> None:
+        super().__init__()
+        self.base = base
+
+    def apply(self, current: Any) -> Any:
+        """Return the base, or else the current value, with the changes."""
+        return with_changes(current if self.base is None else self.base, self)
 
 
 def nest(values: Mapping[str, Any]) -> Changes:
-    """Return values at dotted paths as nested changes.
+    """Return values at dotted paths as nested changes, regardless of the order: parts first, then their fields.
 
     Raises
     ------
@@ -55,8 +64,13 @@ def nest(values: Mapping[str, Any]) -> Changes:
             raise InputError(f"sweep.{path}", f"must not be swept, got {short_repr(value)}")
         table = changes
         for parent in parents:
-            table = table.setdefault(parent, Changes())
-        table[key] = value
+            below = table.get(parent)
+            table[parent] = below if isinstance(below, Changes) else Changes(base=below)
+            table = table[parent]
+        if isinstance(table.get(key), Changes):
+            table[key].base = value
+        else:
+            table[key] = value
     return changes
 
 
@@ -72,10 +86,10 @@ def with_changes(part: Any, changes: Mapping[str, Any]) -> Any:
         current = getattr(part, key)
         if isinstance(value, Changes):
             try:
-                values[key] = with_changes(current, value)
+                values[key] = value.apply(current)
             except InputError as error:
                 raise error.within(key) from None
-        elif attrs.has(type(current)):
+        elif attrs.has(type(current)) and not attrs.has(type(value)):
             raise InputError(key, f"must lead to a value and not to a table, got {short_repr(value)}")
         else:
             values[key] = to_tuple(value)
@@ -88,15 +102,18 @@ def with_changes(part: Any, changes: Mapping[str, Any]) -> Any:
 
 
 def _with_changed_parts(parts: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a table of parts by name with changed fields."""
+    """Return a table of parts by name with changed or other parts."""
     changed = dict(parts)
     for name, value in changes.items():
         if name not in parts:
             raise InputError(name, f"must be in the table{suggestion(name, list(parts))}")
+        if attrs.has(type(value)):
+            changed[name] = value
+            continue
         if not isinstance(value, Changes):
             raise InputError(name, f"must lead to a value and not to a table, got {short_repr(value)}")
         try:
-            changed[name] = with_changes(parts[name], value)
+            changed[name] = value.apply(parts[name])
         except InputError as error:
             raise error.within(name) from None
     return changed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
@@ -13,7 +12,8 @@ from ..allocation.metric import Metric
 from ..allocation.objective import Objective
 from ..allocation.requirement import Requirement
 from ..allocation.utilities import SumRate
-from ..base.errors import InputError, short_repr
+from ..base.errors import InputError, attribute_errors_to
+from ..base.part import display_name
 from ..base.validators import each, instance_of, integer, number, optional, real, text
 from ..sensing.beam import Beam, Steered
 from ..sensing.noise import ReceiverNoise, SensingNoise
@@ -23,9 +23,10 @@ from ..signal.channel import Channel
 from ..signal.link_budget import LinkBudget
 from ..signal.precoder import Precoder
 from .angles import check_directions
-from .changes import nest, to_tuple, to_tuples, with_changes
+from .changes import nest, to_tuple, with_changes
 from .goals import Goals, check_requirements
 from .labels import parts_validator
+from .sweep import Sweep, check_distinct, check_sweep, locate, sweep_places, to_sweep
 from .units import check_units, in_units_of, power_db
 
 
@@ -72,9 +73,7 @@ class ScenarioFields:
     channel: Channel = attrs.field(validator=instance_of(Channel, "a channel"))
     objective: Objective = attrs.field(factory=SumRate, validator=instance_of(Objective, "an objective"))
     requirements: dict[str, Requirement] = attrs.field(factory=dict, validator=check_requirements)
-    sweep: dict[str, tuple[Any, ...]] = attrs.field(
-        factory=dict, converter=to_tuples, validator=instance_of(dict, "a table of lists")
-    )
+    sweep: Sweep = attrs.field(factory=dict, converter=to_sweep, validator=check_sweep)
 
     def __attrs_post_init__(self) -> None:
         if self.target is None and not self.targets:
@@ -84,14 +83,20 @@ class ScenarioFields:
         check_units(self.snr_db, self.link_budget, self.sensed)
         check_directions((self.transmit_array, self.receive_array), self.targets)
         self.goals.check()
-        for path, values in self.sweep.items():
-            if isinstance(values, tuple) and None in values:
-                raise InputError(f"sweep.{path}[{values.index(None)}]", "must be a value, got None")
-            if not isinstance(values, tuple) or not values:
-                raise InputError(f"sweep.{path}", f"must be a nonempty list, got {short_repr(values)}")
         if self.sweep:
-            for _ in self.points():
-                pass
+            for _, point in self.points():
+                self._check_objective(point)
+            check_distinct(self.sweep)
+
+    def _check_objective(self, point: Self) -> None:
+        """Check that the objective of a point, if it is another one, has its values in the same variable."""
+        if type(point.objective) is type(self.objective):
+            return
+        with attribute_errors_to(f"objective {display_name(point.objective)}"):
+            own, other = self.objective.reported(), point.objective.reported()
+        if (own.name, own.better) != (other.name, other.better):
+            problem = f"must report {own.name}, as that of the scenario does, got {point.objective.name}"
+            raise locate(InputError("sweep.objective", f"{problem}, which reports {other.name}"), self.sweep)
 
     @property
     def sensed(self) -> tuple[Target, ...]:
@@ -153,7 +158,10 @@ class ScenarioFields:
             raise error.within("sweep") from None
 
     def points(self) -> Iterator[tuple[dict[str, Any], Self]]:
-        """Yield each point of the sweep: the values that determine it, and its scenario."""
-        for values in itertools.product(*self.sweep.values()):
-            coordinates = dict(zip(self.sweep, values, strict=True))
-            yield coordinates, self.with_values(coordinates)
+        """Yield each point of the sweep: the values of all swept paths, and its scenario."""
+        for values in sweep_places(self.sweep):
+            try:
+                point = self.with_values(values)
+            except InputError as error:
+                raise locate(error, self.sweep) from None
+            yield values, point

@@ -67,9 +67,10 @@ class Scenario(ScenarioFields):
     time_limit_s : float, optional
         Longest time in seconds that an allocator may take for one problem, or a precoder for the weights of a
         chunk of sampled channels; beyond it, the row fails.
-    sweep : mapping of str to sequence
-        Dotted paths (``"snr_db"``, ``"sensing.crlb_limit_db"``) to the values they take; a comparison runs
-        over the Cartesian product.
+    sweep : mapping of str to sequence, or sequence of such mappings
+        Dotted paths (``"snr_db"``, ``"sensing.crlb_limit_db"``) to the values they take, parts
+        (``"transmit_array"``) included; a comparison runs over the Cartesian product. With several mappings, the
+        paths of each move together, so have equally many values, and the product is that of the mappings.
 
     Raises
     ------

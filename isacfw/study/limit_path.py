@@ -15,6 +15,7 @@ from ..base.errors import InputError, IsacError
 from ..host.host import PluginHost
 from ..report.dominance import AGAINST
 from ..scenario.scenario import Scenario
+from ..scenario.sweep import split, sweep_axes
 from ..sensing.reduction import ANGLES
 
 POWER = "link_budget.transmit_power_dbm"
@@ -100,8 +101,7 @@ def _constraint(scenario: Scenario, requirement: Requirement) -> Constraint | No
 
 
 def _without_sweep(scenario: Scenario, against: str, key: str, reference: float = 0.0) -> LimitPath:
-    sweep = dict(scenario.sweep)
-    values = sweep.pop(key, None)
+    sweep, values = split(scenario.sweep, key)
     swept = None if values is None else [value + reference for value in values]
     plain = attrs.evolve(scenario, sweep=sweep)
     return LimitPath(scenario=plain, against=against, key=key, reference=reference, swept=swept)
@@ -110,7 +110,7 @@ def _without_sweep(scenario: Scenario, against: str, key: str, reference: float 
 def _common_limit(scenario: Scenario) -> LimitPath:
     """Return the limit on all angles, if it is the only one, or else an offset of all limits."""
     limits = scenario.crlb_limits()
-    if COMMON in scenario.sweep:
+    if any(COMMON in axis for axis in sweep_axes(scenario.sweep)):
         return _without_sweep(scenario, "crlb", COMMON)
     if not np.isfinite(limits).any():
         targets = _with_known_angles(scenario)

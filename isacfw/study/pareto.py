@@ -10,6 +10,7 @@ from ..base.errors import InputError
 from ..base.services import service
 from ..config.load import LoadedScenario, ScenarioLike, to_loaded
 from ..report.front import ParetoFront
+from ..scenario.sweep import extend
 from .execution import Execution
 from .front_range import front_values
 from .limit_path import limit_path
@@ -66,7 +67,7 @@ def pareto(
         if isinstance(points, bool) or not isinstance(points, int) or points < 2:
             raise InputError("points", f"must be an integer of at least 2, got {points!r}")
         values = front_values(path, points)
-    sweep = {**path.scenario.sweep, path.key: tuple(value - path.reference for value in values)}
+    sweep = extend(path.scenario.sweep, path.key, [value - path.reference for value in values])
     study = LoadedScenario(scenario=attrs.evolve(path.scenario, sweep=sweep), host=host)
     comparison = service("compare")(study, execution=execution)
     return ParetoFront.of(comparison.dataset, against=against, along=path.key)

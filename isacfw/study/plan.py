@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ..results.chunk import Chunk
 from ..scenario.scenario import Scenario
+from ..scenario.sweep import sweep_shape
 from ..sensing.beam import Beam
 from ..signal.precoder import Precoder
 from ..simulation.metric import SimulatedMetric
@@ -46,7 +47,7 @@ def plan_chunks(
     largest_array : int
         See :class:`StudySpec`.
     """
-    points = math.prod(len(values) for values in scenario.sweep.values())
+    points = math.prod(sweep_shape(scenario.sweep))
     fast = (
         all(allocator.vectorized for allocator in scenario.allocators)
         and all(type(one).link_statistics is not Precoder.link_statistics for one in scenario.precoders)

@@ -15,6 +15,7 @@ from ..host.host import PluginHost
 from ..results.schema import OBJECTIVE_VALUE, limits_of, margin_variable, units_of, variables_of
 from ..scenario.labels import by_label
 from ..scenario.scenario import Scenario
+from ..scenario.sweep import sweep_axes
 from ..signal.channel import Channel
 from ..signal.statistics import ChannelStatistics
 from .study_spec import StudySpec, fading_key, view_key
@@ -56,7 +57,8 @@ def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric
     fixed = (*variables_of(()), *limits_of(targets), *units_of(targets))
     reserved = [OBJECTIVE_VALUE, *(one.name for one in fixed)]
     reserved += [margin_variable(name).name for name in scenario.requirements]
-    taken = [*names, *reserved, *_AXES, *scenario.sweep]
+    swept = [path for axis in sweep_axes(scenario.sweep) for path in axis]
+    taken = [*names, *reserved, *_AXES, *swept]
     for name in names:
         if taken.count(name) > 1:
             raise InputError("metrics", f"must report quantities of different names, got {name!r} twice")

@@ -25,6 +25,7 @@ from ..host.host import PluginHost, default_host
 from ..report.comparison import Comparison
 from ..scenario.figure import Figure
 from ..scenario.scenario import Scenario
+from ..scenario.sweep import shorten
 from .checks import CheckFailed, CheckSkipped, check, require
 from .runs import Numbers, SampleRun, sample_run
 
@@ -64,8 +65,7 @@ def _scenario(part: Figure, seed: int = 0) -> Scenario:
         raise CheckSkipped(f"no scenario is named {part.name}")
     plugins = [] if source is None else [source]
     whole = load_scenario(host.scenarios[part.name], plugins=plugins).scenario
-    sweep = {path: values[:POINTS] for path, values in whole.sweep.items()}
-    return attrs.evolve(whole, drops=1, seed=whole.seed + seed, sweep=sweep)
+    return attrs.evolve(whole, drops=1, seed=whole.seed + seed, sweep=shorten(whole.sweep, POINTS))
 
 
 def compare_without_times(scenario: Scenario, progress: Progress | None = None) -> Comparison:

@@ -605,7 +605,7 @@ def test_parts_that_cannot_be_told_apart_are_refused(path, entries, variant, mis
         ),
         ({"sensing.azimuth_crlb_limit_db": [-30]}, "sweep.sensing.azimuth_crlb_limit_db", "crlb_limit_db"),
         ({"sensing": [1]}, "sweep.sensing", "must lead to a value and not to a table"),
-        ({"transmit_array": ["upa"]}, "sweep.transmit_array", "must lead to a value and not to a table"),
+        ({"transmit_array": [1]}, "sweep.transmit_array", "must lead to a value and not to a table"),
         ({"name": ["a"]}, "sweep.name", "must not be swept"),
         ({"drops": [1]}, "sweep.drops", "must not be swept"),
         ({"precoders": [["mrt"]]}, "sweep.precoders", "must not be swept"),

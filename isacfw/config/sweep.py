@@ -1,0 +1,112 @@
+"""Sweeps of scenario files: a table or an array of tables, whose values may be parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, get_type_hints
+
+import attrs
+import cattrs
+
+from ..base.errors import InputError, short_repr
+from ..host.kinds import KINDS
+from ..scenario.scenario import Scenario
+from ..scenario.sweep import Sweep
+from .document import Document, merge, nest_value
+from .messages import first_error
+
+SWEEP = "sweep"
+
+
+def sweep_tables(sweep: Any) -> dict[str, Document]:
+    """Return the tables of a sweep by their keys: ``"sweep"``, or ``"sweep[0]"``, ``"sweep[1]"``, ...
+
+    Raises
+    ------
+    InputError
+        If the sweep is neither a table of lists nor a list of such tables.
+    """
+    if isinstance(sweep, list) and sweep:
+        tables = {f"{SWEEP}[{number}]": table for number, table in enumerate(sweep)}
+    else:
+        tables = {SWEEP: sweep}
+    for key, table in tables.items():
+        if not isinstance(table, dict):
+            raise InputError(key, f"must be a table of lists, got {short_repr(table)}")
+        for path, values in table.items():
+            if not isinstance(values, list):
+                raise InputError(f"{key}.{path}", f"must be a list, got {short_repr(values)}")
+    return tables
+
+
+def first_values(tables: Mapping[str, Document]) -> dict[str, Any]:
+    """Return the first value of every path that has one."""
+    return {path: values[0] for table in tables.values() for path, values in table.items() if values}
+
+
+def fill(content: Document, path: str, value: Any) -> None:
+    """Set a missing key of a document at a path."""
+    merge(content, nest_value(path.split("."), value))
+
+
+def structure_sweep(tables: Mapping[str, Document], scenario: Scenario, converter: cattrs.Converter) -> Sweep:
+    """Return a sweep whose tables and names of parts are parts, like those elsewhere in a file.
+
+    Raises
+    ------
+    InputError
+        If a part is not valid; its key is the path of the value.
+    """
+    found = [
+        {path: tuple(_structure(key, path, values, scenario, converter)) for path, values in table.items()}
+        for key, table in tables.items()
+    ]
+    return found[0] if SWEEP in tables else tuple(found)
+
+
+def _structure(
+    key: str, path: str, values: Sequence[Any], scenario: Scenario, converter: cattrs.Converter
+) -> Iterator[Any]:
+    structured = any(isinstance(value, (Mapping, str)) for value in values)
+    kind = _type_at(scenario, path.split(".")) if structured else None
+    for position, value in enumerate(values):
+        if kind is None or not (
+            isinstance(value, Mapping) or (isinstance(value, str) and kind in KINDS.values())
+        ):
+            yield value
+            continue
+        try:
+            yield converter.structure(value, kind)
+        except Exception as error:
+            raise first_error(error, f"{key}.{path}[{position}]") from None
+
+
+def _type_at(scenario: Scenario, keys: Sequence[str]) -> Any:
+    """Return the type of the field at a path, None if there is none."""
+    current: Any = scenario
+    found: Any = None
+    for key in keys:
+        if isinstance(current, Mapping):
+            found, current = found.__args__[1], current.get(key)
+        elif attrs.has(type(current)):
+            found, current = get_type_hints(type(current)).get(key), getattr(current, key, None)
+        else:
+            return None
+    return found
+
+
+def merge_assignment(document: Document, assignment: Document) -> None:
+    """Merge an assignment of the command line into a document.
+
+    A path of an array of tables keeps its table, so that linked paths stay linked; a new path is a further table.
+    """
+    changes, sweep = assignment.get(SWEEP), document.get(SWEEP)
+    if not isinstance(changes, dict) or not isinstance(sweep, list):
+        merge(document, assignment)
+        return
+    for path, values in changes.items():
+        table = next((one for one in sweep if isinstance(one, dict) and path in one), None)
+        if table is None:
+            sweep.append({path: values})
+        else:
+            table[path] = values

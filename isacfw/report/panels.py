@@ -1,0 +1,99 @@
+"""Panels of a figure: one for each combination of values that are not on its axes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from .places import labels_of, name_place, paths_along, sweep_of
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_PANELS = 12
+"""Number of combinations that are drawn: more would not be readable."""
+
+SIDE_BY_SIDE = 3
+"""Number of panels in a row of the figure."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Panel:
+    """A panel, of one or several axes below each other.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Data of the combination.
+    title : str
+        Its swept values.
+    axes : tuple of matplotlib.axes.Axes
+        Axes from top to bottom.
+    left, low : bool
+        Whether no panel is on its left, and none below it.
+    """
+
+    data: xarray.Dataset
+    title: str
+    axes: tuple[Axes, ...]
+    left: bool
+    low: bool
+
+
+def count_panels(dataset: xarray.Dataset, apart: Sequence[str]) -> tuple[int, int]:
+    """Return the numbers of combinations along some dimensions, and of those that are drawn."""
+    total = math.prod(dataset.sizes[name] for name in apart)
+    return total, min(total, MOST_PANELS)
+
+
+def grid_shape(panels: int) -> tuple[int, int]:
+    """Return the numbers of panels below each other, and side by side."""
+    columns = min(panels, SIDE_BY_SIDE)
+    return math.ceil(panels / columns), columns
+
+
+def make_panels(figure: Figure, dataset: xarray.Dataset, apart: Sequence[str], rows: int = 1) -> list[Panel]:
+    """Add panels with a number of rows of axes to a figure, for combinations along some dimensions.
+
+    All have the same horizontal axis, and those of a row in its panel the same vertical one.
+    """
+    _, count = count_panels(dataset, apart)
+    grid = _subplots(figure, count, rows)
+    labels = labels_of(dataset)
+    paths = [path for axis in apart if axis in sweep_of(dataset) for path in paths_along(dataset, axis)]
+    places = itertools.product(*(range(dataset.sizes[name]) for name in apart))
+    found = []
+    for number, (axes, place) in enumerate(zip(grid, places, strict=False)):
+        own = dataset.isel(dict(zip(apart, place, strict=True)))
+        title = name_place({path: own[path].item() for path in paths}, labels)
+        left, low = number % SIDE_BY_SIDE == 0, number + SIDE_BY_SIDE >= count
+        for row, one in enumerate(axes):
+            one.tick_params(labelleft=left, labelbottom=low and row == rows - 1)
+        found.append(Panel(data=own, title=title, axes=axes, left=left, low=low))
+    return found
+
+
+def _subplots(figure: Figure, panels: int, rows: int) -> list[tuple[Axes, ...]]:
+    blocks, columns = grid_shape(panels)
+    grid: Any = figure.subplots(blocks * rows, columns, squeeze=False)
+    found: list[tuple[Axes, ...]] = []
+    for number in range(blocks * columns):
+        block, column = divmod(number, columns)
+        own = tuple(grid[block * rows : (block + 1) * rows, column])
+        for row, axes in enumerate(own):
+            if number >= panels:
+                axes.remove()
+                continue
+            if number:
+                axes.sharey(found[0][row])
+            if number or row:
+                axes.sharex(found[0][0] if found else own[0])
+        if number < panels:
+            found.append(own)
+    return found
