@@ -27,6 +27,9 @@ _LABELS = {
     "transmit_array.vertical": "Vertical transmit antennas",
 }
 
+_SPREAD = 0.6
+"""Part of the distance between the numbers of two points over which their curves are spread."""
+
 _MOST_NAMED = 12
 """Number of points up to which each has its label."""
 
@@ -96,10 +99,18 @@ class Abscissa:
         dims = (self.axis, *(name for name in ("drop",) if name in values.dims))
         return np.asarray(values.transpose(*dims).to_numpy()[self.order])
 
+    def places(self, curve: int, curves: int) -> NDArray[Any]:
+        """Return the places for one of several curves: next to each other, unless they are numbers of a path."""
+        if self.numeric:
+            return self.values
+        return self.values + _SPREAD * ((curve + 0.5) / curves - 0.5)
+
     def set_ticks(self, axes: Axes) -> None:
-        """Label the places that are numbers of points."""
+        """Set limits and labels of the places, if they are numbers of points."""
         from matplotlib.ticker import MaxNLocator
 
+        if not self.numeric:
+            axes.set_xlim(self.values[0] - 0.5, self.values[-1] + 0.5)
         if self.names:
             axes.set_xticks(self.values, self.names, rotation=20, ha="right", fontsize="small")
         elif not self.numeric:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .abscissa import Abscissa
 from .panels import Panel, count_panels, grid_shape, make_panels
 from .places import sweep_of
-from .style import COLOURS, LINES, MARKERS, axis_label
+from .style import COLOURS, FILLS, LINES, MARKERS, axis_label
 from .summary import Columns, means_and_intervals
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+
+_MOST_SPACED = 30
+"""Number of points up to which markers are large."""
 
 _MOST_LARGE = 2
 """Number of panels up to which they are large; with more, the figure has the width of a page."""
@@ -67,14 +71,17 @@ def _figure(
     about += f"; the first {drawn} of {total} combinations" if drawn < total else ""
     compact = drawn > _MOST_LARGE
     blocks, columns = grid_shape(drawn)
-    width, panel, height = (1.5, 1.95, 1.6) if compact else (2.2, 4.6, 2.9)
-    with rc_context({"font.size": 7} if compact else {}):
+    width, panel, height = (1.4, 1.95, 1.6) if compact else (2.2, 4.6, 2.9)
+    dense = compact or (abscissa is not None and len(abscissa.values) > _MOST_SPACED)
+    settings: Any = ({"font.size": 7} if compact else {}) | ({"lines.markersize": 3} if dense else {})
+    with rc_context(settings):
         figure = Figure(
             figsize=(width + panel * columns, 0.9 + height * len(rows) * blocks), layout="constrained"
         )
         figure.suptitle(f"{dataset.attrs['title']}: {about}", fontsize="medium")
         for one in make_panels(figure, dataset, apart, len(rows)):
             _draw_panel(one, abscissa, rows)
+            one.axes[0].set_title(fill(one.title, 30 if compact else 60), fontsize="small")
         handles, labels = figure.axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside right upper", fontsize="small", frameon=False)
     return figure
@@ -87,7 +94,6 @@ def _draw_panel(panel: Panel, abscissa: Abscissa | None, rows: list[tuple[str, s
         _widen(axes)
         if panel.left:
             axes.set_ylabel(label)
-    panel.axes[0].set_title(panel.title, fontsize="small")
     if abscissa is not None:
         abscissa.set_ticks(panel.axes[-1])
         if panel.low:
@@ -119,16 +125,19 @@ def _draw(axes: Axes, panel: xarray.Dataset, abscissa: Abscissa | None, name: st
 
 def _draw_lines(axes: Axes, panel: xarray.Dataset, abscissa: Abscissa, name: str) -> None:
     """Draw means and intervals: lines between numbers, markers alone at the numbers of points."""
-    allocators = panel["allocator"].to_numpy()
+    from matplotlib import rcParams
+
+    allocators, unit = panel["allocator"].to_numpy(), rcParams["lines.markersize"]
     for row, precoder in enumerate(panel["precoder"].to_numpy()):
         for column, allocator in enumerate(allocators):
             values = abscissa.along(panel[name].isel(precoder=row, allocator=column))
             mean, half = means_and_intervals(values)
             by_allocator = len(allocators) > 1 and "beams" not in panel.attrs
             colour = COLOURS[(column if by_allocator else row) % len(COLOURS)]
+            number = row * len(allocators) + column
             line = LINES[(row if by_allocator or len(allocators) == 1 else column) % len(LINES)]
             axes.errorbar(
-                abscissa.values,
+                abscissa.places(number, len(allocators) * len(panel["precoder"])),
                 mean,
                 yerr=half,
                 capsize=2.5,
@@ -136,8 +145,8 @@ def _draw_lines(axes: Axes, panel: xarray.Dataset, abscissa: Abscissa, name: str
                 color=colour,
                 linestyle=line if abscissa.numeric else "none",
                 marker=MARKERS[column % len(MARKERS)],
-                markersize=4 + 1.5 * (len(panel["allocator"]) - column),
-                markerfacecolor="none" if abscissa.numeric or row == 0 else colour,
+                markersize=unit * (2 / 3 + (len(allocators) - column) / 4),
+                fillstyle=FILLS[0 if abscissa.numeric or not by_allocator else row % len(FILLS)],
                 linewidth=1.2,
                 label=f"{precoder}, {allocator}",
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -147,7 +148,7 @@ def _draw_panel(panel: Panel, dataset: xarray.Dataset, style: _Style) -> None:
             _draw_points(axes, curve, colour, *style.marker(allocator))
     axes.grid(visible=True, alpha=0.3, linewidth=0.5)
     named = [str(panel.data[name].item()) for name in filter(None, [style.panels])]
-    axes.set_title(", ".join(filter(None, [*named, panel.title])), fontsize="medium")
+    axes.set_title(fill(", ".join(filter(None, [*named, panel.title])), 40), fontsize="medium")
     if panel.low:
         axes.set_xlabel(axis_label(dataset[ABSCISSA]))
     _add_degrees(axes, dataset)

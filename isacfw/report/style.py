@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", ":", "-.")
+FILLS = ("none", "full", "left", "bottom")
+"""Markers of rows that have no lines to tell them apart."""
 
 
 def axis_label(quantity: xarray.DataArray) -> str:

@@ -123,10 +123,11 @@ class Columns:
 def cells(dataset: xarray.Dataset) -> Iterator[tuple[dict[str, Any], xarray.Dataset]]:
     """Yield each sweep point, precoder and beam, with its data over allocators and drops."""
     names = [*sweep_of(dataset), *blocks_of(dataset)]
-    shown = [*swept_paths(dataset), *blocks_of(dataset)]
+    values = {path: dataset[path] for path in (*swept_paths(dataset), *blocks_of(dataset))}
+    known = {path: (str(one.dims[0]), one.to_numpy().tolist()) for path, one in values.items()}
     for positions in itertools.product(*(range(dataset.sizes[name]) for name in names)):
-        cell = dataset.isel(dict(zip(names, positions, strict=True)))
-        yield {name: cell[name].item() for name in shown}, cell
+        place = dict(zip(names, positions, strict=True))
+        yield {path: own[place[axis]] for path, (axis, own) in known.items()}, dataset.isel(place)
 
 
 def _mean(values: FloatArray) -> float:

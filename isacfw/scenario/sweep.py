@@ -140,12 +140,11 @@ def check_distinct(sweep: Sweep) -> None:
             first = known.setdefault(identity(row), position)
             if first == position:
                 continue
-            key, shown = _key(sweep, number), short_repr(row[0])
+            key = _key(sweep, number)
             if len(axis) == 1:
-                path = f"{key}.{next(iter(axis))}[{position}]"
-                raise InputError(
-                    path, f"must differ from the values before it, got {shown} as at position {first}"
-                )
+                path = f"{key}.{next(iter(axis))}"
+                problem = f"must differ from {path}[{first}], got {short_repr(row[0])}"
+                raise InputError(f"{path}[{position}]", problem)
             named = ", ".join(f"{path} = {short_repr(value)}" for path, value in zip(axis, row, strict=True))
             raise InputError(key, f"must not have a point twice, got {named} at positions {first} and {position}")
 

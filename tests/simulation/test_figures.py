@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from isacfw import compare, load_scenario
 from isacfw.cli import main
 from isacfw.study.figure import make_figure
-from isacfw_plugins.figures import nguyen2025_fig8
 
 if TYPE_CHECKING:
     import xarray
@@ -129,9 +128,9 @@ def test_simulated_bounds_of_figure_2_agree_with_the_closed_form() -> None:
 
 
 @pytest.mark.parametrize("number", [pytest.param(number, marks=pytest.mark.slow) for number in (5, 7, 8)])
-def test_simulations_are_of_the_allocations_beside_them(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nguyen2025_fig8, "_SIDES", (4, 5))
-    overrides = ["drops = 2", *(SETTINGS[number][0] if number < 8 else []), *SMALL]
+def test_simulations_are_of_the_allocations_beside_them(number: int) -> None:
+    sides = ['sweep."transmit_array.horizontal" = [4, 5]', 'sweep."transmit_array.vertical" = [4, 5]']
+    overrides = ["drops = 2", *(SETTINGS[number][0] if number < 8 else sides), *SMALL]
     loaded = load_scenario(f"nguyen2025-fig{number}", overrides=overrides)
     data = make_figure(loaded, compare, 1500, lambda _done, _total: None)[0].drop_vars(
         "objective_history", errors="ignore"

@@ -16,12 +16,7 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
-_SIDES = (5, 7, 9, 11, 13, 15, 17, 19)
-
-
-def _with_side(scenario: Scenario, side: int) -> Scenario:
-    horizontal = scenario.with_value("transmit_array.horizontal", side)
-    return horizontal.with_value("transmit_array.vertical", side)
+_HORIZONTAL, _VERTICAL = "transmit_array.horizontal", "transmit_array.vertical"
 
 
 @final
@@ -40,19 +35,11 @@ class Figure8(isacfw.Figure):
     def collect(
         self, scenario: Scenario, compare: Callable[..., Comparison], progress: Progress
     ) -> xarray.Dataset:
-        """Compare for each array, then simulate."""
-        import xarray
-
-        points = [_with_side(scenario, side) for side in _SIDES]
-        comparisons = []
-        for number, point in enumerate(points):
-            comparison = compare(point)
-            comparisons.append(comparison.dataset.drop_vars("objective_history"))
-            progress(number + 1, len(points))
-        antennas = xarray.Variable("antennas", [side**2 for side in _SIDES])
-        data = xarray.concat(
-            comparisons, antennas, data_vars="all", coords="minimal", join="outer", combine_attrs="override"
-        )
+        """Compare, then simulate."""
+        data = compare(scenario, progress=progress).dataset
+        antennas = (data[_HORIZONTAL] * data[_VERTICAL]).to_numpy()
+        data = data.assign_coords(antennas=(_HORIZONTAL, antennas)).swap_dims({_HORIZONTAL: "antennas"})
+        points = [point for _, point in scenario.points()]
         return _paper.add_simulation(data, "antennas", points, self.trials or 100, progress)
 
     def draw(self, data: xarray.Dataset) -> Figure:
