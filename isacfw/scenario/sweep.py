@@ -21,7 +21,9 @@ def to_sweep(value: Any) -> Any:
     """Convert the lists of a table, or of each of several tables, to tuples; leave the rest for the validator."""
     if isinstance(value, Mapping):
         return {path: to_tuple(values) for path, values in value.items()}
-    return tuple(map(to_sweep, value)) if isinstance(value, (list, tuple)) else value
+    if isinstance(value, (list, tuple)):
+        return tuple(to_sweep(table) if isinstance(table, Mapping) else table for table in value)
+    return value
 
 
 def sweep_axes(sweep: Sweep) -> tuple[SweepTable, ...]:
@@ -116,7 +118,7 @@ def check_sweep(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> 
         for path, values in table.items():
             if len(values) != length:
                 raise InputError(
-                    f"{key}.{path}", f"must have as many values as {first}, {length}, got {len(values)}"
+                    f"{key}.{path}", f"must have as many values as {first}, which has {length}, got {len(values)}"
                 )
             if path in owners:
                 raise InputError(f"{key}.{path}", f"must not be swept twice, and is in {owners[path]} too")
