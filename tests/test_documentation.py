@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
+import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import attrs
@@ -123,6 +126,41 @@ def test_page_of_fronts_shows_the_rates_of_its_figure() -> None:
 def test_code_of_the_page_of_fronts_runs() -> None:
     (code,) = blocks(ROOT / "docs" / "fronts.md", "python")
     exec(compile(code, "fronts.md", "exec"), {"__name__": "fronts"})
+
+
+SWEEPS = ROOT / "docs" / "sweeps.md"
+
+
+@pytest.mark.parametrize(("block", "points"), enumerate((6, 16, 6)))
+def test_sweeps_of_the_page_have_the_points_that_it_counts(block: int, points: int) -> None:
+    document = tomllib.loads(isacfw.to_toml(isacfw.load_scenario("nguyen2025").scenario))
+    shown = blocks(SWEEPS, "toml")[block]
+    scenario = isacfw.load_scenario(document | tomllib.loads(shown)).scenario
+    assert len(list(scenario.points())) == points
+
+
+@pytest.mark.parametrize(
+    "command", re.findall("^isacfw compare (.*)$", blocks(SWEEPS, "console")[0], re.MULTILINE)
+)
+def test_commands_of_the_page_of_sweeps_run(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    fast = ["--drops", "1", "--allocators", "equal_com", "--json"]
+    assert main(["compare", *shlex.split(command), *fast]) == 0
+    assert json.loads(capsys.readouterr().out)
+
+
+def test_code_of_the_page_of_sweeps_runs() -> None:
+    (code,) = blocks(SWEEPS, "python")
+    exec(compile(code, "sweeps.md", "exec"), {"__name__": "sweeps"})
+
+
+def test_page_of_sweeps_shows_its_errors(capsys: pytest.CaptureFixture[str]) -> None:
+    sweeps = (
+        "{snr_db=[10, 10.0]}",
+        "[{snr_db=[0, 5, 10], 'channel.users'=[2, 3]}]",
+        "[{snr_db=[0]}, {transmit_array=[{kind='upq'}]}]",
+    )
+    assert [main(["compare", "--set", f"sweep={sweep}"]) for sweep in sweeps] == [2, 2, 2]
+    assert blocks(SWEEPS, "text")[0] == capsys.readouterr().err
 
 
 @pytest.mark.parametrize("example", ["single_file_plugin", "compose_in_python"])

@@ -27,8 +27,9 @@ class Comparison:
     Parameters
     ----------
     dataset : xarray.Dataset
-        Labelled results over precoder, beam (if there are several), allocator, every swept path and drop;
-        rates and gamma also over users. Units are in the attributes of the variables; scenario, seed and
+        Labelled results over precoder, beam (if there are several), allocator, every axis of the sweep and drop;
+        rates and gamma also over users. An axis has the name of its first path; paths that move with it are
+        coordinates along it. Units are in the attributes of the variables; scenario, seed and
         versions in those of the data set. Select drops by a mapping, ``dataset.sel({"drop": 0})``: xarray's
         methods have an argument called `drop`.
     """
