@@ -131,7 +131,7 @@ def test_code_of_the_page_of_fronts_runs() -> None:
 SWEEPS = ROOT / "docs" / "sweeps.md"
 
 
-@pytest.mark.parametrize(("block", "points"), enumerate((6, 16, 6)))
+@pytest.mark.parametrize(("block", "points"), list(enumerate((6, 16, 6))))
 def test_sweeps_of_the_page_have_the_points_that_it_counts(block: int, points: int) -> None:
     document = tomllib.loads(isacfw.to_toml(isacfw.load_scenario("nguyen2025").scenario))
     shown = blocks(SWEEPS, "toml")[block]

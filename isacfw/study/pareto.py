@@ -66,7 +66,8 @@ def pareto(
         points = DEFAULT_POINTS if points is None else points
         if isinstance(points, bool) or not isinstance(points, int) or points < 2:
             raise InputError("points", f"must be an integer of at least 2, got {points!r}")
-        values = front_values(path, points)
+        # Values that differ by rounding only are one value as an offset.
+        values = list({value - path.reference: value for value in front_values(path, points)}.values())
     sweep = extend(path.scenario.sweep, path.key, [value - path.reference for value in values])
     study = LoadedScenario(scenario=attrs.evolve(path.scenario, sweep=sweep), host=host)
     comparison = service("compare")(study, execution=execution)
