@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -26,6 +27,9 @@ _LABELS = {
     "transmit_array.horizontal": "Horizontal transmit antennas",
     "transmit_array.vertical": "Vertical transmit antennas",
 }
+
+_WIDEST = 20
+"""Number of characters in a line of a label."""
 
 _SPREAD = 0.6
 """Part of the distance between the numbers of two points over which their curves are spread."""
@@ -112,6 +116,7 @@ class Abscissa:
         if not self.numeric:
             axes.set_xlim(self.values[0] - 0.5, self.values[-1] + 0.5)
         if self.names:
-            axes.set_xticks(self.values, self.names, rotation=20, ha="right", fontsize="small")
+            names = [fill(name, _WIDEST) for name in self.names]
+            axes.set_xticks(self.values, names, rotation=30, ha="right", fontsize="small")
         elif not self.numeric:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))

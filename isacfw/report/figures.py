@@ -71,7 +71,7 @@ def _figure(
     about += f"; the first {drawn} of {total} combinations" if drawn < total else ""
     compact = drawn > _MOST_LARGE
     blocks, columns = grid_shape(drawn)
-    width, panel, height = (1.4, 1.95, 1.6) if compact else (2.2, 4.6, 2.9)
+    width, panel, height = (1.4, 1.95, 1.9) if compact else (2.2, 4.6, 2.9)
     dense = compact or (abscissa is not None and len(abscissa.values) > _MOST_SPACED)
     settings: Any = ({"font.size": 7} if compact else {}) | ({"lines.markersize": 3} if dense else {})
     with rc_context(settings):
@@ -82,8 +82,11 @@ def _figure(
         for one in make_panels(figure, dataset, apart, len(rows)):
             _draw_panel(one, abscissa, rows)
             one.axes[0].set_title(fill(one.title, 30 if compact else 60), fontsize="small")
-        handles, labels = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside right upper", fontsize="small", frameon=False)
+        named: dict[str, Any] = {}
+        for axes in figure.axes:
+            handles, labels = axes.get_legend_handles_labels()
+            named = dict(zip(labels, handles, strict=True)) | named
+        figure.legend(named.values(), named.keys(), loc="outside right upper", fontsize="small", frameon=False)
     return figure
 
 

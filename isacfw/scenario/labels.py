@@ -62,7 +62,7 @@ def parts_validator(base: type[Part], noun: str, *, allow_empty: bool = False) -
 def label_values(values: Sequence[Any]) -> list[Any]:
     """Return numbers as they are, and text for other values of a sweep, which is the same for equal values only.
 
-    A part is named by its kind and by the options that differ from those of other parts of the kind:
+    A part is named by its kind and by its options that differ from those of other parts of the kind:
     ``"upa(horizontal=4)"``; a set of named parts by their names, ``"floor + tracking"``.
     """
     if all(isinstance(value, Real) for value in values):
@@ -90,7 +90,7 @@ def _label(value: Any, values: Sequence[Any], count: Mapping[str, int]) -> str:
     options = []
     for field in attrs.fields(type(value)):
         own = getattr(value, field.name)
-        if any(
+        if own is not None and any(
             identity(getattr(other, field.name)) != identity(own)
             for other in values
             if type(other) is type(value)
@@ -98,6 +98,6 @@ def _label(value: Any, values: Sequence[Any], count: Mapping[str, int]) -> str:
             options.append(f"{field.name}={own.name if isinstance(own, Part) else own}")
     listed = ", ".join(options)
     if not isinstance(value, Part):
-        return listed or type(value).__name__.lower()
+        return listed or "default"
     name = f"{value.provider()}:{value.name}" if count[value.name] > 1 else value.name
     return f"{name}({listed})" if listed else name
