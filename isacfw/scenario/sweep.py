@@ -91,13 +91,14 @@ def _key(sweep: Sweep, number: int) -> str:
 
 def locate(error: InputError, sweep: Sweep) -> InputError:
     """Return an error at a path of the sweep with the key of the table that has the path."""
-    for number, axis in enumerate(sweep_axes(sweep)):
-        for path in axis:
-            plain = f"sweep.{path}"
-            if error.key == plain or error.key.startswith((f"{plain}.", f"{plain}[")):
-                key = f"{_key(sweep, number)}{error.key.removeprefix('sweep')}"
-                return InputError(key, error.problem, error.missing)
-    return error
+    owners = {
+        f"sweep.{path}": _key(sweep, number) for number, axis in enumerate(sweep_axes(sweep)) for path in axis
+    }
+    found = [path for path in owners if error.key == path or error.key.startswith((f"{path}.", f"{path}["))]
+    if not found:
+        return error
+    owner = owners[max(found, key=len)]
+    return InputError(f"{owner}{error.key.removeprefix('sweep')}", error.problem, error.missing)
 
 
 def check_sweep(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:

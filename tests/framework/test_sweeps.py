@@ -217,6 +217,10 @@ def test_every_point_is_what_a_scenario_of_its_own_gives(run):
         ),
         ([{"channel.users": [1]}, {"drops": [1]}], "sweep[1].drops must not be swept, got 1"),
         (
+            [{"channel": [{"kind": "rayleigh", "users": 2}]}, {"channel.users": [0]}],
+            "sweep[1].channel.users must be an integer at least 1, got 0",
+        ),
+        (
             [{"channel.users": [1]}, {"snr_db": [400]}],
             "sweep[1].snr_db must be a finite number at least -300 and at most 300, got 400.0",
         ),
