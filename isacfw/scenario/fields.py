@@ -95,7 +95,7 @@ class ScenarioFields:
         with attribute_errors_to(f"objective {display_name(point.objective)}"):
             own, other = self.objective.reported(), point.objective.reported()
         if (own.name, own.better) != (other.name, other.better):
-            problem = f"must report {own.name}, as that of the scenario does, got {point.objective.name}"
+            problem = f"must report {own.name}, as in the scenario, got {point.objective.name}"
             raise locate(InputError("sweep.objective", f"{problem}, which reports {other.name}"), self.sweep)
 
     @property

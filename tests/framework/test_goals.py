@@ -152,7 +152,7 @@ def test_the_sum_rate_is_the_default(read):
         ),
         (
             {"sweep": {"objective": ["max_min", "sum_rate"]}},
-            "sweep.objective must lead to a value and not to a table, got 'max_min'",
+            "sweep.objective must report sum_rate, as in the scenario, got max_min, which reports smallest_rate",
         ),
         (
             {"requirements.qos": RATE, "sweep": {"requirements.qs.minimum": [0.1]}},

@@ -256,7 +256,7 @@ def test_every_point_is_what_a_scenario_of_its_own_gives(run):
         ),
         (
             [{"objective": ["max_min"]}],
-            "sweep[0].objective must report sum_rate, as that of the scenario does, got max_min, which reports "
+            "sweep[0].objective must report sum_rate, as in the scenario, got max_min, which reports "
             "smallest_rate",
         ),
         ({"snr_db": [10, 10.0, 0]}, "sweep.snr_db[1] must differ from sweep.snr_db[0], got 10.0"),
