@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import attrs
 
-from .errors import InputError, short_repr
+from .errors import InputError, nearest, short_repr
 
 Validator = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 
@@ -95,7 +95,8 @@ def choice(*allowed: str) -> Validator:
 
     def validate(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         if not isinstance(value, str) or value not in allowed:
-            raise InputError(attribute.name, f"must be one of {listed}, got {short_repr(value)}")
+            hint = nearest(value, allowed) if isinstance(value, str) else ""
+            raise InputError(attribute.name, f"must be one of {listed}, got {short_repr(value)}{hint}")
 
     return validate
 

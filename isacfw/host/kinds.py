@@ -33,6 +33,8 @@ BUILT_INS = (
     "isacfw_plugins.arrays.ula",
     "isacfw_plugins.arrays.circular",
     "isacfw_plugins.channels.rayleigh",
+    "isacfw_plugins.channels.correlated",
+    "isacfw_plugins.channels.rician",
     "isacfw_plugins.precoders.mrt",
     "isacfw_plugins.precoders.zf",
     "isacfw_plugins.precoders.rzf",
