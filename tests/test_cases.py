@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import integrate, stats
 
 FOLDER = Path(__file__).parent / "acceptance"
 FILES = ("general.json", "peers.json")
@@ -144,6 +145,97 @@ def test_nothing_else_has_numbers(found: dict[str, Any]) -> None:
         if value is not None
     }
     assert numbers == SUPPORTED
+
+
+# Correlation matrices
+
+
+CORRELATION = "correlation.json"
+
+
+GOOD = {"elements": 3, "azimuth_rad": 0.1, "spread_deg": 5, "distribution": "gaussian"}
+OTHERS = [
+    {"elements": elements, "azimuth_rad": azimuth, "spread_deg": spread, "distribution": distribution}
+    for elements, azimuth, spread in ((3, -1.2, 0.5), (5, 2.9, 40.0), (20, 4.0, 7.0))
+    for distribution in ("gaussian", "laplace", "uniform")
+]
+UNANSWERED = [
+    {**GOOD, "distribution": "cauchy"},
+    {**GOOD, "spread_deg": -1},
+    {**GOOD, "elements": 10**9},
+    {"elements": 3},
+    {**GOOD, "azimuth_rad": None, "first_row": [[1], [0]]},
+]
+
+
+@pytest.fixture(scope="module")
+def correlations(tmp_path_factory: pytest.TempPathFactory) -> list[Any]:
+    """What the script prints for all cases of correlation matrices, the reference's without their numbers."""
+    folder = tmp_path_factory.mktemp("correlations")
+    given = [
+        {key: value for key, value in case.items() if key != "first_row"}
+        for case in expected(CORRELATION)["cases"]
+    ]
+    content = {"note": "kept", "cases": [*given, *OTHERS, *UNANSWERED, 3, GOOD]}
+    (folder / CORRELATION).write_text(json.dumps(content), encoding="utf-8")
+    found = ran(folder / CORRELATION, folder)
+    assert list(found) == ["note", "cases"]
+    assert found["note"] == "kept"
+    assert len(found["cases"]) == len(content["cases"])
+    return list(found["cases"])
+
+
+def complex_row(case: dict[str, Any]) -> Any:
+    real, imaginary = np.array(case["first_row"])
+    return real + 1j * imaginary
+
+
+def test_correlation_matrices_agree_with_the_reference(correlations: list[Any]) -> None:
+    cases = expected(CORRELATION)["cases"]
+    assert len(cases) == 4
+    for case, own in zip(cases, correlations, strict=False):
+        assert {**own, "first_row": None} == {**case, "first_row": None}
+        np.testing.assert_allclose(complex_row(own), complex_row(case), rtol=0, atol=1e-6)
+
+
+def averaged(case: dict[str, Any]) -> Any:
+    """Return the first row by SciPy's adaptive quadrature over the density of the azimuth, untruncated."""
+    sigma, mean = np.radians(case["spread_deg"]), case["azimuth_rad"]
+    density, width = {
+        "gaussian": (stats.norm(scale=sigma).pdf, 10 * sigma),
+        "laplace": (stats.laplace(scale=sigma / np.sqrt(2)).pdf, 40 * sigma),
+        "uniform": (stats.uniform(-np.sqrt(3) * sigma, 2 * np.sqrt(3) * sigma).pdf, np.sqrt(3) * sigma),
+    }[case["distribution"]]
+
+    def mean_of(wave: Any, m: int) -> float:
+        total = 0.0
+        for low, high in ((-width, 0.0), (0.0, width)):
+            value = integrate.quad(
+                lambda x: density(x) * wave(np.pi * m * np.sin(mean + x)), low, high, limit=2000, epsabs=1e-11
+            )[0]
+            total += float(value)
+        return total
+
+    return np.array([mean_of(np.cos, m) + 1j * mean_of(np.sin, m) for m in range(case["elements"])])
+
+
+@pytest.mark.parametrize("case", OTHERS, ids=lambda case: f"{case['distribution']}-{case['elements']}")
+def test_other_correlation_matrices_agree_with_adaptive_quadrature(
+    case: dict[str, Any], correlations: list[Any]
+) -> None:
+    (own,) = (
+        found
+        for found in correlations[4:]
+        if found and {**found, "first_row": None} == {**case, "first_row": None}
+    )
+    np.testing.assert_allclose(complex_row(own), averaged(case), rtol=0, atol=1e-9)
+
+
+def test_a_broken_correlation_case_costs_no_other(correlations: list[Any]) -> None:
+    *broken, number, good = correlations[-len(UNANSWERED) - 2 :]
+    assert [case["first_row"] for case in broken] == [None] * len(UNANSWERED)
+    assert number is None
+    assert complex_row(good)[0] == pytest.approx(1.0)
 
 
 # Hostile files

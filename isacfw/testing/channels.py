@@ -66,7 +66,7 @@ def drops_do_not_depend_on_each_other(part: Channel) -> None:
                 f"{name} of a drop depends on the other drops that are asked for",
             )
     require(
-        same or not np.array_equal(together["beta"][0], together["beta"][1]),
+        same or not all(np.array_equal(value[0], value[1]) for value in together.values()),
         "drops with different generators are the same",
     )
 

@@ -2,7 +2,8 @@
 
 ``python run_case.py FILE.json`` reads ``{section: {case: {"input": ..., "expected": ...}}}`` and prints one JSON
 object of the same layout, with the project's numbers under the keys of ``expected``. Of the file only ``input``
-is read. A section, case or key that is not supported, or that fails, is null, and costs no other one.
+is read. A section, case or key that is not supported, or that fails, is null, and costs no other one. A file
+``{"cases": [...]}`` of correlation matrices gets the project's ``first_row`` in each case.
 
 A section is a function in :data:`SECTIONS`: from the input of a case to its numbers, of which each is computed by
 a function of its own. To support another key is to put a function in the place of ``unsupported``.
@@ -419,12 +420,55 @@ def projected_share(case: Input) -> float:
     return float(np.vdot(before, after).real / np.vdot(before, before).real)
 
 
+# Correlation matrices
+
+
+def correlation(case: Input) -> dict[str, Any]:
+    """Return the first column of a covariance, (2, N), with the elements counted horizontally first."""
+    azimuth, elevation = math.degrees(case["azimuth_rad"]), case.get("elevation_above_horizon_rad", 0.0)
+    if "elements" in case:
+        array = {"kind": "ula", "elements": case["elements"]}
+        shape, spreads = (case["elements"], 1), (case["spread_deg"], 0.0)
+    else:
+        shape = case["horizontal"], case["vertical"]
+        array = {"kind": "upa", "horizontal": shape[0], "vertical": shape[1]}
+        spreads = case["azimuth_spread_deg"], case["elevation_spread_deg"]
+    distance, raised = 1000.0, 1000.0 * math.tan(elevation)
+    channel = {
+        "kind": "correlated",
+        "scattering": case["distribution"],
+        "spread_deg": spreads[0],
+        "elevation_spread_deg": spreads[1],
+        "azimuths_deg": [(azimuth + 180) % 360 - 180],
+        "distances_m": [distance],
+        "large_scale_fading": [1.0],
+        "base_station_height_m": max(0.0, -raised),
+        "user_height_m": max(0.0, raised),
+    }
+    content = {
+        "precoders": ["mrt"],
+        "allocators": ["exact"],
+        "transmit_array": array,
+        "receive_array": {"kind": "ula", "elements": 2},
+        "target": {"azimuth_deg": 0.0, "elevation_deg": 90.0, "reflection_amplitude": 1.0},
+        "channel": channel,
+        "snr_db": 0.0,
+        "drops": 1,
+    }
+    covariances = isacfw.load_scenario(content).scenario.statistics().covariances
+    assert covariances is not None
+    column = covariances[0, 0, :, 0].reshape(shape).T.reshape(-1)
+    return {"first_row": plain([column.real, column.imag])}
+
+
 SECTIONS: dict[str, Callable[[Input], dict[str, Any]]] = {
     "designed_covariance": designed_covariance,
     "given_channels": given_channels,
     "objectives": objectives,
     "topal2024": topal2024,
 }
+LISTS: dict[str, Callable[[Input], dict[str, Any]]] = {"cases": correlation}
+"""Sections that are lists of cases, whose numbers stand next to their inputs."""
 
 
 # Cases in processes of their own
@@ -433,7 +477,7 @@ SECTIONS: dict[str, Callable[[Input], dict[str, Any]]] = {
 def answer(section: str, given: Any) -> Any:
     """Return the numbers of a case, None where there are none."""
     try:
-        found = SECTIONS[section](given)
+        found = (SECTIONS | LISTS)[section](given)
     except Exception as error:  # A case that fails must not cost the others.
         print(f"{section}: {type(error).__name__}: {error}", file=sys.stderr)
         return None
@@ -480,6 +524,20 @@ def with_worker(cases: Sequence[tuple[str, Any]], deadline: float) -> list[Any]:
     return found
 
 
+def run(cases: Sequence[tuple[str, Any]]) -> list[Any]:
+    """Return the answers to cases, each a section and an input."""
+    # Two processes with as many threads of BLAS as cores each would mostly wait for each other.
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    deadline = time.monotonic() + SECONDS_IN_ALL
+    with ThreadPoolExecutor(WORKERS) as pool:
+        parts = list(
+            pool.map(
+                lambda share: with_worker(share, deadline), [cases[start::WORKERS] for start in range(WORKERS)]
+            )
+        )
+    return [parts[number % WORKERS][number // WORKERS] for number in range(len(cases))]
+
+
 def answers(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return the content of a file with the project's numbers in the place of what is expected."""
     cases = [
@@ -489,16 +547,10 @@ def answers(content: Mapping[str, Any]) -> dict[str, Any]:
         for name, case in members.items()
         if isinstance(case, Mapping) and isinstance(case.get("input"), Mapping)
     ]
-    # Two processes with as many threads of BLAS as cores each would mostly wait for each other.
-    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    deadline = time.monotonic() + SECONDS_IN_ALL
-    shares = [[(section, given) for section, _, given in cases[start::WORKERS]] for start in range(WORKERS)]
-    with ThreadPoolExecutor(WORKERS) as pool:
-        parts = list(pool.map(lambda share: with_worker(share, deadline), shares))
     found: dict[tuple[str, str], Any] = {}
-    for number, (section, name, given) in enumerate(cases):
-        own = parts[number % WORKERS][number // WORKERS]
-        found[section, name] = None if own is None else {"input": plain(given), "expected": own}
+    own = run([(section, given) for section, _, given in cases])
+    for (section, name, given), numbers_of in zip(cases, own, strict=True):
+        found[section, name] = None if numbers_of is None else {"input": plain(given), "expected": numbers_of}
     return {
         section: {name: found.get((section, name)) for name in members}
         if section in SECTIONS and isinstance(members, Mapping)
@@ -507,13 +559,26 @@ def answers(content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def listed_answers(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of a file of lists of cases, with the project's numbers in each case."""
+    changed = dict(content)
+    for section in LISTS:
+        own = run([(section, case) for case in content[section]])
+        changed[section] = [
+            {**case, "first_row": None, **(found or {})} if isinstance(case, Mapping) else None
+            for case, found in zip(content[section], own, strict=True)
+        ]
+    return changed
+
+
 def main() -> int:
     """Run the cases of a file."""
     if len(sys.argv) != 2:
         print("usage: run_case.py FILE.json", file=sys.stderr)
         return 2
     content = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    print(json.dumps(answers(content), indent=1, allow_nan=False))
+    listed = all(isinstance(content.get(section), list) for section in LISTS)
+    print(json.dumps(plain((listed_answers if listed else answers)(content)), indent=1, allow_nan=False))
     return 0
 
 

@@ -33,6 +33,8 @@ NO_UTILITY = {
 DRAWN = {"batch_is_its_members", "no_answer_is_no_number"}
 SKIPPED = {
     ("channel", "rayleigh"): {"means_and_covariances_against_draws", "variances_against_covariances"},
+    ("channel", "correlated"): {"isotropic_claim_against_sampled_moments"},
+    ("channel", "rician"): {"isotropic_claim_against_sampled_moments"},
     ("precoder", "rzf"): {"statistics_against_sampled_moments"},
     ("objective", "least_power"): NO_UTILITY,
     ("objective", "least_crlb"): NO_UTILITY,

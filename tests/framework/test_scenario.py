@@ -34,6 +34,21 @@ OPTIONS = {
         {"kind": "rayleigh", "users": 4, "path_loss_db": 90.0},
         {"kind": "rayleigh", "users": 4, "pilot_length": 2, "coherence_length": 3, "pilot_snr_db": -5.0},
         {"kind": "rayleigh", "users": 4, "estimates": "physical"},
+        *(
+            {"kind": kind, **options}
+            for kind in ("correlated", "rician")
+            for options in (
+                {"users": 4, "sector_deg": 90.0, "cell_radius_m": 400.0, "min_distance_m": 35.5},
+                {"users": 2, "path_loss_exponent": 2.0, "shadowing_db": 0.0, "scattering": "gaussian"},
+                {"users": 2, "base_station_height_m": 25.0, "user_height_m": 2.0},
+                {"large_scale_fading": [0.1], "azimuths_deg": [10.0], "distances_m": [150.0]},
+                {"users": 4, "pilot_length": 2, "coherence_length": 3, "pilot_snr_db": -5.0},
+                {"users": 2, "scattering": "laplace", "spread_deg": 3.0, "elevation_spread_deg": 1.5},
+                {"users": 2, "scattering": "one_ring", "ring_radius_m": 20.0, "estimates": "physical"},
+                {"users": 2, "scattering": "exponential", "correlation": 0.5},
+            )
+        ),
+        {"kind": "rician", "users": 2, "k_factor_db": -3.5},
     ],
     "precoder": [
         {"kind": "mrt", "label": "a"},

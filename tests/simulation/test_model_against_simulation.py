@@ -41,7 +41,9 @@ from isacfw_plugins.beams.difference import Difference
 from isacfw_plugins.beams.joined import Joined
 from isacfw_plugins.beams.projected import Projected
 from isacfw_plugins.beams.rzf import RZFBeam
+from isacfw_plugins.channels.correlated import Correlated
 from isacfw_plugins.channels.rayleigh import Rayleigh
+from isacfw_plugins.channels.rician import Rician
 from isacfw_plugins.precoders.mrt import MRT
 from isacfw_plugins.precoders.zf import ZF
 
@@ -53,6 +55,26 @@ RAYLEIGH = Rayleigh(large_scale_fading=[1.0, 0.6, 0.3], pilot_length=4, pilot_sn
 LINES = LineOfSight(fading=(1.0, 0.6, 0.3), azimuths_deg=(-35.0, 18.0, 60.0))
 RICIAN = Gaussian(k_factor=2.0, azimuths_deg=(-35.0, 18.0, 60.0))
 CORRELATED = Gaussian(correlation=0.9, pilots=(0, 1, 0))
+LOCAL = Correlated(
+    large_scale_fading=(1.0, 0.6, 0.3),
+    azimuths_deg=(-35.0, 18.0, 60.0),
+    scattering="laplace",
+    spread_deg=25.0,
+    elevation_spread_deg=20.0,
+    pilot_length=2,
+    pilot_snr_db=3.0,
+    estimates="physical",
+)
+SCATTERED_RICIAN = Rician(
+    large_scale_fading=(1.0, 0.6, 0.3),
+    azimuths_deg=(-35.0, 18.0, 60.0),
+    scattering="uniform",
+    spread_deg=40.0,
+    elevation_spread_deg=30.0,
+    k_factor_db=3.0,
+    pilot_length=3,
+    pilot_snr_db=3.0,
+)
 
 FIRST = Target(azimuth_deg=20.0, elevation_deg=70.0, reflection_amplitude=0.15, reflection_phase_deg=25.0)
 SECOND = Target(azimuth_deg=-40.0, elevation_deg=100.0, reflection_amplitude=0.2)
@@ -101,6 +123,10 @@ CASES = {
         channel=CORRELATED, beam=Difference(sum_share=0.2), draws=(26_000, 3000)
     ),
     "joined": Case(channel=RAYLEIGH, beam=Joined(beams=[Steered(), Difference(), Projected()]), misses=False),
+    "local scattering, mrt": Case(channel=LOCAL, draws=(26_000, 6000)),
+    "local scattering, zf": Case(channel=LOCAL, precoder=ZF()),
+    "rician fading, mrt": Case(channel=SCATTERED_RICIAN, draws=(8000, 6000)),
+    "rician fading, zf": Case(channel=SCATTERED_RICIAN, precoder=ZF()),
     "two targets, means of known phase": Case(channel=RICIAN, targets=(FIRST, SECOND)),
 }
 SIDES = (4, 15)
@@ -108,6 +134,7 @@ BOTH = pytest.mark.parametrize("side", SIDES)
 SLOW = {
     *("lines of random phase, zf", "means of known phase, zf", "correlation 0.9 and shared pilots, mrt"),
     *("projected", "projected, means of known phase", "two targets, means of known phase"),
+    *("local scattering, zf", "rician fading, zf"),
     *("difference and sum, correlation 0.9", "joined", "lines of random phase, mrt"),
 }
 LARGE = {"means of known phase, mrt"}

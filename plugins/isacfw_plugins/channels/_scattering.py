@@ -134,7 +134,8 @@ class ScatteringChannel(CellChannel):
         positions = array.centred_positions()
         decay = self.correlation ** np.abs(positions[:, None] - positions).sum(axis=-1)
         for steering in steering_vectors(users, array).reshape(-1, len(positions)):
-            yield decay * np.outer(steering, steering.conj())
+            waves = decay * np.outer(steering, steering.conj())
+            yield np.asarray((waves + waves.conj().T) / 2)
 
 
 def steering_vectors(users: CellUsers, array: Array) -> ComplexArray:

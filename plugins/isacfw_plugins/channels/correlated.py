@@ -58,7 +58,13 @@ class Correlated(ScatteringChannel):
         return (
             cls(users=3, elevation_spread_deg=4.0, base_station_height_m=25.0),
             cls(azimuths_deg=(-35.0, 10.0, 50.0), large_scale_fading=(1.0, 0.5, 0.1), scattering="laplace"),
-            cls(users=4, scattering="uniform", spread_deg=30.0, pilot_length=2, estimates="physical"),
+            cls(
+                large_scale_fading=(1.0, 0.5, 0.2, 0.1),
+                scattering="uniform",
+                spread_deg=30.0,
+                pilot_length=2,
+                estimates="physical",
+            ),
             cls(users=3, scattering="one_ring", ring_radius_m=60.0),
             cls(users=3, scattering="exponential", correlation=0.9, pilot_snr_db=0.0),
         )
