@@ -163,6 +163,25 @@ def test_page_of_sweeps_shows_its_errors(capsys: pytest.CaptureFixture[str]) -> 
     assert blocks(SWEEPS, "text")[0] == capsys.readouterr().err
 
 
+def test_page_on_correlated_channels_shows_what_its_commands_print(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = ROOT / "docs" / "channels" / "correlated.md"
+    (scenario,) = blocks(page, "toml")
+    commands = [block.replace("\\\n", " ") for block in blocks(page, "console")]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "street.toml").write_text(scenario, encoding="utf-8")
+    for command, shown in zip(commands, blocks(page, "text"), strict=False):
+        assert main(shlex.split(command)[1:]) == 0
+        printed = capsys.readouterr().out
+        assert same("\n".join(without_times(shown)), "\n".join(without_times(printed)))
+    assert len(commands) == 3
+    # The command of the figure, with fewer values.
+    words = [re.sub(r"\[.*\]", "[1, 2]", word) for word in shlex.split(commands[-1])]
+    assert main(words[1:]) == 0
+    assert (tmp_path / "results" / "sum_rate.png").exists()
+
+
 @pytest.mark.parametrize("example", ["single_file_plugin", "compose_in_python"])
 def test_example_runs(example: str, capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(ROOT / "examples" / f"{example}.py"), run_name="__main__")
