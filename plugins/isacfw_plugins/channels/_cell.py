@@ -187,19 +187,19 @@ class CellChannel(isacfw.Channel):
         else:
             azimuth = given * self.azimuths_deg
         distance = self._distances(drawn[..., 0])
-        drop_height = self.base_station_height_m - self.user_height_m
+        descent = self.base_station_height_m - self.user_height_m
         elevation, positions = np.full(azimuth.shape, 90.0), None
         if distance is not None:
-            elevation = 90 + np.degrees(np.arctan2(drop_height, distance))
+            elevation = 90 + np.degrees(np.arctan2(descent, distance))
             turned = np.radians(azimuth)
             positions = np.stack(
-                [distance * np.sin(turned), np.full(distance.shape, -drop_height), distance * np.cos(turned)], -1
+                [distance * np.sin(turned), np.full(distance.shape, -descent), distance * np.cos(turned)], -1
             )
         if self.large_scale_fading is not None:
             beta = given * self.large_scale_fading
         else:
             assert distance is not None
-            relative = np.hypot(distance, drop_height) / self.min_distance_m
+            relative = np.hypot(distance, descent) / self.min_distance_m
             beta = 10 ** (self.shadowing_db * shadows / 10) * relative**-self.path_loss_exponent
         return CellUsers(
             beta=beta, azimuth_deg=azimuth, elevation_deg=elevation, distance_m=distance, positions=positions
@@ -257,18 +257,16 @@ class CellChannel(isacfw.Channel):
 
 
 def _are_proportional(covariances: ComplexArray, means: ComplexArray | None, first: int, second: int) -> bool:
-    """Return whether estimates of two users with the same pilot are collinear in any drop.
+    """Return whether estimates of two users with the same pilot are collinear.
 
-    They are if covariances and means are proportional with the same factor.
+    They are if covariances and means are proportional with the same factor. The first drop tells: users at random
+    places are so in all drops or, with probability one, in none.
     """
-    for drop, both in enumerate(covariances[:, [first, second]]):
-        own, other = both
-        factor = np.vdot(own, other) / np.vdot(own, own)
-        if np.abs(other - factor * own).max() > 1e-7 * np.abs(other).max():
-            continue
-        if means is None:
-            return True
-        apart = np.linalg.norm(means[drop, second] - factor * means[drop, first])
-        if apart <= 1e-7 * np.sqrt(np.trace(other).real):
-            return True
-    return False
+    own, other = covariances[0, first], covariances[0, second]
+    factor = np.vdot(own, other) / np.vdot(own, own)
+    if np.abs(other - factor * own).max() > 1e-7 * np.abs(other).max():
+        return False
+    if means is None:
+        return True
+    apart = np.linalg.norm(means[0, second] - factor * means[0, first])
+    return bool(apart <= 1e-7 * np.sqrt(np.trace(other).real))

@@ -124,10 +124,10 @@ class ScatteringChannel(CellChannel):
     def _rings(self, users: CellUsers, array: Array) -> Iterator[ComplexArray]:
         assert users.distance_m is not None
         positions = array.centred_positions()
-        drop = self.base_station_height_m - self.user_height_m
+        descent = self.base_station_height_m - self.user_height_m
         for azimuth, distance in zip(users.azimuth_deg.flat, users.distance_m.flat, strict=True):
             yield ring_covariance(
-                positions, math.radians(azimuth), radius=self.ring_radius_m / distance, height=-drop / distance
+                positions, math.radians(azimuth), radius=self.ring_radius_m / distance, height=-descent / distance
             )
 
     def _exponential(self, users: CellUsers, array: Array) -> Iterator[ComplexArray]:
