@@ -10,7 +10,9 @@ import pytest
 import isacfw
 from isacfw import InputError, LinkBudget, Scenario, Target
 from isacfw_plugins.arrays.upa import UPA
+from isacfw_plugins.channels.correlated import Correlated
 from isacfw_plugins.channels.rayleigh import Rayleigh
+from isacfw_plugins.channels.rician import Rician
 from isacfw_plugins.precoders.mrt import MRT
 
 BUDGET: dict[str, Any] = {
@@ -66,9 +68,11 @@ def test_radar_equation_in_watts() -> None:
     assert 10 ** (budget.snr_db / 10) * amplitude**2 == pytest.approx(received / noise, rel=1e-9)
 
 
-def test_the_same_scenario_relative_to_the_noise() -> None:
-    budget, given = LinkBudget(**BUDGET), scenario()
+@pytest.mark.parametrize("kind", ["rayleigh", "correlated", "rician"])
+def test_the_same_scenario_relative_to_the_noise(kind: str) -> None:
+    budget, given = LinkBudget(**BUDGET), scenario(channel=CONTENT["channel"] | {"kind": kind})
     channel = CONTENT["channel"] | {
+        "kind": kind,
         "pilot_snr_db": budget.pilot_snr_db,
         "path_loss_db": budget.free_space_loss_db(35.0),
     }
@@ -82,13 +86,19 @@ def test_the_same_scenario_relative_to_the_noise() -> None:
         content | {"snr_db": budget.snr_db, "channel": channel, "target": target}
     ).scenario
     problems = [one.problem(MRT()) for one in (given, plain)]
-    for name in ("gain", "sensing_interference", "common_interference", "fisher_sensing", "power"):
+    names = ("gain", "coupling", "sensing_interference", "common_interference", "fisher_sensing", "power")
+    for name in names:
+        if getattr(problems[0], name) is None:
+            assert kind == "rayleigh"
+            continue
         np.testing.assert_allclose(getattr(problems[0], name), getattr(problems[1], name), rtol=1e-12)
 
 
-def test_users_at_the_inner_radius_have_the_loss_of_free_space() -> None:
-    channel = Rayleigh(users=50, cell_radius_m=35.001, min_distance_m=35.0, shadowing_db=0.0)
-    budgeted = channel.with_link_budget(LinkBudget(**BUDGET))
+@pytest.mark.parametrize("channel", [Rayleigh, Correlated, Rician])
+def test_users_at_the_inner_radius_have_the_loss_of_free_space(channel: type[isacfw.Channel]) -> None:
+    cell = {"users": 50, "cell_radius_m": 35.001, "min_distance_m": 35.0, "shadowing_db": 0.0}
+    budgeted = channel(**cell).with_link_budget(LinkBudget(**BUDGET))
+    assert channel(**cell | {"path_loss_db": 80.0}).with_link_budget(LinkBudget(**BUDGET)).path_loss_db == 80.0
     beta = budgeted.statistics([isacfw.Drop(seed=1, number=0)], UPA(horizontal=1, vertical=1)).beta
     wavelength = 299_792_458 / 3.5e9
     np.testing.assert_allclose(beta, (wavelength / (4 * np.pi * 35)) ** 2, rtol=1e-3)

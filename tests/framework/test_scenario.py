@@ -40,7 +40,7 @@ OPTIONS = {
             for options in (
                 {"users": 4, "sector_deg": 90.0, "cell_radius_m": 400.0, "min_distance_m": 35.5},
                 {"users": 2, "path_loss_exponent": 2.0, "shadowing_db": 0.0, "scattering": "gaussian"},
-                {"users": 2, "base_station_height_m": 25.0, "user_height_m": 2.0},
+                {"users": 2, "base_station_height_m": 25.0, "user_height_m": 2.0, "path_loss_db": 90.0},
                 {"large_scale_fading": [0.1], "azimuths_deg": [10.0], "distances_m": [150.0]},
                 {"users": 4, "pilot_length": 2, "coherence_length": 3, "pilot_snr_db": -5.0},
                 {"users": 2, "scattering": "laplace", "spread_deg": 3.0, "elevation_spread_deg": 1.5},

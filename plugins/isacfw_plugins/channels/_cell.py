@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self
 
 import attrs
 import numpy as np
 from numpy.random import Generator
 
 import isacfw
-from isacfw import Array, ChannelStatistics, ComplexArray, Drop, FloatArray, InputError
+from isacfw import Array, ChannelStatistics, ComplexArray, Drop, FloatArray, InputError, LinkBudget
 from isacfw.validators import choice, each, integer, number, optional, real, reals
 
 _LISTS = ("large_scale_fading", "azimuths_deg", "distances_m")
@@ -62,9 +62,11 @@ class CellChannel(isacfw.Channel):
     cell_radius_m, min_distance_m : float
         Largest and smallest horizontal distance of the users.
     path_loss_exponent : float
-        Exponent :math:`\nu` of the path loss, which is 1 at the distance `min_distance_m`.
+        Exponent :math:`\nu` of the path loss.
     shadowing_db : float
         Standard deviation of the log-normal shadowing in dB.
+    path_loss_db : float, optional
+        Path loss at the distance `min_distance_m` in dB; 0 by default, and that in free space with a link budget.
     pilot_length, coherence_length : int
         :math:`\tau_p` and :math:`\tau_c` in symbols; user k uses pilot k mod :math:`\tau_p`.
     pilot_snr_db : float
@@ -76,7 +78,8 @@ class CellChannel(isacfw.Channel):
     Notes
     -----
     :math:`\beta_k = z_k (r_k / r_h)^{-\nu}` with the distance :math:`r_k`, heights included, and the smallest
-    horizontal distance :math:`r_h`. User k of a drop is the same for any number of users.
+    horizontal distance :math:`r_h`, divided by the path loss at :math:`r_h` if there is one. User k of a drop is
+    the same for any number of users.
     """
 
     users: int | None = attrs.field(default=None, validator=optional(integer(at_least=1, at_most=1_000_000)))
@@ -96,6 +99,9 @@ class CellChannel(isacfw.Channel):
     min_distance_m: float = attrs.field(default=100.0, converter=real, validator=number(above=0))
     path_loss_exponent: float = attrs.field(default=3.2, converter=real, validator=number(at_least=0))
     shadowing_db: float = attrs.field(default=7.0, converter=real, validator=number(at_least=0))
+    path_loss_db: float | None = attrs.field(
+        default=None, converter=real, validator=optional(number(at_least=-300, at_most=300))
+    )
     pilot_length: int = attrs.field(default=10, validator=integer(at_least=1, at_most=10**9))
     coherence_length: int = attrs.field(default=100, validator=integer(at_least=2, at_most=10**9))
     pilot_snr_db: float = attrs.field(default=30.0, converter=real, validator=number(at_least=-300, at_most=300))
@@ -106,7 +112,7 @@ class CellChannel(isacfw.Channel):
     def __attrs_post_init__(self) -> None:
         self._check_users()
         if self.large_scale_fading is not None:
-            self._refuse("large_scale_fading is given", "path_loss_exponent", "shadowing_db")
+            self._refuse("large_scale_fading is given", "path_loss_exponent", "shadowing_db", "path_loss_db")
         if self.azimuths_deg is not None:
             self._refuse("azimuths_deg is given", "sector_deg")
         if self.distances_m is not None:
@@ -201,9 +207,18 @@ class CellChannel(isacfw.Channel):
             assert distance is not None
             relative = np.hypot(distance, descent) / self.min_distance_m
             beta = 10 ** (self.shadowing_db * shadows / 10) * relative**-self.path_loss_exponent
+            if self.path_loss_db is not None:
+                beta = beta * 10 ** (-self.path_loss_db / 10)
         return CellUsers(
             beta=beta, azimuth_deg=azimuth, elevation_deg=elevation, distance_m=distance, positions=positions
         )
+
+    def with_link_budget(self, budget: LinkBudget) -> Self:
+        """Return the channel with absolute path losses and pilots of given power."""
+        channel = super().with_link_budget(budget)
+        if self.large_scale_fading is not None or self.path_loss_db is not None:
+            return channel
+        return attrs.evolve(channel, path_loss_db=budget.free_space_loss_db(self.min_distance_m))
 
     @property
     def _all_given(self) -> bool:

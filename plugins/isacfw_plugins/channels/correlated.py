@@ -38,9 +38,9 @@ class Correlated(ScatteringChannel):
         Width of the sector of the users, centred about broadside.
     base_station_height_m, user_height_m : float
         Heights of the base station and of all users. At equal heights, all elevations are 90 degrees.
-    cell_radius_m, min_distance_m, path_loss_exponent, shadowing_db : float
-        Largest and smallest horizontal distance of the users, exponent of the path loss, and standard deviation
-        of the shadowing, as for `rayleigh`.
+    cell_radius_m, min_distance_m, path_loss_exponent, shadowing_db, path_loss_db : float
+        Largest and smallest horizontal distance of the users, exponent of the path loss, standard deviation of
+        the shadowing, and path loss at the smallest distance, as for `rayleigh`.
     pilot_length, coherence_length, pilot_snr_db, estimates
         As for `rayleigh`.
 

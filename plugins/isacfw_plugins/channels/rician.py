@@ -30,7 +30,7 @@ class Rician(ScatteringChannel):
         As for `correlated`.
     users, large_scale_fading, azimuths_deg, distances_m, sector_deg, base_station_height_m, user_height_m
         As for `correlated`.
-    cell_radius_m, min_distance_m, path_loss_exponent, shadowing_db
+    cell_radius_m, min_distance_m, path_loss_exponent, shadowing_db, path_loss_db
         As for `correlated`.
     pilot_length, coherence_length, pilot_snr_db, estimates
         As for `correlated`.
