@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from .base.validators import (
     Validator,
+    absolute_path,
     choice,
     each,
+    file_path,
     instance_of,
     integer,
     number,
@@ -18,8 +20,10 @@ from .base.validators import (
 
 __all__ = [
     "Validator",
+    "absolute_path",
     "choice",
     "each",
+    "file_path",
     "instance_of",
     "integer",
     "number",

@@ -6,6 +6,8 @@ import math
 import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
+from os import PathLike, fspath
+from pathlib import Path
 from typing import Any, cast
 
 import attrs
@@ -156,6 +158,20 @@ def reals(value: Any) -> Any:
     if isinstance(value, (str, bytes)) or not hasattr(value, "__iter__"):
         return value
     return tuple(real(member) for member in value)
+
+
+def absolute_path(value: Any) -> Any:
+    """Convert a path to an absolute one, from the working directory; leave anything else for the validator."""
+    if not isinstance(value, (str, PathLike)):
+        return value
+    name = fspath(value)
+    return Path(name).absolute() if isinstance(name, str) and name.strip() and "\0" not in name else value
+
+
+def file_path(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Check that a field is an absolute path, as from :func:`absolute_path`."""
+    if not isinstance(value, Path) or not value.is_absolute():
+        raise InputError(attribute.name, f"must be the path of a file, got {short_repr(value)}")
 
 
 def user_weights(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:

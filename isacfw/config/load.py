@@ -44,7 +44,8 @@ def load_scenario(
     Parameters
     ----------
     source : str, path or mapping
-        Path of a TOML file, name of a registered scenario, or the content of a file.
+        Path of a TOML file, name of a registered scenario, or the content of a file. Paths in a file are relative
+        to its folder, all others to the working directory.
     plugins : iterable of str or path
         Plugins in addition to those that the scenario names; paths are relative to the working directory.
     overrides : iterable of str
@@ -63,6 +64,7 @@ def load_scenario(
     names = [fspath(plugin) for plugin in plugins]
     asked = [str(Path.cwd() / name) if name.endswith(".py") else name for name in names]
     document, base = _load_document(source, asked)
+    folder = base if isinstance(source, (str, PathLike)) and Path(source).exists() else None
     for override in overrides:
         merge_assignment(document, parse_assignment(override))
     own = document.get("plugins", [])
@@ -70,7 +72,7 @@ def load_scenario(
         raise InputError("plugins", f"must be a list of strings, got {short_repr(own)}")
     own = [str(base / plugin) if plugin.endswith(".py") else plugin for plugin in own]
     host = PluginHost([*own, *asked]) if own or asked else default_host()
-    return LoadedScenario(scenario=structure(document, host), host=host)
+    return LoadedScenario(scenario=structure(document, host, folder), host=host)
 
 
 ScenarioLike = Scenario | LoadedScenario | str | PathLike[str] | Mapping[str, Any]

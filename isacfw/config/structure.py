@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Hashable, Mapping
+from contextvars import ContextVar
 from functools import lru_cache, partial
+from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Protocol, Union, get_origin
 
@@ -20,6 +22,9 @@ from .document import Document, to_plain
 from .messages import MISSING, first_error
 from .sweep import fill, first_values, structure_sweep, sweep_tables
 
+_folder: ContextVar[Path | None] = ContextVar("folder", default=None)
+"""Folder to which the paths of a document are relative; None for the working directory."""
+
 
 class PartFinder(Hashable, Protocol):
     """Lookup of parts by name: a plugin host."""
@@ -28,17 +33,34 @@ class PartFinder(Hashable, Protocol):
         """Return the part of a kind with a name."""
 
 
-def structure(document: Mapping[str, Any], host: PartFinder) -> Scenario:
+def structure(document: Mapping[str, Any], host: PartFinder, folder: Path | None = None) -> Scenario:
     """Return the scenario for a mapping with the keys of a scenario file.
 
-    A required key that is swept may be omitted; the first of its values is used instead.
+    A required key that is swept may be omitted; the first of its values is used instead. Options of parts that
+    are annotated as :class:`~pathlib.Path`, and swept values of them, are relative to the folder.
+
+    Parameters
+    ----------
+    document : mapping
+        Keys and values.
+    host : PartFinder
+        Finds parts by name.
+    folder : Path, optional
+        The working directory by default.
 
     Raises
     ------
     InputError
         If a key or value is invalid; its key is the path.
     """
-    content: Document = to_plain(document)
+    token = _folder.set(folder)
+    try:
+        return _structure(to_plain(document), host)
+    finally:
+        _folder.reset(token)
+
+
+def _structure(content: Document, host: PartFinder) -> Scenario:
     tables = sweep_tables(content.pop("sweep", {}))
     absent = first_values(tables)
     converter = make_converter(host)
@@ -75,6 +97,14 @@ def part_from_table(kind: str, table: Mapping[str, Any], host: PartFinder) -> Pa
         raise first_error(error, "") from None
 
 
+def _in_folder(value: Any, _type: Any) -> Any:
+    """Return a path relative to the folder of the document."""
+    if not isinstance(value, str):
+        raise InputError("", f"must be the path of a file, got {short_repr(value)}")
+    folder = _folder.get()
+    return value if folder is None or not value.strip() else str(folder / value)
+
+
 def _exactly(kind: type, noun: str) -> Any:
     def hook(value: Any, _type: Any) -> Any:
         good = isinstance(value, (int, float) if kind is float else kind)
@@ -94,6 +124,7 @@ def make_converter(host: PartFinder) -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
     for kind, noun in _NOUNS.items():
         converter.register_structure_hook(kind, _exactly(kind, noun))
+    converter.register_structure_hook(Path, _in_folder)
     converter.register_structure_hook_factory(
         _is_tuple,
         lambda target: _list_hook(target, converter),

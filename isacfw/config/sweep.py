@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import attrs
@@ -50,7 +51,7 @@ def fill(content: Document, path: str, value: Any) -> None:
 
 
 def structure_sweep(tables: Mapping[str, Document], scenario: Scenario, converter: cattrs.Converter) -> Sweep:
-    """Return a sweep whose tables and names of parts are parts, like those elsewhere in a file.
+    """Return a sweep whose tables, names of parts and paths of files are read like those elsewhere in a file.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def _structure(
     kind = _type_at(scenario, path.split(".")) if structured else None
     for position, value in enumerate(values):
         if kind is None or not (
-            isinstance(value, Mapping) or (isinstance(value, str) and kind in KINDS.values())
+            isinstance(value, Mapping) or (isinstance(value, str) and (kind is Path or kind in KINDS.values()))
         ):
             yield value
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -36,7 +37,7 @@ def _unstructure(value: Any, host: PluginHost) -> Any:
         return [_unstructure(member, host) for member in value]
     if isinstance(value, dict):
         return {key: _unstructure(member, host) for key, member in value.items()}
-    return to_plain(value)
+    return str(value) if isinstance(value, Path) else to_plain(value)
 
 
 def _has_defaults_only(part: Part) -> bool:

@@ -191,8 +191,8 @@ def channel_statistics(channel: Channel, array: Array, fading: FadingSource) -> 
     If all drops are the same, their fading is that of drop 0.
     """
     numbers = fading.drops
-    # Two drops, since one cannot reveal whether all are the same.
-    asked = numbers if len(numbers) > 1 else (numbers[0], numbers[0] + 1)
+    # Two drops, since one cannot reveal whether all are the same; of the same number, since no other may exist.
+    asked = numbers if len(numbers) > 1 else (numbers[0], numbers[0])
     with attribute_errors_to(f"channel {display_name(channel)}"):
         given = channel.statistics(drops_of(fading.seed, asked), array)
         found = validate_statistics(given, channel, len(asked), array)

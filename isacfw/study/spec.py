@@ -91,7 +91,8 @@ def measure_sizes(scenario: Scenario) -> tuple[int, int]:
     for _, point in scenario.points():
         fading = fading_key(point)
         if fading not in channels:
-            one = channels[fading] = point.statistics(range(1))
+            # The last drop, since a channel may have fewer than the scenario.
+            one = channels[fading] = point.statistics([point.drops - 1])
             own = one.users if one.collinear is None and one.isotropic else one.users**2
             extra = [value for value in (one.covariances, *one.extra.values()) if value is not None]
             largest_array = max(largest_array, own, *(value[0].size for value in extra))

@@ -35,6 +35,11 @@ SKIPPED = {
     ("channel", "rayleigh"): {"means_and_covariances_against_draws", "variances_against_covariances"},
     ("channel", "correlated"): {"isotropic_claim_against_sampled_moments"},
     ("channel", "rician"): {"isotropic_claim_against_sampled_moments"},
+    ("channel", "file"): {
+        "means_and_covariances_against_draws",
+        "variances_against_covariances",
+        "isotropic_claim_against_sampled_moments",
+    },
     ("precoder", "rzf"): {"statistics_against_sampled_moments"},
     ("objective", "least_power"): NO_UTILITY,
     ("objective", "least_crlb"): NO_UTILITY,
