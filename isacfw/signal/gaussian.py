@@ -60,7 +60,7 @@ class SecondOrder:
     def filters(self) -> ComplexArray:
         r"""The matrices :math:`E R_k \Psi^{-1}` that map the pilot signals to the estimates; (K, N, N)."""
         solved = [
-            np.linalg.solve(self._received[int(pilot)], covariance)
+            _solve(self._received[int(pilot)], covariance)
             for pilot, covariance in zip(self.pilots, self.covariances, strict=True)
         ]
         filters: ComplexArray = np.swapaxes(np.array(solved, dtype=np.complex128).conj(), -1, -2)
@@ -154,6 +154,14 @@ def _hermitian(matrices: ComplexArray) -> ComplexArray:
 def _quadratic(matrices: ComplexArray, vectors: ComplexArray) -> FloatArray:
     """Return v^H M v of every matrix (K, N, N) and vector (B, N); (K, B)."""
     return np.asarray(np.einsum("bn,kbn->kb", vectors.conj(), vectors @ np.swapaxes(matrices, -1, -2)).real)
+
+
+def _solve(received: ComplexArray, covariance: ComplexArray) -> ComplexArray:
+    """Return the solution X of Ψ X = R, without the directions of no power if rounding makes Ψ singular."""
+    try:
+        return np.asarray(np.linalg.solve(received, covariance))
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.pinv(received, hermitian=True) @ covariance)
 
 
 def _roots(matrices: ComplexArray) -> ComplexArray:

@@ -182,14 +182,15 @@ class ChannelStatistics:
             pilot_energy=pilot_energy,
             independent_estimates=independent_estimates,
         )
-        errors = [
-            np.einsum("knn->k", found.of_drop(drop).second_order.error_covariances).real / antennas
-            for drop in range(len(covariances))
-        ]
+        each = [found.of_drop(drop).second_order for drop in range(len(covariances))]
         beta = np.einsum("dknn->dk", covariances).real / antennas
+        # The difference of beta and epsilon cancels for poor estimates; rounding may leave traces below 0.
+        xi = np.array([np.einsum("kab,kba->k", one.filters, one.covariances).real for one in each]) / antennas
+        epsilon = np.array([np.einsum("knn->k", one.error_covariances).real for one in each]) / antennas
         if means is not None:
-            beta = beta + (np.abs(means) ** 2).mean(axis=-1)
-        return attrs.evolve(found, beta=beta, xi=beta - errors, epsilon=np.array(errors))
+            power = (np.abs(means) ** 2).mean(axis=-1)
+            beta, xi = beta + power, xi + power
+        return attrs.evolve(found, beta=beta, xi=np.maximum(xi, 0), epsilon=np.maximum(epsilon, 0))
 
 
 _PER_DROP = ("beta", "xi", "epsilon", "positions", "means", "covariances")

@@ -49,6 +49,10 @@ OPTIONS = {
             )
         ),
         {"kind": "rician", "users": 2, "k_factor_db": -3.5},
+        {"kind": "file", "path": "fading.csv", "fading_unit": "db", "users": 3, "scale_db": 80.0},
+        {"kind": "file", "path": "/data/paths.npz", "angle_unit": "radians", "estimates": "physical"},
+        {"kind": "file", "path": "../a b.mat", "positions_unit": "metres", "wavelength_m": 0.0857},
+        {"kind": "file", "path": "a.nc", "pilot_length": 2, "coherence_length": 3, "pilot_snr_db": -5.0},
     ],
     "precoder": [
         {"kind": "mrt", "label": "a"},

@@ -187,7 +187,8 @@ def _text(path: Path, name: str, value: Any) -> str:
 def _read_npz(path: Path, head: bytes) -> _Raw:
     if not head.startswith(b"PK"):
         raise InputError(str(path), "must be an NPZ file, got a file of another kind")
-    with np.load(path, allow_pickle=False) as archive:
+    # Opened here, since NumPy leaves damaged files open.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         names = tuple(archive.files)
         return _Raw(names=names, values=_values(path, names, archive.__getitem__))
 
@@ -261,7 +262,7 @@ def _matlab_73_value(path: Path, name: str, item: Any) -> Any:
         wanted = "a character array in single quotes" if name in UNITS else "a full array of numbers"
         raise error_of(path, name, f"must be {wanted}, got one of class {kind}")
     if item.attrs.get("MATLAB_empty", 0):
-        return np.zeros(tuple(int(length) for length in item[()]))
+        return np.zeros(tuple(int(length) for length in np.ravel(item[()])))
     value = item[()].T
     return "".join(map(chr, value.ravel())) if kind == "char" else value
 
