@@ -1,4 +1,4 @@
-"""The pages of docs/extending: every block runs, in order, in an empty folder, and shows what that prints.
+"""The pages of docs/extending and docs/channels: every block runs, in order, in an empty folder, and shows its output.
 
 ``python tests/test_extending.py [PAGE ...]`` writes into the pages what their commands print now.
 """
@@ -22,14 +22,15 @@ from test_documentation import same_word, without_times
 
 from isacfw.cli import main
 
-PAGES = sorted((Path(__file__).parents[1] / "docs" / "extending").glob("*.md"))
-LANGUAGES = {"python", "toml", "console", "text"}
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = [page for folder in ("extending", "channels") for page in sorted((DOCS / folder).glob("*.md"))]
+LANGUAGES = {"python", "toml", "csv", "console", "text"}
 KINDS = ("precoder", "beam", "objective", "requirement", "allocator", "metric", "channel", "array", "figure")
 LONGEST_PLUGIN = 15
-FAST = {"metric"}
+FAST = {"extending/metric", "channels/README"}
 
 _BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-_FILE = re.compile(r"`([\w./-]+\.(?:py|toml))`")
+_FILE = re.compile(r"`([\w./-]+\.(?:py|toml|csv))`")
 _STATUS = re.compile(r"exit status (\d)")
 _PYTEST_TIME = re.compile(r"\bin [\d.]+s\b( \(\d+:\d+:\d+\))?")
 
@@ -52,6 +53,11 @@ class Block(NamedTuple):
         """The exit status that the paragraph above it names, or 0."""
         named = _STATUS.search(self.introduction)
         return int(named[1]) if named else 0
+
+
+def name_of(page: Path) -> str:
+    """Return folder and stem of a page."""
+    return f"{page.parent.name}/{page.stem}"
 
 
 def blocks_of(page: str) -> Iterator[tuple[Block, re.Match[str]]]:
@@ -88,7 +94,7 @@ class Reader:
         elif block.file is not None:
             Path(block.file).write_text(block.text, encoding="utf-8")
         else:
-            assert block.language == "python", "a TOML block needs the name of its file on the line above it"
+            assert block.language == "python", "a block of data needs the name of its file on the line above it"
             with redirect_stdout(StringIO()) as stream:
                 exec(compile(block.text, self.name, "exec"), self.namespace)
             self.printed = stream.getvalue()
@@ -142,8 +148,8 @@ def _begins(words: list[str], part: list[str], *, whole: bool = False) -> bool:
 
 @pytest.mark.parametrize(
     "page",
-    [page if page.stem in FAST else pytest.param(page, marks=pytest.mark.slow) for page in PAGES],
-    ids=lambda page: page.stem,
+    [page if name_of(page) in FAST else pytest.param(page, marks=pytest.mark.slow) for page in PAGES],
+    ids=name_of,
 )
 def test_page_does_what_it_shows(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
@@ -157,7 +163,7 @@ def test_page_does_what_it_shows(page: Path, tmp_path: Path, monkeypatch: pytest
         before = found[0]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_block_is_of_a_language_that_is_run(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     blocks = [block for block, _ in blocks_of(text)]
@@ -185,7 +191,7 @@ def test_page_takes_its_part_all_the_way(kind: str) -> None:
     assert f"../figures/extending-{kind}.png" in page
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_and_images_exist(page: Path) -> None:
     text = _BLOCK.sub("", page.read_text(encoding="utf-8"))
     links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", text)
@@ -223,7 +229,7 @@ def rewritten(page: str, name: str) -> str:
 
 if __name__ == "__main__":
     for path in PAGES:
-        if path.stem in (sys.argv[1:] or [path.stem]):
+        if not sys.argv[1:] or {path.stem, name_of(path)} & set(sys.argv[1:]):
             with tempfile.TemporaryDirectory() as folder, chdir(os.path.realpath(folder)):
                 text = rewritten(path.read_text(encoding="utf-8"), path.name)
             path.write_text(text, encoding="utf-8")
