@@ -1,4 +1,4 @@
-"""The pages of docs/extending and docs/channels: every block runs, in order, in an empty folder, and shows its output.
+"""The pages of docs/extending and docs/channels: every block runs, in order, and shows what that prints.
 
 ``python tests/test_extending.py [PAGE ...]`` writes into the pages what their commands print now.
 """

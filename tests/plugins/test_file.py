@@ -29,6 +29,7 @@ import isacfw
 from isacfw import Array, ChannelStatistics, Direction, InputError
 from isacfw.signal.channel import validate_statistics
 from isacfw.signal.statistics import drops_of
+from isacfw.study.spec import measure_sizes
 from isacfw.testing import check_part
 from isacfw_plugins.arrays.circular import Circular
 from isacfw_plugins.arrays.ula import ULA
@@ -577,8 +578,11 @@ def test_a_scenario_may_use_every_row_and_no_more(tmp_path: Path) -> None:
     assert np.array_equal(last.beta[0], contents()["large_scale_fading"]["large_scale_fading"][-1])
     assert last.fading is not None
     assert tuple(last.fading.drops) == (DROPS - 1,)
-    with pytest.raises(InputError, match=f"got {DROPS} rows, too few for drop {DROPS}"):
-        isacfw.compare(scenario_with(File(path=path), drops=DROPS + 1))
+    beyond = scenario_with(File(path=path), drops=DROPS + 1)
+    # Before any drop is solved, not only when its turn comes.
+    for run in (measure_sizes, isacfw.compare):
+        with pytest.raises(InputError, match=f"got {DROPS} rows, too few for drop {DROPS}"):
+            run(beyond)
 
 
 @CONTENTS
