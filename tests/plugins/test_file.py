@@ -140,11 +140,14 @@ def test_units_are_attributes_of_netcdf(tmp_path: Path) -> None:
     del paths["angle_unit"]
     axes = ("drop", "user", "path")
     data = xarray.Dataset({name: (axes, value) for name, value in paths.items()})
-    data["path_azimuth"].attrs["units"] = data["path_elevation"].attrs["units"] = "degree"
+    data["path_azimuth"].attrs["units"], data["path_elevation"].attrs["units"] = "degree", "deg"
     data.to_netcdf(tmp_path / "paths.nc", engine="h5netcdf")
     whole = numbers_of(File(path=write_npz(tmp_path / "a", given["paths"])))
     assert numbers_of(File(path=tmp_path / "paths.nc")) == whole
-    data["path_elevation"].attrs["units"] = "rad"
+    del data["path_elevation"].attrs["units"], data["path_azimuth"].attrs["units"]
+    data.assign_attrs(angle_unit="degrees").to_netcdf(tmp_path / "of_file.nc", engine="h5netcdf")
+    assert numbers_of(File(path=tmp_path / "of_file.nc")) == whole
+    data["path_azimuth"].attrs["units"], data["path_elevation"].attrs["units"] = "degree", "rad"
     data.to_netcdf(tmp_path / "mixed.nc", engine="h5netcdf")
     with pytest.raises(InputError, match=r"mixed.nc: units of path_elevation must agree within the file, got"):
         statistics_of(File(path=tmp_path / "mixed.nc"))
@@ -269,7 +272,7 @@ def test_fading_may_be_in_decibels(tmp_path: Path) -> None:
         np.testing.assert_allclose(statistics_of(channel).beta, plain.beta, rtol=1e-14)
     with pytest.raises(InputError, match=r"c.npz: large_scale_fading must be positive \(numbers in dB"):
         statistics_of(File(path=unstated))
-    with pytest.raises(InputError, match="fading_unit must agree with that of the scenario, 'linear', got 'dB'"):
+    with pytest.raises(InputError, match="fading_unit must agree with that of the scenario, 'linear', got 'db'"):
         statistics_of(File(path=stated, fading_unit="linear"))
 
 
@@ -385,6 +388,16 @@ def test_filters_of_paths_are_those_of_gaussian_channels(pilots: tuple[int, ...]
     np.testing.assert_allclose(filters, other.of_drop(0).second_order.filters, rtol=0, atol=1e-12)
     np.testing.assert_allclose(xi, other.xi[0], rtol=1e-12)
     np.testing.assert_allclose(epsilon, other.epsilon[0], rtol=1e-12)
+
+
+def test_a_single_sample_is_a_known_channel(tmp_path: Path) -> None:
+    given = contents(drops=False)["samples"]
+    path = write_npz(tmp_path / "a", given | {"samples": given["samples"][:1]})
+    statistics = statistics_of(File(path=path, pilot_length=1, estimates="physical"))
+    assert not statistics.epsilon.any()
+    channels, estimates = File(path=path).draw(statistics.of_drop(0), ARRAY, 4, np.random.default_rng(0))
+    assert np.array_equal(channels, np.repeat(given["samples"][:1], 4, axis=0))
+    assert np.array_equal(channels, estimates)
 
 
 def test_equal_covariances_on_one_pilot_are_collinear(tmp_path: Path) -> None:
@@ -726,7 +739,7 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "no elevations": (
         lambda: without(contents()["paths"], "path_elevation"),
-        r": path_elevation must be given with path_\w+, path_\w+; got none$",
+        r": path_elevation must be given with path_gain, path_azimuth; got none$",
     ),
     "no unit of angles": (
         lambda: without(contents()["paths"], "angle_unit"),

@@ -195,7 +195,8 @@ def _kind_of(variables: Variables) -> str:
         )
     missing = [name for name in _CONTENTS[found[0]] if name not in given]
     if missing:
-        raise error_of(path, missing[0], f"must be given with {', '.join(set(_PATHS) & set(given))}; got none")
+        others = ", ".join(name for name in _CONTENTS[found[0]] if name in given)
+        raise error_of(path, missing[0], f"must be given with {others}; got none")
     if "mean" in given and found[0] != "covariance":
         raise error_of(path, "mean", f"belongs to covariance, got it with {found[0]}")
     return found[0]

@@ -27,8 +27,18 @@ NUMBERS = (
 )
 """Names of the variables that are numbers; all may also be given as a real and an imaginary part."""
 
-UNITS = ("positions_unit", "angle_unit", "fading_unit")
-"""Names of the variables that are strings."""
+SPELLINGS: dict[str, dict[str, tuple[str, ...]]] = {
+    "positions_unit": {
+        "half_wavelengths": ("half_wavelengths", "half wavelengths"),
+        "wavelengths": ("wavelengths",),
+        "metres": ("metres", "meters", "m"),
+    },
+    "angle_unit": {"degrees": ("degrees", "degree", "deg"), "radians": ("radians", "radian", "rad")},
+    "fading_unit": {"linear": ("linear", "1"), "db": ("db", "dB")},
+}
+"""Units by the names of their variables, with all spellings of each."""
+
+UNITS = tuple(SPELLINGS)
 
 _COMPLEX = ("covariance", "mean", "samples", "path_gain")
 _PARTS = ("_real", "_imag")
@@ -55,7 +65,7 @@ class Variables:
     numbers : dict of str to ndarray
         Those of `NUMBERS`, float or complex, in C order.
     units : dict of str to str
-        Those of `UNITS`.
+        Units that the file states: keys of `SPELLINGS`, each with one of its units.
     """
 
     path: Path
@@ -130,11 +140,21 @@ def _interpret(path: Path, raw: _Raw) -> Variables:
     numbers = {name: _numbers(path, name, raw.values) for name in NUMBERS}
     stated = [(name, name, _text(path, name, raw.values[name])) for name in UNITS if name in raw.values]
     units: dict[str, str] = {}
-    for place, kind, unit in (*stated, *raw.stated):
+    for place, kind, given in (*stated, *raw.stated):
+        unit = _canonical(path, place, kind, given)
         if units.setdefault(kind, unit) != unit:
             raise error_of(path, place, f"must agree within the file, got {unit!r} and {units[kind]!r}")
     found = {name: value for name, value in numbers.items() if value is not None}
     return Variables(path=path, names=raw.names, numbers=found, units=units)
+
+
+def _canonical(path: Path, place: str, kind: str, given: str) -> str:
+    """Return the name of a unit that may be spelled otherwise."""
+    for unit, spellings in SPELLINGS[kind].items():
+        if given in spellings:
+            return unit
+    known = ", ".join(repr(unit) for unit in SPELLINGS[kind])
+    raise error_of(path, place, f"must be one of {known}, got {given!r}")
 
 
 def _numbers(path: Path, name: str, values: Mapping[str, Any]) -> NDArray[Any] | None:
@@ -208,6 +228,7 @@ def _values(path: Path, names: Iterable[str], read: Callable[[str], Any]) -> dic
 
 
 def _read_netcdf(path: Path, head: bytes) -> _Raw:
+    """Return the variables of a NetCDF file; units may also be attributes of the file or of a variable."""
     import xarray
 
     source: Any = path
@@ -220,7 +241,7 @@ def _read_netcdf(path: Path, head: bytes) -> _Raw:
         raise InputError(str(path), "must be a NetCDF file, got a file of another kind")
     with xarray.open_dataset(source, engine=engine, decode_times=False, decode_timedelta=False) as data:
         names = tuple(map(str, data.variables))
-        stated = [(name, kind, data.attrs[name]) for name in UNITS for kind in [name] if name in data.attrs]
+        stated = [(f"attribute {name}", name, data.attrs[name]) for name in UNITS if name in data.attrs]
         stated += [
             (f"units of {name}", kind, data.variables[name].attrs["units"])
             for name, kind in _UNIT_OF.items()

@@ -9,17 +9,7 @@ import numpy as np
 
 from isacfw import InputError
 
-from ._file_readers import Variables, error_of
-
-SPELLINGS: dict[str, dict[str, tuple[str, ...]]] = {
-    "positions_unit": {
-        "half_wavelengths": ("half_wavelengths", "half wavelengths"),
-        "wavelengths": ("wavelengths",),
-        "metres": ("metres", "meters", "m"),
-    },
-    "angle_unit": {"degrees": ("degrees", "degree", "deg"), "radians": ("radians", "radian", "rad")},
-    "fading_unit": {"linear": ("linear", "1"), "db": ("db", "dB")},
-}
+from ._file_readers import SPELLINGS, Variables, error_of
 
 
 @attrs.frozen(kw_only=True)
@@ -37,15 +27,9 @@ def unit_of(variables: Variables, units: Units, kind: str) -> str | None:
     own, asked = variables.units.get(kind), getattr(units, kind)
     if own is None:
         return None if asked is None else str(asked)
-    for unit, spellings in SPELLINGS[kind].items():
-        if own in spellings:
-            if asked not in (None, unit):
-                raise error_of(
-                    variables.path, kind, f"must agree with that of the scenario, {asked!r}, got {own!r}"
-                )
-            return unit
-    known = ", ".join(repr(unit) for unit in SPELLINGS[kind])
-    raise error_of(variables.path, kind, f"must be one of {known}, got {own!r}")
+    if asked not in (None, own):
+        raise error_of(variables.path, kind, f"must agree with that of the scenario, {asked!r}, got {own!r}")
+    return own
 
 
 def missing_unit(path: Path, key: str, kind: str) -> InputError:
