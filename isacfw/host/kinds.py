@@ -35,8 +35,6 @@ BUILT_INS = (
     "isacfw_plugins.channels.rayleigh",
     "isacfw_plugins.channels.correlated",
     "isacfw_plugins.channels.rician",
-
-
     "isacfw_plugins.channels.file",
     "isacfw_plugins.precoders.mrt",
     "isacfw_plugins.precoders.zf",

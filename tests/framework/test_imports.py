@@ -34,7 +34,7 @@ HEAVY = [
     "cattrs",
 ]
 SOLVERS = {"cvxpy", "pyomo", "cyipopt", "clarabel", "pyscipopt", "unopy"}
-OPTIONAL = {"matplotlib", "xarray", "pandas", "scipy"}
+OPTIONAL = {"h5py", "matplotlib", "xarray", "pandas", "scipy"}
 
 
 def _imported_by(program: str) -> set[str]:
