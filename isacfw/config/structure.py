@@ -125,6 +125,7 @@ def make_converter(host: PartFinder) -> cattrs.Converter:
     for kind, noun in _NOUNS.items():
         converter.register_structure_hook(kind, _exactly(kind, noun))
     converter.register_structure_hook(Path, _in_folder)
+    converter.register_structure_hook_func(partial(operator.eq, Path | None), _in_folder)
     converter.register_structure_hook_factory(
         _is_tuple,
         lambda target: _list_hook(target, converter),

@@ -17,6 +17,8 @@ from .document import Document, merge, nest_value
 from .messages import first_error
 
 SWEEP = "sweep"
+_NAMED = (Path, Path | None, *KINDS.values())
+"""Types whose values may be strings: paths, and names of parts."""
 
 
 def sweep_tables(sweep: Any) -> dict[str, Document]:
@@ -71,9 +73,7 @@ def _structure(
     structured = any(isinstance(value, (Mapping, str)) for value in values)
     kind = _type_at(scenario, path.split(".")) if structured else None
     for position, value in enumerate(values):
-        if kind is None or not (
-            isinstance(value, Mapping) or (isinstance(value, str) and (kind is Path or kind in KINDS.values()))
-        ):
+        if kind is None or not (isinstance(value, Mapping) or (isinstance(value, str) and kind in _NAMED)):
             yield value
             continue
         try:

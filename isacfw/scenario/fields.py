@@ -115,10 +115,16 @@ class ScenarioFields:
 
     @property
     def receiver_noise(self) -> ReceiverNoise:
-        """Noise of the sensing receiver in units of its thermal noise."""
+        """Noise of the sensing receiver in units of its thermal noise.
+
+        Raises
+        ------
+        InputError
+            If its covariance is in a file that cannot be read, or is not for this array.
+        """
         budget = self.link_budget
         own_db = self.power_db if budget is None else budget.transmit_power_dbm - budget.station_noise_dbm
-        return self.sensing_noise.at(10 ** (own_db / 10))
+        return self.sensing_noise.at(10 ** (own_db / 10), self.receive_array)
 
     @property
     def budgeted_channel(self) -> Channel:

@@ -1,12 +1,13 @@
 r"""Noise of the sensing receiver beyond its thermal noise: residual self-interference and clutter.
 
-Its covariance is :math:`C = (1 + P g_0) I + P \sum_c g_c a_c a_c^H` in units of the thermal noise, with the
+Its covariance is :math:`C = (1 + P g_0) I + P \sum_c g_c a_c a_c^H + P G` in units of the thermal noise, with the
 transmit power P in these units too. Echoes are whitened by :math:`C^{-1/2}`, so the Fisher information has
 :math:`Q^H C^{-1} Q` instead of :math:`Q^H Q`.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -15,9 +16,10 @@ from numpy.random import Generator
 
 from ..base.errors import InputError, short_repr
 from ..base.numbers import ComplexArray, FloatArray
-from ..base.validators import number, optional, real
+from ..base.validators import absolute_path, file_path, number, optional, real
 from ..signal.array import Array, Direction, gram
 from ..signal.gaussian import complex_normal
+from .noise_file import read_covariance
 
 _GAIN = number(at_least=-300, at_most=100)
 
@@ -67,7 +69,7 @@ class SensingNoise:
     r"""Interference at the sensing receiver from the own transmission, in proportion to the transmit power.
 
     In units of the thermal noise, the covariance of the noise is
-    :math:`C = (1 + P g_0) I + P \sum_c g_c a_c a_c^H`.
+    :math:`C = (1 + P g_0) I + P \sum_c g_c a_c a_c^H + P G`.
 
     Parameters
     ----------
@@ -76,24 +78,40 @@ class SensingNoise:
         independent between elements. None by default.
     clutter : sequence of Clutter
         Clutter from given directions.
+    covariance : path, optional
+        NumPy archive with the covariance G of further interference, relative to the transmit power, and the
+        positions of the elements: `covariance` (N, N), `positions` (N, 3), `positions_unit`
+        (``"half_wavelengths"``, ``"wavelengths"``, or ``"metres"`` with `wavelength_m`).
     """
 
     self_interference_db: float | None = attrs.field(default=None, converter=real, validator=optional(_GAIN))
     clutter: tuple[Clutter, ...] = attrs.field(default=(), converter=_to_tuple, validator=_check_clutter)
+    covariance: Path | None = attrs.field(default=None, converter=absolute_path, validator=optional(file_path))
 
-    def at(self, power: float) -> ReceiverNoise:
-        """Return the noise for a transmit power in units of the thermal noise."""
+    def inputs(self) -> tuple[Path, ...]:
+        """Return the files that are read."""
+        return () if self.covariance is None else (self.covariance,)
+
+    def at(self, power: float, array: Array) -> ReceiverNoise:
+        """Return the noise of an array for a transmit power in units of the thermal noise.
+
+        Raises
+        ------
+        InputError
+            If the file of the covariance cannot be read, or is not for this array.
+        """
         own = 0.0 if self.self_interference_db is None else 10 ** (self.self_interference_db / 10)
         return ReceiverNoise(
             white=1 + power * own,
             directions=tuple(one.direction for one in self.clutter),
             powers=power * np.array([10 ** (one.gain_db / 10) for one in self.clutter]),
+            given=None if self.covariance is None else power * read_covariance(self.covariance, array),
         )
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class ReceiverNoise:
-    """Noise of a receiver in units of its thermal noise: a white part, and signals from some directions.
+    """Noise of a receiver in units of its thermal noise: a white part, signals from some directions, and others.
 
     Parameters
     ----------
@@ -103,28 +121,45 @@ class ReceiverNoise:
         Directions of the signals.
     powers : ndarray, shape (C,)
         Their powers at an element.
+    given : ndarray of complex, shape (N, N), optional
+        Covariance of all else.
     """
 
     white: float = 1.0
     directions: tuple[Direction, ...] = ()
     powers: FloatArray = attrs.field(factory=lambda: np.zeros(0))
+    given: ComplexArray | None = None
+
+    @property
+    def colour(self) -> str:
+        """Name of a part that is not white, empty if all are."""
+        return "clutter" if self.directions else "covariance" if self.given is not None else ""
 
     def whitened_gram(self, array: Array, directions: tuple[Direction, ...]) -> ComplexArray:
         """Return :math:`Q^H C^{-1} Q` for the bases Q of directions; (3T, 3T).
 
-        By the matrix inversion lemma, so that its cost does not depend on the number of antennas.
+        Without a given covariance, its cost does not depend on the number of antennas.
         """
-        if not self.directions:
+        if self.given is None and not self.directions:
             return gram(array, directions) / self.white
         size = 3 * len(directions)
-        products = gram(array, (*directions, *self.directions))
+        # The matrix inversion lemma for the directions.
+        products = self._products(array, (*directions, *self.directions))
         steering = size + 3 * np.arange(len(self.directions))
         mixed, own = products[:size, steering], products[np.ix_(steering, steering)]
         root = np.sqrt(self.powers)
         mixed, own = mixed * root, root[:, None] * own * root
-        lost = mixed @ np.linalg.solve(self.white * np.eye(len(root)) + own, mixed.conj().T)
-        found = (products[:size, :size] - lost) / self.white
+        lost = mixed @ np.linalg.solve(np.eye(len(root)) + own, mixed.conj().T)
+        found = products[:size, :size] - lost
         return np.asarray((found + found.conj().T) / 2)
+
+    def _products(self, array: Array, directions: tuple[Direction, ...]) -> ComplexArray:
+        """Return the inner products of the bases of directions without the noise of :attr:`directions`."""
+        if self.given is None:
+            return gram(array, directions) / self.white
+        basis = np.concatenate([array.steering_basis(one) for one in directions], axis=-1)
+        covariance = self.white * np.eye(len(self.given)) + self.given
+        return np.asarray(basis.conj().T @ np.linalg.solve(covariance, basis))
 
     def draw(self, array: Array, shape: tuple[int, ...], generator: Generator) -> ComplexArray:
         """Draw noise of shape (..., N, L)."""
@@ -132,4 +167,8 @@ class ReceiverNoise:
         for direction, power in zip(self.directions, self.powers, strict=True):
             signal = np.sqrt(power) * complex_normal((*shape[:-2], 1, shape[-1]), generator)
             noise = noise + array.steering_vector(direction)[:, None] * signal
+        if self.given is not None:
+            values, vectors = np.linalg.eigh(self.given)
+            root = vectors * np.sqrt(np.maximum(values, 0.0))
+            noise = noise + root @ complex_normal(shape, generator)
         return np.asarray(noise)

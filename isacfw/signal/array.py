@@ -13,6 +13,7 @@ from ..base.errors import PluginError, attribute_errors_to
 from ..base.numbers import ComplexArray, FloatArray, float_array
 from ..base.part import Part, display_name
 from ..base.validators import number, real
+from .positions import mismatch
 
 
 def _sin_cos(angle_deg: float) -> tuple[float, float]:
@@ -119,6 +120,22 @@ class Array(Part):
         if positions.shape[1] == 3 and np.ptp(positions[:, 2]) == 0:
             positions = positions[:, :2]
         return np.asarray(positions - positions.mean(axis=0))
+
+    def mismatch(self, positions: FloatArray) -> str:
+        """Return how positions in half wavelengths, with any origin, differ from those of the elements.
+
+        Parameters
+        ----------
+        positions : ndarray, shape (N, 2) or (N, 3)
+            As of :meth:`positions`, for example from a file.
+
+        Returns
+        -------
+        str
+            The rest of a sentence that begins with "got"; empty if they agree to a thousandth of a half
+            wavelength.
+        """
+        return mismatch(positions, self.centred_positions())
 
     def steering_vector(self, direction: Direction) -> ComplexArray:
         """Return the steering vector (10), with entries of modulus one; shape (N,)."""

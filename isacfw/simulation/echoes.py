@@ -89,8 +89,10 @@ def squared_errors(
     """
     if len(scenario.sensed) > 1:
         raise InputError("targets", f"must be one for the estimator, got {len(scenario.sensed)}")
-    if scenario.receiver_noise.directions:
-        raise InputError("sensing_noise.clutter", "must be empty for the estimator, which takes noise for white")
+    if colour := scenario.receiver_noise.colour:
+        raise InputError(
+            f"sensing_noise.{colour}", "must be absent for the estimator, which takes noise for white"
+        )
     target, length = scenario.sensed[0].direction, scenario.sensing.frame_length
     truth = np.radians([target.azimuth_deg, target.elevation_deg])
     found: list[tuple[FloatArray, FloatArray]] = []

@@ -96,7 +96,7 @@ class _Study:
         self.points = [point for _, point in scenario.points()]
         rows = len(by_label(scenario.precoders)) * len(by_label(scenario.compared_beams))
         self.shape = (rows, len(by_label(scenario.allocators)), len(self.points), scenario.drops)
-        self.files = InputFiles(path for point in self.points for path in input_files(point.channel))
+        self.files = InputFiles(path for point in self.points for path in input_files(point))
         self.done = 0
 
     def run(self) -> Comparison:

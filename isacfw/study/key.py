@@ -19,12 +19,12 @@ from .study_spec import StudySpec
 
 
 class InputFiles:
-    """The files that channels read, with their content at the start of a study.
+    """The files that a study reads, with their content at the start of a study.
 
     Parameters
     ----------
     paths : iterable of path
-        See :meth:`isacfw.Channel.inputs`.
+        See :meth:`isacfw.Channel.inputs` and :meth:`isacfw.SensingNoise.inputs`.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def study_key(spec: StudySpec, toml: str, versions: str, files: InputFiles | Non
     versions : str
         Versions of this package and of those that it computes with.
     files : InputFiles, optional
-        Files that channels read; their content is included.
+        Files that the study reads; their content is included.
     """
     codes = {f"{part.provider()}:{part.__qualname__}": _code(part) for part in spec.parts}
     unavailable = {" ".join(key): reason for key, reason in spec.unavailable.items()}

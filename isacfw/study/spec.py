@@ -16,7 +16,6 @@ from ..results.schema import OBJECTIVE_VALUE, limits_of, margin_variable, units_
 from ..scenario.labels import by_label
 from ..scenario.scenario import Scenario
 from ..scenario.sweep import sweep_axes
-from ..signal.channel import Channel
 from ..signal.statistics import ChannelStatistics
 from .study_spec import StudySpec, fading_key, view_key
 
@@ -68,11 +67,10 @@ def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric
     return tuple(metric for metric in metrics if metric.why_unavailable() is None)
 
 
-def input_files(channel: Channel) -> tuple[Path, ...]:
-    """Return the files that a channel declares as inputs."""
-    who = f"channel {display_name(channel)}"
-    with attribute_errors_to(who):
-        return tuple(map(Path, channel.inputs()))
+def input_files(point: Scenario) -> tuple[Path, ...]:
+    """Return the files that the channel declares as inputs, and that of the sensing noise."""
+    with attribute_errors_to(f"channel {display_name(point.channel)}"):
+        return (*map(Path, point.channel.inputs()), *point.sensing_noise.inputs())
 
 
 def warn(sentence: str) -> None:

@@ -35,6 +35,7 @@ WRONG = {
     "list": [True, 3, 2.5, "x", {"x": []}],
     "table": [True, 3, 2.5, "x", ["x"], []],
     "part": [True, 3, 2.5, ["x"], []],
+    "path": [True, 3, ["x"], {"x": "y"}, ""],
     "choice": [True, 3, ["x"], {"x": "y"}, "", "x"],
 }
 
@@ -121,7 +122,7 @@ KEYS = {
         ],
         "number",
     ),
-    "sensing_noise": {"self_interference_db": "number", "clutter": "list"},
+    "sensing_noise": {"self_interference_db": "number", "clutter": "list", "covariance": "path"},
 }
 PATHS = {f"{table}.{key}" if table else key: kind for table, keys in KEYS.items() for key, kind in keys.items()}
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy as np
 import pytest
+import tomli_w
 
 import isacfw
 from isacfw import Clutter, Direction, InputError, Scenario, SensingNoise
 from isacfw.sensing.noise import ReceiverNoise
-from isacfw.simulation import echoes
+from isacfw.simulation import echoes, squared_errors
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.arrays.circular import Circular
 from isacfw_plugins.arrays.upa import UPA
@@ -26,22 +30,34 @@ NOISE = ReceiverNoise(
 
 def covariance(noise: ReceiverNoise, array: isacfw.Array) -> Any:
     steering = np.array([array.steering_vector(one) for one in noise.directions])
-    return noise.white * np.eye(array.n_elements) + (steering.T * noise.powers) @ steering.conj()
+    found = noise.white * np.eye(array.n_elements) + (steering.T * noise.powers) @ steering.conj()
+    return found if noise.given is None else found + noise.given
 
 
+def some_covariance(size: int) -> Any:
+    """Return a covariance of rank two, which is not invertible."""
+    generator = np.random.default_rng(4)
+    root = generator.standard_normal((size, 2)) + 1j * generator.standard_normal((size, 2))
+    return root @ root.conj().T
+
+
+@pytest.mark.parametrize("given", [False, True])
 @pytest.mark.parametrize("array", [UPA(horizontal=3, vertical=4), Circular(elements=7)])
-def test_the_inversion_lemma_inverts(array: isacfw.Array) -> None:
+def test_the_inversion_lemma_inverts(array: isacfw.Array, given: bool) -> None:
+    noise = attrs.evolve(NOISE, given=some_covariance(array.n_elements)) if given else NOISE
     basis = np.concatenate([array.steering_basis(one) for one in DIRECTIONS], axis=-1)
-    expected = basis.conj().T @ np.linalg.inv(covariance(NOISE, array)) @ basis
-    found = NOISE.whitened_gram(array, DIRECTIONS)
+    expected = basis.conj().T @ np.linalg.inv(covariance(noise, array)) @ basis
+    found = noise.whitened_gram(array, DIRECTIONS)
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10 * np.abs(expected).max())
 
 
-def test_draws_have_the_covariance() -> None:
+@pytest.mark.parametrize("given", [False, True])
+def test_draws_have_the_covariance(given: bool) -> None:
     array = UPA(horizontal=2, vertical=2)
-    noise = NOISE.draw(array, (4, 50_000), np.random.default_rng(1))
+    source = attrs.evolve(NOISE, given=some_covariance(4)) if given else NOISE
+    noise = source.draw(array, (4, 50_000), np.random.default_rng(1))
     found = noise @ noise.conj().T / noise.shape[-1]
-    expected = covariance(NOISE, array)
+    expected = covariance(source, array)
     np.testing.assert_allclose(found, expected, atol=5 * np.abs(expected).max() / np.sqrt(50_000))
 
 
@@ -150,12 +166,112 @@ def test_with_a_link_budget_powers_are_relative_to_the_station() -> None:
         ({"clutter": [{"azimuth_deg": 1.0, "elevation_deg": 1.0}]}, "sensing_noise.clutter[0].gain_db"),
         ({"clutter": 3}, "sensing_noise.clutter must be a list"),
         ({"cluter": []}, "sensing_noise.cluter is not a known key"),
+        ({"covariance": 3}, "sensing_noise.covariance must be the path of a file, got 3"),
     ],
 )
 def test_bad_input_is_one_line(noise: dict[str, Any], sentence: str) -> None:
     with pytest.raises(InputError) as caught:
         scenario(sensing_noise=noise)
     assert sentence in str(caught.value)
+
+
+def write(path: Path, **changes: Any) -> Path:
+    """Write an archive for the receive array of the scenario; a variable that is None is left out."""
+    variables: dict[str, Any] = {
+        "covariance": some_covariance(16),
+        "positions": UPA(horizontal=4, vertical=4).positions() + 7.0,
+        "positions_unit": "half_wavelengths",
+    }
+    np.savez(path, **{name: value for name, value in (variables | changes).items() if value is not None})
+    return path
+
+
+def test_a_covariance_from_a_file_is_that_of_clutter(tmp_path: Path) -> None:
+    array = UPA(horizontal=4, vertical=4)
+    steering = array.steering_vector(Direction(azimuth_deg=25.0, elevation_deg=60.0))
+    metres = np.pad(array.positions(), ((0, 0), (0, 1))) * 0.05
+    path = write(
+        tmp_path / "wall.npz",
+        covariance=0.1 * np.outer(steering, steering.conj()),
+        positions=metres,
+        positions_unit="metres",
+        wavelength_m=0.1,
+    )
+    noises: tuple[dict[str, Any], ...] = ({"covariance": str(path)}, {"clutter": CLUTTER})
+    found, expected = (
+        scenario(snr_db=20.0, sensing_noise=noise).problem(MRT()).fisher_sensing for noise in noises
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9 * np.abs(expected).max())
+
+
+def test_a_path_is_relative_to_the_scenario_file_and_in_the_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, scale in (("a.npz", 0.01), ("b.npz", 0.02)):
+        write(tmp_path / name, covariance=scale * np.eye(16))
+    content = CONTENT | {"sensing_noise": {"covariance": "a.npz"}, "sensing": {"crlb_limit_db": -37.0}}
+    content["sweep"] = {"sensing_noise.covariance": ["a.npz", "b.npz"]}
+    (tmp_path / "noisy.toml").write_text(tomli_w.dumps(content))
+    loaded = isacfw.load_scenario(tmp_path / "noisy.toml")
+    again = isacfw.load_scenario(tomllib.loads(isacfw.to_toml(loaded.scenario)))
+    assert again.scenario.sensing_noise == loaded.scenario.sensing_noise
+    monkeypatch.chdir("/")
+    execution = isacfw.Execution(out=tmp_path / "out")
+    powers = [one["sensing_power"] for one in isacfw.compare(loaded, execution=execution).records()]
+    assert 0 < powers[0] < powers[1]
+    write(tmp_path / "a.npz", covariance=0.03 * np.eye(16))
+    changed = isacfw.compare(loaded, execution=execution)
+    assert changed.records()[0]["sensing_power"] > powers[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"covariance": None}, "must have the variable covariance, got positions, positions_unit"),
+        ({"covariance": np.eye(15)}, "covariance must have an axis of elements of length 16 twice"),
+        ({"covariance": np.full((16, 16), np.nan)}, "covariance must be an array of finite numbers"),
+        ({"covariance": np.triu(np.ones((16, 16)))}, "covariance must be Hermitian, got a difference of 1"),
+        ({"covariance": -np.eye(16)}, "covariance must be positive semidefinite, got the eigenvalue -1"),
+        ({"positions": np.zeros(16)}, "positions must be real with the axes (elements, 3), got real numbers of"),
+        (
+            {"positions": UPA(horizontal=4, vertical=4).positions()[::-1]},
+            "in another order: its element 0 is",
+        ),
+        ({"positions_unit": None}, "positions_unit must be one of 'half_wavelengths', 'wavelengths', 'metres'"),
+        ({"positions_unit": "metres"}, "must have the variable wavelength_m"),
+        ({"positions_unit": "metres", "wavelength_m": -1.0}, "wavelength_m must be a single positive number"),
+    ],
+)
+def test_bad_files_are_one_line(tmp_path: Path, changes: dict[str, Any], sentence: str) -> None:
+    path = write(tmp_path / "bad.npz", **changes)
+    with pytest.raises(InputError) as caught:
+        isacfw.compare(scenario(sensing_noise={"covariance": str(path)}))
+    assert str(caught.value).startswith(str(path))
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_cannot_be_read_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "text.npz").write_text("not an archive")
+    truncated = write(tmp_path / "truncated.npz")
+    truncated.write_bytes(truncated.read_bytes()[:200])
+    for name, sentence in (
+        ("missing.npz", "must be a file that can be read"),
+        ("text.npz", "must be a NumPy archive (.npz)"),
+        ("truncated.npz", "must be a NumPy archive (.npz)"),
+    ):
+        with pytest.raises(InputError) as caught:
+            isacfw.compare(scenario(sensing_noise={"covariance": str(tmp_path / name)}))
+        assert sentence in str(caught.value)
+
+
+def test_the_estimator_takes_white_noise_only(tmp_path: Path) -> None:
+    given = scenario(sensing_noise={"covariance": str(write(tmp_path / "given.npz"))})
+    assert given.receiver_noise.colour == "covariance"
+    assert scenario(sensing_noise={"clutter": CLUTTER}).receiver_noise.colour == "clutter"
+    assert not scenario(sensing_noise={"self_interference_db": -3.0}).receiver_noise.colour
+    with pytest.raises(InputError, match="covariance must be absent for the estimator"):
+        squared_errors(None, given, None, 1, np.random.default_rng(1))  # type: ignore[arg-type]
 
 
 def test_objects_of_other_classes_are_refused() -> None:

@@ -665,7 +665,7 @@ POSITIONS = {
         r"got others: element 0 at \(-1.515, -0.505, 0\), not at \(-1.5, -0.5, 0\), half wavelengths",
     ),
     "swapped axes": (lambda p: p[:, [1, 0, 2]], r"got others: element 0 at \(-0.5, -1.5, 0\), not at \(-1.5, "),
-    "one too few": (lambda p: p[:7], r"must have 8 elements, as the transmit array upa, got 7$"),
+    "one too few": (lambda p: p[:7], r"got 7 elements, not 8$"),
     "two coordinates": (lambda p: p[:, :2], r"must have the axes \(elements, 3\), got shape \(8, 2\)$"),
     "not a number": (
         lambda p: np.where(np.arange(24).reshape(8, 3) == 4, np.nan, p),

@@ -11,9 +11,6 @@ from isacfw import Array, FloatArray
 from ._file_readers import Variables, error_of, finite_numbers
 from ._file_units import Units, missing_unit, unit_of, wavelength_of
 
-POSITION_TOLERANCE = 1e-3
-"""Largest distance of an element from its stated position, in half wavelengths."""
-
 
 def positions_of(variables: Variables, units: Units) -> FloatArray | None:
     """Return the positions of the elements in half wavelengths, about their centroid; (N, 3)."""
@@ -41,28 +38,10 @@ def check_positions(path: Path, given: FloatArray, array: Array) -> None:
     InputError
         If they differ; the message names the first element that does.
     """
-    from scipy.spatial import KDTree
-
-    own = array.centred_positions()
-    own = np.concatenate([own, np.zeros((len(own), 3 - own.shape[1]))], axis=-1)
-    if len(given) != len(own):
+    problem = array.mismatch(given)
+    if problem:
         raise error_of(
             path,
             "positions",
-            f"must have {len(own)} elements, as the transmit array {array.name}, got {len(given)}",
+            f"must be those of the transmit array {array.name} (horizontal, vertical, normal), got {problem}",
         )
-    distance = np.sqrt(((given - own) ** 2).sum(axis=-1))
-    if distance.max() <= POSITION_TOLERANCE:
-        return
-    apart, nearest = map(np.asarray, KDTree(own).query(given))
-    first = int(np.argmax(distance > POSITION_TOLERANCE))
-    if apart.max() <= POSITION_TOLERANCE and len(np.unique(nearest)) == len(own):
-        problem = f"in another order: its element {first} is element {nearest[first]} of the array"
-    else:
-        there, here = (", ".join(f"{value + 0.0:.4g}" for value in one[first].round(6)) for one in (given, own))
-        problem = f"others: element {first} at ({there}), not at ({here}), half wavelengths from the centroid"
-    raise error_of(
-        path,
-        "positions",
-        f"must be those of the transmit array {array.name} (horizontal, vertical, normal), got {problem}",
-    )
