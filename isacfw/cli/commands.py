@@ -6,9 +6,12 @@ import argparse
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import suggestion
+
+if TYPE_CHECKING:
+    from ..config.load import LoadedScenario
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -77,25 +80,30 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _figure(options: argparse.Namespace) -> int:
+    import attrs
+
     from ..base.files import ensure_writable
     from ..config.load import load_scenario
     from ..study.compare import compare
     from ..study.execution import Execution
     from ..study.figure import make_figure, save_figure
     from ..study.pareto import pareto
+    from ..study.selection import with_parts
     from .progress import ProgressBars
 
-    _check_front_options(options)
     keys = (("drops", options.drops), ("seed", options.seed))
-    overrides = [f"{key} = {value}" for key, value in keys if value is not None]
+    overrides = [*options.set, *(f"{key} = {value}" for key, value in keys if value is not None)]
     loaded = load_scenario(options.name, plugins=options.plugin, overrides=overrides)
     _report_problems(loaded.host)
+    _check_figure_options(options, loaded)
+    parts = {kind: getattr(options, kind) for kind in _COMPARED}
+    loaded = attrs.evolve(loaded, scenario=with_parts(loaded.scenario, loaded.host, **parts))
     ensure_writable(options.out)
     with ProgressBars() as bars:
         if options.front is None:
-            data, figures = make_figure(loaded, compare, options.trials, bars.task("steps"))
+            data, figures = make_figure(loaded, compare, options.trials, bars.task("steps"), options.workers)
         else:
-            execution = Execution(progress=bars.task("allocations"))
+            execution = Execution(workers=options.workers, progress=bars.task("allocations"))
             front = pareto(loaded, against=options.front, points=options.points, execution=execution)
             data, figures = front.dataset, {"": front.plot()}
     name = "-".join(filter(None, (loaded.scenario.name, options.front and f"{options.front}-front")))
@@ -104,9 +112,17 @@ def _figure(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check_front_options(options: argparse.Namespace) -> None:
+_COMPARED = ("precoders", "beams", "allocators")
+
+
+def _check_figure_options(options: argparse.Namespace, loaded: LoadedScenario) -> None:
     from ..base.errors import InputError
 
+    figures = {part.name for part in loaded.host.parts("figure")}
+    for kind in _COMPARED:
+        if options.front is None and loaded.scenario.name in figures and getattr(options, kind) is not None:
+            problem = f"requires --front, since the figure {loaded.scenario.name} shows parts of its own"
+            raise InputError(f"--{kind}", problem)
     if options.front is None and options.points is not None:
         raise InputError("--points", "requires --front")
     if options.front is not None and options.trials is not None:

@@ -114,6 +114,21 @@ def _add_compare(commands: _Commands) -> None:
         metavar="SCENARIO",
         help="a TOML file, the name of a registered scenario, or a results.nc (default: %(default)s)",
     )
+    _add_scenario_options(command)
+    command.add_argument("--out", type=Path, metavar="DIR", help="folder for results, figures and scenario")
+    command.add_argument("--json", action="store_true", help="print only the records, as JSON")
+    command.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster to use instead of local processes"
+    )
+    command.add_argument(
+        "--time-limit", type=_seconds, metavar="S", help="longest time of an allocation, in seconds"
+    )
+    _add_plugin_option(command)
+    _add_debug_option(command)
+
+
+def _add_scenario_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that change a scenario, and the number of processes."""
     for option in ("--precoders", "--beams", "--allocators"):
         command.add_argument(
             option, type=_names, action="extend", metavar="A,B", help="instead of the scenario's own"
@@ -127,19 +142,9 @@ def _add_compare(commands: _Commands) -> None:
         metavar="KEY=VALUE",
         help="set a key of the scenario, such as sensing.crlb_limit_db=-40 (may be repeated)",
     )
-    command.add_argument("--out", type=Path, metavar="DIR", help="folder for results, figures and scenario")
-    command.add_argument("--json", action="store_true", help="print only the records, as JSON")
     command.add_argument(
         "--workers", type=_count, default=1, metavar="N", help="processes that share the work (default: 1)"
     )
-    command.add_argument(
-        "--scheduler", metavar="ADDRESS", help="of a Dask cluster to use instead of local processes"
-    )
-    command.add_argument(
-        "--time-limit", type=_seconds, metavar="S", help="longest time of an allocation, in seconds"
-    )
-    _add_plugin_option(command)
-    _add_debug_option(command)
 
 
 def _add_show(commands: _Commands) -> None:
@@ -162,8 +167,7 @@ def _add_figure(commands: _Commands) -> None:
         " own figure gives the figures of its comparison.",
     )
     command.add_argument("name", metavar="NAME", help="name of a figure, such as nguyen2025-fig5, or a scenario")
-    command.add_argument("--drops", type=_count, metavar="N", help="number of random drops")
-    command.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")
+    _add_scenario_options(command)
     command.add_argument("--trials", type=_count, metavar="N", help="simulated channels or echoes per point")
     command.add_argument(
         "--front",

@@ -78,7 +78,9 @@ def _figure(
         figure = Figure(
             figsize=(width + panel * columns, 0.9 + height * len(rows) * blocks), layout="constrained"
         )
-        figure.suptitle(f"{dataset.attrs['title']}: {about}", fontsize="medium")
+        title = fill(f"{dataset.attrs['title']}: {about}", int(panel * columns * (17 if compact else 12)))
+        # On the left, since the legend on the right is as high as the figure.
+        figure.suptitle(title, fontsize="medium", x=0.01, horizontalalignment="left")
         for one in make_panels(figure, dataset, apart, len(rows)):
             _draw_panel(one, abscissa, rows)
             one.axes[0].set_title(fill(one.title, 30 if compact else 60), fontsize="small")

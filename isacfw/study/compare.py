@@ -32,7 +32,7 @@ from .execution import Execution, accept_former_options
 from .executors import solve_chunks
 from .key import InputFiles, study_key
 from .plan import plan_chunks
-from .selection import select_parts
+from .selection import with_parts
 from .spec import input_files, specify, warn
 from .store import ChunkStore
 
@@ -76,15 +76,10 @@ def compare(
         raise InputError("execution", f"must be an Execution, got {short_repr(execution)}")
     loaded = to_loaded(scenario)
     host, found = execution.host or loaded.host, loaded.scenario
-    changes: dict[str, Any] = {} if drops is None else {"drops": drops}
-    for kind, wanted, own in (
-        ("precoder", precoders, found.precoders),
-        ("beam", beams, found.compared_beams),
-        ("allocator", allocators, found.allocators),
-    ):
-        if wanted is not None:
-            changes[f"{kind}s"] = select_parts(kind, wanted, own, host)
-    return _Study(attrs.evolve(found, **changes), host, execution).run()
+    if drops is not None:
+        found = attrs.evolve(found, drops=drops)
+    found = with_parts(found, host, precoders=precoders, beams=beams, allocators=allocators)
+    return _Study(found, host, execution).run()
 
 
 class _Study:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def make_figure(
-    loaded: LoadedScenario, compare: Callable[..., Any], trials: int | None, progress: Progress
+    loaded: LoadedScenario, compare: Callable[..., Any], trials: int | None, progress: Progress, workers: int = 1
 ) -> tuple[xarray.Dataset, dict[str, matplotlib.figure.Figure]]:
     """Return the data and the figures of a scenario, from its figure part or from its comparison.
 
@@ -35,11 +35,13 @@ def make_figure(
         Number of simulated channels or echoes per point, for a figure part.
     progress : callable
         Called with the number of completed steps and the total number of steps.
+    workers : int
+        Number of processes that share the work of a comparison.
     """
     from matplotlib import rc_context
 
     def run(scenario: Scenario, progress: Progress | None = None) -> Any:
-        return compare(scenario, execution=Execution(host=loaded.host, progress=progress))
+        return compare(scenario, execution=Execution(host=loaded.host, workers=workers, progress=progress))
 
     name = loaded.scenario.name
     figures = [part for part in loaded.host.parts("figure") if part.name == name]

@@ -5,10 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
+import attrs
+
 from ..base.errors import InputError, short_repr
 from ..base.part import LabelledPart
 from ..host.host import PluginHost
 from ..scenario.labels import by_label
+from ..scenario.scenario import Scenario
+
+
+def with_parts(
+    scenario: Scenario,
+    host: PluginHost,
+    *,
+    precoders: Sequence[Any] | None = None,
+    beams: Sequence[Any] | None = None,
+    allocators: Sequence[Any] | None = None,
+) -> Scenario:
+    """Return a scenario with other parts than its own, see :func:`select_parts`; None keeps those of a kind."""
+    changes: dict[str, Any] = {}
+    for kind, wanted, own in (
+        ("precoder", precoders, scenario.precoders),
+        ("beam", beams, scenario.compared_beams),
+        ("allocator", allocators, scenario.allocators),
+    ):
+        if wanted is not None:
+            changes[f"{kind}s"] = select_parts(kind, wanted, own, host)
+    return attrs.evolve(scenario, **changes)
 
 
 def select_parts(

@@ -362,3 +362,9 @@ def test_a_figure_that_raises_is_one_line(tmp_path: Path, capsys: pytest.Capture
     )
     status = main(["figure", "broken", "--plugin", str(plugin), "--out", str(tmp_path)])
     assert (status, capsys.readouterr().err) == (2, "isacfw: figure broken raised RuntimeError: no data\n")
+
+
+def test_parts_of_a_figure_are_not_replaced(cli: Cli, tmp_path: Any) -> None:
+    status, _, error = cli("figure", "nguyen2025-fig5", "--allocators", "exact", "--out", tmp_path)
+    sentence = "--allocators requires --front, since the figure nguyen2025-fig5 shows parts of its own"
+    assert (status, error.strip()) == (2, f"isacfw: {sentence}")

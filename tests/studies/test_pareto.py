@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 import pytest
+import xarray
 
 import isacfw
 from isacfw import InputError, LeastCRLB, LeastPower, ParetoFront, load_scenario, pareto
@@ -381,10 +382,26 @@ def test_the_command_writes_a_front(tmp_path: Any, capsys: pytest.CaptureFixture
     assert QUANTITIES == AGAINST
 
 
+def test_the_command_changes_the_scenario(tmp_path: Any) -> None:
+    command = (
+        "figure nguyen2025 --front crlb --set snr_db=3 --precoders zf --allocators exact --drops 1 --points 3"
+    )
+    assert main([*command.split(), "--workers", "2", "--out", str(tmp_path)]) == 0
+    found = ParetoFront.load(tmp_path / "nguyen2025-crlb-front.nc")
+    changes = ["snr_db=3", "allocators=['exact']", "precoders=['zf']", "drops=1"]
+    expected = pareto(load_scenario("nguyen2025", overrides=changes), points=3)
+    xarray.testing.assert_equal(found.dataset[found.objective], expected.dataset[expected.objective])
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--points", "3"], "--points requires --front"),
+        (
+            ["--front", "crlb", "--precoders", "mtr"],
+            "precoders must name a known precoder, got 'mtr'; did you mean 'mrt'?",
+        ),
+        (["--front", "crlb", "--set", "snr_dbb=3"], "snr_dbb is not a known key; did you mean 'snr_db'?"),
         (["--front", "crlb", "--trials", "3"], "--trials cannot be combined with --front"),
     ],
 )
