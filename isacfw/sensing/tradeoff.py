@@ -169,15 +169,7 @@ class Tradeoff:
         A, B, C
             See :meth:`least_power`.
         """
-        A, B, C = (np.asarray(each, dtype=np.float64) for each in np.broadcast_arrays(A, B, C))
-        slack = 1 - C + B
-        high = self.feasible[1]
-        if np.isnan(high):
-            return self._splits(np.ones(A.shape), np.ones(A.shape), np.full(A.shape, Infeasibility.LIMITS), None)
-        least = np.divide(A + B, slack, out=np.full(A.shape, np.inf), where=slack > 0)
-        m = np.minimum(np.maximum(least, self.least_sum), high)
-        reason = np.where(slack > 0, np.where(least <= high, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE)
-        return self._splits(m, np.ones(A.shape), reason, self.sums)
+        return self._nearest(lambda: (self.least_sum, self.sums), (A, B, C))
 
     def least_ratio(self, A: FloatArray, B: FloatArray, C: FloatArray) -> Splits:
         """Return the splits of full power with the largest level that meet all requirements.
@@ -187,15 +179,22 @@ class Tradeoff:
         A, B, C
             See :meth:`least_power`.
         """
-        A, B, C = (np.asarray(each, dtype=np.float64) for each in np.broadcast_arrays(A, B, C))
+        return self._nearest(lambda: (self.best_level, self.levels), (A, B, C))
+
+    def _nearest(
+        self, best: Callable[[], tuple[float, Table]], sums: tuple[FloatArray, FloatArray, FloatArray]
+    ) -> Splits:
+        """Return the splits of full power closest to the m that is best where limits can be met."""
+        A, B, C = (np.asarray(each, dtype=np.float64) for each in np.broadcast_arrays(*sums))
         slack = 1 - C + B
         high = self.feasible[1]
         if np.isnan(high):
             return self._splits(np.ones(A.shape), np.ones(A.shape), np.full(A.shape, Infeasibility.LIMITS), None)
+        share, table = best()
         least = np.divide(A + B, slack, out=np.full(A.shape, np.inf), where=slack > 0)
-        m = np.minimum(np.maximum(least, self.best_level), high)
+        m = np.minimum(np.maximum(least, share), high)
         reason = np.where(slack > 0, np.where(least <= high, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE)
-        return self._splits(m, np.ones(A.shape), reason, self.levels)
+        return self._splits(m, np.ones(A.shape), reason, table)
 
     def _splits(self, m: FloatArray, total: FloatArray, reason: NDArray[np.int_], table: Table | None) -> Splits:
         found = reason == Infeasibility.NONE
