@@ -84,26 +84,29 @@ class Spread:
 
 
 def spread_of(
-    distribution: str, means: tuple[float, float], spreads: tuple[float, float], nodes: tuple[int, int]
+    distributions: tuple[str, str],
+    means: tuple[float, float],
+    spreads: tuple[float, float],
+    nodes: tuple[int, int],
 ) -> Spread:
     """Return the weights for independent azimuth and elevation above the horizon.
 
     Parameters
     ----------
-    distribution : str
-        One of `DISTRIBUTIONS`.
+    distributions : tuple of str
+        Those of azimuth and elevation, of `DISTRIBUTIONS`.
     means, spreads : tuple of float
         Means and standard deviations of azimuth and elevation in radians.
     nodes : tuple of int
         Numbers of nodes for azimuth and elevation.
     """
-    weights = weigh_nodes(distribution, spreads[0], means[0], nodes[0])
+    weights = weigh_nodes(distributions[0], spreads[0], means[0], nodes[0])
     if spreads[1] == 0:
         return Spread(azimuth_weights=weights, elevations=np.array([means[1]]), elevation_weights=np.ones(1))
     return Spread(
         azimuth_weights=weights,
         elevations=spaced_angles(nodes[1]),
-        elevation_weights=weigh_nodes(distribution, spreads[1], means[1], nodes[1]),
+        elevation_weights=weigh_nodes(distributions[1], spreads[1], means[1], nodes[1]),
     )
 
 

@@ -12,8 +12,9 @@ from isacfw import Array, ComplexArray, Direction, IncompatibleError, InputError
 from isacfw.validators import choice, number, real
 
 from ._angles import DISTRIBUTIONS, Differences, count_nodes, covariances_of, spread_of
-from ._cell import CellChannel, CellUsers
+from ._cell import CellChannel
 from ._ring import ring_covariance
+from ._users import CellUsers
 
 SCATTERING = (*DISTRIBUTIONS, "one_ring", "exponential")
 
@@ -93,11 +94,7 @@ class ScatteringChannel(CellChannel):
     def correlations(self, users: CellUsers, array: Array) -> ComplexArray:
         """Return the covariances of all users with unit fading; (D, K, N, N)."""
         shape = (*users.beta.shape, array.n_elements, array.n_elements)
-        if 16 * math.prod(shape[1:]) > _LARGEST:
-            raise IncompatibleError(
-                f"the covariances of {shape[1]} users at {shape[2]} antennas take"
-                f" {16 * math.prod(shape[1:]) / 2**30:.1f} GiB per drop"
-            )
+        check_size(users, array)
         if self.scattering == "independent":
             return np.broadcast_to(np.eye(shape[-1], dtype=np.complex128), shape)
         found = np.empty(shape, dtype=np.complex128)
@@ -112,7 +109,12 @@ class ScatteringChannel(CellChannel):
         nodes = count_nodes(flat), count_nodes(whole)
         deviations = math.radians(self.spread_deg), math.radians(self.elevation_spread_deg)
         spreads = [
-            spread_of(self.scattering, (math.radians(azimuth), math.radians(90 - elevation)), deviations, nodes)
+            spread_of(
+                (self.scattering, self.scattering),
+                (math.radians(azimuth), math.radians(90 - elevation)),
+                deviations,
+                nodes,
+            )
             for azimuth, elevation in zip(users.azimuth_deg.flat, users.elevation_deg.flat, strict=True)
         ]
         if self.elevation_spread_deg or np.ptp(users.elevation_deg) == 0:
@@ -136,6 +138,15 @@ class ScatteringChannel(CellChannel):
         for steering in steering_vectors(users, array).reshape(-1, len(positions)):
             waves = decay * np.outer(steering, steering.conj())
             yield np.asarray((waves + waves.conj().T) / 2)
+
+
+def check_size(users: CellUsers, array: Array) -> None:
+    """Refuse covariances that do not fit in memory."""
+    count, antennas = users.beta.shape[1], array.n_elements
+    if (size := 16 * count * antennas**2) > _LARGEST:
+        raise IncompatibleError(
+            f"the covariances of {count} users at {antennas} antennas take {size / 2**30:.1f} GiB per drop"
+        )
 
 
 def steering_vectors(users: CellUsers, array: Array) -> ComplexArray:
