@@ -35,6 +35,7 @@ BUILT_INS = (
     "isacfw_plugins.channels.rayleigh",
     "isacfw_plugins.channels.correlated",
     "isacfw_plugins.channels.rician",
+    "isacfw_plugins.channels.tr38901",
     "isacfw_plugins.channels.file",
     "isacfw_plugins.precoders.mrt",
     "isacfw_plugins.precoders.zf",
