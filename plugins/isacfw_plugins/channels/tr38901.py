@@ -230,7 +230,7 @@ class TR38901(PlacedChannel):
             If the carrier is not known.
         """
         if self.carrier_hz is None:
-            raise InputError("carrier_hz", "is required without link_budget", missing=True)
+            raise InputError("channel.carrier_hz", "is required without link_budget", missing=True)
         base, user = self.heights
         density, size, height = self.clutter
         return Deployment(
@@ -254,7 +254,7 @@ class TR38901(PlacedChannel):
         deployment = self.deployment
         if self.scale_db is None:
             problem = "is required without link_budget, since path gains are small; 100 means relative to -100 dB"
-            raise InputError("scale_db", problem, missing=True)
+            raise InputError("channel.scale_db", problem, missing=True)
         # A stream each: the first users of a drop must not depend on the number of users. Places are those of
         # `correlated`.
         streams = [drop.generator.spawn(4) for drop in drops]
