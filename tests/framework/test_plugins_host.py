@@ -117,7 +117,7 @@ def test_the_built_in_parts():
     host = PluginHost(discover=False)
     expected = {
         "array": {"upa", "ula", "circular"},
-        "channel": {"rayleigh", "correlated", "rician", "file"},
+        "channel": {"rayleigh", "correlated", "rician", "tr38901", "file"},
         "precoder": {"mrt", "zf", "rzf"},
         "beam": {"steered", "difference", "projected", "rzf", "joined", "designed"},
         "objective": {

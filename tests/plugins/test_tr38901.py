@@ -308,7 +308,7 @@ def test_roots_are_those_of_correlations() -> None:
 
 
 def test_spreads_are_those_of_the_whole_signal_as_in_the_clusters_of_the_report() -> None:
-    """Clusters by steps 5 to 7, UMa with line of sight: all but the direct path spread by √(1 + κ) ASD and ZSD."""
+    """Clusters by steps 5 to 7, UMa with line of sight: all but the first spread by √(1 + κ) ASD and ZSD."""
     generator = np.random.default_rng(905)
     clusters, draws, asd, zsd = 12, 4000, 14.0, 4.0
     for k_db in (5.0, 9.0):
