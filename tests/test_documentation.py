@@ -182,6 +182,39 @@ def test_page_on_correlated_channels_shows_what_its_commands_print(
     assert (tmp_path / "results" / "sum_rate.png").exists()
 
 
+TR38901 = ROOT / "docs" / "channels" / "tr38901.md"
+URBAN_MACRO = ROOT / "examples" / "scenarios" / "urban_macro.toml"
+
+
+def command_of_the_page_of_tr38901(number: int) -> list[str]:
+    block = blocks(TR38901, "console")[number].replace("\\\n", " ")
+    return shlex.split(block.replace("examples/scenarios/urban_macro.toml", shlex.quote(str(URBAN_MACRO))))[1:]
+
+
+@pytest.mark.parametrize(("command", "table"), [(0, 0), pytest.param(2, 1, marks=pytest.mark.slow)])
+def test_page_on_tr38901_shows_what_its_commands_print(
+    command: int, table: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command_of_the_page_of_tr38901(command)) == 0
+    shown, printed = blocks(TR38901, "text")[table], capsys.readouterr().out
+    assert same("\n".join(without_times(shown)), "\n".join(without_times(printed)))
+
+
+@pytest.mark.slow
+def test_figure_of_the_page_on_tr38901_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    fewer = [re.sub(r"\[1,.*?\]", "[1, 2]", word) for word in command_of_the_page_of_tr38901(1)]
+    assert main([*fewer, "--drops", "2"]) == 0
+    assert (tmp_path / "results" / "sum_rate.png").exists()
+
+
+def test_page_on_tr38901_shows_its_scenario_and_what_its_code_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    scenario = URBAN_MACRO.read_text(encoding="utf-8")
+    assert all(part in scenario for part in blocks(TR38901, "toml")[0].split("\n\n"))
+    exec(compile(blocks(TR38901, "python")[0], "tr38901.md", "exec"), {"__name__": "tr38901"})
+    assert same(blocks(TR38901, "text")[2], capsys.readouterr().out)
+
+
 @pytest.mark.parametrize("example", ["single_file_plugin", "compose_in_python"])
 def test_example_runs(example: str, capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(ROOT / "examples" / f"{example}.py"), run_name="__main__")
