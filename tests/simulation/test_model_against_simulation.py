@@ -44,6 +44,7 @@ from isacfw_plugins.beams.rzf import RZFBeam
 from isacfw_plugins.channels.correlated import Correlated
 from isacfw_plugins.channels.rayleigh import Rayleigh
 from isacfw_plugins.channels.rician import Rician
+from isacfw_plugins.channels.tr38901 import TR38901
 from isacfw_plugins.precoders.mrt import MRT
 from isacfw_plugins.precoders.zf import ZF
 
@@ -75,6 +76,7 @@ SCATTERED_RICIAN = Rician(
     pilot_length=3,
     pilot_snr_db=3.0,
 )
+FACTORY = TR38901(users=3, scenario="inf_sh", carrier_hz=3.5e9, scale_db=72.0, pilot_length=3, pilot_snr_db=5.0)
 
 FIRST = Target(azimuth_deg=20.0, elevation_deg=70.0, reflection_amplitude=0.15, reflection_phase_deg=25.0)
 SECOND = Target(azimuth_deg=-40.0, elevation_deg=100.0, reflection_amplitude=0.2)
@@ -127,6 +129,8 @@ CASES = {
     "local scattering, zf": Case(channel=LOCAL, precoder=ZF()),
     "rician fading, mrt": Case(channel=SCATTERED_RICIAN, draws=(8000, 6000)),
     "rician fading, zf": Case(channel=SCATTERED_RICIAN, precoder=ZF()),
+    "factory of TR 38.901, mrt": Case(channel=FACTORY, draws=(26_000, 6000)),
+    "factory of TR 38.901, zf": Case(channel=FACTORY, precoder=ZF()),
     "two targets, means of known phase": Case(channel=RICIAN, targets=(FIRST, SECOND)),
 }
 SIDES = (4, 15)
@@ -135,6 +139,7 @@ SLOW = {
     *("lines of random phase, zf", "means of known phase, zf", "correlation 0.9 and shared pilots, mrt"),
     *("projected", "projected, means of known phase", "two targets, means of known phase"),
     *("local scattering, zf", "rician fading, zf"),
+    *("factory of TR 38.901, mrt", "factory of TR 38.901, zf"),
     *("difference and sum, correlation 0.9", "joined", "lines of random phase, mrt"),
 }
 LARGE = {"means of known phase, mrt"}
