@@ -25,8 +25,8 @@ from isacfw import ComplexArray, FloatArray
 
 DISTRIBUTIONS = ("gaussian", "laplace", "uniform")
 
-_AT_ONCE = 2**18
-"""Largest number of exponentials at a time."""
+_AT_ONCE = 2**16
+"""Largest number of exponentials at a time: few enough for caches."""
 _NEGLIGIBLE = 1e-16
 """Weights below this are rounding errors of the sum of harmonics."""
 
@@ -78,9 +78,18 @@ class Spread:
     elevations: FloatArray
     elevation_weights: FloatArray
 
-    def matters(self, block: slice) -> bool:
-        """Return whether a block of elevations has any weight."""
-        return bool(self.elevation_weights[block].any())
+    @property
+    def halves(self) -> tuple[FloatArray, FloatArray]:
+        """Weights of the elevations of :func:`upper_half`, and of the opposite ones; (ceil(E / 2),) each."""
+        upper = len(self.elevations) // 2 + 1
+        lower = np.zeros(upper)
+        lower[1:] = self.elevation_weights[:0:-1][: upper - 1]
+        return self.elevation_weights[:upper], lower
+
+
+def upper_half(elevations: FloatArray) -> FloatArray:
+    """Return equally spaced elevations without those opposite to others, or a single one; (ceil(E / 2),)."""
+    return elevations[: len(elevations) // 2 + 1]
 
 
 def spread_of(
@@ -169,20 +178,25 @@ def covariances_of(differences: Differences, spreads: list[Spread]) -> Iterator[
     found = np.zeros((len(spreads), len(differences.plane_of)), dtype=np.complex128)
     azimuths = spaced_angles(len(spreads[0].azimuth_weights))
     towards = np.pi * differences.planes @ [np.sin(azimuths), np.cos(azimuths)]
-    elevations = spreads[0].elevations
+    # Opposite elevations have the same horizontal components.
+    elevations, halves = upper_half(spreads[0].elevations), [spread.halves for spread in spreads]
     step = max(1, _AT_ONCE // towards.size)
     for start in range(0, len(elevations), step):
         # The blocks are the same for all users, so that none depends on the others.
         block = slice(start, start + step)
-        concerned = [spread.matters(block) for spread in spreads]
+        concerned = [any(half[block].any() for half in both) for both in halves]
         if not any(concerned):
             continue
-        flat = _waves(towards[:, None] * np.cos(elevations[block])[:, None]).reshape(-1, len(azimuths))
+        phases = (towards[:, None] * np.cos(elevations[block])[:, None]).reshape(-1, len(azimuths))
+        real, imaginary = np.cos(phases), np.sin(phases)
         upright = _waves(np.pi * np.outer(differences.heights, np.sin(elevations[block])))
-        for own, spread in itertools.compress(zip(found, spreads, strict=True), concerned):
-            seen = (flat @ spread.azimuth_weights.astype(np.complex128)).reshape(len(towards), -1)
-            waves = seen[differences.plane_of] * upright[differences.height_of]
-            own += waves @ spread.elevation_weights[block]
+        each = itertools.compress(zip(found, spreads, halves, strict=True), concerned)
+        for own, spread, (upper, lower) in each:
+            seen = (real @ spread.azimuth_weights + 1j * (imaginary @ spread.azimuth_weights)).reshape(
+                len(towards), -1
+            )
+            mixed = upright * upper[block] + upright.conj() * lower[block]
+            own += (seen[differences.plane_of] * mixed[differences.height_of]).sum(axis=-1)
     for own in found:
         yield differences.expand(own)
 
