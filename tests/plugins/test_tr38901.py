@@ -344,7 +344,7 @@ def test_spreads_are_those_of_the_whole_signal_as_in_the_clusters_of_the_report(
 # Means and covariances
 
 ARRAYS: dict[str, Array] = {
-    "planar": UPA(horizontal=5, vertical=4),
+    "planar": UPA(horizontal=8, vertical=6),
     "circle": Circular(elements=7),
     "any positions": scattered(np.random.default_rng(906), 6),
 }
@@ -411,7 +411,7 @@ def test_elevations_follow_from_the_heights_of_the_report() -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_user_is_bitwise_the_same_for_every_number_of_users_and_in_every_batch(scenario: str) -> None:
-    array = UPA(horizontal=4, vertical=3)
+    array = UPA(horizontal=8, vertical=6)
     many = channel(scenario, users=12, pilot_length=12).statistics(drops_of(5, [3, 8]), array)
     for users in (1, 2, 7):
         few = channel(scenario, users=users, pilot_length=12)
