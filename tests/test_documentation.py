@@ -284,3 +284,21 @@ def test_every_public_class_has_its_equation_or_source() -> None:
 def test_version_is_the_same_everywhere() -> None:
     citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
     assert f"version: {isacfw.__version__}" in citation
+
+
+def test_page_of_keys_has_every_key_with_its_default() -> None:
+    page = (ROOT / "docs" / "scenario.md").read_text(encoding="utf-8")
+    sections = re.split(r"^## .*$", page, flags=re.MULTILINE)[1:]
+    classes = (isacfw.Scenario, isacfw.Target, isacfw.Sensing, isacfw.LinkBudget, isacfw.SensingNoise)
+    described = {"beams": '["steered"]', "objective": '"sum_rate"', "reflection_amplitude": "0.0625"}
+    described["reference_distance_m"] = "100"
+    for section, cls in zip(sections, classes, strict=True):
+        rows = [line.split("|")[1:] for line in section.splitlines() if line.startswith("| `")]
+        shown = {name: row[1].strip(" `") for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+        assert set(shown) == {field.name for field in attrs.fields(cls)}
+        for field in attrs.fields(cls):
+            default = {} if isinstance(field.default, attrs.Factory) else field.default  # type: ignore[arg-type]
+            wanted = f"{default:g}" if isinstance(default, float) else ""
+            if not wanted and default not in (attrs.NOTHING, None):
+                wanted = json.dumps(default)
+            assert shown[field.name] == described.get(field.name, wanted), field.name

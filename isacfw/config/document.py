@@ -68,6 +68,16 @@ def parse_assignment(text: str) -> Document:
     raise InputError("--set", f"must be key=value with a key of a scenario file, got {text!r}")
 
 
+def assigned_path(text: str) -> str:
+    """Return the path of keys to which :func:`parse_assignment` assigns, with dots."""
+    table: Any = tomllib.loads(f"{text.partition('=')[0]} = 0")
+    keys = []
+    while isinstance(table, dict):
+        (key, table), *_ = table.items()
+        keys.append(key)
+    return ".".join(keys)
+
+
 def merge(document: Document, changes: Mapping[str, Any]) -> None:
     """Merge changes into a document, table by table."""
     for key, value in changes.items():

@@ -13,9 +13,9 @@ from ..base.errors import InputError, short_repr, suggestion
 from ..host.host import PluginHost, ScenarioSource, default_host
 from ..results.open import open_results
 from ..scenario.scenario import Scenario
-from .document import Document, parse, parse_assignment, read_document, to_plain
+from .document import Document, assigned_path, parse, parse_assignment, read_document, to_plain
 from .structure import structure
-from .sweep import merge_assignment
+from .sweep import check_effect, merge_assignment
 
 
 @attrs.frozen(kw_only=True)
@@ -55,7 +55,8 @@ def load_scenario(
     Raises
     ------
     InputError
-        If the source does not exist, is not TOML, or has an invalid key or value.
+        If the source does not exist, is not TOML, or has an invalid key or value; if a sweep makes an override
+        ineffective.
     PluginError
         If a requested plugin cannot be loaded.
     """
@@ -65,8 +66,11 @@ def load_scenario(
     asked = [str(Path.cwd() / name) if name.endswith(".py") else name for name in names]
     document, base = _load_document(source, asked)
     folder = base if isinstance(source, (str, PathLike)) and Path(source).exists() else None
+    overrides = list(overrides)
     for override in overrides:
         merge_assignment(document, parse_assignment(override))
+    for override in overrides:
+        check_effect(document, assigned_path(override))
     own = document.get("plugins", [])
     if not isinstance(own, list) or not all(isinstance(plugin, str) for plugin in own):
         raise InputError("plugins", f"must be a list of strings, got {short_repr(own)}")

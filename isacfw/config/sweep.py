@@ -36,10 +36,20 @@ def sweep_tables(sweep: Any) -> dict[str, Document]:
     for key, table in tables.items():
         if not isinstance(table, dict):
             raise InputError(key, f"must be a table of lists, got {short_repr(table)}")
+        tables[key] = table = _flatten(table)
         for path, values in table.items():
             if not isinstance(values, list):
                 raise InputError(f"{key}.{path}", f"must be a list, got {short_repr(values)}")
     return tables
+
+
+def _flatten(table: Document) -> Document:
+    """Return a table with the paths of nested tables as keys: ``channel.users`` without quotes."""
+    found: Document = {}
+    for key, value in table.items():
+        nested = _flatten(value) if isinstance(value, dict) else None
+        found |= {f"{key}.{path}": own for path, own in nested.items()} if nested else {key: value}
+    return found
 
 
 def first_values(tables: Mapping[str, Document]) -> dict[str, Any]:
@@ -103,11 +113,30 @@ def merge_assignment(document: Document, assignment: Document) -> None:
     """
     changes, sweep = assignment.get(SWEEP), document.get(SWEEP)
     if not isinstance(changes, dict) or not isinstance(sweep, list):
-        merge(document, assignment)
+        flat = {SWEEP: _flatten(changes)} if isinstance(changes, dict) else {}
+        merge(document, assignment | flat)
         return
-    for path, values in changes.items():
+    for path, values in _flatten(changes).items():
         table = next((one for one in sweep if isinstance(one, dict) and path in one), None)
         if table is None:
             sweep.append({path: values})
         else:
             table[path] = values
+
+
+def check_effect(document: Document, path: str) -> None:
+    """Check that a path which was assigned is not swept, nor a key of a part or table that is.
+
+    Raises
+    ------
+    InputError
+        If a sweep replaces the value at every point.
+    """
+    sweep = document.get(SWEEP, {})
+    if path.partition(".")[0] == SWEEP or not isinstance(sweep, (dict, list)):
+        return
+    for table in sweep if isinstance(sweep, list) else [sweep]:
+        for swept in _flatten(table) if isinstance(table, dict) else ():
+            if f"{path}.".startswith(f"{swept}."):
+                problem = f"has no effect, since the scenario sweeps {swept}; set sweep.'{swept}' instead"
+                raise InputError(path, problem)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,8 +132,9 @@ def _cells_of(allocator: str, row: Any, columns: Columns, *, gaps: bool) -> Iter
     mean, half_width = row[columns.objective], row[f"{columns.objective}_ci95"]
     small = 0 < abs(mean) < SMALL
     interval = f" ± {half_width:{'.2g' if small else '.2f'}}" if np.isfinite(half_width) else ""
-    dagger = " †" if answered and row["answered"] < row["drops"] else ""
     broken = row["within_limits"] < row["answered"]
+    dagger = " †" if answered and row["answered"] < row["drops"] else ""
+    dagger += " ‡" if answered and broken and row["drops"] > 1 else ""
     broken_down = not {Status.FAILED, Status.TIMED_OUT}.isdisjoint(re.findall(r"[a-z_]+", row["status"]))
     yield Text(f"  {allocator}{' ★' if row['best'] else ''}", "green" if row["best"] else "")
     yield f"{mean:{'.4g' if small else '.4f'}}{interval}{dagger}" if answered else "-"
@@ -173,7 +175,7 @@ def _power_lines(frame: Any, blocks: Sequence[str], margins: Sequence[str]) -> I
         yield f"{allocator} on {_block_name(tuple(names))} violated the power budget in {count} of {drops} drops"
 
 
-def _notes(frame: Any, objective: str, margins: Sequence[str]) -> Iterator[str]:
+def _notes(frame: Any, objective: str, margins: Sequence[str], where: Callable[[Any], str]) -> Iterator[str]:
     """Yield the notes below the tables: legend, binding and violated requirements, messages of unsolved drops."""
     if frame["best"].any():
         yield f"★ best mean {objective} for this precoder among feasible allocators (ties within 1e-6)"
@@ -183,6 +185,8 @@ def _notes(frame: Any, objective: str, margins: Sequence[str]) -> Iterator[str]:
         yield "± half-width of the 95 % interval of the mean over the drops (Student's t)"
     if ((frame["answered"] > 0) & (frame["answered"] < frame["drops"])).any():
         yield "† mean over solved drops only; not comparable with the other rows"
+    if ((frame["within_limits"] < frame["answered"]) & (frame["drops"] > 1)).any():
+        yield "‡ mean with infeasible drops"
     blocks = [name for name in ("precoder", "beam") if name in frame.index.names]
     if _open_gaps(frame):
         yield "gap: distance to the best bound that any allocator found, in per cent of the value at most"
@@ -192,7 +196,17 @@ def _notes(frame: Any, objective: str, margins: Sequence[str]) -> Iterator[str]:
     silent = frame[(frame["answered"] < frame["drops"]) & (frame["message"] != "")].reset_index()
     for (*names, message), group in silent.groupby([*blocks, "message"], sort=False):
         who = ", ".join(dict.fromkeys(group["allocator"]))
-        yield f"{who} on {_block_name(tuple(names))}: {message}"
+        yield f"{who} on {_block_name(tuple(names))}{where(group)}: {message}"
+
+
+def _where(points: Any, sweep: Sequence[str], labels: Mapping[str, Any], group: Any) -> str:
+    """Return at which points of a sweep a message was given, as part of a sentence; empty if at all of them."""
+    own = group[list(sweep)].drop_duplicates() if sweep else points
+    if len(own) == len(points):
+        return ""
+    if len(own) > 1:
+        return f" at {len(own)} of {len(points)} points"
+    return f" at {name_place(dict(own.iloc[0]), labels)}"
 
 
 def _renderables(dataset: xarray.Dataset, width: int, progress: Progress | None) -> Iterator[RenderableType]:
@@ -209,7 +223,9 @@ def _renderables(dataset: xarray.Dataset, width: int, progress: Progress | None)
         yield _table(name_place(place, labels), group, columns, width)
     label = dataset[columns.objective].attrs["long_name"] or columns.objective
     objective = label[:1].lower() + label[1:]
-    notes = (*_notes(frame, objective, columns.margins), *_budget_notes(dataset))
+    points = frame.reset_index()[sweep].drop_duplicates() if sweep else frame.iloc[:1]
+    where = partial(_where, points, sweep, labels)
+    notes = (*_notes(frame, objective, columns.margins, where), *_budget_notes(dataset))
     for note in (*notes, *json.loads(dataset.attrs.get("assumptions", "[]"))):
         yield Text(note)
 

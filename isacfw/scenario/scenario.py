@@ -25,7 +25,7 @@ from ..signal.statistics import ChannelStatistics, FadingSource
 from .angles import assumptions, known_angles
 from .fields import ScenarioFields
 from .problem import Limits, build_problem, sensing_goal
-from .units import squared_arcs
+from .units import check_gains, squared_arcs
 
 
 @attrs.frozen(kw_only=True)
@@ -92,7 +92,9 @@ class Scenario(ScenarioFields):
             accuracy=self.sampling_accuracy,
             time_limit_s=self.time_limit_s,
         )
-        return channel_statistics(channel, self.transmit_array, fading)
+        found = channel_statistics(channel, self.transmit_array, fading)
+        check_gains(found, self.link_budget)
+        return found
 
     def scene(self, statistics: ChannelStatistics) -> Scene:
         """Return the scene, the input of precoders and beams, for the statistics of some drops."""

@@ -13,6 +13,7 @@ from ..base.part import display_name
 from ..sensing.target import Target
 from ..signal.channel import Channel
 from ..signal.link_budget import LinkBudget
+from ..signal.statistics import ChannelStatistics
 
 
 def check_units(snr_db: float | None, budget: LinkBudget | None, targets: Sequence[Target]) -> None:
@@ -47,6 +48,23 @@ def in_units_of(channel: Channel, budget: LinkBudget | None) -> Channel:
         who = display_name(channel)
         raise PluginError(f"channel {who} must return a Channel with a link budget, got {short_repr(found)}")
     return found
+
+
+def check_gains(statistics: ChannelStatistics, budget: LinkBudget | None) -> None:
+    """Check that large-scale fading is a path gain, at most 0 dB, if there is a link budget.
+
+    Raises
+    ------
+    InputError
+        If it is not: the fading of a channel, or its scale, is relative to a noise that the budget determines.
+    """
+    if budget is None or not (statistics.beta > 1).any():
+        return
+    drop, user = np.unravel_index(int(statistics.beta.argmax()), statistics.beta.shape)
+    number = statistics.fading.drops[int(drop)] if statistics.fading is not None else drop
+    gain_db = 10 * np.log10(statistics.beta.max())
+    problem = "must give path gains of at most 0 dB with a link budget"
+    raise InputError("channel", f"{problem}, got {gain_db:.1f} dB for user {user} of drop {number}")
 
 
 def squared_arcs(targets: Sequence[Target]) -> FloatArray | None:

@@ -89,6 +89,7 @@ class LineTradeoff:
         best = _argmax(self.level, self.line.shape)
         return best, (self.level(np.ones(self.line.shape))[0], self.level(best)[0])
 
+    @np.errstate(invalid="ignore")  # A level may be infinite where A is 0.
     def _crossing(
         self, A: FloatArray, B: FloatArray, slack: FloatArray, where: NDArray[np.bool_]
     ) -> tuple[FloatArray, FloatArray]:
@@ -125,6 +126,7 @@ class LineTradeoff:
         level, slope = self.level(np.arange(_NODES) / (_NODES - 1))
         return level, np.broadcast_to(slope, level.shape)
 
+    @np.errstate(invalid="ignore")
     def _right_of_root(
         self, A: FloatArray, B: FloatArray, slack: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -23,8 +23,9 @@ _FIGURE = number(at_least=0, at_most=100)
 _GAIN = number(at_least=-100, at_most=100)
 
 
-def _positive(default: Any = attrs.NOTHING, *, at_most: float) -> Any:
-    return attrs.field(default=default, converter=real, validator=number(above=0, at_most=at_most))
+def _frequency(at_least: float) -> Any:
+    """Return a field in Hz whose least value is above any number that is meant in GHz or MHz."""
+    return attrs.field(converter=real, validator=number(at_least=at_least, at_most=1e15))
 
 
 def _decibels(validator: Any, default: Any = attrs.NOTHING) -> Any:
@@ -60,8 +61,8 @@ class LinkBudget:
     so that the power of an echo is relative to the noise at the base station.
     """
 
-    carrier_hz: float = _positive(at_most=1e15)
-    bandwidth_hz: float = _positive(at_most=1e15)
+    carrier_hz: float = _frequency(1e6)
+    bandwidth_hz: float = _frequency(1e3)
     transmit_power_dbm: float = _decibels(_POWER)
     pilot_power_dbm: float = _decibels(_POWER)
     user_noise_figure_db: float = _decibels(_FIGURE, 0.0)

@@ -14,7 +14,7 @@ from ..allocation.allocation import Allocation
 from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.quantity import Quantity
-from ..base.errors import IsacError, describe_exception, log_traceback, one_line
+from ..base.errors import IncompatibleError, IsacError, describe_exception, log_traceback, one_line
 from ..base.numbers import FloatArray
 from ..base.part import display_name
 from ..sensing.fisher import EchoModel
@@ -175,6 +175,8 @@ class MetricValues:
                 if quantity.per_user or quantity.per_stream:
                     last = (slice(problem.users if quantity.per_user else problem.streams),)
                 self.values[quantity.name][(*place, *last)] = quantity.select(values, problem)
+        except IncompatibleError as error:
+            self._tell(f"metric {display_name(metric)} {error}")
         except (Exception, SystemExit) as error:  # A faulty metric must not fail the allocation.
             self._tell(f"metric {display_name(metric)} {describe_exception(error)}")
 

@@ -286,8 +286,8 @@ MISTAKES = {
     "a set of a wrong type": ({}, ("--set", "snr_db=loud"), "snr_db must be a number, got 'loud'"),
     "a set of an unquoted path": (
         {},
-        ("--set", "sweep.channel.users=[2]"),
-        "sweep.channel must be a list",
+        ("--set", "sweep.channel.users=2"),
+        "sweep.channel.users must be a list, got 2",
     ),
     "a plugin option that is absent": ({}, ("--plugin", "absent.py"), "absent.py must be a Python file"),
     "a module that is absent": ({}, ("--plugin", "absent_module"), "No module named 'absent_module'"),

@@ -592,7 +592,8 @@ def test_parts_that_cannot_be_told_apart_are_refused(path, entries, variant, mis
         ({"snr_db": []}, "sweep.snr_db", "nonempty"),
         ({"snr_db": 5}, "sweep.snr_db", "must be a list, got 5"),
         ({"snr_db": "abc"}, "sweep.snr_db", "must be a list, got 'abc'"),
-        ({"sensing": {"crlb_limit_db": [1]}}, "sweep.sensing", "must be a list"),
+        ({"sensing": {"crlb_limit_db": 1}}, "sweep.sensing.crlb_limit_db", "must be a list, got 1"),
+        ({"sensing": {}}, "sweep.sensing", "must be a list, got {}"),
         ({"snr_db": [0, "x"]}, "sweep.snr_db", "got 'x'"),
         ({"snr_db": [0, True]}, "sweep.snr_db", "got True"),
         ({"snr_db": [0, NAN]}, "sweep.snr_db", "got nan"),
@@ -763,7 +764,7 @@ def test_overrides_merge_tables_and_the_last_counts(variant):
         ("snr_db=nan", "snr_db"),
         ("snr_db.x=5", "snr_db"),
         ("channel.users=2.5", "channel.users"),
-        ("sweep.channel.users=[2]", "sweep.channel"),
+        ("sweep.channel.users=2", "sweep.channel.users"),
         ("allocators=exact", "allocators"),
     ],
 )

@@ -209,3 +209,25 @@ def test_metrics_without_their_units_say_what_they_need(metric: str, needed: str
     given = isacfw.load_scenario(content | {"snr_db": 10.0, "target": target, "metrics": [metric]}).scenario
     with pytest.warns(RuntimeWarning, match=needed):
         isacfw.compare(given)
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [{"large_scale_fading": [1e-9, 20.0]}, {"users": 2, "path_loss_db": -13.0, "path_loss_exponent": 0.0}],
+)
+def test_gains_above_unity_are_refused(channel: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="channel must give path gains of at most 0 dB with a link budget, got"):
+        isacfw.compare(
+            scenario(
+                channel={
+                    "kind": "rayleigh",
+                }
+                | channel
+            )
+        )
+
+
+@pytest.mark.parametrize(("key", "value"), [("carrier_hz", 28.0), ("bandwidth_hz", 100.0)])
+def test_gigahertz_and_megahertz_are_not_taken_for_hertz(key: str, value: float) -> None:
+    with pytest.raises(InputError, match=f"link_budget.{key} must be a finite number at least"):
+        scenario(link_budget=BUDGET | {key: value})

@@ -62,6 +62,36 @@ def _round_trip(scenario, host):
 # Points
 
 
+@pytest.mark.parametrize(
+    ("sweep", "override", "swept"),
+    [
+        ({"snr_db": [0.0, 5.0]}, "snr_db=3", "snr_db"),
+        ([{"channel.users": [2, 3]}], "channel.users=4", "channel.users"),
+        ([{"channel": [{"kind": "rayleigh", "users": 2}]}], "channel.nonsense=4", "channel"),
+        ({"channel": {"users": [2, 3]}}, "channel.users=4", "channel.users"),
+    ],
+)
+def test_an_override_of_what_is_swept_is_refused(variant, sweep, override, swept):
+    with pytest.raises(InputError) as caught:
+        load_scenario(variant({"sweep": sweep}), overrides=[override])
+    assert f"has no effect, since the scenario sweeps {swept}; set sweep.'{swept}' instead" in str(caught.value)
+
+
+def test_tables_with_swept_keys_may_be_replaced(variant):
+    given = variant({"sweep": {"channel.users": [2, 3]}})
+    loaded = load_scenario(given, overrides=["channel={kind='rayleigh', users=5, shadowing_db=2}"])
+    assert [point.channel.users for _, point in loaded.scenario.points()] == [2, 3]
+    assert loaded.scenario.channel.shadowing_db == 2
+
+
+def test_paths_need_no_quotes(variant):
+    quoted, plain = ({"sweep": {"channel.users": [2, 3]}}, {"sweep": {"channel": {"users": [2, 3]}}})
+    assert load_scenario(variant(quoted)).scenario == load_scenario(variant(plain)).scenario
+    override = ["sweep.channel.users=[4]", "sweep.snr_db=[1]"]
+    changed = load_scenario(variant(quoted), overrides=override).scenario
+    assert changed.sweep == {"channel.users": (4,), "snr_db": (1,)}
+
+
 def test_linked_paths_move_together(variant, host):
     scenario = structure(variant({"sweep": [SQUARES]}), host)
     assert [(p.transmit_array.horizontal, p.transmit_array.vertical) for _, p in scenario.points()] == [

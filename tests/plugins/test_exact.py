@@ -262,7 +262,7 @@ def test_interference_between_pairs_is_skipped() -> None:
     found = Exact().allocate(coupled)
     assert found.status == "skipped"
     assert "common to all users" in str(found.message)
-    assert str(found.message).endswith("; sca and ipopt solve that too")
+    assert str(found.message).endswith("; scip bounds the optimum, and sca, ipopt and uno find local optima")
     uncoupled = Exact().allocate(attrs.evolve(problem, coupling=np.zeros((2, 2))))
     np.testing.assert_array_equal(uncoupled.communication, solved(problem).communication)
 

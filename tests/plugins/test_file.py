@@ -801,11 +801,13 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "a covariance that is no square": (
         cut("covariance", np.s_[..., :7]),
-        r": covariance must have an axis of elements of length 8, as covariance, got 7$",
+        r": covariance must have an axis of elements of length 8, got 7:"
+        r" 9 drops, 3 users, 8 elements, 7 elements$",
     ),
     "a covariance of another array": (
         cut("covariance", np.s_[..., :7, :7]),
-        r": covariance must have an axis of elements of length 8, as the transmit array upa, got 7$",
+        r": covariance must have an axis of elements of length 8, as the transmit array upa, got 7:"
+        r" 9 drops, 3 users, 7 elements, 7 elements$",
     ),
     "a covariance without users": (
         cut("covariance", np.s_[0, 0]),
@@ -814,15 +816,16 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "a mean of fewer users": (
         cut("mean", np.s_[:, :2], "covariance with mean"),
-        r": mean must have an axis of users of length 3, as covariance, got 2$",
+        r": mean must have an axis of users of length 3, as covariance, got 2: 9 drops, 2 users, 8 elements$",
     ),
     "a mean of fewer drops": (
         cut("mean", np.s_[:5], "covariance with mean"),
-        r": mean must have an axis of drops of length 9, as covariance, got 5$",
+        r": mean must have an axis of drops of length 9, as covariance, got 5: 5 drops, 3 users, 8 elements$",
     ),
     "samples of another array": (
         cut("samples", np.s_[:, :, :5]),
-        r": samples must have an axis of elements of length 8, as the transmit array upa, got 5$",
+        r": samples must have an axis of elements of length 8, as the transmit array upa, got 5: 40 samples,"
+        r" 9 drops, 5 elements, 3 users$",
     ),
     "samples of too many axes": (
         cut("samples", np.s_[..., None]),
@@ -831,7 +834,7 @@ BAD: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "angles of fewer paths": (
         cut("path_azimuth", np.s_[..., :2], "paths"),
-        r": path_azimuth must have an axis of paths of length 4, as path_gain, got 2$",
+        r": path_azimuth must have an axis of paths of length 4, as path_gain, got 2: 9 drops, 3 users, 2 paths$",
     ),
     "no drops": (
         cut("large_scale_fading", np.s_[:0]),

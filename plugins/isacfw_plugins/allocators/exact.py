@@ -54,9 +54,13 @@ class Exact(isacfw.Allocator):
         objective = problem.objective
         name = objective.name
         if not isinstance(objective, Utility):
-            known = isinstance(objective, isacfw.LeastPower | isacfw.LeastCRLB)
-            if problem.coupled or not known:
-                return f"the exact solution of {name} needs interference that is common to all users and streams"
+            if not isinstance(objective, isacfw.LeastPower | isacfw.LeastCRLB):
+                return f"the exact solution needs a utility of the rates with a split, and {name} is none"
+            if problem.coupled:
+                return (
+                    f"the exact solution of {name} needs interference that is common to all users and streams"
+                    f"{_advice(objective)}"
+                )
             return _refuse_differing(problem) or _refuse_ratios(problem)
         pairs = problem.coupling is not None and bool(problem.coupling.any())
         form = objective.fairness
@@ -64,7 +68,7 @@ class Exact(isacfw.Allocator):
         if streams or (pairs and not controlled):
             return (
                 "the exact solution needs interference that is common to all users and streams, and these couple"
-                " in pairs; sca and ipopt solve that too"
+                f" in pairs{_advice(objective)}"
             )
         if (reason := _refuse_differing(problem)) is not None:
             return reason
@@ -95,9 +99,17 @@ def _refuse_differing(problem: PowerAllocationProblem) -> str | None:
     if problem.fisher_users is None:
         return None
     return (
-        "the exact solution needs equal Fisher information of all users' signals; sca and ipopt solve the problem"
-        " where it differs"
+        "the exact solution needs equal Fisher information of all users' signals, and it differs"
+        f"{_advice(problem.objective)}"
     )
+
+
+def _advice(objective: isacfw.Objective) -> str:
+    """Return which allocators solve what this one refuses, as the end of a sentence."""
+    form = objective.fairness if isinstance(objective, Utility) else None
+    if isinstance(objective, Utility) and (form is None or not np.isinf(form.alpha)):
+        return "; scip bounds the optimum, and sca, ipopt and uno find local optima" if form is not None else ""
+    return "; conic solves that globally"
 
 
 def _refuse_ratios(problem: PowerAllocationProblem) -> str | None:

@@ -118,7 +118,7 @@ class Content:
                         self.path,
                         name,
                         f"must have an axis of elements of length {array.n_elements}, as the transmit array"
-                        f" {array.name}, got {value.shape[axis]}",
+                        f" {array.name}, got {value.shape[axis]}: {_lengths_of(name, value)}",
                     )
         if self.positions is not None:
             check_positions(self.path, self.positions, array)
@@ -236,9 +236,19 @@ def _check_lengths(path: Path, arrays: dict[str, NDArray[Any]]) -> None:
                 continue
             known, where = lengths.setdefault(axis, (length, name))
             if length != known:
-                raise error_of(
-                    path, name, f"must have an axis of {axis} of length {known}, as {where}, got {length}"
-                )
+                as_there = f", as {where}" if where != name else ""
+                problem = f"must have an axis of {axis} of length {known}{as_there}, got {length}"
+                raise error_of(path, name, f"{problem}: {_lengths_of(name, value)}")
+
+
+def _lengths_of(name: str, value: NDArray[Any]) -> str:
+    """Return the lengths of all axes in the order of the file, of a value with a leading axis of drops."""
+    axes = [*zip(_AXES[name], value.shape[-len(_AXES[name]) :], strict=True)]
+    if len(value) > 1:
+        axes.insert(0, ("drops", len(value)))
+    if name == "samples":
+        axes.insert(0, ("samples", value.shape[1]))
+    return ", ".join(f"{length} {axis}" for axis, length in axes)
 
 
 def _linear_paths(
