@@ -30,7 +30,11 @@ LANGUAGES = {"python", "toml", "csv", "console", "text"}
 KINDS = ("precoder", "beam", "objective", "requirement", "allocator", "metric", "channel", "array", "figure")
 LONGEST_PLUGIN = 15
 FAST = {"extending/metric", "channels/README", "channels/file", "channels/numpy"}
-RECORDED = {"from_sionna_rt.py": "sionna_rt.npz", "from_quadriga.py": "quadriga.npz", "from_matlab.m": "matlab.mat"}
+RECORDED = {
+    "from_sionna_rt.py": "sionna_rt.npz",
+    "from_quadriga.py": "quadriga.npz",
+    "from_matlab.m": "matlab.mat",
+}
 """Scripts for software that may be absent, and what they wrote, which a page's numbers are those of."""
 
 _BLOCK = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -118,7 +118,7 @@ class Transmission:
         x = np.asarray(communication, dtype=np.float64)
         weight_power = np.broadcast_to(moments.weight_power, (1, moments.streams))[0]
         return cls(
-            channel=scenario.channel,
+            channel=scenario.budgeted_channel,
             precoder=precoder,
             beam=beam,
             scene=scenario.scene(statistics).of_drop(0),

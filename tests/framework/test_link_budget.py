@@ -9,8 +9,10 @@ import pytest
 
 import isacfw
 from isacfw import InputError, LinkBudget, Scenario, Target
+from isacfw.simulation import Transmission
 from isacfw_plugins.arrays.upa import UPA
 from isacfw_plugins.channels.correlated import Correlated
+from isacfw_plugins.channels.file import File
 from isacfw_plugins.channels.rayleigh import Rayleigh
 from isacfw_plugins.channels.rician import Rician
 from isacfw_plugins.precoders.mrt import MRT
@@ -110,6 +112,16 @@ def test_given_fading_is_a_path_gain() -> None:
     np.testing.assert_array_equal(statistics.beta, [[1e-9, 1e-11]])
     energy = 10 * 10 ** (LinkBudget(**BUDGET).pilot_snr_db / 10)
     np.testing.assert_allclose(statistics.xi, energy * statistics.beta**2 / (energy * statistics.beta + 1))
+
+
+def test_simulations_draw_estimates_from_the_pilots_of_the_budget() -> None:
+    """Paths are not Gaussian: their pilots are received when estimates are drawn."""
+    path = str(File.examples()[1].path)
+    given = scenario(channel={"kind": "file", "path": path, "scale_db": -100.0}, allocators=["equal_com"])
+    drawn = Transmission.of(given, MRT(), 0, np.full(3, 1 / 3), 0.0)
+    _, waveforms = drawn.draw(4000, np.random.default_rng(5))
+    found = (np.abs(waveforms[..., :3]) ** 2).sum(axis=1).mean(axis=0).sum()
+    assert found == pytest.approx(given.power, rel=0.05)
 
 
 def test_metrics_in_megabits_and_metres() -> None:

@@ -1,4 +1,4 @@
-"""Record what Sionna RT gives for an array of 4 times 2 antennas, turned and tilted, in ``sionna_rt_arrays.npz``."""
+"""Record what Sionna RT gives for 4 times 2 antennas, turned and tilted, in ``sionna_rt_arrays.npz``."""
 
 from __future__ import annotations
 
