@@ -29,7 +29,7 @@ PAGES = [page for folder in ("extending", "channels") for page in sorted((DOCS /
 LANGUAGES = {"python", "toml", "csv", "console", "text"}
 KINDS = ("precoder", "beam", "objective", "requirement", "allocator", "metric", "channel", "array", "figure")
 LONGEST_PLUGIN = 15
-FAST = {"extending/metric", "channels/README", "channels/file", "channels/numpy"}
+FAST = {"extending/metric", "channels/README", "channels/file"}
 RECORDED = {
     "from_sionna_rt.py": "sionna_rt.npz",
     "from_quadriga.py": "quadriga.npz",
