@@ -30,6 +30,8 @@ LANGUAGES = {"python", "toml", "csv", "console", "text"}
 KINDS = ("precoder", "beam", "objective", "requirement", "allocator", "metric", "channel", "array", "figure")
 LONGEST_PLUGIN = 15
 FAST = {"extending/metric", "channels/README", "channels/file"}
+ELSEWHERE = {"channels/correlated", "channels/tr38901"}
+"""Pages whose commands test_documentation.py runs, that of the figure with fewer values."""
 RECORDED = {
     "from_sionna_rt.py": "sionna_rt.npz",
     "from_quadriga.py": "quadriga.npz",
@@ -162,7 +164,11 @@ def _begins(words: list[str], part: list[str], *, whole: bool = False) -> bool:
 
 @pytest.mark.parametrize(
     "page",
-    [page if name_of(page) in FAST else pytest.param(page, marks=pytest.mark.slow) for page in PAGES],
+    [
+        page if name_of(page) in FAST else pytest.param(page, marks=pytest.mark.slow)
+        for page in PAGES
+        if name_of(page) not in ELSEWHERE
+    ],
     ids=name_of,
 )
 def test_page_does_what_it_shows(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
