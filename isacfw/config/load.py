@@ -14,8 +14,9 @@ from ..host.host import PluginHost, ScenarioSource, default_host
 from ..results.open import open_results
 from ..scenario.scenario import Scenario
 from .document import Document, assigned_path, parse, parse_assignment, read_document, to_plain
+from .paths import place_paths
 from .structure import structure
-from .sweep import check_effect, merge_assignment
+from .sweep import check_effect, merge_assignment, paths_of
 
 
 @attrs.frozen(kw_only=True)
@@ -67,16 +68,22 @@ def load_scenario(
     document, base = _load_document(source, asked)
     folder = base if isinstance(source, (str, PathLike)) and Path(source).exists() else None
     overrides = list(overrides)
+    swept = paths_of(document)
     for override in overrides:
-        merge_assignment(document, parse_assignment(override))
+        merge_assignment(document, assignment := parse_assignment(override))
+        swept -= paths_of(assignment)
     for override in overrides:
-        check_effect(document, assigned_path(override))
+        check_effect(assigned_path(override), swept & paths_of(document))
     own = document.get("plugins", [])
     if not isinstance(own, list) or not all(isinstance(plugin, str) for plugin in own):
         raise InputError("plugins", f"must be a list of strings, got {short_repr(own)}")
     own = [str(base / plugin) if plugin.endswith(".py") else plugin for plugin in own]
     host = PluginHost([*own, *asked]) if own or asked else default_host()
-    return LoadedScenario(scenario=structure(document, host, folder), host=host)
+    scenario = structure(document, host, folder)
+    if folder is not None:
+        placed = [place_paths(document, parse_assignment(override), scenario) for override in overrides]
+        scenario = structure(document, host, folder) if any(placed) else scenario
+    return LoadedScenario(scenario=scenario, host=host)
 
 
 ScenarioLike = Scenario | LoadedScenario | str | PathLike[str] | Mapping[str, Any]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -36,18 +36,18 @@ def sweep_tables(sweep: Any) -> dict[str, Document]:
     for key, table in tables.items():
         if not isinstance(table, dict):
             raise InputError(key, f"must be a table of lists, got {short_repr(table)}")
-        tables[key] = table = _flatten(table)
+        tables[key] = table = flatten(table)
         for path, values in table.items():
             if not isinstance(values, list):
                 raise InputError(f"{key}.{path}", f"must be a list, got {short_repr(values)}")
     return tables
 
 
-def _flatten(table: Document) -> Document:
+def flatten(table: Document) -> Document:
     """Return a table with the paths of nested tables as keys: ``channel.users`` without quotes."""
     found: Document = {}
     for key, value in table.items():
-        nested = _flatten(value) if isinstance(value, dict) else None
+        nested = flatten(value) if isinstance(value, dict) else None
         found |= {f"{key}.{path}": own for path, own in nested.items()} if nested else {key: value}
     return found
 
@@ -81,7 +81,7 @@ def _structure(
     key: str, path: str, values: Sequence[Any], scenario: Scenario, converter: cattrs.Converter
 ) -> Iterator[Any]:
     structured = any(isinstance(value, (Mapping, str)) for value in values)
-    kind = _type_at(scenario, path.split(".")) if structured else None
+    kind = type_at(scenario, path.split(".")) if structured else None
     for position, value in enumerate(values):
         if kind is None or not (isinstance(value, Mapping) or (isinstance(value, str) and kind in _NAMED)):
             yield value
@@ -92,7 +92,7 @@ def _structure(
             raise first_error(error, f"{key}.{path}[{position}]") from None
 
 
-def _type_at(scenario: Scenario, keys: Sequence[str]) -> Any:
+def type_at(scenario: Scenario, keys: Sequence[str]) -> Any:
     """Return the type of the field at a path, None if there is none."""
     current: Any = scenario
     found: Any = None
@@ -113,18 +113,33 @@ def merge_assignment(document: Document, assignment: Document) -> None:
     """
     changes, sweep = assignment.get(SWEEP), document.get(SWEEP)
     if not isinstance(changes, dict) or not isinstance(sweep, list):
-        flat = {SWEEP: _flatten(changes)} if isinstance(changes, dict) else {}
+        flat = {SWEEP: flatten(changes)} if isinstance(changes, dict) else {}
         merge(document, assignment | flat)
         return
-    for path, values in _flatten(changes).items():
-        table = next((one for one in sweep if isinstance(one, dict) and path in one), None)
-        if table is None:
-            sweep.append({path: values})
-        else:
-            table[path] = values
+    for path, values in flatten(changes).items():
+        find_table(document, path)[path] = values
 
 
-def check_effect(document: Document, path: str) -> None:
+def find_table(document: Document, path: str) -> Document:
+    """Return the table of a document's sweep that has a path, or else a new one for it."""
+    sweep = document.setdefault(SWEEP, {})
+    if isinstance(sweep, dict):
+        return sweep
+    table = next((one for one in sweep if isinstance(one, dict) and path in one), None)
+    if table is None:
+        table = {}
+        sweep.append(table)
+    return table
+
+
+def paths_of(document: Document) -> set[str]:
+    """Return all paths that a document sweeps; none if its sweep is not valid."""
+    sweep = document.get(SWEEP, {})
+    tables = sweep if isinstance(sweep, list) else [sweep]
+    return {path for table in tables if isinstance(table, dict) for path in flatten(table)}
+
+
+def check_effect(path: str, swept: Iterable[str]) -> None:
     """Check that a path which was assigned is not swept, nor a key of a part or table that is.
 
     Raises
@@ -132,11 +147,6 @@ def check_effect(document: Document, path: str) -> None:
     InputError
         If a sweep replaces the value at every point.
     """
-    sweep = document.get(SWEEP, {})
-    if path.partition(".")[0] == SWEEP or not isinstance(sweep, (dict, list)):
-        return
-    for table in sweep if isinstance(sweep, list) else [sweep]:
-        for swept in _flatten(table) if isinstance(table, dict) else ():
-            if f"{path}.".startswith(f"{swept}."):
-                problem = f"has no effect, since the scenario sweeps {swept}; set sweep.'{swept}' instead"
-                raise InputError(path, problem)
+    for own in sorted(swept):
+        if path.partition(".")[0] != SWEEP and f"{path}.".startswith(f"{own}."):
+            raise InputError(path, f"has no effect, since the scenario sweeps {own}; set sweep.'{own}' instead")

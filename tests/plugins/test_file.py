@@ -1004,7 +1004,7 @@ def test_paths_are_relative_to_the_scenario(tmp_path: Path, monkeypatch: pytest.
     assert loaded.scenario.channel == File(path=folder / "../data/a.npz")
     assert loaded.scenario.channel.inputs()[0].samefile(path)
     assert isacfw.load_scenario(scenario) == loaded
-    changed = isacfw.load_scenario(scenario, overrides=["channel.path = ../data/b.npz"]).scenario.channel
+    changed = isacfw.load_scenario(scenario, overrides=["channel.path = data/b.npz"]).scenario.channel
     assert changed.inputs()[0].samefile(other)
     # Without a file, to the working directory.
     document = {**_document_of(scenario), "channel": {"kind": "file", "path": "data/a.npz"}}
@@ -1015,6 +1015,25 @@ def test_paths_are_relative_to_the_scenario(tmp_path: Path, monkeypatch: pytest.
 
 def _document_of(path: Path) -> dict[str, Any]:
     return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def test_paths_of_overrides_are_relative_to_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "scenarios").mkdir()
+    source = tmp_path / "scenarios" / "nguyen.toml"
+    source.write_text(isacfw.to_toml(isacfw.load_scenario("nguyen2025").scenario), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    plain = ["channel.kind=file", "channel.path=a.csv"]
+    table = ["channel={kind='file', path='a.csv'}"]
+    swept = [*plain, "sweep.'channel.path'=['b.csv', 'c.csv']"]
+    for overrides in (plain, table, swept):
+        scenario = isacfw.load_scenario(source, overrides=overrides).scenario
+        assert isinstance(scenario.channel, File)
+        assert scenario.channel.path == tmp_path / "a.csv"
+        points = [point.channel.path for _, point in scenario.points() if isinstance(point.channel, File)]
+        names = ["b.csv", "c.csv"] if overrides is swept else ["a.csv"]
+        assert points == [tmp_path / name for name in names]
 
 
 def test_swept_paths_are_relative_to_the_scenario(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
