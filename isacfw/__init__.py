@@ -49,6 +49,7 @@ from .signal.gaussian import complex_normal
 from .signal.link import LinkStatistics
 from .signal.link_budget import LinkBudget
 from .signal.precoder import Precoder
+from .signal.region import Region
 from .signal.scene import Scene
 from .signal.statistics import ChannelStatistics, Drop
 
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from .study.compare import compare
     from .study.execution import Execution
     from .study.pareto import pareto
+    from .study.plot import plot_scenario
 
 _MODULES = ("simulation", "testing", "validators")
 _ON_DEMAND = {
@@ -75,6 +77,7 @@ _ON_DEMAND = {
     "PluginHost": "host.host",
     "ParetoFront": "report.front",
     "pareto": "study.pareto",
+    "plot_scenario": "study.plot",
 }
 
 __all__ = [
@@ -123,6 +126,7 @@ __all__ = [
     "Progress",
     "Quantity",
     "RateFloors",
+    "Region",
     "Requirement",
     "Scenario",
     "Scene",
@@ -150,6 +154,7 @@ __all__ = [
     "load_scenario",
     "mean_and_interval",
     "pareto",
+    "plot_scenario",
     "to_toml",
     "water_filling",
 ]

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import suggestion
@@ -129,6 +130,41 @@ def _check_figure_options(options: argparse.Namespace, loaded: LoadedScenario) -
         raise InputError("--trials", "cannot be combined with --front")
 
 
+def _plot(options: argparse.Namespace) -> int:
+    from ..base.errors import InputError
+    from ..base.files import ensure_writable
+    from ..config.load import load_scenario
+    from ..report.files import figure_format, save_figure_as, save_figures
+    from ..study.plot import DEFAULT_DRAWS, FIGURES, plot_scenario
+
+    names = FIGURES if options.only is None else options.only
+    if options.file is not None:
+        figure_format(options.file)
+        if options.out != Path():
+            raise InputError("-o", "cannot be combined with --out")
+        if len(names) != 1:
+            raise InputError("-o", "requires --only with one figure")
+    overrides = [*options.set, *([] if options.seed is None else [f"seed = {options.seed}"])]
+    loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=overrides)
+    _report_problems(loaded.host)
+    ensure_writable(options.out if options.file is None else options.file.parent)
+    draws = DEFAULT_DRAWS if options.draws is None else options.draws
+    try:
+        figures = plot_scenario(loaded, only=names, drop=options.drop, draws=draws, allocator=options.allocator)
+    except InputError as error:
+        # Arguments of the function are options here.
+        key = f"--{error.key}" if error.key in ("only", "drop", "draws") else error.key
+        raise InputError(key, error.problem, error.missing) from None
+    if options.file is not None:
+        files = [save_figure_as(figures[names[0]], options.file)]
+    else:
+        named = {f"{loaded.scenario.name}-{title}": figure for title, figure in figures.items()}
+        files = save_figures(named, options.out)
+    for path in files:
+        print(f"wrote {path}", file=sys.stderr)
+    return 0
+
+
 def _check(options: argparse.Namespace) -> int:
     from ..host.host import PluginHost
     from .check import check_parts
@@ -214,6 +250,7 @@ COMMANDS = {
     "compare": _compare,
     "show": _show,
     "figure": _figure,
+    "plot": _plot,
     "plugins": _plugins,
     "check": _check,
     "new": _new,

@@ -94,6 +94,7 @@ def parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_show(commands)
     _add_figure(commands)
+    _add_plot(commands)
     _add_plugins(commands)
     _add_check(commands)
     _add_new(commands)
@@ -135,13 +136,7 @@ def _add_scenario_options(command: argparse.ArgumentParser) -> None:
         )
     command.add_argument("--drops", type=_count, metavar="N", help="number of random drops")
     command.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="set a key of the scenario, such as sensing.crlb_limit_db=-40 (may be repeated)",
-    )
+    _add_set_option(command)
     command.add_argument(
         "--workers", type=_count, default=1, metavar="N", help="processes that share the work (default: 1)"
     )
@@ -180,6 +175,48 @@ def _add_figure(commands: _Commands) -> None:
     )
     command.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="output folder (default: the current one)"
+    )
+    _add_plugin_option(command)
+    _add_debug_option(command)
+
+
+def _add_plot(commands: _Commands) -> None:
+    command = commands.add_parser(
+        "plot",
+        help="draw what a scenario describes: arrays, cell, patterns, eigenvalues",
+        description="Draw the arrays, the cell, the radiation patterns and the eigenvalues of the users'"
+        " correlation matrices of a scenario, at the first point of its sweep.",
+    )
+    command.add_argument(
+        "scenario",
+        nargs="?",
+        default=DEFAULT_SCENARIO,
+        metavar="SCENARIO",
+        help="a TOML file, the name of a registered scenario, or a results.nc (default: %(default)s)",
+    )
+    command.add_argument(
+        "--only", type=_names, action="extend", metavar="A,B", help="some of arrays, cell, patterns, eigenvalues"
+    )
+    command.add_argument(
+        "--drop", type=_count, default=0, metavar="N", help="number of the drop to draw (default: 0)"
+    )
+    command.add_argument(
+        "--draws", type=_count, metavar="N", help="channel draws where there is no closed form (default: 200)"
+    )
+    command.add_argument(
+        "--allocator", metavar="A", help="draw patterns at the shares of the power that it finds"
+    )
+    command.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")
+    _add_set_option(command)
+    command.add_argument(
+        "--out", type=Path, default=Path(), metavar="DIR", help="output folder (default: the current one)"
+    )
+    command.add_argument(
+        "-o",
+        dest="file",
+        type=Path,
+        metavar="FILE",
+        help="a file for a single figure instead: png, pdf or svg",
     )
     _add_plugin_option(command)
     _add_debug_option(command)
@@ -227,6 +264,16 @@ def _add_new(commands: _Commands) -> None:
         "--out", type=Path, default=Path(), metavar="DIR", help="output folder (default: the current one)"
     )
     _add_debug_option(command)
+
+
+def _add_set_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="set a key of the scenario, such as sensing.crlb_limit_db=-40 (may be repeated)",
+    )
 
 
 def _add_plugin_option(command: argparse.ArgumentParser) -> None:

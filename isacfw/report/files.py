@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..base.errors import InputError
 from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_netcdf
 from ..base.progress import Progress
 from .records import list_records
@@ -49,6 +50,32 @@ def save_figures(figures: Mapping[str, Figure], folder: Path, progress: Progress
             if progress is not None:
                 progress(len(files), 2 * len(figures))
     return files
+
+
+FORMATS = ("png", "pdf", "svg")
+"""Formats of a figure whose file a user names."""
+
+
+def figure_format(path: Path) -> str:
+    """Return the format of a figure from the name of its file.
+
+    Raises
+    ------
+    InputError
+        If the name ends in none of them.
+    """
+    found = path.suffix.lower().removeprefix(".")
+    if found not in FORMATS:
+        endings = " or ".join(f".{one}" for one in FORMATS)
+        raise InputError("-o", f"must be a file whose name ends in {endings}, got {str(path)!r}")
+    return found
+
+
+def save_figure_as(figure: Figure, path: Path) -> Path:
+    """Write a figure to a file in the format of its name; return the file."""
+    with atomic_write(path) as new:
+        figure.savefig(new, dpi=200, format=figure_format(path))
+    return path
 
 
 def _write_csv(dataset: xarray.Dataset, path: Path) -> None:

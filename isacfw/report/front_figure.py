@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
@@ -15,7 +15,7 @@ from ..base.numbers import FloatArray
 from .dominance import ABSCISSA, DOMINATED, exact_allocators
 from .panels import Panel, count_panels, grid_shape, make_panels
 from .places import sweep_of
-from .style import COLOURS, MARKERS, axis_label
+from .style import COLOURS, MARKERS, PAGE, axis_label
 from .summary import Columns, means_and_intervals
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ _PANEL = (2.9, 2.7)
 """Size of a panel in inches: two of them and the legend have the width of a journal's page."""
 
 _LEGEND_WIDTH = 1.35
-_STYLE: Any = {"font.size": 8, "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6}
 _BAND = 0.12
 
 
@@ -116,7 +115,7 @@ def front_figure(dataset: xarray.Dataset) -> Figure:
     """Return the figure of :meth:`isacfw.ParetoFront.plot`."""
     from matplotlib import rc_context
 
-    with rc_context(_STYLE):
+    with rc_context(PAGE):
         return _figure(dataset)
 
 

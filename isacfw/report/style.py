@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import xarray
@@ -13,6 +13,9 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", ":", "-.")
 FILLS = ("none", "full", "left", "bottom")
 """Markers of rows that have no lines to tell them apart."""
+
+PAGE: Any = {"font.size": 8, "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6}
+"""Settings of figures that are as wide as a page."""
 
 
 def axis_label(quantity: xarray.DataArray) -> str:

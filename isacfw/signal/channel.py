@@ -18,6 +18,7 @@ from ..base.part import Part, display_name
 from .array import Array
 from .gaussian import complex_normal
 from .link_budget import LinkBudget
+from .region import Region
 from .statistics import ChannelStatistics, Drop, FadingSource, drops_of
 
 __all__ = ["Channel", "ChannelStatistics", "Drop", "complex_normal"]
@@ -89,6 +90,10 @@ class Channel(Part):
             raise InputError(field.name, f"cannot be combined with link_budget.pilot_power_dbm, got {given!r}")
         changes: dict[str, Any] = {field.name: budget.pilot_snr_db}
         return attrs.evolve(self, **changes)
+
+    def region(self) -> Region | None:
+        """Return where users are placed at random, to be drawn; None, the default, if there is no such place."""
+        return None
 
     def inputs(self) -> tuple[Path, ...]:
         """Return the files that the channel reads; results depend on their content."""

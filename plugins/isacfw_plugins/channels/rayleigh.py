@@ -19,6 +19,7 @@ from isacfw import (
     FloatArray,
     InputError,
     LinkBudget,
+    Region,
     complex_normal,
 )
 from isacfw.validators import choice, each, integer, number, optional, real, reals
@@ -152,6 +153,12 @@ class Rayleigh(isacfw.Channel):
         if self.large_scale_fading is not None or self.path_loss_db is not None:
             return channel
         return attrs.evolve(channel, path_loss_db=budget.free_space_loss_db(self.min_distance_m))
+
+    def region(self) -> Region | None:
+        """Return the ring over which path losses are drawn; None for given fading."""
+        if self.large_scale_fading is not None:
+            return None
+        return Region(inner_m=self.min_distance_m, outer_m=self.cell_radius_m)
 
     @property
     def _pilot_energy(self) -> float:
