@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base.numbers import FloatArray
 from ..scenario.geometry import ArrayView, CellMap
-from .style import COLOURS, MARKERS, PAGE
+from .style import COLOURS, MARKERS, PAGE, finish
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,14 +30,14 @@ def arrays_figure(views: list[ArrayView], title: str) -> Figure:
 
     rows = math.ceil(len(views) / 2)
     with rc_context(PAGE):
-        figure = Figure(figsize=(6.4, 0.5 + 3.1 * rows), layout="constrained")
-        figure.suptitle(fill(title, 90), fontsize="medium")
+        figure = Figure(figsize=(6.4, 0.4 + 3.0 * rows), layout="constrained")
         grid: Any = figure.subplots(rows, 2, squeeze=False)
         for number, axes in enumerate(grid.flat):
             if number >= len(views):
                 axes.remove()
                 continue
             _draw_array(axes, views[number])
+        finish(figure, title)
     return figure
 
 
@@ -71,6 +71,9 @@ def cell_figure(cell: CellMap, title: str, drop: int) -> Figure:
         axes.plot(0, 0, "s", color="black", markersize=6, label="base station", zorder=5)
         axes.set_aspect("equal")
         axes.margins(0.06)
+        limits = axes.dataLim
+        shape = limits.height / limits.width if limits.width else 1.0
+        figure.set_size_inches(6.4, 1.0 + min(max(4.2 * shape, 1.6), 4.2))
         if metres:
             axes.set_xlabel("horizontal axis [m]")
             axes.set_ylabel("normal axis (broadside) [m]")
@@ -82,8 +85,8 @@ def cell_figure(cell: CellMap, title: str, drop: int) -> Figure:
             axes.set_yticks([])
             axes.set_xlim(-1.1, 1.1)
             axes.set_ylim(-1.1, 1.1)
-        figure.suptitle(fill(title + (f"; {cell.missing}" if cell.missing else ""), 85), fontsize="medium")
         figure.legend(loc="outside right upper", fontsize="small", frameon=False)
+        finish(figure, title + (f"; {cell.missing}" if cell.missing else ""))
     return figure
 
 
@@ -113,6 +116,8 @@ def _draw_region(axes: Axes, cell: CellMap) -> None:
 
 
 def _draw_users(axes: Axes, cell: CellMap, drop: int) -> None:
+    from matplotlib.patheffects import withStroke
+
     if cell.users is None:
         return
     if len(cell.others):
@@ -125,7 +130,10 @@ def _draw_users(axes: Axes, cell: CellMap, drop: int) -> None:
     axes.plot(*cell.users.T, "o", color=COLOURS[0], markersize=size, label=f"users of drop {drop}", zorder=4)
     if numbered:
         for number, place in enumerate(cell.users, 1):
-            axes.annotate(str(number), _pair(place), (4, 3), textcoords="offset points", fontsize="small")
+            text = axes.annotate(
+                str(number), _pair(place), (4, 3), textcoords="offset points", fontsize="small", zorder=6
+            )
+            text.set_path_effects([withStroke(linewidth=1.5, foreground="white")])
 
 
 def _draw_targets(axes: Axes, cell: CellMap, metres: float) -> None:

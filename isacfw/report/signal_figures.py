@@ -12,12 +12,14 @@ from ..base.numbers import FloatArray
 from ..scenario.cuts import Cut
 from ..scenario.radiation import Curve, Radiation
 from ..signal.eigenvalues import Spectrum
-from .style import COLOURS, LINES, PAGE
+from .style import COLOURS, LINES, PAGE, finish
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# Yellow is too light for thin lines.
+_COLOURS = tuple(colour for colour in COLOURS if colour != "#F0E442")
 _LOWEST_DB = -30.0
 _LOWEST_EIGENVALUE_DB = -60.0
 _MOST_LINES = 8
@@ -42,7 +44,6 @@ def patterns_figure(radiation: Radiation, title: str) -> Figure:
         heading += f"; patterns marked * are means of {radiation.draws} draws"
     with rc_context(PAGE):
         figure = Figure(figsize=(7.0, 0.6 + max(2.4 * rows, 0.17 * lines)), layout="constrained")
-        figure.suptitle(fill(heading, 95), fontsize="medium")
         grid: Any = figure.subplots(rows, 2, squeeze=False, sharey=True)
         limits = _limits(radiation.curves)
         for number, axes in enumerate(grid.flat):
@@ -62,20 +63,23 @@ def patterns_figure(radiation: Radiation, title: str) -> Figure:
             figure.legend(
                 named.values(), named.keys(), loc="outside right upper", fontsize="small", frameon=False
             )
+        finish(figure, heading)
     return figure
 
 
 def _styles(curves: tuple[Curve, ...]) -> list[tuple[Curve, dict[str, Any]]]:
     """Return the curves with their styles: precoders solid, beams broken, users' signals thin."""
     found, colour, broken = [], 0, 0
+    count = sum(curve.kind != "user" for curve in curves)
     for curve in curves:
-        style: dict[str, Any] = {"linewidth": 1.3, "linestyle": "-"}
+        # Later ones are thinner, so that equal patterns do not hide each other.
+        style: dict[str, Any] = {"linewidth": 2.2 - 1.2 * colour / max(count - 1, 1), "linestyle": "-"}
         if curve.kind == "user":
             style |= {"linewidth": 0.5, "alpha": 0.6, "color": "0.5"}
             label = fill(f"{curve.label}, each user's signal", _LABEL)
         else:
-            style["color"] = COLOURS[colour % len(COLOURS)]
-            if curve.kind == "beam" or colour >= len(COLOURS):
+            style["color"] = _COLOURS[colour % len(_COLOURS)]
+            if curve.kind == "beam" or colour >= len(_COLOURS):
                 style["linestyle"] = LINES[1 + broken % (len(LINES) - 1)]
                 broken += 1
             colour += 1
@@ -124,7 +128,8 @@ def _draw_cut(axes: Axes, cut: Cut, number: int, styles: list[tuple[Curve, dict[
     names = ", ".join(name for name, _ in cut.targets)
     other = "elevation" if cut.varied == "azimuth" else "azimuth"
     owner = f" of {names}" if names else ", the users' median"
-    axes.set_title(fill(f"at the {other} {cut.fixed_deg:g}°{owner}", 44), fontsize="small")
+    angle_text = f"{cut.fixed_deg:g}°".replace("-", "−")
+    axes.set_title(fill(f"at the {other} {angle_text}{owner}", 44), fontsize="small")
     axes.grid(visible=True, alpha=0.3)
 
 
@@ -147,15 +152,17 @@ def eigenvalues_figure(spectrum: Spectrum, title: str, *, isotropic: bool) -> Fi
         heading += f", of the first {len(values)} of {spectrum.users} users"
     with rc_context(PAGE):
         figure = Figure(figsize=(6.4, 3.2), layout="constrained")
-        figure.suptitle(fill(heading, 85), fontsize="medium")
         axes = figure.subplots()
         _draw_spectrum(axes, values, isotropic=isotropic)
-        axes.set_xlabel("number of the eigenvalue, in descending order")
+        seen = np.flatnonzero((values >= _LOWEST_EIGENVALUE_DB).any(axis=0))[-1] + 1
+        axes.set_xlim(0.5, seen + 0.5)
+        axes.set_xlabel(f"number of the eigenvalue, of {values.shape[1]} in descending order")
         axes.set_ylabel("eigenvalue over their mean [dB]")
         axes.grid(visible=True, alpha=0.3)
         low, high = float(values[np.isfinite(values)].min()), float(values.max())
         axes.set_ylim(max(_LOWEST_EIGENVALUE_DB, min(low, -5.0) - 1), max(high + 2, 5.0))
         figure.legend(loc="outside right upper", fontsize="small", frameon=False)
+        finish(figure, heading)
     return figure
 
 
@@ -171,9 +178,9 @@ def _draw_spectrum(axes: Axes, values: FloatArray, *, isotropic: bool) -> None:
     if len(values) <= _MOST_LINES:
         for user, own in enumerate(values):
             line = LINES[user % len(LINES)]
-            axes.plot(
-                index, own, line, color=COLOURS[user], marker=marker, linewidth=1.2, label=f"user {user + 1}"
-            )
+            width = 2.2 - 1.2 * user / max(len(values) - 1, 1)
+            label = f"user {user + 1}"
+            axes.plot(index, own, line, color=COLOURS[user], marker=marker, linewidth=width, label=label)
         return
     for user, own in enumerate(values):
         axes.plot(

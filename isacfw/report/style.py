@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import xarray
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, suitable for colour-blind readers; black last.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442", "#000000")
@@ -16,6 +18,21 @@ FILLS = ("none", "full", "left", "bottom")
 
 PAGE: Any = {"font.size": 8, "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6}
 """Settings of figures that are as wide as a page."""
+
+
+def finish(figure: Figure, title: str) -> None:
+    """Put a title above a figure, in the room beside its legend, and lay the figure out.
+
+    It is laid out twice: tick labels, and so the room that they need, change with the size of the axes.
+    """
+    figure.draw_without_rendering()
+    left = min((legend.get_window_extent().x0 for legend in figure.legends), default=figure.bbox.x1)
+    text = figure.suptitle(title, x=0.01, ha="left", fontsize="medium")
+    for width in range(130, 20, -3):
+        text.set_text(fill(title, width))
+        if text.get_window_extent().x1 < left - 4:
+            break
+    figure.draw_without_rendering()
 
 
 def axis_label(quantity: xarray.DataArray) -> str:

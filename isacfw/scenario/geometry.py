@@ -148,11 +148,10 @@ def cell_map(scenario: Scenario, statistics: ChannelStatistics, drop: int) -> Ce
     if users is not None:
         numbers = [one for one in range(scenario.drops) if one != drop][: _count_others(statistics)]
         others = _positions(scenario, numbers, others)
-    name, missing = scenario.channel.name, ""
+    missing = ""
     if users is None:
-        missing = f"users have no positions: channel {name} has only " + (
-            "large-scale fading" if statistics.isotropic else "their channels"
-        )
+        reason = "has only large-scale fading" if statistics.isotropic else "gives none here"
+        missing = f"users have no positions, since channel {scenario.channel.name} {reason}"
     with attribute_errors_to(f"channel {display_name(scenario.channel)}"):
         region = scenario.budgeted_channel.region()
     return CellMap(users=users, others=others, region=region, targets=target_places(scenario), missing=missing)

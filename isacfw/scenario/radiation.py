@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from ..allocation.allocator import Allocator
-from ..base.errors import IncompatibleError
+from ..base.errors import IncompatibleError, PluginError
 from ..base.numbers import FloatArray
 from ..sensing.beam import Beam
 from ..sensing.beam_pattern import beam_gains
@@ -77,7 +77,8 @@ def radiation_of(scenario: Scenario, drop: DropScene, *, allocator: Allocator | 
     """Return the patterns of all precoders and beams of a scenario for a drop.
 
     Without an allocator, each at full power, with equal shares of all users or all streams; with one, those of
-    each precoder and beam together, at the shares that it finds. Parts that do not exist here are skipped.
+    each precoder and beam together, at the shares that it finds. Parts that do not exist here, or fail, are
+    skipped.
 
     Parameters
     ----------
@@ -87,11 +88,6 @@ def radiation_of(scenario: Scenario, drop: DropScene, *, allocator: Allocator | 
         Its scene for a drop, and the number of draws for patterns without closed form.
     allocator : Allocator, optional
         Finds the shares.
-
-    Raises
-    ------
-    PluginError
-        If a part breaks its contract.
     """
     skipped: list[str] = []
     cuts = tuple(cuts_of(scenario, drop.scene.statistics))
@@ -142,7 +138,7 @@ class _Patterns:
         for label, precoder in self.precoders.items():
             try:
                 gains = self._of_precoder(precoder)
-            except IncompatibleError as error:
+            except (IncompatibleError, PluginError) as error:
                 skipped.append(f"precoder {label} has no pattern: {error}")
                 continue
             if len(self.precoders) == 1:
@@ -151,7 +147,7 @@ class _Patterns:
         for label, beam in self.beams.items():
             try:
                 yield self._at_equal_shares(label, "beam", self._of_beam(beam))
-            except IncompatibleError as error:
+            except (IncompatibleError, PluginError) as error:
                 skipped.append(f"beam {label} has no pattern: {error}")
 
     def allocated(self, allocator: Allocator, skipped: list[str]) -> Iterator[Curve]:
@@ -160,7 +156,7 @@ class _Patterns:
             for other, beam in self.beams.items():
                 try:
                     yield self._of_pair(f"{label}, {other}", precoder, beam, allocator)
-                except IncompatibleError as error:
+                except (IncompatibleError, PluginError) as error:
                     skipped.append(f"{label} with {other} has no pattern: {error}")
 
     def _of_pair(self, label: str, precoder: Precoder, beam: Beam, allocator: Allocator) -> Curve:
