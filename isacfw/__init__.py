@@ -49,9 +49,9 @@ from .signal.gaussian import complex_normal
 from .signal.link import LinkStatistics
 from .signal.link_budget import LinkBudget
 from .signal.precoder import Precoder
-from .signal.region import Region
 from .signal.scene import Scene
 from .signal.statistics import ChannelStatistics, Drop
+from .signal.user_region import UserRegion
 
 if TYPE_CHECKING:
     from .config.load import LoadedScenario, load_scenario
@@ -126,7 +126,6 @@ __all__ = [
     "Progress",
     "Quantity",
     "RateFloors",
-    "Region",
     "Requirement",
     "Scenario",
     "Scene",
@@ -140,6 +139,7 @@ __all__ = [
     "SumLimit",
     "SumRate",
     "Target",
+    "UserRegion",
     "Utility",
     "cache_blocks",
     "compare",

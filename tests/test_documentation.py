@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import runpy
 import shlex
@@ -12,6 +13,7 @@ import tomllib
 from pathlib import Path
 
 import attrs
+import matplotlib.image
 import pytest
 
 import isacfw
@@ -213,6 +215,38 @@ def test_page_on_tr38901_shows_its_scenario_and_what_its_code_prints(capsys: pyt
     assert all(part in scenario for part in blocks(TR38901, "toml")[0].split("\n\n"))
     exec(compile(blocks(TR38901, "python")[0], "tr38901.md", "exec"), {"__name__": "tr38901"})
     assert same(blocks(TR38901, "text")[2], capsys.readouterr().out)
+
+
+PLOTS = ROOT / "docs" / "plots.md"
+
+
+def test_commands_of_the_page_of_plots_make_its_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (scenario,) = blocks(PLOTS, "toml")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plots.toml").write_text(scenario, encoding="utf-8")
+    for command in blocks(PLOTS, "console"):
+        fast = ["--draws", "20", "--set", "sampling_accuracy=0.2"]
+        assert main([*shlex.split(command)[1:], *fast]) == 0
+        assert all(line.startswith("wrote figures/") for line in capsys.readouterr().err.splitlines())
+    shown = re.findall(r"\]\((figures/\S+)\)", PLOTS.read_text(encoding="utf-8"))
+    assert len(shown) == 5
+    for figure in shown:
+        assert (PLOTS.parent / figure).exists()
+        made, kept = (matplotlib.image.imread(folder / figure).shape for folder in (tmp_path, PLOTS.parent))
+        assert made == kept
+
+
+def test_code_of_the_page_of_plots_runs() -> None:
+    (code,) = blocks(PLOTS, "python")
+    exec(compile(code, "plots.md", "exec"), {"__name__": "plots"})
+
+
+def test_page_of_plots_states_the_gain_of_its_steered_beam() -> None:
+    (scenario,) = blocks(PLOTS, "toml")
+    array = isacfw.load_scenario(tomllib.loads(scenario)).scenario.transmit_array
+    assert f"{10 * math.log10(array.n_elements):.1f} dB here" in PLOTS.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("example", ["single_file_plugin", "compose_in_python"])

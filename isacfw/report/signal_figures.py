@@ -79,7 +79,9 @@ def _styles(curves: tuple[Curve, ...]) -> list[tuple[Curve, dict[str, Any]]]:
             label = fill(f"{curve.label}, each user's signal", _LABEL)
         else:
             style["color"] = _COLOURS[colour % len(_COLOURS)]
-            if curve.kind == "beam" or colour >= len(_COLOURS):
+            if curve.kind == "both":
+                style["linestyle"] = LINES[colour % len(LINES)]
+            elif curve.kind == "beam" or colour >= len(_COLOURS):
                 style["linestyle"] = LINES[1 + broken % (len(LINES) - 1)]
                 broken += 1
             colour += 1
@@ -178,7 +180,7 @@ def _draw_spectrum(axes: Axes, values: FloatArray, *, isotropic: bool) -> None:
     if len(values) <= _MOST_LINES:
         for user, own in enumerate(values):
             line = LINES[user % len(LINES)]
-            width = 2.2 - 1.2 * user / max(len(values) - 1, 1)
+            width = 1.8 - 0.8 * user / max(len(values) - 1, 1)
             label = f"user {user + 1}"
             axes.plot(index, own, line, color=COLOURS[user], marker=marker, linewidth=width, label=label)
         return

@@ -16,6 +16,9 @@ from .scenario import Scenario
 MOST_TARGETS = 4
 """Number of targets whose directions have cuts."""
 
+_SAME_DEG = 1.0
+"""Difference from the elevation of a target below which users have no cut of their own."""
+
 _POINTS = 361, 2001
 _MOST_NUMBERS = 2**24
 
@@ -90,7 +93,7 @@ def cuts_of(scenario: Scenario, statistics: ChannelStatistics) -> list[Cut]:
     fixed_angles = [list(dict.fromkeys(target[1 - own] for target in targets)) for own in (0, 1)]
     if len(elevations) and not statistics.isotropic:
         seen = round(float(np.median(elevations)), 1)
-        fixed_angles[0] += [] if seen in fixed_angles[0] else [seen]
+        fixed_angles[0] += [] if min(abs(seen - own) for own in fixed_angles[0]) < _SAME_DEG else [seen]
     count = sum(map(len, fixed_angles))
     found = []
     for own, varied in ((0, "azimuth"), (1, "elevation")):

@@ -10,8 +10,8 @@ import numpy as np
 from ..base.errors import attribute_errors_to
 from ..base.numbers import FloatArray
 from ..base.part import display_name
-from ..signal.region import Region
 from ..signal.statistics import ChannelStatistics
+from ..signal.user_region import UserRegion
 from .scenario import Scenario
 
 _FLAT = 1e-9
@@ -116,7 +116,7 @@ class CellMap:
         Positions of the users of the drop; None if the channel does not know them.
     others : ndarray, shape (d, K, 2)
         Positions of the users of other drops.
-    region : Region or None
+    region : UserRegion or None
         Where users are placed at random.
     targets : tuple of TargetPlace
         The targets.
@@ -126,7 +126,7 @@ class CellMap:
 
     users: FloatArray | None
     others: FloatArray
-    region: Region | None
+    region: UserRegion | None
     targets: tuple[TargetPlace, ...]
     missing: str
 
@@ -153,7 +153,7 @@ def cell_map(scenario: Scenario, statistics: ChannelStatistics, drop: int) -> Ce
         reason = "has only large-scale fading" if statistics.isotropic else "gives none here"
         missing = f"users have no positions, since channel {scenario.channel.name} {reason}"
     with attribute_errors_to(f"channel {display_name(scenario.channel)}"):
-        region = scenario.budgeted_channel.region()
+        region = scenario.budgeted_channel.user_region()
     return CellMap(users=users, others=others, region=region, targets=target_places(scenario), missing=missing)
 
 
@@ -177,11 +177,10 @@ def target_places(scenario: Scenario) -> tuple[TargetPlace, ...]:
         label = f"{name}: azimuth {target.azimuth_deg:g}°, elevation {target.elevation_deg:g}°"
         vector = target.direction.vector[[0, 2]]
         length = float(np.hypot(*vector))
-        if target.distance_m is not None:
-            label += f", {target.distance_m:g} m"
+        label += ", distance unknown" if target.distance_m is None else f", {target.distance_m:g} m"
         found.append(
             TargetPlace(
-                label=label if target.distance_m is not None else f"{label}, distance unknown",
+                label=label.replace("-", "−"),
                 direction=vector / length if length > _FLAT else None,
                 distance_m=None if target.distance_m is None else target.distance_m * length,
             )

@@ -18,8 +18,8 @@ from ..base.part import Part, display_name
 from .array import Array
 from .gaussian import complex_normal
 from .link_budget import LinkBudget
-from .region import Region
 from .statistics import ChannelStatistics, Drop, FadingSource, drops_of
+from .user_region import UserRegion
 
 __all__ = ["Channel", "ChannelStatistics", "Drop", "complex_normal"]
 
@@ -91,7 +91,7 @@ class Channel(Part):
         changes: dict[str, Any] = {field.name: budget.pilot_snr_db}
         return attrs.evolve(self, **changes)
 
-    def region(self) -> Region | None:
+    def user_region(self) -> UserRegion | None:
         """Return where users are placed at random, to be drawn; None, the default, if there is no such place."""
         return None
 

@@ -138,7 +138,7 @@ def _closed_form(precoder: Precoder, scene: Scene, directions: Sequence[Directio
     if link.forms is None or link.standard_error is not None or precoder.uses_scene():
         return None
     found = []
-    for some in _pieces(directions, scene.users):
+    for some in _pieces(directions, scene):
         moments = precoder.link_statistics(attrs.evolve(scene, targets=some)).check(
             precoder, scene.users, len(some)
         )
@@ -147,9 +147,13 @@ def _closed_form(precoder: Precoder, scene: Scene, directions: Sequence[Directio
     return np.concatenate(found)
 
 
-def _pieces(directions: Sequence[Direction], users: int) -> Iterator[tuple[Direction, ...]]:
-    """Yield directions in pieces whose forms fit into memory."""
-    size = max(1, int((_BYTES_AT_ONCE / (16 * 9 * users)) ** 0.5))
+def _pieces(directions: Sequence[Direction], scene: Scene) -> Iterator[tuple[Direction, ...]]:
+    """Yield directions in pieces whose forms fit into memory.
+
+    Forms have entries for all pairs of directions, so larger pieces cost more than closed forms in matrices of
+    order N.
+    """
+    size = max(1, min(max(8, scene.antennas // 2), int((_BYTES_AT_ONCE / (16 * 9 * scene.users)) ** 0.5)))
     for start in range(0, len(directions), size):
         yield tuple(directions[start : start + size])
 

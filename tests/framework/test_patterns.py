@@ -427,16 +427,16 @@ def test_rayleigh_users_have_no_positions(drop_scene):
 
 
 def test_regions_of_channels_with_given_users():
-    assert Rayleigh(large_scale_fading=(1.0, 2.0)).region() is None
-    assert Correlated(users=2, large_scale_fading=(1.0, 2.0)).region() is None
+    assert Rayleigh(large_scale_fading=(1.0, 2.0)).user_region() is None
+    assert Correlated(users=2, large_scale_fading=(1.0, 2.0)).user_region() is None
     given = {"azimuths_deg": (0.0, 10.0), "distances_m": (150.0, 400.0)}
-    assert Rician(**given).region() is None
-    assert Rician(distances_m=(150.0, 400.0), sector_deg=60).region() == isacfw.Region(
+    assert Rician(**given).user_region() is None
+    assert Rician(distances_m=(150.0, 400.0), sector_deg=60).user_region() == isacfw.UserRegion(
         inner_m=150, outer_m=400, sector_deg=60
     )
-    assert Rician(azimuths_deg=(0.0, 10.0)).region() == isacfw.Region(inner_m=100, outer_m=1000)
+    assert Rician(azimuths_deg=(0.0, 10.0)).user_region() == isacfw.UserRegion(inner_m=100, outer_m=1000)
     with pytest.raises(isacfw.InputError, match="outer_m must be"):
-        isacfw.Region(inner_m=0, outer_m=0)
+        isacfw.UserRegion(inner_m=0, outer_m=0)
 
 
 def test_targets_are_at_their_distance_or_have_a_direction_alone(drop_scene):

@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import attrs
 import numpy as np
 
-from isacfw import Drop, InputError, LinkBudget, Region
+from isacfw import Drop, InputError, LinkBudget, UserRegion
 from isacfw.validators import each, number, optional, real, reals
 
 from ._users import CellUsers, PlacedChannel, locate
@@ -126,16 +126,16 @@ class CellChannel(PlacedChannel):
             return channel
         return attrs.evolve(channel, path_loss_db=budget.free_space_loss_db(self.min_distance_m))
 
-    def region(self) -> Region | None:
+    def user_region(self) -> UserRegion | None:
         """Return the sector of the cell; None if distances are unknown, or all users have given places."""
         sector = 360.0 if self.azimuths_deg is not None else self.sector_deg
         if self.distances_m is not None:
             if self.azimuths_deg is not None:
                 return None
-            return Region(inner_m=min(self.distances_m), outer_m=max(self.distances_m), sector_deg=sector)
+            return UserRegion(inner_m=min(self.distances_m), outer_m=max(self.distances_m), sector_deg=sector)
         if self.large_scale_fading is not None:
             return None
-        return Region(inner_m=self.min_distance_m, outer_m=self.cell_radius_m, sector_deg=sector)
+        return UserRegion(inner_m=self.min_distance_m, outer_m=self.cell_radius_m, sector_deg=sector)
 
     @property
     def _all_given(self) -> bool:

@@ -19,7 +19,7 @@ from isacfw import (
     FloatArray,
     InputError,
     LinkBudget,
-    Region,
+    UserRegion,
     complex_normal,
 )
 from isacfw.validators import choice, each, integer, number, optional, real, reals
@@ -154,11 +154,11 @@ class Rayleigh(isacfw.Channel):
             return channel
         return attrs.evolve(channel, path_loss_db=budget.free_space_loss_db(self.min_distance_m))
 
-    def region(self) -> Region | None:
+    def user_region(self) -> UserRegion | None:
         """Return the ring over which path losses are drawn; None for given fading."""
         if self.large_scale_fading is not None:
             return None
-        return Region(inner_m=self.min_distance_m, outer_m=self.cell_radius_m)
+        return UserRegion(inner_m=self.min_distance_m, outer_m=self.cell_radius_m)
 
     @property
     def _pilot_energy(self) -> float:

@@ -8,7 +8,7 @@ from ..base.validators import number, real
 
 
 @attrs.frozen(kw_only=True)
-class Region:
+class UserRegion:
     r"""A sector of a ring about the base station, in which users are placed at random.
 
     Parameters
