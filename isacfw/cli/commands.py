@@ -153,7 +153,7 @@ def _plot(options: argparse.Namespace) -> int:
         figures = plot_scenario(loaded, only=names, drop=options.drop, draws=draws, allocator=options.allocator)
     except InputError as error:
         # Arguments of the function are options here.
-        key = f"--{error.key}" if error.key in ("only", "drop", "draws") else error.key
+        key = f"--{error.key}" if error.key in ("only", "drop", "draws", "allocator") else error.key
         raise InputError(key, error.problem, error.missing) from None
     if options.file is not None:
         files = [save_figure_as(figures[names[0]], options.file)]

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_SAMPLE = 300
+"""Number of elements whose neighbours are looked for."""
+
+_LARGEST = 6.0
+_AXES_WIDTH = 110.0
+"""Somewhat less than the width of an array's panel in typographic points."""
+
 _MOST_NUMBERED = 20
 """Number of users up to which they are numbered."""
 
@@ -42,7 +49,7 @@ def arrays_figure(views: list[ArrayView], title: str) -> Figure:
 
 
 def _draw_array(axes: Axes, view: ArrayView) -> None:
-    size = min(6.0, max(0.6, 90 / math.sqrt(len(view.points)) / 2))
+    size = _marker_size(view.points)
     axes.plot(*view.points.T, "o", color=COLOURS[0], markersize=size, markeredgewidth=0, rasterized=True)
     spans = np.ptp(view.points, axis=0)
     half = (spans.max() or 1.0) * 0.55
@@ -54,6 +61,17 @@ def _draw_array(axes: Axes, view: ArrayView) -> None:
     axes.set_xlabel(f"{view.across} axis [{view.unit}]")
     axes.set_ylabel(f"{view.up} axis [{view.unit}]")
     axes.grid(visible=True, alpha=0.3)
+
+
+def _marker_size(points: FloatArray) -> float:
+    """Return the size of markers in typographic points, for which most neighbours do not touch."""
+    some = points[:: max(1, len(points) // _SAMPLE)]
+    distances = np.linalg.norm(some[:, None] - points, axis=-1)
+    distances[distances == 0] = np.inf
+    nearest, span = float(np.median(distances.min(axis=-1))), float(np.ptp(points, axis=0).max())
+    if not 0 < nearest < np.inf:
+        return _LARGEST
+    return min(_LARGEST, max(0.6, _AXES_WIDTH * nearest / span))
 
 
 def cell_figure(cell: CellMap, title: str, drop: int) -> Figure:

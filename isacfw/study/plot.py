@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import attrs
 
 from ..allocation.allocator import Allocator
 from ..base.errors import IncompatibleError, InputError, nearest, short_repr
 from ..config.load import ScenarioLike, to_loaded
+from ..host.host import PluginHost
 from ..report.scene_figures import arrays_figure, cell_figure
 from ..report.signal_figures import eigenvalues_figure, patterns_figure
 from ..scenario.geometry import array_views, cell_map
@@ -76,11 +77,8 @@ def plot_scenario(
     point, place = _first_point(loaded.scenario)
     _check_count("drop", drop, 0, point.drops - 1, f"less than drops, which is {point.drops}")
     _check_count("draws", draws, 2, MOST_DRAWS, f"at most {MOST_DRAWS}")
-    found: Any = None
-    if allocator is not None:
-        (found,) = select_parts("allocator", [allocator], point.allocators, loaded.host)
-    drawing = _Drawing(point, place, drop=drop, draws=draws, allocator=cast("Allocator | None", found))
-    return drawing.run(names)
+    found = None if allocator is None else _find_allocator(allocator, point, loaded.host)
+    return _Drawing(point, place, drop=drop, draws=draws, allocator=found).run(names)
 
 
 class _Drawing:
@@ -160,6 +158,16 @@ def _check_names(only: Iterable[str] | None) -> tuple[str, ...]:
     if not names:
         raise InputError("only", "must be a nonempty list of figures")
     return names
+
+
+def _find_allocator(allocator: object, scenario: Scenario, host: PluginHost) -> Allocator:
+    try:
+        (found,) = select_parts("allocator", [allocator], scenario.allocators, host)
+    except InputError as error:
+        raise InputError("allocator", error.problem) from None
+    if not isinstance(found, Allocator):
+        raise InputError("allocator", f"must be an allocator or the name of one, got {short_repr(allocator)}")
+    return found
 
 
 def _check_count(key: str, value: object, low: int, high: int, most: str) -> None:

@@ -109,7 +109,7 @@ ERRORS = [
     (["--drop", "x"], "--drop must be an integer, got 'x'"),
     (["--draws", "1"], "--draws must be an integer of at least 2, got 1"),
     (["--draws", "10000000"], "--draws must be at most 1000000, got 10000000"),
-    (["--allocator", "exct"], "allocators must name a known allocator, got 'exct'; did you mean 'exact'?"),
+    (["--allocator", "exct"], "--allocator must name a known allocator, got 'exct'; did you mean 'exact'?"),
     (["-o", "x.png"], "-o requires --only with one figure"),
     (["-o", "x.jpg", "--only", "cell"], "-o must be a file whose name ends in .png or .pdf or .svg, got 'x.jpg'"),
     (["-o", "x.png", "--only", "cell", "--out", "y"], "-o cannot be combined with --out"),
@@ -143,6 +143,8 @@ def test_a_folder_that_cannot_be_written_is_an_error(cli, tmp_path):
         ({"only": [3]}, "only must be among arrays, cell, patterns, eigenvalues, got 3"),
         ({"drop": True}, "drop must be an integer of at least 0, got True"),
         ({"draws": 10.0}, "draws must be an integer of at least 2, got 10.0"),
+        ({"allocator": 3}, "allocator must be an allocator or the name of one, got 3"),
+        ({"allocator": "scs"}, "allocator must name a known allocator, got 'scs'; did you mean 'sca'?"),
     ],
 )
 def test_arguments_are_checked(variant, options, message):
@@ -293,6 +295,23 @@ VARIATIONS = {
 @pytest.mark.parametrize("name", VARIATIONS)
 def test_nothing_overlaps_in_any_figure(variant, name):
     assert set(draw(variant(VARIATIONS[name]), draws=20)) == set(FIGURES)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        {"kind": "ula", "elements": 64},
+        {"kind": "upa", "horizontal": 60, "vertical": 2},
+        {"kind": "circular", "elements": 90, "plane": "upright"},
+    ],
+)
+def test_markers_of_neighbours_do_not_touch(variant, array):
+    changes = {"transmit_array": array, "target.known": ["elevation"]}
+    axes = draw(variant(changes), only=["arrays"])["arrays"].axes[0]
+    (line,) = axes.lines
+    places = axes.transData.transform(line.get_xydata())
+    distances = np.linalg.norm(places[:, None] - places, axis=-1)
+    assert np.median(np.sort(distances, axis=-1)[:, 1]) > line.get_markersize() * axes.figure.dpi / 72
 
 
 def test_channels_from_files_are_drawn(variant):
