@@ -12,6 +12,7 @@ from ..allocation.allocator import Allocator
 from ..base.errors import IncompatibleError, InputError, nearest, short_repr
 from ..config.load import ScenarioLike, to_loaded
 from ..host.host import PluginHost
+from ..report.places import short_labels
 from ..report.scene_figures import arrays_figure, cell_figure
 from ..report.signal_figures import eigenvalues_figure, patterns_figure
 from ..scenario.geometry import array_views, cell_map
@@ -183,5 +184,6 @@ def _first_point(scenario: Scenario) -> tuple[Scenario, str]:
     if not scenario.sweep:
         return scenario, ""
     values, point = next(scenario.points())
-    named = ", ".join(f"{path} = {label_values([value])[0]}" for path, value in values.items())
+    labels = {path: short_labels(label_values([value])) for path, value in values.items()}
+    named = ", ".join(f"{path} = {next(iter(label.values()))}" for path, label in labels.items())
     return attrs.evolve(point, sweep={}), f" at {named}"

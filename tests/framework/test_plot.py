@@ -186,6 +186,12 @@ def test_a_sweep_is_drawn_at_its_first_point(variant):
     document = variant({"sweep": {"snr_db": [3.0, 5.0], "channel.users": [2, 3]}})
     figure = draw(document, only=["patterns"])["patterns"]
     assert figure._suptitle.get_text().startswith("small at snr_db = 3.0, channel.users = 2, drop 0")
+    fading = [[0.125] * 30, [0.25] * 20]
+    document = variant({"sweep": {"channel.large_scale_fading": fading}, "channel": {"kind": "rayleigh"}})
+    figure = draw(document, only=["arrays"])["arrays"]
+    assert figure._suptitle.get_text().startswith(
+        "small at channel.large_scale_fading = #1 [0.125, 0.125, 0.125, …:"
+    )
 
 
 def test_patterns_show_the_gain_the_targets_and_the_users(variant):
