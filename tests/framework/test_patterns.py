@@ -22,6 +22,7 @@ from isacfw_plugins.beams.projected import Projected
 from isacfw_plugins.channels.correlated import Correlated
 from isacfw_plugins.channels.rayleigh import Rayleigh
 from isacfw_plugins.channels.rician import Rician
+from isacfw_plugins.channels.tr38901 import TR38901
 from isacfw_plugins.precoders.mrt import MRT
 from isacfw_plugins.precoders.zf import ZF
 
@@ -435,6 +436,9 @@ def test_regions_of_channels_with_given_users():
         inner_m=150, outer_m=400, sector_deg=60
     )
     assert Rician(azimuths_deg=(0.0, 10.0)).user_region() == isacfw.UserRegion(inner_m=100, outer_m=1000)
+    assert TR38901(users=2, carrier_hz=1e9, scale_db=0.0).user_region() == isacfw.UserRegion(
+        inner_m=35, outer_m=250, sector_deg=120
+    )
     with pytest.raises(isacfw.InputError, match="outer_m must be"):
         isacfw.UserRegion(inner_m=0, outer_m=0)
 

@@ -128,14 +128,9 @@ class CellChannel(PlacedChannel):
 
     def user_region(self) -> UserRegion | None:
         """Return the sector of the cell; None if distances are unknown, or all users have given places."""
-        sector = 360.0 if self.azimuths_deg is not None else self.sector_deg
-        if self.distances_m is not None:
-            if self.azimuths_deg is not None:
-                return None
-            return UserRegion(inner_m=min(self.distances_m), outer_m=max(self.distances_m), sector_deg=sector)
-        if self.large_scale_fading is not None:
+        if self.distances_m is None and self.large_scale_fading is not None:
             return None
-        return UserRegion(inner_m=self.min_distance_m, outer_m=self.cell_radius_m, sector_deg=sector)
+        return self.region(self.min_distance_m, self.cell_radius_m)
 
     @property
     def _all_given(self) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import Generator
 
 import isacfw
-from isacfw import Array, ChannelStatistics, ComplexArray, FloatArray, InputError
+from isacfw import Array, ChannelStatistics, ComplexArray, FloatArray, InputError, UserRegion
 from isacfw.validators import choice, each, integer, number, optional, real, reals
 
 
@@ -123,6 +123,15 @@ class PlacedChannel(isacfw.Channel):
         if self.azimuths_deg is not None:
             return np.tile(self.azimuths_deg, (len(shares), 1))
         return np.asarray(self.sector_deg * (shares - 0.5))
+
+    def region(self, nearest: float, farthest: float) -> UserRegion | None:
+        """Return where users are that are uniform between two distances unless given; None if all are given."""
+        sector = 360.0 if self.azimuths_deg is not None else self.sector_deg
+        if self.distances_m is None:
+            return UserRegion(inner_m=nearest, outer_m=farthest, sector_deg=sector)
+        if self.azimuths_deg is not None:
+            return None
+        return UserRegion(inner_m=min(self.distances_m), outer_m=max(self.distances_m), sector_deg=sector)
 
     def distances(self, areas: FloatArray, nearest: float, farthest: float) -> FloatArray:
         """Return horizontal distances, given or for a share of the cell's area nearer than each user; (D, K)."""

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 import isacfw
-from isacfw import Array, ChannelStatistics, Drop, InputError, LinkBudget
+from isacfw import Array, ChannelStatistics, Drop, InputError, LinkBudget, UserRegion
 from isacfw.validators import choice, number, optional, real
 
 from ._scattering import check_size, steering_vectors
@@ -167,6 +167,10 @@ class TR38901(PlacedChannel):
         base, user = self._table.heights_m
         given = self.base_station_height_m, self.user_height_m
         return given[0] or base, given[1] or user or math.nan
+
+    def user_region(self) -> UserRegion | None:
+        """Return the sector of the cell; None if all users have given places."""
+        return self.region(*self.radii)
 
     @property
     def radii(self) -> tuple[float, float]:
