@@ -147,7 +147,7 @@ def _draw_users(axes: Axes, cell: CellMap, drop: int) -> None:
     size = 5.0 if numbered else 3.0
     axes.plot(*cell.users.T, "o", color=COLOURS[0], markersize=size, label=f"users of drop {drop}", zorder=4)
     if numbered:
-        for number, place in enumerate(cell.users, 1):
+        for number, place in enumerate(cell.users):
             text = axes.annotate(
                 str(number), _pair(place), (4, 3), textcoords="offset points", fontsize="small", zorder=6
             )

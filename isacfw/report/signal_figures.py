@@ -181,7 +181,7 @@ def _draw_spectrum(axes: Axes, values: FloatArray, *, isotropic: bool) -> None:
         for user, own in enumerate(values):
             line = LINES[user % len(LINES)]
             width = 1.8 - 0.8 * user / max(len(values) - 1, 1)
-            label = f"user {user + 1}"
+            label = f"user {user}"
             axes.plot(index, own, line, color=COLOURS[user], marker=marker, linewidth=width, label=label)
         return
     for user, own in enumerate(values):

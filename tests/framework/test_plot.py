@@ -231,7 +231,7 @@ def test_a_cell_shows_what_is_known(variant):
     users = lines_of(figure)["users of drop 1"].get_xydata()
     positions = isacfw.load_scenario(document).scenario.statistics([1]).positions[0]
     np.testing.assert_array_equal(users, positions[:, [0, 2]])
-    assert {text.get_text() for text in axes.texts} == {"1", "2", "3"}
+    assert {text.get_text() for text in axes.texts} == {"0", "1", "2"}
 
 
 def test_a_cell_without_any_distance_shows_directions_alone(variant):
@@ -248,7 +248,7 @@ def test_a_cell_without_any_distance_shows_directions_alone(variant):
 def test_eigenvalues_of_few_and_of_many_users(variant):
     assert legend_of(draw(variant(), only=["eigenvalues"])["eigenvalues"]) == ["all users\n(isotropic fading)"]
     figure = draw(variant({"channel": CORRELATED}), only=["eigenvalues"])["eigenvalues"]
-    assert legend_of(figure) == ["user 1", "user 2", "user 3"]
+    assert legend_of(figure) == ["user 0", "user 1", "user 2"]
     figure = draw(variant({"channel": CORRELATED | {"users": 30}}), only=["eigenvalues"])["eigenvalues"]
     assert legend_of(figure) == ["each of 30 users", "median of the users"]
 
