@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _MOST_SPACED = 30
 """Number of points up to which markers are large."""
 
+_CROSSED = "not feasible in all drops"
+
 _MOST_LARGE = 2
 """Number of panels up to which they are large; with more, the figure has the width of a page."""
 
@@ -88,6 +90,8 @@ def _figure(
         for axes in figure.axes:
             handles, labels = axes.get_legend_handles_labels()
             named = dict(zip(labels, handles, strict=True)) | named
+        if crossed := named.pop(_CROSSED, None):
+            named[_CROSSED] = crossed
         figure.legend(named.values(), named.keys(), loc="outside right upper", fontsize="small", frameon=False)
     return figure
 
@@ -139,10 +143,10 @@ def _draw_lines(axes: Axes, panel: xarray.Dataset, abscissa: Abscissa, name: str
             mean, half = means_and_intervals(values)
             by_allocator = len(allocators) > 1 and "beams" not in panel.attrs
             colour = COLOURS[(column if by_allocator else row) % len(COLOURS)]
-            number = row * len(allocators) + column
+            number, count = row * len(allocators) + column, len(allocators) * len(panel["precoder"])
             line = LINES[(row if by_allocator or len(allocators) == 1 else column) % len(LINES)]
             axes.errorbar(
-                abscissa.places(number, len(allocators) * len(panel["precoder"])),
+                abscissa.places(number, count),
                 mean,
                 yerr=half,
                 capsize=2.5,
@@ -155,6 +159,16 @@ def _draw_lines(axes: Axes, panel: xarray.Dataset, abscissa: Abscissa, name: str
                 linewidth=1.2,
                 label=f"{precoder}, {allocator}",
             )
+            feasible = abscissa.along(panel["feasible"].isel(precoder=row, allocator=column))
+            _mark_infeasible(axes, abscissa.places(number, count), mean, feasible)
+
+
+def _mark_infeasible(axes: Axes, places: Any, mean: Any, feasible: Any) -> None:
+    """Cross out means (P,) in some of whose drops there is no feasible answer, by (P, drops)."""
+    crossed = ~np.asarray(feasible, dtype=np.bool_).all(axis=-1) & np.isfinite(mean)
+    if crossed.any():
+        there = np.asarray(places)[crossed], mean[crossed]
+        axes.plot(*there, "x", color="0.15", markersize=4, zorder=5, label=_CROSSED)
 
 
 def _draw_bars(axes: Axes, panel: xarray.Dataset, name: str) -> None:
@@ -174,5 +188,7 @@ def _draw_bars(axes: Axes, panel: xarray.Dataset, name: str) -> None:
             capsize=3,
             label=str(precoder),
         )
+        feasible = panel["feasible"].isel(precoder=row).transpose("allocator", "drop").to_numpy()
+        _mark_infeasible(axes, centres, mean, feasible)
     axes.set_xticks(range(len(allocators)), allocators, rotation=20, ha="right")
     axes.set_xlim(-0.6, len(allocators) - 0.4)

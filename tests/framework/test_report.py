@@ -66,6 +66,9 @@ def made(run):
     return of
 
 
+CROSSED = "not feasible in all drops"
+
+
 @pytest.fixture
 def no_figures(monkeypatch):
     """Draw nothing, which saves time where files alone matter."""
@@ -165,6 +168,26 @@ def test_the_text_names_all_that_matters(made):
     assert "nan" not in text
 
 
+def test_means_with_infeasible_drops_are_marked(made):
+    rates, feasible = np.ones((3, 4)), np.array([[True] * 4, [True] * 4, [False, True, False, True]])
+    comparison = made(rates, feasible)
+    row = next(line for line in str(comparison).splitlines() if "equal_cs" in line)
+    assert "1.0000 ± 0.00 ‡" in row
+    assert "‡ mean with infeasible drops" in str(comparison).splitlines()
+    axes = comparison.plot()["sum_rate"].axes[0]
+    (crossed,) = [line for line in axes.lines if line.get_label() == CROSSED]
+    np.testing.assert_array_equal(crossed.get_xydata(), [[2.0, 1.0]])
+    whole = made(rates, np.ones((3, 4), dtype=bool))
+    assert "‡" not in str(whole)
+    assert CROSSED not in {line.get_label() for line in whole.plot()["sum_rate"].axes[0].lines}
+
+
+def test_a_message_names_the_points_of_a_sweep(run):
+    changes = {"sensing": {"crlb_limit_db": -32.0}, "sweep": {"snr_db": [-30.0, 10.0]}, "allocators": ["exact"]}
+    text = str(run(changes))
+    assert "exact on mrt at snr_db = -30.0: the CRLB limits are infeasible" in " ".join(text.split())
+
+
 def test_the_text_names_who_exceeds_the_power(made):
     rates, feasible = np.ones((3, 4)), np.array([[True] * 4, [True] * 4, [False, True, False, True]])
     text = str(made(rates, feasible, margin_sensing=np.full((3, 4), 0.5)))
@@ -250,7 +273,7 @@ def test_lines_are_the_means_of_the_data_set(swept):
                         )
                 if name.startswith("crlb"):
                     np.testing.assert_allclose(lines.pop("limit").get_ydata(), [limit] * 3)
-                assert not lines
+                assert set(lines) <= {CROSSED}
 
 
 def test_error_bars_are_the_intervals(swept):
