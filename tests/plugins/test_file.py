@@ -918,6 +918,14 @@ def test_a_file_of_another_kind_is_refused(suffix: str, tmp_path: Path) -> None:
         statistics_of(File(path=path))
 
 
+@pytest.mark.parametrize(
+    ("option", "value"), [("positions_unit", "metres"), ("wavelength_m", 0.1), ("angle_unit", "degrees")]
+)
+def test_options_without_effect_on_a_table_are_refused(option: str, value: Any) -> None:
+    with pytest.raises(InputError, match=f"{option} has no effect for a table, whose content is fading, got"):
+        File(path="fading.csv", **{option: value})
+
+
 def test_another_ending_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.h5"
     path.write_bytes(b"x")
@@ -933,7 +941,7 @@ def test_another_ending_is_refused(tmp_path: Path) -> None:
         ("a,b\n", "a.csv must have a row of numbers for each drop, got none"),
         ("", "a.csv must have a row of numbers for each drop, got none"),
         ("1,\n", "a.csv: line 1, column 2 must be a number, got ''"),
-        ("1;2\n3;4\n", "a.csv: line 2, column 1 must be a number, got '3;4'"),
+        ("1;2\n3;4\n", "a.csv: line 2, column 1 must be a number, got '3;4'; columns are separated by commas"),
         ("1,nan\n", "a.csv: large_scale_fading must be finite, got nan at [0, 1]"),
         (
             "1,-2\n",

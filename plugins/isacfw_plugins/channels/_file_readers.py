@@ -304,9 +304,9 @@ def _read_csv(path: Path, _head: bytes) -> _Raw:
     for number, cells in lines:
         bad = [column for column, cell in enumerate(cells, start=1) if not _is_number(cell)]
         if bad:
-            raise error_of(
-                path, f"line {number}, column {bad[0]}", f"must be a number, got {cells[bad[0] - 1]!r}"
-            )
+            cell = cells[bad[0] - 1]
+            hint = "; columns are separated by commas" if ";" in cell or "\t" in cell else ""
+            raise error_of(path, f"line {number}, column {bad[0]}", f"must be a number, got {cell!r}{hint}")
         if rows and len(cells) != len(rows[0]):
             problem = f"must have {len(rows[0])} columns, as many as the lines before it, got {len(cells)}"
             raise error_of(path, f"line {number}", problem)

@@ -92,6 +92,12 @@ class File(isacfw.Channel):
                 f"must be less than coherence_length, which is {self.coherence_length}, got {self.pilot_length}",
             )
 
+        for key in ("positions_unit", "wavelength_m", "angle_unit"):
+            if self.path.suffix.lower() == ".csv" and getattr(self, key) is not None:
+                raise InputError(
+                    key, f"has no effect for a table, whose content is fading, got {getattr(self, key)!r}"
+                )
+
     @classmethod
     def examples(cls) -> tuple[Self, ...]:
         """Return channels of fading and of paths, for any array, with private and with shared pilots."""
