@@ -16,11 +16,12 @@ from .allocation.allocator import Allocator
 from .allocation.information_limits import InformationLimits
 from .allocation.inner_shares import InnerShares, inner_shares
 from .allocation.least import LeastCRLB, LeastPower
+from .allocation.linear import LinearQuantity
 from .allocation.metric import Metric
 from .allocation.objective import Fairness, Objective, Performance, Utility
 from .allocation.problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
 from .allocation.quantity import Quantity
-from .allocation.requirement import AngleLimits, RateFloors, Requirement, SumLimit
+from .allocation.requirement import AngleLimits, LinearFloors, RateFloors, Requirement, SumLimit
 from .allocation.setting import Setting
 from .allocation.stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from .allocation.status import Status
@@ -110,6 +111,8 @@ __all__ = [
     "LabelledPart",
     "LeastCRLB",
     "LeastPower",
+    "LinearFloors",
+    "LinearQuantity",
     "LinkBudget",
     "LinkStatistics",
     "LoadedScenario",

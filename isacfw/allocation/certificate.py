@@ -65,19 +65,49 @@ def _explain_unseen(blind: list[str], names: list[str]) -> str:
     )
 
 
-def rate_certificate(power: float, limited: bool) -> str:
+def linear_certificate(clauses: Sequence[str]) -> str:
+    """Return the message that certifies that linear requirements are infeasible.
+
+    Parameters
+    ----------
+    clauses : sequence of str
+        What each can reach, see :meth:`~isacfw.LinearQuantity.explain`.
+    """
+    return f"the requirements are infeasible: at full power {' and '.join(clauses)}"
+
+
+def joint_certificate(excess: float, *, limits_crlbs: bool) -> str:
+    """Return the message that certifies that requirements can be met one by one, but not at one split.
+
+    Parameters
+    ----------
+    excess : float
+        Smallest ratio of the worst to its limit.
+    limits_crlbs : bool
+        Whether there are limits on CRLBs.
+    """
+    which = "the CRLB limits and the linear requirements" if limits_crlbs else "the linear requirements"
+    if np.isinf(excess):
+        return f"{which} are infeasible: no split of the power meets all of them"
+    return (
+        f"{which} are infeasible: each can be met at full power, but not at one split, where the worst misses its"
+        f" limit by {10 * np.log10(excess):.3f} dB"
+    )
+
+
+def rate_certificate(power: float, limited: str) -> str:
     """Return the message that certifies that minimum rates are infeasible.
 
     Parameters
     ----------
     power : float
         Least power that meets all requirements, relative to the transmit power; infinite if none does.
-    limited : bool
-        Whether there are limits on sensing, too.
+    limited : str
+        What else is required, such as ``"the limits on CRLBs"``; empty for nothing.
     """
     if np.isinf(power):
         return (
             "the minimum rates are infeasible at any transmit power: the users' interference alone prevents them"
         )
-    together = " together with the limits on CRLBs" if limited else ""
+    together = f" together with {limited}" if limited else ""
     return f"the minimum rates{together} need {power:.4g} times the transmit power"

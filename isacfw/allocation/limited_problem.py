@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property, lru_cache, partial
-from typing import Any
+from typing import Any, Self
 
 import attrs
 import numpy as np
@@ -14,7 +14,8 @@ from ..sensing.domain import LinearLimits
 from ..sensing.inequalities import MatrixInequalities
 from ..sensing.program import ShareProgram
 from ..sensing.requirements import SensingLimits
-from .certificate import certificate
+from .certificate import certificate, joint_certificate, linear_certificate
+from .linear import LinearQuantity, largest_ratios
 from .sensing_problem import FEASIBILITY_TOLERANCE, SensingProblem, mix_of, stacked
 
 _SENSING_FIELDS = (
@@ -30,6 +31,9 @@ _SENSING_FIELDS = (
     "known",
     "crlb_sum_weights",
     "crlb_sum_limit",
+    "linear_users",
+    "linear_streams",
+    "linear_least",
 )
 
 
@@ -39,6 +43,11 @@ class LimitedProblem(SensingProblem):
 
     @property
     def limited(self) -> bool:
+        """Whether any problem of the batch has a requirement on sensing: a limit on CRLBs, or a linear one."""
+        return self.linear_least is not None or self.limits_crlbs
+
+    @property
+    def limits_crlbs(self) -> bool:
         """Whether any problem of the batch has a limit on a CRLB, or on a sum."""
         sums = self.crlb_sum_limit is not None and bool(np.isfinite(self.crlb_sum_limit).any())
         return sums or bool(np.isfinite(self.crlb_limit).any())
@@ -83,10 +92,19 @@ class LimitedProblem(SensingProblem):
             streams = np.maximum(found.shares[1:], 0.0)
             mix = streams / streams.sum() if streams.sum() > 0 else equal
             sensing = mix_of(mix, self.fisher_sensing, self.fisher_streams)
-            share = float(attrs.evolve(self.line, sensing=sensing).largest_share())
+            linear = self.line.linear
+            if linear is not None:
+                linear = attrs.evolve(linear, second=self.linear_streams @ mix)
+            share = float(attrs.evolve(self.line, sensing=sensing, linear=linear).largest_share())
             if not np.isnan(share):
                 return share, mix
         return np.nan, equal
+
+    def without_linear(self) -> Self:
+        """Return the problem without linear requirements."""
+        if self.linear_least is None:
+            return self
+        return attrs.evolve(self, linear_users=None, linear_streams=None, linear_least=None, linear_quantities=())
 
     @cached_property
     def smallest_crlb(self) -> FloatArray:
@@ -99,7 +117,8 @@ class LimitedProblem(SensingProblem):
             for angle, bound in enumerate(guess[index]):
                 limit = np.full(2 * self.targets, np.inf)
                 limit[angle] = bound if np.isfinite(bound) else 1.0
-                alone = attrs.evolve(self[index], crlb_limit=limit, crlb_sum_weights=None, crlb_sum_limit=None)
+                alone = self[index].without_linear()
+                alone = attrs.evolve(alone, crlb_limit=limit, crlb_sum_weights=None, crlb_sum_limit=None)
                 program = alone.share_program()
                 if program is not None:
                     found[(*index, angle)] = limit[angle] * program.smallest_excess().value
@@ -118,7 +137,7 @@ class LimitedProblem(SensingProblem):
             counted = np.where(self.known > 0, 0.0, weights)
             if counted.any():
                 only = {"crlb_sum_weights": weights[None], "crlb_sum_limit": np.array([limit])}
-                alone = attrs.evolve(self, crlb_limit=unlimited, **only)
+                alone = attrs.evolve(self.without_linear(), crlb_limit=unlimited, **only)
                 ratio = alone.line.smallest_excess() if alone._on_a_line else alone.feasible_shares()[2]
                 found.append((counted, float(limit * ratio), float(limit)))
         return found
@@ -201,23 +220,36 @@ class LimitedProblem(SensingProblem):
         return LinearLimits(rows=rows, least=ratio)
 
     @cached_property
-    def crlb_infeasibility(self) -> NDArray[Any]:
-        """The certificate that the limits on CRLBs are infeasible, as a message; empty if they are not; (...)."""
+    def sensing_infeasibility(self) -> NDArray[Any]:
+        """The certificate that no shares meet the requirements on sensing, a message; empty if some do; (...)."""
         none = np.isnan(self.largest_communication_share)
         messages = np.full(none.shape, "", dtype=object)
         for index in map(tuple, np.argwhere(none)):
-            if self._on_a_line:
+            if self._on_a_line or none.shape != self.batch_shape:
                 own = self._at_line(index, none.shape)
-                excess = float(own.line.smallest_excess())
-                messages[index] = certificate(own.smallest_crlb, own.crlb_limit, excess, own.smallest_sums())
-                continue
-            single = self[index] if none.shape == self.batch_shape else self._at_line(index, none.shape)
-            ratio = single.feasible_shares()[2]
-            if ratio > 1 + FEASIBILITY_TOLERANCE:
-                messages[index] = certificate(
-                    single.smallest_crlb, single.crlb_limit, ratio, single.smallest_sums()
-                )
+            else:
+                own = self[index]
+            excess = own._smallest_excess()
+            if self._on_a_line or excess > 1 + FEASIBILITY_TOLERANCE:
+                messages[index] = own._certificate(excess)
         return np.broadcast_to(messages, self.batch_shape)
+
+    def _smallest_excess(self) -> float:
+        """Return the smallest ratio of the worst to its limit, for a problem without batch axes."""
+        return float(self.line.smallest_excess()) if self._on_a_line else self.feasible_shares()[2]
+
+    def _certificate(self, excess: float) -> str:
+        """Return the message on a problem without batch axes that is infeasible; see :func:`certificate`."""
+        if self.linear_least is None:
+            return certificate(self.smallest_crlb, self.crlb_limit, excess, self.smallest_sums())
+        reached = largest_ratios(self.linear_rows, self.linear_least)
+        if (reached < 1).any():
+            pairs = zip(self.linear_quantities or (LinearQuantity(),) * len(reached), reached, strict=True)
+            return linear_certificate([quantity.explain(float(ratio)) for quantity, ratio in pairs if ratio < 1])
+        alone = self.without_linear()
+        if (own := alone._smallest_excess()) > 1 + FEASIBILITY_TOLERANCE:
+            return alone._certificate(own)
+        return joint_certificate(excess, limits_crlbs=self.limits_crlbs)
 
 
 @lru_cache(maxsize=32)
@@ -253,5 +285,9 @@ def compiled(
     sums: dict[str, Any] = {}
     if "crlb_sum_weights" in given:
         sums = {"sum_weights": given["crlb_sum_weights"], "sum_limit": given["crlb_sum_limit"]}
-    limits = SensingLimits(limit=given["crlb_limit"], jacobians=jacobians, known=given["known"], **sums)
+    linear: dict[str, Any] = {}
+    if "linear_least" in given:
+        columns = given["linear_users"][:, : users.shape[1]], given["linear_streams"][:, : streams.shape[1]]
+        linear = {"linear": np.concatenate(columns, axis=-1) / given["linear_least"][:, None]}
+    limits = SensingLimits(limit=given["crlb_limit"], jacobians=jacobians, known=given["known"], **sums, **linear)
     return ShareProgram.of(np.concatenate([users, streams], axis=1), limits, objective=given.get("objective"))

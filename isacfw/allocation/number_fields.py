@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from ..base.errors import InputError
 from ..base.numbers import FloatArray, float_array, read_only
 
 
@@ -20,3 +21,64 @@ def numbers(core: int, default: Any = attrs.NOTHING) -> Any:
 
 def _to_read_only(value: object) -> FloatArray:
     return np.asarray(read_only(float_array(value)))
+
+
+def special_shapes(
+    *, users: int, streams: int, targets: int, sums: int, floors: int, displacements: int
+) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each field without its batch axes that is neither () nor (K,).
+
+    Parameters
+    ----------
+    users, streams, targets : int
+        Numbers K, S and T.
+    sums, floors, displacements : int
+        Numbers of limited sums of CRLBs, of linear requirements, and of displacements of the targets.
+    """
+    order = (4 * targets, 4 * targets)
+    return {
+        "crlb_limit": (2 * targets,),
+        "known": (2 * targets,),
+        "squared_arcs": (2 * targets,),
+        "jacobians": (targets, 2, 2),
+        "coupling": (users, users),
+        "stream_coupling": (users, streams),
+        "fisher_communication": order,
+        "fisher_sensing": order,
+        "fisher_users": (users, *order),
+        "fisher_streams": (streams, *order),
+        "crlb_sum_weights": (sums, 2 * targets),
+        "crlb_sum_limit": (sums,),
+        "displaced_communication": (displacements, *order),
+        "displaced_sensing": (displacements, *order),
+        "displaced_jacobians": (displacements, targets, 2, 2),
+        "linear_users": (floors, users),
+        "linear_streams": (floors, streams),
+        "linear_least": (floors,),
+        "reflection_power": (targets,),
+    }
+
+
+def check_numbers(name: str, value: FloatArray, core: int, shape: tuple[int, ...]) -> None:
+    """Check the trailing axes of a field, and that its numbers are finite.
+
+    Parameters
+    ----------
+    name, value : str, ndarray
+        The field.
+    core : int
+        Number of its trailing axes.
+    shape : tuple of int
+        Their lengths.
+
+    Raises
+    ------
+    InputError
+        If they do not fit, or a number is NaN or infinite in a field that has no meaning for it.
+    """
+    if value.ndim < core or value.shape[value.ndim - core :] != shape:
+        wanted = ", ".join(map(str, ("...", *shape)))
+        raise InputError(name, f"must have shape ({wanted}), got {value.shape}")
+    unknown, infinite = np.isnan(value).any(), np.isinf(value).any()
+    if (unknown and name != "squared_arcs") or (infinite and name != "crlb_limit"):
+        raise InputError(name, "must be finite, got NaN or an infinite number")

@@ -77,8 +77,17 @@ class PowerAllocationProblem(LimitedProblem):
     squared_arcs : ndarray, shape (..., 2T), optional
         Squares of the displacements of each target in m² per rad² of azimuth and elevation; NaN for targets
         without a distance. Needed by metrics in metres.
+    linear_users, linear_streams : ndarray, shapes (..., R, K) and (..., R, S), optional
+        Coefficients of linear requirements :math:`\sum_k a_{rk} x_k + \sum_s b_{rs} q_s \ge r_r`. The same for
+        all users, or streams, unless their Fisher information differs.
+    linear_least : ndarray, shape (..., R), optional
+        :math:`r_r`, positive.
+    reflection_power : ndarray, shape (..., T), optional
+        :math:`|\alpha_t|^2`; needed for the energy of the echoes.
     objective : Objective
         What to maximise or minimise, the sum rate by default.
+    linear_quantities : tuple of LinearQuantity
+        What each linear requirement is about, for messages.
     """
 
     objective: Objective = SumRate()
@@ -136,8 +145,9 @@ class PowerAllocationProblem(LimitedProblem):
     ) -> FloatArray:
         """Return the largest relative violation of any constraint; 0 if all hold; shape (...).
 
-        Violations of limits and minimum rates are relative to them, those of the power and of negative shares
-        relative to the power budget. CRLBs (..., 2T) and rates (..., K) may be passed if they are known already.
+        Violations of limits and minimum rates are relative to them, those of linear requirements to what they
+        need, and those of the power and of negative shares to the power budget. CRLBs (..., 2T) and rates
+        (..., K) may be passed if they are known already.
         """
         streams = self.stream_shares(x, q)
         crlb = self.crlb(x, q) if crlb is None else crlb
@@ -151,6 +161,8 @@ class PowerAllocationProblem(LimitedProblem):
             floor = np.broadcast_to(self.minimum_rate, rates.shape)
             short = np.divide(floor - rates, floor, out=np.zeros(rates.shape), where=floor > 0)
             worst = np.maximum(worst, short.max(axis=-1))
+        if self.linear_least is not None:
+            worst = np.maximum(worst, 1 - self.linear_ratios(x, streams).min(axis=-1))
         return np.asarray(worst)
 
     @cached_property
@@ -166,15 +178,21 @@ class PowerAllocationProblem(LimitedProblem):
     @cached_property
     def infeasibility(self) -> NDArray[Any]:
         """The certificate of infeasibility as a message; empty for a feasible problem; (...)."""
-        messages = self.crlb_infeasibility
+        messages = self.sensing_infeasibility
         if self.minimum_rate is None:
             return messages
         messages = np.array(np.broadcast_to(messages, self.batch_shape), dtype=object)
         where = messages == ""
         needed = needed_power(self, where)
         for index in map(tuple, np.argwhere(where & ~(needed <= 1 + FEASIBILITY_TOLERANCE))):
-            messages[index] = rate_certificate(needed[index], self.limited)
+            messages[index] = rate_certificate(needed[index], self._others)
         return messages
+
+    @property
+    def _others(self) -> str:
+        """The requirements other than minimum rates, in words; empty if there are none."""
+        named = {"the limits on CRLBs": self.limits_crlbs, "linear requirements": self.linear_least is not None}
+        return " and ".join(name for name, given in named.items() if given)
 
     def least_split(self, f: FloatArray, q: FloatArray) -> FloatArray:
         """Return shares of sum f that give users their minimum rates, the rest with equal factors; (..., K).

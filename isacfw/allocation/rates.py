@@ -12,7 +12,8 @@ import numpy as np
 
 from ..base.errors import InputError
 from ..base.numbers import FloatArray, read_only
-from .number_fields import numbers
+from .linear import LinearQuantity, check_rows
+from .number_fields import check_numbers, numbers, special_shapes
 from .water_filling import cache_blocks, sum_last
 
 _LARGEST_EXPONENT = 460.0
@@ -48,37 +49,31 @@ class RateProblem:
     displaced_jacobians: FloatArray | None = numbers(4, None)
     bandwidth: FloatArray | None = numbers(0, None)
     squared_arcs: FloatArray | None = numbers(1, None)
+    linear_users: FloatArray | None = numbers(2, None)
+    linear_streams: FloatArray | None = numbers(2, None)
+    linear_least: FloatArray | None = numbers(1, None)
+    reflection_power: FloatArray | None = numbers(1, None)
+    linear_quantities: tuple[LinearQuantity, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        users, streams, targets = self.users, self.streams, self.targets
-        order = (4 * targets, 4 * targets)
-        special = {
-            "crlb_limit": (2 * targets,),
-            "known": (2 * targets,),
-            "squared_arcs": (2 * targets,),
-            "jacobians": (targets, 2, 2),
-            "coupling": (users, users),
-            "stream_coupling": (users, streams),
-            "fisher_communication": order,
-            "fisher_sensing": order,
-            "fisher_users": (users, *order),
-            "fisher_streams": (streams, *order),
-            "crlb_sum_weights": (self.sums, 2 * targets),
-            "crlb_sum_limit": (self.sums,),
-            "displaced_communication": (self.displacements, *order),
-            "displaced_sensing": (self.displacements, *order),
-            "displaced_jacobians": (self.displacements, targets, 2, 2),
-        }
+        special = special_shapes(
+            users=(users := self.users),
+            streams=self.streams,
+            targets=self.targets,
+            sums=self.sums,
+            floors=self.linear_floors,
+            displacements=self.displacements,
+        )
         for name, value, core in self._numbers():
-            shape = special.get(name, (users,) if core else ())
-            if value.ndim < core or value.shape[value.ndim - core :] != shape:
-                wanted = ", ".join(map(str, ("...", *shape)))
-                raise InputError(name, f"must have shape ({wanted}), got {value.shape}")
-            unknown, infinite = np.isnan(value).any(), np.isinf(value).any()
-            if (unknown and name != "squared_arcs") or (infinite and name != "crlb_limit"):
-                raise InputError(name, "must be finite, got NaN or an infinite number")
+            check_numbers(name, value, core, special.get(name, (users,) if core else ()))
         if (self.crlb_limit <= 0).any():
             raise InputError("crlb_limit", f"must be greater than 0, got {self.crlb_limit.min()}")
+        if self.linear_least is not None:
+            rows = {
+                "linear_users": (self.linear_users, self.fisher_users is not None),
+                "linear_streams": (self.linear_streams, self.fisher_streams is not None),
+            }
+            check_rows(self.linear_least, rows)
         try:
             _ = self.batch_shape
         except ValueError as error:
@@ -117,6 +112,11 @@ class RateProblem:
     def sums(self) -> int:
         """Number M of limits on sums of CRLBs."""
         return 0 if self.crlb_sum_limit is None else int(self.crlb_sum_limit.shape[-1])
+
+    @property
+    def linear_floors(self) -> int:
+        """Number R of linear requirements."""
+        return 0 if self.linear_least is None else int(self.linear_least.shape[-1])
 
     @property
     def displacements(self) -> int:
@@ -201,7 +201,15 @@ class RateProblem:
     def layout(self) -> tuple[Any, ...]:
         """The properties that all problems of a batch must share."""
         optional = tuple(getattr(self, name) is None for name in _cores())
-        return self.users, self.streams, self.targets, self.sums, optional
+        return (
+            self.users,
+            self.streams,
+            self.targets,
+            self.sums,
+            self.linear_floors,
+            self.linear_quantities,
+            optional,
+        )
 
     @classmethod
     def stack(cls, problems: Sequence[Self]) -> Self:
@@ -209,7 +217,7 @@ class RateProblem:
         if len({problem.layout for problem in problems}) > 1:
             raise ValueError("problems of different layouts cannot be put into one batch")
         axes = max(len(problem.batch_shape) for problem in problems)
-        fields: dict[str, FloatArray] = {}
+        fields: dict[str, Any] = {}
         for name, core in _cores().items():
             given = [getattr(problem, name) for problem in problems]
             if given[0] is not None:

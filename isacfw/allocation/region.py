@@ -6,6 +6,7 @@ All requirements are homogeneous. Shares :math:`p` reach the level t if
 - :math:`\sum_i w_i v_i \le t` for each limit on a sum, with
   :math:`\begin{pmatrix} J(p) & t\, r_i \\ t\, r_i^T & v_i \end{pmatrix} \succeq 0`,
 - :math:`g_k x_k - \Gamma_k I_k(p) \ge t\, \Gamma_k` for each minimum rate, with the interference :math:`I_k`,
+- :math:`a^T p \ge t\, r` for each linear requirement,
 
 and meet the requirements if they reach the level 1.
 """
@@ -86,14 +87,14 @@ class Region:
         return np.zeros((rows, self._level + 1))
 
     def _cones(self) -> list[Cone]:
-        """Return power, signs, minimum rates and limits."""
+        """Return power, signs, minimum rates, linear requirements and limits."""
         shares = self._shares
         power = self._zeros(1)
         power[0, [shares, shares + 1]] = 1.0
         signs = self._zeros(shares)
         signs[np.arange(shares), np.arange(shares)] = -1.0
         cones = [Cone(rows=power, offset=np.ones(1)), Cone(rows=signs, offset=np.zeros(shares))]
-        cones += self._floors()
+        cones += self._floors() + self._linear()
         cones += [self._inequality(number, None) for number in self.limits.plain]
         cones += [self._inequality(number, bound) for bound, number in enumerate(self.limits.bordered)]
         for weights in self.limits.sums:
@@ -133,6 +134,15 @@ class Region:
             rows[row, [shares, shares + 1]] = np.array(common) / size
             rows[row, self._level] = least[k] / size
         return [Cone(rows=rows, offset=np.zeros(len(floored)))]
+
+    def _linear(self) -> list[Cone]:
+        if self.problem.linear_least is None:
+            return []
+        coefficients, least = self.problem.linear_rows, self.problem.linear_least
+        rows = self._zeros(len(least))
+        rows[:, : self._shares] = -coefficients * self.units
+        rows[:, self._level] = least
+        return [Cone(rows=rows / np.abs(rows).max(axis=-1, keepdims=True), offset=np.zeros(len(least)))]
 
     def _inequality(self, number: int, bound: int | None) -> Cone:
         """Return the matrix inequality of an angle's limit, or the bordered one of a bound on a CRLB in sums."""

@@ -11,6 +11,7 @@ import numpy as np
 from ..base.errors import PluginError
 from ..base.numbers import FloatArray, float_array
 from ..base.part import Part
+from .linear import LinearQuantity
 from .setting import Setting
 
 
@@ -77,12 +78,50 @@ class RateFloors:
         return self
 
 
+@attrs.frozen(kw_only=True, eq=False)
+class LinearFloors:
+    r"""Least values of linear functions of the shares, in the gains of the signals towards targets.
+
+    Row m is about the target t: :math:`a_m \sum_k G_k x_k + b_m \sum_s G_s q_s \ge r_m`, with the gain
+    :math:`G = a(\Omega_t)^H R\, a(\Omega_t)` of a signal of covariance R and unit power; 1 if it is isotropic.
+
+    Parameters
+    ----------
+    target : tuple of int
+        Number of the target of each row, from 0.
+    communication, sensing : ndarray, shape (M,)
+        :math:`a_m` and :math:`b_m`. A negative one is interference.
+    least : ndarray, shape (M,)
+        :math:`r_m`, positive.
+    quantity : tuple of LinearQuantity
+        What each row is about, for messages.
+    """
+
+    target: tuple[int, ...] = attrs.field(converter=tuple)
+    communication: FloatArray = attrs.field(converter=float_array)
+    sensing: FloatArray = attrs.field(converter=float_array)
+    least: FloatArray = attrs.field(converter=float_array)
+    quantity: tuple[LinearQuantity, ...] = attrs.field(converter=tuple)
+
+    def check(self, who: str, setting: Setting) -> LinearFloors:
+        """Return the constraint if it has all numbers of each row, for targets of the setting."""
+        rows = len(self.target)
+        numbers = (self.communication, self.sensing, self.least)
+        fits = len(self.quantity) == rows and all(each.shape == (rows,) for each in numbers)
+        fits = fits and all(isinstance(each, LinearQuantity) for each in self.quantity)
+        fits = fits and all(one in range(setting.targets) for one in self.target)
+        _require(fits, f"{who} must give each row one of {setting.targets} targets, three numbers and a quantity")
+        good = all(bool(np.isfinite(each).all()) for each in numbers) and bool((self.least > 0).all())
+        _require(good, f"{who} must give each row finite numbers and a positive least value")
+        return self
+
+
 def _require(good: bool, sentence: str) -> None:
     if not good:
         raise PluginError(sentence)
 
 
-Constraint = AngleLimits | SumLimit | RateFloors
+Constraint = AngleLimits | SumLimit | RateFloors | LinearFloors
 
 
 @attrs.frozen(kw_only=True)
@@ -159,11 +198,28 @@ class Constraints:
             (np.array([one.weights for one in found]), np.array([one.limit for one in found])) if found else None
         )
 
+    @property
+    def linear(self) -> list[LinearFloors]:
+        """All linear requirements with at least one row."""
+        return [one for one in self._of(LinearFloors) if one.target]
+
+    def rows_of(self, name: str) -> slice:
+        """Return the rows of a requirement among those of all linear ones; none if it is not linear."""
+        start = 0
+        for other, one in self.named.items():
+            count = len(one.target) if isinstance(one, LinearFloors) else 0
+            if other == name:
+                return slice(start, start + count)
+            start += count
+        raise KeyError(name)
+
     def _of(self, kind: type[Any]) -> list[Any]:
         return [one for one in self.named.values() if isinstance(one, kind)]
 
 
-def margin_of(constraint: Constraint, rates: FloatArray, crlb: FloatArray) -> FloatArray:
+def margin_of(
+    constraint: Constraint, rates: FloatArray, crlb: FloatArray, ratios: FloatArray | None = None
+) -> FloatArray:
     """Return how far allocations are within a constraint, relative to the limit; negative beyond it; (...).
 
     Parameters
@@ -174,13 +230,18 @@ def margin_of(constraint: Constraint, rates: FloatArray, crlb: FloatArray) -> Fl
         Rates of the users in bit/s/Hz.
     crlb : ndarray, shape (..., 2T)
         CRLBs in rad²; NaN for known angles.
+    ratios : ndarray, shape (..., M)
+        What each row of a linear requirement reaches by what it needs.
 
     Returns
     -------
     ndarray, shape (...)
-        1 - CRLB / limit, of the worst angle or of the sum, or rate / minimum - 1 of the worst user; infinite if
-        nothing is limited.
+        1 - CRLB / limit, of the worst angle or of the sum, rate / minimum - 1 of the worst user, or ratio - 1 of
+        the worst row; infinite if nothing is limited.
     """
+    if isinstance(constraint, LinearFloors):
+        assert ratios is not None
+        return np.asarray((ratios - 1).min(axis=-1, initial=np.inf))
     if isinstance(constraint, RateFloors):
         floor = np.broadcast_to(constraint.minimum, rates.shape)
         ratio = np.divide(rates, floor, out=np.full(rates.shape, np.inf), where=floor > 0)

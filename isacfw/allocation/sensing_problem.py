@@ -9,9 +9,12 @@ from typing import Any, Self
 import attrs
 import numpy as np
 
+from ..base.errors import IncompatibleError
 from ..base.numbers import FloatArray
 from ..sensing.information import Line, crlb, crlb_of_split
+from ..sensing.linear import LinearLevels
 from ..sensing.reduction import in_angles
+from .linear import ratios
 from .rates import RateProblem
 
 FEASIBILITY_TOLERANCE = 1e-6
@@ -101,7 +104,77 @@ class SensingProblem(RateProblem):
             sum_weights=self.crlb_sum_weights,
             sum_limit=self.crlb_sum_limit,
             hypotheses=several,
+            linear=self._linear_line,
         )
+
+    @property
+    def _linear_line(self) -> LinearLevels | None:
+        """Linear requirements on :attr:`line`."""
+        if self.linear_least is None:
+            return None
+        assert self.linear_users is not None
+        assert self.linear_streams is not None
+        split = self.equal_split if self.fisher_users is not None else np.eye(1, self.users)[0]
+        return LinearLevels(
+            first=(self.linear_users * split[..., None, :]).sum(axis=-1),
+            second=self.linear_streams.mean(axis=-1),
+            least=self.linear_least,
+        )
+
+    def linear_ratios(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
+        """Return the ratio of what each linear requirement reaches to what it needs; (..., R).
+
+        Parameters
+        ----------
+        x, q
+            See :meth:`fisher`.
+        """
+        if self.linear_least is None:
+            return np.zeros((*self.batch_shape, 0))
+        return ratios(self.linear_rows, self.linear_least, np.concatenate([x, self.stream_shares(x, q)], axis=-1))
+
+    @property
+    def linear_rows(self) -> FloatArray:
+        """Coefficients of the linear requirements on the shares of all users and streams; (..., R, K + S)."""
+        assert self.linear_users is not None
+        assert self.linear_streams is not None
+        batch = np.broadcast_shapes(self.linear_users.shape[:-1], self.linear_streams.shape[:-1])
+        both = (self.linear_users, self.linear_streams)
+        return np.concatenate([np.broadcast_to(each, (*batch, each.shape[-1])) for each in both], axis=-1)
+
+    def echo_energy(self, x: FloatArray, q: FloatArray | float) -> tuple[FloatArray, FloatArray]:
+        r"""Return the energies of each target's echoes of the users' signals and of the streams; (..., T) each.
+
+        Parameters
+        ----------
+        x, q
+            See :meth:`fisher`.
+
+        Raises
+        ------
+        IncompatibleError
+            If the problem does not state how much its targets reflect.
+
+        Notes
+        -----
+        :math:`L P_t |\alpha_t|^2\, b^H C^{-1} b\; a^H R a` in units of the noise. The Fisher information on Re α
+        is twice that, divided by :math:`|\alpha_t|^2`.
+        """
+        if self.reflection_power is None:
+            raise IncompatibleError("the problem does not state the targets' reflection_power")
+        place = 4 * np.arange(self.targets) + 2
+        signals = (
+            (x, self.fisher_communication, self.fisher_users),
+            (self.stream_shares(x, q), self.fisher_sensing, self.fisher_streams),
+        )
+        found = []
+        for shares, common, each in signals:
+            if each is None:
+                reached = shares.sum(axis=-1)[..., None] * common[..., place, place]
+            else:
+                reached = (shares[..., None, :] @ each[..., place, place])[..., 0, :]
+            found.append(self.reflection_power / 2 * reached)
+        return found[0], found[1]
 
     @cached_property
     def largest_communication_share(self) -> FloatArray:

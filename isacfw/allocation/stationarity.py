@@ -175,4 +175,12 @@ def _relax(problem: PowerAllocationProblem) -> PowerAllocationProblem:
         relaxed = attrs.evolve(relaxed, crlb_sum_limit=problem.crlb_sum_limit * (1 + more))
     if problem.minimum_rate is not None:
         relaxed = attrs.evolve(relaxed, minimum_rate=problem.minimum_rate * (1 - more))
+    if problem.linear_least is not None:
+        assert problem.linear_users is not None
+        assert problem.linear_streams is not None
+        rows = [
+            np.where(each < 0, (1 - more) * each, each) for each in (problem.linear_users, problem.linear_streams)
+        ]
+        least = problem.linear_least * (1 - more)
+        relaxed = attrs.evolve(relaxed, linear_users=rows[0], linear_streams=rows[1], linear_least=least)
     return relaxed

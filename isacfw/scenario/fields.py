@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import attrs
+import numpy as np
 
 from ..allocation.allocator import Allocator
 from ..allocation.metric import Metric
@@ -13,9 +14,11 @@ from ..allocation.objective import Objective
 from ..allocation.requirement import Requirement
 from ..allocation.utilities import SumRate
 from ..base.errors import InputError, attribute_errors_to
+from ..base.numbers import FloatArray
 from ..base.part import display_name
 from ..base.validators import each, instance_of, integer, number, optional, real, text
 from ..sensing.beam import Beam, Steered
+from ..sensing.fisher import EchoModel
 from ..sensing.noise import ReceiverNoise, SensingNoise
 from ..sensing.target import Sensing, Target
 from ..signal.array import Array
@@ -132,10 +135,29 @@ class ScenarioFields:
         return in_units_of(self.channel, self.link_budget)
 
     @property
+    def echo_model(self) -> EchoModel:
+        """The echoes of all targets."""
+        return EchoModel(
+            transmit=self.transmit_array,
+            receive=self.receive_array,
+            directions=tuple(target.direction for target in self.sensed),
+            amplitudes=np.array([target.reflection_by(self.link_budget) for target in self.sensed]),
+            frame_length=self.sensing.frame_length,
+            noise=self.receiver_noise,
+        )
+
+    def _find_echo_energy(self) -> FloatArray:
+        return np.asarray(self.power * self.echo_model.echo_energy)
+
+    @property
     def goals(self) -> Goals:
         """Objective and requirements."""
         return Goals(
-            targets=self.sensed, sensing=self.sensing, objective=self.objective, requirements=self.requirements
+            targets=self.sensed,
+            sensing=self.sensing,
+            objective=self.objective,
+            requirements=self.requirements,
+            find_echo_energy=self._find_echo_energy,
         )
 
     @property

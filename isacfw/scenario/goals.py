@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
@@ -59,16 +59,26 @@ class Goals:
         What to maximise or minimise.
     requirements : mapping of str to Requirement
         Requirements by name.
+    find_echo_energy : callable
+        Returns :attr:`~isacfw.Setting.echo_energy`.
     """
 
     targets: tuple[Target, ...]
     sensing: Sensing
     objective: Objective
     requirements: Mapping[str, Requirement]
+    find_echo_energy: Callable[[], FloatArray]
 
     def _setting(self, users: int | None, known: FloatArray, limit: FloatArray) -> Setting:
         required = bool(np.isfinite(limit).any() or self.requirements)
-        return Setting(users=users, targets=len(self.targets), crlb_limit=limit, known=known, required=required)
+        return Setting(
+            users=users,
+            targets=len(self.targets),
+            crlb_limit=limit,
+            known=known,
+            required=required,
+            find_echo_energy=self.find_echo_energy,
+        )
 
     def _short_form(self) -> FloatArray:
         return np.concatenate([self.sensing.limit_of(target) for target in self.targets])

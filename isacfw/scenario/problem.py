@@ -102,9 +102,8 @@ def build_problem(
         jacobians=model.jacobians[None],
         known=limits.known[None],
         objective=limits.objective,
-        bandwidth=None if limits.bandwidth is None else np.array([limits.bandwidth]),
-        squared_arcs=None if limits.squared_arcs is None else limits.squared_arcs[None],
-        **_further(limits.constraints),
+        **_units(limits, model),
+        **_requirements(limits.constraints, link, beam),
         **_displaced(beam),
     )
     return problem if beam.choose is None else _with_design(problem, beam.choose, model)
@@ -124,11 +123,44 @@ def _with_design(
     return attrs.evolve(problem, fisher_sensing=sensing, **_displaced(beam))
 
 
-def _further(asked: Constraints) -> dict[str, Any]:
+def _units(limits: Limits, model: EchoModel) -> dict[str, Any]:
+    """Return the fields that only metrics need."""
+    found: dict[str, Any] = {"reflection_power": np.abs(model.amplitudes[None]) ** 2}
+    if limits.bandwidth is not None:
+        found["bandwidth"] = np.array([limits.bandwidth])
+    if limits.squared_arcs is not None:
+        found["squared_arcs"] = limits.squared_arcs[None]
+    return found
+
+
+def _requirements(asked: Constraints, link: LinkStatistics, beam: BeamStatistics) -> dict[str, Any]:
     """Return the fields for requirements other than limits on single angles."""
     sums, floors = asked.sums, asked.minimum_rate
     found: dict[str, Any] = {} if floors is None else {"minimum_rate": floors[None]}
-    return found if sums is None else found | {"crlb_sum_weights": sums[0][None], "crlb_sum_limit": sums[1][None]}
+    if sums is not None:
+        found |= {"crlb_sum_weights": sums[0][None], "crlb_sum_limit": sums[1][None]}
+    return found | _linear(asked, link, beam)
+
+
+def _linear(asked: Constraints, link: LinkStatistics, beam: BeamStatistics) -> dict[str, Any]:
+    """Return the fields for linear requirements, in the gains of all signals towards their targets."""
+    if not asked.linear:
+        return {}
+    place = [3 * target for one in asked.linear for target in one.target]
+    communication, sensing, least = (
+        np.concatenate([getattr(one, name) for one in asked.linear])
+        for name in ("communication", "sensing", "least")
+    )
+    users = np.ones((1, len(place), link.signal_gain.shape[-1]))
+    if link.forms is not None:
+        users = np.swapaxes(link.forms[..., place, place].real, -1, -2)
+    streams = np.swapaxes(beam.forms[..., place, place].real, -1, -2)
+    return {
+        "linear_users": communication[:, None] * users,
+        "linear_streams": sensing[:, None] * streams,
+        "linear_least": least[None],
+        "linear_quantities": tuple(quantity for one in asked.linear for quantity in one.quantity),
+    }
 
 
 def _displaced(beam: BeamStatistics) -> dict[str, Any]:
@@ -152,6 +184,11 @@ def sensing_goal(goals: Goals, known: FloatArray) -> SensingGoal:
         1 for each angle that counts as known, 0 for the others.
     """
     asked = goals.constraints(known)
+    if asked.linear:
+        raise IncompatibleError(
+            "a designed beam minimises the power that limits on CRLBs need, and takes no account of linear"
+            " requirements; use steered, difference or joined beams"
+        )
     sums = asked.sums or (np.zeros((0, len(known))), np.zeros(0))
     objective, weights = goals.objective, None
     aim: Literal["share", "power", "sum", "worst"] = "share"

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 import attrs
-import numpy as np
 
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.requirement import Constraints
@@ -150,18 +149,6 @@ class Scenario(ScenarioFields):
     def streams_of(self, beam: Beam, statistics: ChannelStatistics) -> int:
         """Return the number of streams of a beam, for the statistics of at least one drop."""
         return count_streams(beam, self.scene(statistics), self.time_limit_s)
-
-    @property
-    def echo_model(self) -> EchoModel:
-        """The echoes of all targets."""
-        return EchoModel(
-            transmit=self.transmit_array,
-            receive=self.receive_array,
-            directions=tuple(target.direction for target in self.sensed),
-            amplitudes=np.array([target.reflection_by(self.link_budget) for target in self.sensed]),
-            frame_length=self.sensing.frame_length,
-            noise=self.receiver_noise,
-        )
 
     def crlb_limits(self) -> FloatArray:
         """Return the CRLB limits of azimuth and elevation of each target in rad², infinite for none; (2T,)."""

@@ -3,7 +3,8 @@ r"""Limits on the CRLBs of shares of signals, and where the shares lie, as block
 The variables are the shares p, the level t, and a bound :math:`u_i` on each CRLB that is part of a sum. With the
 scaled information J(p) of :class:`~isacfw.sensing.inequalities.MatrixInequalities`, a limit is :math:`J(p) - t\,
 r_i e_i e_i^T \succeq 0`, and a sum :math:`\sum_i W_i u_i \le t` with :math:`[[J(p), t e_i], [t e_i^T, u_i]]
-\succeq 0`. At t = 1 these are the limits, and the largest t is the level.
+\succeq 0`. A linear requirement is :math:`L p \ge t`. At t = 1 these are the limits, and the largest t is the
+level.
 """
 
 from __future__ import annotations
@@ -35,12 +36,15 @@ class ShareCones:
         Weights of the sums of CRLBs, divided by their limits.
     objective : ndarray, shape (2T,)
         Weights of CRLBs under the nominal hypothesis that are part of an objective.
+    linear : ndarray, shape (R, B)
+        Linear requirements on the shares, whose least values are 1.
     """
 
     inequalities: tuple[MatrixInequalities, ...]
     order: int
     sum_weights: FloatArray
     objective: FloatArray
+    linear: FloatArray
 
     @property
     def count(self) -> int:
@@ -70,7 +74,8 @@ class ShareCones:
     @property
     def limited(self) -> bool:
         """Whether there is any limit."""
-        return bool(len(self.sum_weights)) or any(np.isfinite(each.limits).any() for each in self.inequalities)
+        others = bool(len(self.sum_weights) or len(self.linear))
+        return others or any(np.isfinite(each.limits).any() for each in self.inequalities)
 
     @cached_property
     def summed(self) -> tuple[tuple[int, int], ...]:
@@ -90,7 +95,7 @@ class ShareCones:
 
     @cached_property
     def requirements(self) -> tuple[Block, ...]:
-        """The limits, with the level as a variable: first those of :attr:`summed`, then sums, then others."""
+        """The limits, with the level as a variable: first those of :attr:`summed`, then sums, rows and others."""
         blocks = [self._bound_of(variable, *place) for variable, place in enumerate(self.summed)]
         for weights in self.sum_weights:
             for hypothesis, each in enumerate(self.inequalities):
@@ -100,6 +105,11 @@ class ShareCones:
                     if own == hypothesis:
                         row[0, self.count + 1 + variable] = -weights[each.angles[place]] * each.units[place]
                 blocks.append(Block(columns=row, offset=np.zeros(1), order=0))
+        for linear in self.linear:
+            row = np.zeros((1, self.variables))
+            row[0, : self.count], row[0, self.count] = linear, -1.0
+            size = max(1.0, float(np.abs(linear).max()))
+            blocks.append(Block(columns=row / size, offset=np.zeros(1), order=0))
         for each in self.inequalities:
             signals = vectors_of(each.signals)
             for required in vectors_of(each.required):
@@ -115,7 +125,7 @@ class ShareCones:
         """Return :attr:`requirements`, of which those that the level does not apply to hold at level 1."""
         if domain.graded is None:
             return self.requirements
-        single = len(self.summed) + len(self.sum_weights) * len(self.inequalities)
+        single = len(self.summed) + len(self.sum_weights) * len(self.inequalities) + len(self.linear)
         angles = [
             angle if number == 0 else None
             for number, each in enumerate(self.inequalities)

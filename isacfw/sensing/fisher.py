@@ -92,6 +92,16 @@ class EchoModel:
         weights = np.einsum("mdb,ndc->mnbc", received, derivatives.conj())
         return np.asarray(2 * self.frame_length * weights.reshape(parameters**2, columns**2))
 
+    @property
+    def echo_energy(self) -> FloatArray:
+        r"""Energy of each target's echo of a signal of unit power and gain 1; (T,).
+
+        :math:`L |\alpha_t|^2\, b^H C^{-1} b` with the response b of the receive array.
+        """
+        products = self.noise.whitened_gram(self.receive, self.directions)
+        gains = np.diagonal(products).real[::3]
+        return np.asarray(self.frame_length * np.abs(self.amplitudes) ** 2 * gains)
+
     def fisher(self, forms: FloatArray | ComplexArray) -> FloatArray:
         """Return the Fisher information for covariances of the transmit signal.
 

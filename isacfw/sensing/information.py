@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.numbers import FloatArray
+from .linear import LinearLevels
 from .reduction import ReducedInformation, angle_information
 from .requirements import sum_information, sum_slope
 
@@ -92,6 +93,8 @@ class Line:
     hypotheses : bool
         Whether the last batch axis of the Fisher information and of the Jacobians counts hypotheses on the
         directions of the targets, under all of which the limits hold. The other fields lack this axis.
+    linear : LinearLevels, optional
+        Linear requirements, which are not repeated for hypotheses; none by default.
     """
 
     communication: FloatArray
@@ -102,6 +105,7 @@ class Line:
     sum_weights: FloatArray | None = None
     sum_limit: FloatArray | None = None
     hypotheses: bool = False
+    linear: LinearLevels | None = None
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
@@ -114,6 +118,8 @@ class Line:
             shapes.append(self.known.shape[:-1])
         if self.sum_weights is not None and self.sum_limit is not None:
             shapes += [self.sum_weights.shape[:-2], self.sum_limit.shape[:-1]]
+        if self.linear is not None:
+            shapes += self.linear.shapes
         return np.broadcast_shapes(*shapes)
 
     @cached_property
@@ -126,12 +132,22 @@ class Line:
     def required(self) -> FloatArray:
         """Information that the limits require on each angle and on each sum; (..., 2T + M).
 
-        With hypotheses, repeated for each of them; (..., H (2T + M)).
+        With hypotheses, repeated for each of them; (..., H (2T + M)). Least values of linear requirements follow.
         """
         limits = [self.limit] if self.sum_limit is None else [self.limit, self.sum_limit]
         required = [np.broadcast_to(1 / limit, (*self.shape, limit.shape[-1])) for limit in limits]
-        repeats = self.communication.shape[-3] if self.hypotheses else 1
-        return np.concatenate(required * repeats, axis=-1)
+        required = required * (self.communication.shape[-3] if self.hypotheses else 1)
+        if self.linear is not None:
+            required.append(np.broadcast_to(self.linear.least, (*self.shape, self.linear.least.shape[-1])))
+        return np.concatenate(required, axis=-1)
+
+    @cached_property
+    def _rounding(self) -> FloatArray:
+        """Rounding errors of all that is :attr:`required`."""
+        rounding = _ROUNDING * self.required
+        if self.linear is not None:
+            rounding[..., rounding.shape[-1] - self.linear.least.shape[-1] :] = self.linear.rounding
+        return rounding
 
     def at(self, share: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the information on each angle, and its derivative with respect to f; (..., [H,] 2T) each."""
@@ -146,6 +162,16 @@ class Line:
 
     def on_requirements(self, share: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the information on all that is :attr:`required`, and its derivative with respect to f."""
+        information, slope = self._on_crlbs(share)
+        if self.linear is None:
+            return information, slope
+        parts = zip((information, np.broadcast_to(slope, information.shape)), self.linear.at(share), strict=True)
+        batch = np.broadcast_shapes(information.shape[:-1], share.shape, *self.linear.shapes)
+        both = [[np.broadcast_to(each, (*batch, each.shape[-1])) for each in pair] for pair in parts]
+        return np.concatenate(both[0], axis=-1), np.concatenate(both[1], axis=-1)
+
+    def _on_crlbs(self, share: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the information on angles and sums that is :attr:`required`, and its derivative."""
         information, slope = self.at(share)
         if self._weights is not None:
             weights = self._weights[..., None, :, :] if self.hypotheses else self._weights
@@ -172,7 +198,7 @@ class Line:
         for _ in range(200):
             information, slope = self.on_requirements(share)
             gap = information - self.required
-            violated = gap < -_ROUNDING * self.required
+            violated = gap < -self._rounding
             infeasible |= (violated & ((slope >= 0) | (share[..., None] == 0))).any(axis=-1)
             if not (violated.any(axis=-1) & ~infeasible).any():
                 break

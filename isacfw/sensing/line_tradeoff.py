@@ -42,7 +42,8 @@ class LineTradeoff:
     def level(self, m: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the level e(m), infinite without limits, and its derivative; (...)."""
         line = self.line
-        if line.communication.shape[-1] == 4 and not line.hypotheses and line.sum_limit is None:
+        single = line.communication.shape[-1] == 4 and not line.hypotheses
+        if single and line.sum_limit is None and line.linear is None:
             return _level_of_one_target(line, m)
         information, slope = line.on_requirements(m)
         required = line.required
@@ -150,7 +151,7 @@ class LineTradeoff:
     def level_of(self, angles: FloatArray) -> Slope:
         """Return the function from m to the level of the limits on some angles alone, and to its derivative."""
         limit = np.where(angles > 0, self.line.limit, np.inf)
-        some = attrs.evolve(self.line, limit=limit, sum_weights=None, sum_limit=None)
+        some = attrs.evolve(self.line, limit=limit, sum_weights=None, sum_limit=None, linear=None)
         return LineTradeoff(line=some).level
 
     def highest(self, quantity: Slope) -> Callable[[FloatArray, FloatArray, FloatArray], Splits]:
@@ -167,8 +168,10 @@ class LineTradeoff:
             Of A, B and C, see :meth:`least_power`; its splits meet all requirements.
         """
         best = _argmax(quantity, self.line.shape)
-        high = self.line.largest_share()
-        swapped = attrs.evolve(self.line, communication=self.line.sensing, sensing=self.line.communication)
+        line = self.line
+        high = line.largest_share()
+        linear = None if line.linear is None else line.linear.swapped
+        swapped = attrs.evolve(line, communication=line.sensing, sensing=line.communication, linear=linear)
         inside = np.clip(best, 1 - swapped.largest_share(), high)
 
         def splits(A: FloatArray, B: FloatArray, C: FloatArray) -> Splits:

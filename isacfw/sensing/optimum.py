@@ -106,6 +106,11 @@ class ShareSolver:
         return angle_information(fisher, self.limits.jacobians, self.limits.known)[0]
 
     def excess(self, shares: FloatArray) -> float:
+        """Return the inverse of the level: the largest ratio to its limit; infinite if one is."""
+        level = float(self.limits.linear_level(shares)) if len(self.limits.linear) else np.inf
+        return max(self._largest_ratio(shares), 1 / level) if level > 0 else np.inf
+
+    def _largest_ratio(self, shares: FloatArray) -> float:
         """Return the largest ratio of a CRLB, or a sum of CRLBs, to its limit; infinite if one is."""
         if not len(self.cones.sum_weights):
             each = [one.largest_ratio(shares) for one in self.cones.inequalities]

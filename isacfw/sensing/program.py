@@ -47,7 +47,7 @@ class ShareProgram:
         signals : ndarray, shape (H, B, 4T, 4T)
             Fisher information in coordinates, under each hypothesis, if all power goes to signal b.
         limits : SensingLimits
-            Limits on the CRLBs.
+            Limits on the CRLBs, and linear requirements.
         order : int
             Order n of a covariance S that is designed: the last n² signals are those of its coordinates, see
             :mod:`isacfw.sensing.hermitian`, and its share is tr S. 0 for none.
@@ -68,6 +68,7 @@ class ShareProgram:
             order=order,
             sum_weights=_relative_weights(limits),
             objective=weights,
+            linear=limits.linear,
         )
         return cls(solver=ShareSolver(signals=signals, limits=limits, cones=cones), objective=weights)
 
@@ -87,7 +88,7 @@ class ShareProgram:
         return self.solver.cones
 
     def excess(self, shares: FloatArray) -> float:
-        """Return the largest ratio of a CRLB, or a sum of CRLBs, to its limit; infinite if one is."""
+        """Return the inverse of the level: the largest ratio to its limit; infinite if one is."""
         return self.solver.excess(shares)
 
     def weighted_sum(self, shares: FloatArray) -> float:

@@ -35,6 +35,8 @@ class SensingLimits:
         Largest values of the sums; infinite for no limit.
     known : ndarray, shape (2T,)
         1 where an angle is known, 0 elsewhere; none by default.
+    linear : ndarray, shape (R, B)
+        Linear requirements on the shares p of B signals, :math:`\sum_b L_{rb} p_b \ge 1`; none by default.
     """
 
     limit: FloatArray = attrs.field(converter=float_array)
@@ -42,6 +44,7 @@ class SensingLimits:
     sum_weights: FloatArray = attrs.field(default=attrs.Factory(_no_sums, takes_self=True), converter=float_array)
     sum_limit: FloatArray = attrs.field(factory=lambda: np.zeros(0), converter=float_array)
     known: FloatArray = attrs.field(default=attrs.Factory(_none_known, takes_self=True), converter=float_array)
+    linear: FloatArray = attrs.field(factory=lambda: np.zeros((0, 0)), converter=float_array)
 
     @property
     def hypotheses(self) -> int:
@@ -73,6 +76,12 @@ class SensingLimits:
         """
         sums = sum_information(information, self.effective_weights)
         return np.concatenate([_scale(information, self.effective_limit), _scale(sums, self.sum_limit)], axis=-1)
+
+    def linear_level(self, shares: FloatArray) -> FloatArray:
+        """Return the smallest value of the linear requirements at shares (..., B); (...), infinite for none."""
+        if not len(self.linear):
+            return np.full(shares.shape[:-1], np.inf)
+        return np.asarray((shares @ self.linear.T).min(axis=-1))
 
     def level_slopes(self, information: FloatArray, slopes: FloatArray) -> FloatArray:
         """Return the derivatives of :meth:`levels` for those of the information, (..., 2T); 0 for no limit."""

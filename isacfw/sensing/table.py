@@ -113,7 +113,8 @@ class Table:
     def _value(self, m: FloatArray, shares: FloatArray) -> FloatArray:
         """Return the value of sensing shares (..., B - 1) at m; (...)."""
         program = self.program
-        worst = np.full(m.shape, np.inf)
+        whole = np.concatenate([m[..., None], shares], axis=-1) if len(program.limits.linear) else shares
+        worst = program.limits.linear_level(whole)
         objective = np.zeros(m.shape)
         for hypothesis, signals in enumerate(program.signals):
             order = signals.shape[-1]

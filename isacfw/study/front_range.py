@@ -173,6 +173,7 @@ class _Row:
 
     def _alone(self, problem: PowerAllocationProblem) -> PowerAllocationProblem:
         """Return a problem with the limit of the front alone."""
+        problem = problem.without_linear()
         if self.path.against == "crlb":
             return attrs.evolve(problem, crlb_sum_weights=None, crlb_sum_limit=None, minimum_rate=None)
         return attrs.evolve(problem, crlb_limit=np.full_like(problem.crlb_limit, np.inf), minimum_rate=None)
@@ -211,5 +212,5 @@ def _least_communication(problem: PowerAllocationProblem) -> Any:
     if not isinstance(problem.objective, LeastPower) or problem.minimum_rate is None:
         return 1.0
     limit = np.full_like(problem.crlb_limit, np.inf)
-    free = attrs.evolve(problem, crlb_limit=limit, crlb_sum_weights=None, crlb_sum_limit=None)
+    free = attrs.evolve(problem.without_linear(), crlb_limit=limit, crlb_sum_weights=None, crlb_sum_limit=None)
     return np.clip(needed_power(free, np.ones(free.batch_shape, dtype=bool)), 1e-300, 1.0)

@@ -244,13 +244,15 @@ class _Run:
         """Write the margin of each requirement, the smallest one if limits hold at displaced targets too."""
         with np.errstate(invalid="ignore"):
             displaced = problem.displaced_crlb(allocation.communication, allocation.streams)
+            ratios = problem.linear_ratios(allocation.communication, allocation.streams)
         for position, number in enumerate(group):
             if number not in self.constraints:
                 self.constraints[number] = self.points[number].constraints(int(self.users[number]))
             for name, constraint in self.constraints[number].named.items():
+                own = ratios[position][..., self.constraints[number].rows_of(name)]
                 self.values[f"margin_{name}"][(*place, number)] = np.min(
                     [
-                        margin_of(constraint, allocation.rates[position], crlb[position])
+                        margin_of(constraint, allocation.rates[position], crlb[position], own)
                         for crlb in (allocation.crlb, *displaced)
                     ],
                     axis=0,

@@ -62,6 +62,7 @@ def setting(
         crlb_limit=cast(FloatArray, read_only(np.full(2 * targets, limit))),
         known=cast(FloatArray, read_only(np.isin(angles, known).astype(np.float64))),
         required=required,
+        find_echo_energy=lambda: np.geomspace(20.0, 80.0, targets),
     )
 
 
@@ -101,13 +102,12 @@ def accepted_users(objective: Objective) -> int:
 
 def accepts(objective: Objective, problem: PowerAllocationProblem) -> bool:
     """Return whether an objective accepts the limits of a problem, which has one batch axis at most."""
-    limited = bool(np.isfinite(problem.crlb_limit).any())
     own = Setting(
         users=problem.users,
         targets=problem.targets,
         crlb_limit=problem.crlb_limit.reshape(-1, 2 * problem.targets)[0],
         known=problem.known.reshape(-1, 2 * problem.targets)[0],
-        required=limited or problem.minimum_rate is not None or problem.sums > 0,
+        required=problem.limited or problem.minimum_rate is not None,
     )
     try:
         objective.check(own)
@@ -134,6 +134,16 @@ def with_sum_limit(problem: PowerAllocationProblem) -> PowerAllocationProblem:
     )
 
 
+def with_linear_floors(problem: PowerAllocationProblem) -> PowerAllocationProblem:
+    """Return a problem with two linear requirements, in one of which the users' signals are interference."""
+    x, q = _reference(problem)
+    rows = np.array([[-0.5, 20.0], [1.0, 5.0]])
+    users = np.broadcast_to(rows[:, :1], (1, 2, problem.users))
+    streams = np.broadcast_to(rows[:, 1:], (1, 2, problem.streams))
+    reached = (users * x[..., None, :]).sum(axis=-1) + (streams * q[..., None, :]).sum(axis=-1)
+    return attrs.evolve(problem, linear_users=users, linear_streams=streams, linear_least=1.05 * reached)
+
+
 def _reference(problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray]:
     """Return shares with equal factors that meet the CRLB limits."""
     share = np.broadcast_to(problem.largest_communication_share, problem.batch_shape)
@@ -152,6 +162,12 @@ def with_too_large_rates(problem: PowerAllocationProblem) -> PowerAllocationProb
     """
     alone = problem.gain / (problem.common_interference + 1)
     return attrs.evolve(problem, minimum_rate=problem.rates_of(1.1 * alone / problem.users))
+
+
+def with_too_high_floor(problem: PowerAllocationProblem) -> PowerAllocationProblem:
+    """Return a problem with a linear requirement that all of the power meets to a half."""
+    users, streams = np.full((1, 1, problem.users), 1.0), np.full((1, 1, problem.streams), 20.0)
+    return attrs.evolve(problem, linear_users=users, linear_streams=streams, linear_least=np.full((1, 1), 40.0))
 
 
 def with_too_small_sum(problem: PowerAllocationProblem) -> PowerAllocationProblem:
@@ -184,6 +200,11 @@ def feasible_problems(
         ("CRLB limits and minimum rates", with_minimum_rates(misaligned)),
         ("a limit on the sum of CRLBs", with_sum_limit(misaligned)),
         ("a limit on the sum of CRLBs and minimum rates", with_minimum_rates(with_sum_limit(plain))),
+        ("linear requirements", with_linear_floors(plain)),
+        (
+            "linear requirements, CRLB limits and minimum rates",
+            with_minimum_rates(with_linear_floors(misaligned)),
+        ),
     ):
         if accepts(objective, problem):
             yield f"{shown(objective)}, {between}{title}", problem
@@ -203,6 +224,7 @@ def infeasible_problems(objective: Objective) -> Iterator[tuple[str, PowerAlloca
     for title, problem in (
         ("minimum rates that cannot be met", with_too_large_rates(plain)),
         ("a sum of CRLBs that cannot be met", with_too_small_sum(plain)),
+        ("a linear requirement that cannot be met", with_too_high_floor(plain)),
     ):
         if accepts(objective, problem):
             yield f"{shown(objective)}, {title}", problem

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..allocation.requirement import AngleLimits, Constraint, RateFloors, Requirement
+from ..allocation.requirement import AngleLimits, Constraint, LinearFloors, RateFloors, Requirement
 from ..allocation.setting import Setting
 from ..base.errors import InputError
 from ..base.numbers import FloatArray
@@ -38,7 +38,9 @@ def _settings(part: Requirement) -> dict[str, Setting]:
 
 
 def tightness(constraint: Constraint) -> FloatArray:
-    """Return how tight a constraint is: least rates, or weights of the CRLBs relative to their limit; finite."""
+    """Return how tight a constraint is: least rates or values, or weights of CRLBs by their limit; finite."""
+    if isinstance(constraint, LinearFloors):
+        return np.concatenate([constraint.least, -constraint.communication, -constraint.sensing])
     if isinstance(constraint, RateFloors):
         return constraint.minimum
     if isinstance(constraint, AngleLimits):
@@ -115,7 +117,8 @@ def _of_requirement(part: Requirement, seed: int) -> SampleRun:
     setting = accepted[seed % len(accepted)]
 
     def direct(setting: Setting) -> Numbers:
-        return attrs.asdict(part.constraint(setting), recurse=False)
+        found = attrs.asdict(part.constraint(setting), recurse=False)
+        return {name: value for name, value in found.items() if name != "quantity"}
 
     def by_framework(setting: Setting) -> Numbers:
         return {"constraint": tightness(checked_constraint(part, setting))}

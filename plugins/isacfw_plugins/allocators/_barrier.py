@@ -41,7 +41,7 @@ def find_interior(problem: ShareProblem) -> Interior | None:
     present point plus μ times the number of terms, which proves infeasibility.
     """
     p = np.full(problem.signals, 1 / problem.signals)
-    count = len(problem.limits) + int((problem.least_sinr > 0).sum())
+    count = len(problem.limits) + problem.floored
     if not count or problem.slack(p) > _AMPLE:
         return Interior(p, 0.0)
     if (problem.least_sinr > problem.largest_sinr).any():

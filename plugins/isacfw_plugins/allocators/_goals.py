@@ -31,8 +31,8 @@ class Goal:
         Which users have a minimum rate.
     plain, bordered : tuple of int
         Which angles have a limit, or are part of a sum.
-    sums : int
-        Number of sums.
+    sums, linear : int
+        Numbers of sums, and of linear requirements.
     """
 
     form: Form
@@ -43,6 +43,7 @@ class Goal:
     plain: tuple[int, ...] = ()
     bordered: tuple[int, ...] = ()
     sums: int = 0
+    linear: int = 0
 
     @classmethod
     def of(cls, problem: PowerAllocationProblem, limits: isacfw.InformationLimits) -> Goal:
@@ -54,6 +55,7 @@ class Goal:
             "plain": limits.plain,
             "bordered": limits.bordered,
             "sums": len(limits.sums),
+            "linear": problem.linear_floors,
         }
         if isinstance(objective, isacfw.LeastPower):
             return cls(form="power", **requirements)
@@ -76,7 +78,8 @@ def is_usual(problem: PowerAllocationProblem) -> bool:
     """Return whether the sum rate is to be maximised within limits on single CRLBs."""
     form = fairness_of(problem)
     usual = form is not None and form.alpha == 0 and form.weights is None and not form.of_sinr
-    return usual and problem.minimum_rate is None and problem.crlb_sum_limit is None
+    others = (problem.minimum_rate, problem.crlb_sum_limit, problem.linear_least)
+    return usual and all(one is None for one in others)
 
 
 def refuse_unknown(problem: PowerAllocationProblem, solver: str) -> str | None:
@@ -99,6 +102,8 @@ def level_of(problem: PowerAllocationProblem, x: FloatArray, q: FloatArray) -> f
         if problem.crlb_sum_weights is not None and problem.crlb_sum_limit is not None:
             sums = np.where(problem.crlb_sum_weights > 0, problem.crlb_sum_weights * crlb, 0.0).sum(axis=-1)
             levels += (problem.crlb_sum_limit / sums).tolist()
+    if problem.linear_least is not None:
+        levels += (problem.linear_rows @ np.concatenate([x, q]) / problem.linear_least).tolist()
     least = problem.least_sinr
     if least is not None:
         floored = least > 0

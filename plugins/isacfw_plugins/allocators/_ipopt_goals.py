@@ -39,6 +39,7 @@ def build_goal_model(kind: Kind, goal: Goal) -> Any:
     disturbance = add_shares(model, kind)
     users = range(kind.users)
     floored = [k for k in users if goal.floored[k]]
+    _add_linear(model, kind, goal)
     model.need = pyo.Param(users, mutable=True, initialize=1.0)
     model.floor = pyo.Constraint(floored, rule=lambda model, k: model.x[k] - model.need[k] * disturbance(k) >= 0)
     crlb: list[Any] = []
@@ -66,6 +67,24 @@ def build_goal_model(kind: Kind, goal: Goal) -> Any:
     else:
         _add_crlbs(model, kind, goal)
     return model
+
+
+def _add_linear(model: Any, kind: Kind, goal: Goal) -> None:
+    """Add the linear requirements on the shares of all users and streams."""
+    import pyomo.environ as pyo
+
+    users, streams, linear = range(kind.users), range(kind.streams), range(goal.linear)
+    model.linear = pyo.Param(linear, range(kind.users + kind.streams), mutable=True, initialize=1.0)
+    model.linear_least = pyo.Param(linear, mutable=True, initialize=0.0)
+    model.reached = pyo.Constraint(
+        linear,
+        rule=lambda model, r: (
+            sum(model.linear[r, k] * model.x[k] for k in users)
+            + sum(model.linear[r, kind.users + s] * model.q[s] for s in streams)
+            - model.linear_least[r]
+            >= 0
+        ),
+    )
 
 
 def _add_utility(model: Any, goal: Goal, sinr: list[Any]) -> None:
@@ -161,6 +180,11 @@ class GoalNumbers:
         least = problem.least_sinr
         if least is not None:
             model.need.store_values(dict(enumerate((least / problem.gain).tolist())))
+        if problem.linear_least is not None:
+            size = np.abs(problem.linear_rows).max(axis=-1)
+            rows, linear = problem.linear_rows / size[:, None], problem.linear_least / size
+            model.linear.store_values({index: float(rows[index]) for index in model.linear})
+            model.linear_least.store_values(dict(enumerate(linear.tolist())))
         if self.limits.angles:
             weights = np.zeros((self.goal.sums, len(self.limits.angles)))
             weights[:, list(self.limits.bordered)] = self.limits.sums

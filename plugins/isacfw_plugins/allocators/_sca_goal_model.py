@@ -55,6 +55,8 @@ class GoalModel:
         constraints = [cp.sum(x) + cp.sum(q) <= 1, *self._limits(x, q)]
         if len(around.floors):
             constraints.append(around.floors[:, 0] + around.floors[:, 1:] @ moving >= 0)
+        if len(around.linear):
+            constraints.append(around.linear[:, 0] + around.linear[:, 1:] @ cp.hstack([ratio, q]) >= 0)
         return cp.Problem(cp.Maximize(self._utility(rates, around.present)), constraints), ratio, q
 
     def _utility(self, rates: Any, present: FloatArray) -> Any:

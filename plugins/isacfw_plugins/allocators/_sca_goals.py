@@ -45,6 +45,8 @@ class GoalApproximation:
         Rates in nats, or logarithms of SINRs, at the point.
     floors : ndarray, shape (F, 1 + 1 + S + K)
         Constant, and coefficients of f, q and t, of what must be nonnegative for each minimum rate.
+    linear : ndarray, shape (R, 1 + K + S)
+        Constant, and coefficients of t and q, of what must be nonnegative for each linear requirement.
     """
 
     scale: FloatArray
@@ -55,6 +57,7 @@ class GoalApproximation:
     interference: FloatArray
     present: FloatArray
     floors: FloatArray
+    linear: FloatArray
 
     @classmethod
     def around(
@@ -108,7 +111,17 @@ class GoalApproximation:
             interference=interference,
             present=present,
             floors=floors,
+            linear=_linear_rows(problem, scale),
         )
+
+
+def _linear_rows(problem: PowerAllocationProblem, scale: FloatArray) -> FloatArray:
+    """Return the linear requirements for shares of the users in given units, scaled to order one."""
+    if problem.linear_least is None:
+        return np.zeros((0, 1 + problem.users + problem.streams))
+    units = np.concatenate([scale, np.ones(problem.streams)])
+    rows = np.concatenate([-problem.linear_least[:, None], problem.linear_rows * units], axis=1)
+    return np.asarray(rows / np.abs(rows).max(axis=1, keepdims=True))
 
 
 def _of_sinr(problem: PowerAllocationProblem) -> bool:
@@ -221,7 +234,7 @@ class GoalProgram:
         return np.zeros((count, self.width))
 
     def _shares(self, around: GoalApproximation) -> list[Any]:
-        """Return the sum of the users' shares, the power, signs and minimum rates."""
+        """Return the sum of the users' shares, the power, signs, minimum rates and linear requirements."""
         import clarabel
 
         total, power = self._rows(1), self._rows(1)
@@ -230,8 +243,10 @@ class GoalProgram:
         signs = -np.eye(self.width)[np.concatenate([self.t, self.q])]
         floors = self._rows(len(around.floors))
         floors[:, self._moving] = -around.floors[:, 1:]
-        rows = np.concatenate([power, signs, floors])
-        offset = np.concatenate([[1.0], np.zeros(len(signs)), around.floors[:, 0]])
+        linear = self._rows(self.goal.linear)
+        linear[:, np.concatenate([self.t, self.q])] = -around.linear[:, 1:]
+        rows = np.concatenate([power, signs, floors, linear])
+        offset = np.concatenate([[1.0], np.zeros(len(signs)), around.floors[:, 0], around.linear[:, 0]])
         return [
             (total, np.zeros(1), [clarabel.ZeroConeT(1)]),
             (rows, offset, [clarabel.NonnegativeConeT(len(offset))]),

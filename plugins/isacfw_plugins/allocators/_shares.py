@@ -81,6 +81,8 @@ class ShareProblem:
         Rate in bit/s/Hz per nat.
     fairness : Fairness
         The utility.
+    linear : ndarray, shape (R, B)
+        Linear requirements :math:`L p \ge 1`.
     """
 
     gain: FloatArray
@@ -89,6 +91,7 @@ class ShareProblem:
     limits: tuple[Limit, ...]
     scale: float
     fairness: Fairness
+    linear: FloatArray = attrs.field(factory=lambda: np.zeros((0, 0)))
 
     @classmethod
     def of(cls, problem: PowerAllocationProblem) -> ShareProblem | None:
@@ -112,6 +115,7 @@ class ShareProblem:
             limits=limits,
             scale=float(problem.prelog) / np.log(2),
             fairness=fairness_of(problem),
+            linear=_linear_of(problem),
         )
 
     @property
@@ -150,20 +154,34 @@ class ShareProblem:
         return np.asarray(self.gain * p[: self.users] / self.disturbance(p))
 
     def floors(self, tolerance: float = 0.0) -> FloatArray:
-        r"""Return the minimum rates as :math:`V p \ge 0` at full power, V scaled to order one; (L, B)."""
+        r"""Return minimum rates and linear requirements as :math:`V p \ge 0`, V of order one; (L, B)."""
         wanted = np.flatnonzero(self.least_sinr > 0)
         least = self.least_sinr[wanted, None] * (1 - tolerance)
         disturbance = 1 + self.interference[wanted]
         rows = -least * disturbance
         rows[np.arange(len(wanted)), wanted] += self.gain[wanted]
-        return np.asarray(rows / (least * disturbance.mean(axis=-1, keepdims=True)))
+        rows /= least * disturbance.mean(axis=-1, keepdims=True)
+        if not len(self.linear):
+            return np.asarray(rows)
+        # At full power, the noise is that of the sum of the shares.
+        linear = np.maximum(self.linear, 0.0) - (1 - tolerance) * (1 - np.minimum(self.linear, 0.0))
+        return np.concatenate([rows, linear / np.abs(linear).mean(axis=-1, keepdims=True)])
+
+    @property
+    def floored(self) -> int:
+        """Number of minimum rates and linear requirements."""
+        return int((self.least_sinr > 0).sum()) + len(self.linear)
 
     def slack(self, p: FloatArray) -> float:
-        """Return the smallest slack of limits and minimum rates relative to them; infinite without any."""
+        """Return the smallest slack of all requirements relative to them; infinite without any."""
         levels = [limit.value(p) - 1 for limit in self.limits]
         wanted = self.least_sinr > 0
         rates = self.sinr(p)[wanted] / self.least_sinr[wanted] - 1
-        return float(min([*levels, *rates], default=np.inf))
+        linear = []
+        if len(self.linear):
+            reached = np.maximum(self.linear, 0.0)
+            linear = (reached @ p / ((reached - self.linear) @ p + 1) - 1).tolist()
+        return float(min([*levels, *rates, *linear], default=np.inf))
 
 
 def fairness_of(problem: PowerAllocationProblem) -> Fairness:
@@ -196,8 +214,15 @@ def refusal_of(problem: PowerAllocationProblem) -> str | None:
 
 def infeasible(problem: PowerAllocationProblem) -> Shares:
     """Return the answer to an infeasible problem, with the certificate if the limits alone are infeasible."""
-    message = str(problem.infeasibility) or "no allocation meets both the minimum rates and the limits on CRLBs"
+    message = str(problem.infeasibility) or "no allocation meets all requirements"
     return Shares.none(problem, Status.INFEASIBLE, message)
+
+
+def _linear_of(problem: PowerAllocationProblem) -> FloatArray:
+    """Return the linear requirements, divided by their least values; (R, B)."""
+    if problem.linear_least is None:
+        return np.zeros((0, 0))
+    return np.asarray(problem.linear_rows / problem.linear_least[:, None])
 
 
 def _limits_of(problem: PowerAllocationProblem) -> tuple[Limit, ...] | None:

@@ -27,7 +27,7 @@ class Structure:
     utility : {"sum", "logarithm", "power", "minimum", "product"}
         Sum of the rates, of their logarithms, or of a power of them; the smallest SINR, or the product of all.
     floors : int
-        Number of users with a minimum rate.
+        Number of minimum rates and linear requirements.
     limits : tuple of tuple of int
         Order of the Fisher information, and number of CRLBs, of each limit.
     """
@@ -47,7 +47,7 @@ class Structure:
             users=problem.users,
             signals=problem.signals,
             utility=kinds.get(fairness.alpha, "power"),
-            floors=int((problem.least_sinr > 0).sum()),
+            floors=problem.floored,
             limits=tuple((len(limit.factor), limit.factor.shape[1]) for limit in problem.limits),
         )
 

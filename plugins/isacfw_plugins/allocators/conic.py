@@ -80,8 +80,8 @@ class Conic(isacfw.Allocator):
         streams = problem.stream_coupling is not None and bool(problem.stream_coupling.any())
         if problem.limited and (streams or problem.fisher_users is not None):
             return (
-                f"{objective.name} under limits on CRLBs needs equal Fisher information of all users' signals,"
-                " and sensing interference that is common to the streams"
+                f"{objective.name} under requirements on sensing needs equal Fisher information of all users'"
+                " signals, and sensing interference that is common to the streams"
             )
         return None
 

@@ -120,7 +120,7 @@ def _refuse_ratios(problem: PowerAllocationProblem) -> str | None:
     assert isinstance(objective, isacfw.LeastCRLB)
     selected = objective.selected(problem.known) > 0
     others = np.isfinite(problem.crlb_limit) & ~selected & ~(problem.known > 0)
-    if problem.crlb_sum_limit is None and not others.any():
+    if problem.crlb_sum_limit is None and problem.linear_least is None and not others.any():
         return None
     return (
         "the exact solution of several streams needs all limits to be among those that are minimised; see conic"
