@@ -22,7 +22,7 @@ from .allocation.objective import Fairness, Objective, Performance, Utility
 from .allocation.problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
 from .allocation.quantity import Quantity
 from .allocation.requirement import AngleLimits, LinearFloors, RateFloors, Requirement, SumLimit
-from .allocation.setting import Setting
+from .allocation.setting import Echoes, Setting
 from .allocation.stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from .allocation.status import Status
 from .allocation.utilities import FairUtility, SumRate
@@ -98,6 +98,7 @@ __all__ = [
     "Designed",
     "Direction",
     "Drop",
+    "Echoes",
     "Execution",
     "FairUtility",
     "Fairness",

@@ -84,6 +84,8 @@ class PowerAllocationProblem(LimitedProblem):
         :math:`r_r`, positive.
     reflection_power : ndarray, shape (..., T), optional
         :math:`|\alpha_t|^2`; needed for the energy of the echoes.
+    frame_length, receive_antennas : ndarray, shape (...), optional
+        Numbers of symbols in a frame and of receive antennas; needed by metrics of detection.
     objective : Objective
         What to maximise or minimise, the sum rate by default.
     linear_quantities : tuple of LinearQuantity

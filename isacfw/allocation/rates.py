@@ -53,6 +53,8 @@ class RateProblem:
     linear_streams: FloatArray | None = numbers(2, None)
     linear_least: FloatArray | None = numbers(1, None)
     reflection_power: FloatArray | None = numbers(1, None)
+    frame_length: FloatArray | None = numbers(0, None)
+    receive_antennas: FloatArray | None = numbers(0, None)
     linear_quantities: tuple[LinearQuantity, ...] = ()
 
     def __attrs_post_init__(self) -> None:

@@ -78,6 +78,10 @@ class RateFloors:
         return self
 
 
+def _to_tuple(value: Any) -> Any:
+    return tuple(value)
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class LinearFloors:
     r"""Least values of linear functions of the shares, in the gains of the signals towards targets.
@@ -97,11 +101,11 @@ class LinearFloors:
         What each row is about, for messages.
     """
 
-    target: tuple[int, ...] = attrs.field(converter=tuple)
+    target: tuple[int, ...] = attrs.field(converter=_to_tuple)
     communication: FloatArray = attrs.field(converter=float_array)
     sensing: FloatArray = attrs.field(converter=float_array)
     least: FloatArray = attrs.field(converter=float_array)
-    quantity: tuple[LinearQuantity, ...] = attrs.field(converter=tuple)
+    quantity: tuple[LinearQuantity, ...] = attrs.field(converter=_to_tuple)
 
     def check(self, who: str, setting: Setting) -> LinearFloors:
         """Return the constraint if it has all numbers of each row, for targets of the setting."""

@@ -10,6 +10,27 @@ from ..base.numbers import FloatArray
 
 
 @attrs.frozen(kw_only=True, eq=False)
+class Echoes:
+    r"""The echoes that the sensing receiver gets in a frame.
+
+    Parameters
+    ----------
+    energy : ndarray, shape (T,)
+        Energy of each target's echo if all power goes to a signal of gain 1 towards it, in units of the noise:
+        :math:`L P_t |\alpha_t|^2\, b^H C^{-1} b`, with the response b of the receive array and the covariance C
+        of its noise; :math:`b^H b = N_r` if that is thermal.
+    frame_length : int
+        Number L of symbols in the frame.
+    antennas : int
+        Number :math:`N_r` of receive antennas.
+    """
+
+    energy: FloatArray
+    frame_length: int
+    antennas: int
+
+
+@attrs.frozen(kw_only=True, eq=False)
 class Setting:
     """What is known of a scenario before any problem is solved.
 
@@ -25,8 +46,8 @@ class Setting:
         1 for each angle that counts as known, 0 for the others.
     required : bool
         Whether there is any requirement.
-    find_echo_energy : callable, optional
-        Returns :attr:`echo_energy`.
+    find_echoes : callable, optional
+        Returns :attr:`echoes`.
     """
 
     users: int | None
@@ -34,20 +55,17 @@ class Setting:
     crlb_limit: FloatArray
     known: FloatArray
     required: bool
-    find_echo_energy: Callable[[], FloatArray] | None = None
+    find_echoes: Callable[[], Echoes] | None = None
 
     @property
-    def echo_energy(self) -> FloatArray:
-        r"""Energy of each target's echo if all power goes to a signal of gain 1 towards it; (T,).
-
-        :math:`L P_t |\alpha_t|^2\, b^H C^{-1} b` in units of the noise, with the response b of the receive array
-        and the covariance C of its noise; :math:`b^H b = N_r` if that is thermal.
+    def echoes(self) -> Echoes:
+        """The echoes of the targets.
 
         Raises
         ------
         ValueError
-            If the setting does not know it.
+            If the setting does not know them.
         """
-        if self.find_echo_energy is None:
-            raise ValueError("the setting has no echo energy")
-        return self.find_echo_energy()
+        if self.find_echoes is None:
+            raise ValueError("the setting knows no echoes")
+        return self.find_echoes()

@@ -12,9 +12,9 @@ from ..allocation.allocator import Allocator
 from ..allocation.metric import Metric
 from ..allocation.objective import Objective
 from ..allocation.requirement import Requirement
+from ..allocation.setting import Echoes
 from ..allocation.utilities import SumRate
 from ..base.errors import InputError, attribute_errors_to
-from ..base.numbers import FloatArray
 from ..base.part import display_name
 from ..base.validators import each, instance_of, integer, number, optional, real, text
 from ..sensing.beam import Beam, Steered
@@ -146,8 +146,13 @@ class ScenarioFields:
             noise=self.receiver_noise,
         )
 
-    def _find_echo_energy(self) -> FloatArray:
-        return np.asarray(self.power * self.echo_model.echo_energy)
+    def _find_echoes(self) -> Echoes:
+        model = self.echo_model
+        return Echoes(
+            energy=self.power * model.echo_energy,
+            frame_length=model.frame_length,
+            antennas=model.receive.n_elements,
+        )
 
     @property
     def goals(self) -> Goals:
@@ -157,7 +162,7 @@ class ScenarioFields:
             sensing=self.sensing,
             objective=self.objective,
             requirements=self.requirements,
-            find_echo_energy=self._find_echo_energy,
+            find_echoes=self._find_echoes,
         )
 
     @property

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..allocation.objective import Objective
 from ..allocation.requirement import AngleLimits, Constraint, Constraints, Requirement
-from ..allocation.setting import Setting
+from ..allocation.setting import Echoes, Setting
 from ..base.errors import InputError, PluginError, attribute_errors_to, short_repr
 from ..base.numbers import FloatArray
 from ..base.part import display_name
@@ -59,15 +59,15 @@ class Goals:
         What to maximise or minimise.
     requirements : mapping of str to Requirement
         Requirements by name.
-    find_echo_energy : callable
-        Returns :attr:`~isacfw.Setting.echo_energy`.
+    find_echoes : callable
+        Returns :attr:`~isacfw.Setting.echoes`.
     """
 
     targets: tuple[Target, ...]
     sensing: Sensing
     objective: Objective
     requirements: Mapping[str, Requirement]
-    find_echo_energy: Callable[[], FloatArray]
+    find_echoes: Callable[[], Echoes]
 
     def _setting(self, users: int | None, known: FloatArray, limit: FloatArray) -> Setting:
         required = bool(np.isfinite(limit).any() or self.requirements)
@@ -77,7 +77,7 @@ class Goals:
             crlb_limit=limit,
             known=known,
             required=required,
-            find_echo_energy=self.find_echo_energy,
+            find_echoes=self.find_echoes,
         )
 
     def _short_form(self) -> FloatArray:

@@ -125,7 +125,11 @@ def _with_design(
 
 def _units(limits: Limits, model: EchoModel) -> dict[str, Any]:
     """Return the fields that only metrics need."""
-    found: dict[str, Any] = {"reflection_power": np.abs(model.amplitudes[None]) ** 2}
+    found: dict[str, Any] = {
+        "reflection_power": np.abs(model.amplitudes[None]) ** 2,
+        "frame_length": np.array([model.frame_length]),
+        "receive_antennas": np.array([model.receive.n_elements]),
+    }
     if limits.bandwidth is not None:
         found["bandwidth"] = np.array([limits.bandwidth])
     if limits.squared_arcs is not None:

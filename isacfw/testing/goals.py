@@ -12,7 +12,7 @@ import numpy as np
 from ..allocation.allocation import Allocation
 from ..allocation.objective import Objective
 from ..allocation.problem import PowerAllocationProblem
-from ..allocation.setting import Setting
+from ..allocation.setting import Echoes, Setting
 from ..base.errors import InputError
 from ..base.numbers import FloatArray, read_only
 from ..base.part import Part
@@ -62,7 +62,7 @@ def setting(
         crlb_limit=cast(FloatArray, read_only(np.full(2 * targets, limit))),
         known=cast(FloatArray, read_only(np.isin(angles, known).astype(np.float64))),
         required=required,
-        find_echo_energy=lambda: np.geomspace(20.0, 80.0, targets),
+        find_echoes=lambda: Echoes(energy=np.geomspace(20.0, 80.0, targets), frame_length=30, antennas=9),
     )
 
 

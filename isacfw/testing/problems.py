@@ -27,8 +27,9 @@ from ..simulation.draws import draw_signals
 from ..simulation.signals import SignalDraws
 from .correlated import Correlated
 from .line_of_sight import LineOfSight
+from .units import units_of
 
-ANTENNAS, SNR_DB, BANDWIDTH = 16, 10.0, np.array(1e7)
+ANTENNAS, SNR_DB = 16, 10.0
 DIRECTIONS = (
     Direction(azimuth_deg=22.5, elevation_deg=45.0),
     Direction(azimuth_deg=-50.0, elevation_deg=100.0),
@@ -199,8 +200,7 @@ def problem(
         weight_power=generator.uniform(0.2, 2.0, shape),
         antennas=np.array(16.0),
         coupling=generator.uniform(0, 2, (*shape, users)) if coupled else None,
-        bandwidth=BANDWIDTH,
-        squared_arcs=np.array([1e4, 4e4]),
+        **units_of(1),
     )
 
 
@@ -260,7 +260,7 @@ def general_problem(
         crlb_limit=np.full(2 * targets, np.inf),
         jacobians=model.jacobians,
         known=np.zeros(2 * targets),
-        squared_arcs=np.tile([1e4, 4e4], targets),
+        **units_of(targets),
     )
 
 

@@ -546,7 +546,7 @@ def test_energy_of_the_echo_is_that_of_the_signal(document: dict[str, Any]) -> N
         number = len(unit) - 1
         assert users[number] == pytest.approx(each * x.sum(), rel=1e-10)
         assert streams[number] == pytest.approx(each * np.abs(a.conj() @ weights) ** 2 @ q, rel=1e-10)
-    assert scenario.goals.find_echo_energy() == pytest.approx(unit, rel=1e-10)
+    assert scenario.goals.find_echoes().energy == pytest.approx(unit, rel=1e-10)
 
 
 def test_energy_needs_the_reflection() -> None:

@@ -129,7 +129,7 @@ def test_the_built_in_parts():
             "least_power",
             "least_crlb",
         },
-        "requirement": {"crlb", "sum_crlb", "user_rate"},
+        "requirement": {"crlb", "sum_crlb", "user_rate", "detection"},
         "metric": {
             "sum_rate",
             "user_rates",
@@ -139,6 +139,7 @@ def test_the_built_in_parts():
             "crlb_distribution",
             "data_rate",
             "position_error",
+            "detection",
         },
         "allocator": {"exact", "conic", "sca", "ipopt", "uno", "scip", "equal_com", "equal_cs"},
     }

@@ -100,6 +100,8 @@ OPTIONS = {
         "position_error",
         {"kind": "rate_distribution", "draws": 10, "quantiles": [0.1]},
         {"kind": "crlb_distribution", "draws": 20, "quantiles": [0.5, 0.9]},
+        {"kind": "detection", "false_alarm_probability": 1e-4, "target_model": "steady", "cells": 3},
+        {"kind": "detection", "waveform": "sensing"},
     ],
 }
 PLACE = {
