@@ -33,8 +33,13 @@ SHARES = {"x", "sensing"}
 
 DECIBELS = {"crlb_db", "sum_crlb_db"}
 """Compared with 1e-5 dB, below the tolerance of bounds that no limit binds."""
-SECTIONS = ("designed_covariance", "objectives", "given_channels", "topal2024")
+SECTIONS = ("designed_covariance", "objectives", "given_channels", "topal2024", "buzzi2019")
 UNSUPPORTED = ("topal2024/instantaneous-rzf", "topal2024/instantaneous-rzf-three")
+
+RESULTS = (
+    *("echo", "echo_sensing_waveform", "steady", "swerling1", "steady_sensing_waveform"),
+    *("swerling1_sensing_waveform", "swerling1_unknown_noise"),
+)
 
 
 def ran(path: Path, folder: Path, script: Path = FOLDER / "run_case.py") -> dict[str, Any]:
@@ -61,6 +66,9 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         for section in content.values():
             for case in section.values():
                 case.pop("expected", None)
+                for row in case.get("rows", ()):
+                    for key in RESULTS:
+                        row.pop(key, None)
         (folder / name).write_text(json.dumps(content), encoding="utf-8")
         results[name] = ran(folder / name, folder)
     return results
@@ -130,9 +138,23 @@ def test_layout_is_that_of_the_file(name: str, found: dict[str, Any]) -> None:
         assert list(cases) == list(expected(name)[section])
         for case, members in cases.items():
             own = expected(name)[section][case]
-            if members is not None:
+            if members is not None and "rows" not in members:
                 assert members["input"] == own["input"]
                 assert set(members["expected"]) == set(own["expected"])
+
+
+ROWS = expected("peers.json")["buzzi2019"]["detection-table"]["rows"]
+
+
+@pytest.mark.parametrize("number", range(len(ROWS)))
+def test_row_of_the_detection_table_agrees(number: int, found: dict[str, Any]) -> None:
+    own, row = found["peers.json"]["buzzi2019"]["detection-table"]["rows"][number], ROWS[number]
+    assert set(own) == set(row)
+    for key, value in row.items():
+        if key not in RESULTS or value is None:
+            assert own[key] == value
+        else:
+            assert own[key] == pytest.approx(value, rel=1e-6, abs=0 if value else 1e-12)
 
 
 def test_nothing_else_has_numbers(found: dict[str, Any]) -> None:
@@ -249,6 +271,7 @@ def small() -> dict[str, Any]:
             ("general.json", "objectives", "small"),
             ("general.json", "given_channels", "ula8-rician"),
             ("peers.json", "topal2024", "two-targets-zf"),
+            ("peers.json", "buzzi2019", "sum-rate-mrt-steady"),
         )
     }
 
@@ -274,6 +297,11 @@ BROKEN: dict[str, Any] = {
         lambda case: case["input"]["beams"][0].update(kind="helical"),
     ),
     "an unknown precoder": ("topal2024", lambda case: case["input"].update(precoder="dirty paper")),
+    "a probability above one": (
+        "buzzi2019",
+        lambda case: case["input"].update(detection_probability=1.5),
+    ),
+    "two beams": ("buzzi2019", lambda case: case["input"]["beams_deg"].append([0.0, 90.0])),
     "an amplitude too few": ("topal2024", lambda case: case["input"].update(reflection_amplitudes=[0.1])),
     "targets in one direction": (
         "topal2024",

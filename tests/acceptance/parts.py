@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 
 import isacfw
-from isacfw import Array, ChannelStatistics, ComplexArray, Direction, Drop
+from isacfw import Array, ChannelStatistics, ComplexArray, Direction, Drop, PowerAllocationProblem, Shares
 from isacfw.validators import each, instance_of, integer, number, optional, real
 
 
@@ -88,3 +88,25 @@ class GivenChannels(isacfw.Channel):
     ) -> tuple[ComplexArray, ComplexArray]:
         """Draw channels and their physical estimates."""
         return statistics.second_order.draw(draws, generator)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class GivenShares(isacfw.Allocator):
+    """Given shares of the power, that of communication in equal parts.
+
+    Parameters
+    ----------
+    communication, sensing : float
+        Sums of the shares of the users, and of the streams.
+    """
+
+    name: ClassVar[str] = "given_shares"
+
+    communication: float = attrs.field(converter=real, validator=number(at_least=0, at_most=1))
+    sensing: float = attrs.field(converter=real, validator=number(at_least=0, at_most=1))
+
+    def solve(self, problem: PowerAllocationProblem) -> Shares:
+        """Return the shares."""
+        x = np.full(problem.users, self.communication / problem.users)
+        return Shares(communication=x, sensing=np.asarray(self.sensing))

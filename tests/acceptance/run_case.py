@@ -26,7 +26,7 @@ from typing import Any, NoReturn
 
 import attrs
 import numpy as np
-from parts import GivenChannels, GivenUser
+from parts import GivenChannels, GivenShares, GivenUser
 
 import isacfw
 from isacfw import FloatArray
@@ -34,8 +34,10 @@ from isacfw_plugins.allocators.conic import Conic
 from isacfw_plugins.beams.difference import Difference
 from isacfw_plugins.beams.joined import Joined
 from isacfw_plugins.beams.projected import Projected
+from isacfw_plugins.metrics.detection import Detection
 from isacfw_plugins.objectives.max_min import MaxMin
 from isacfw_plugins.precoders.mrt import MRT
+from isacfw_plugins.requirements.detection import DetectionProbability
 from isacfw_plugins.requirements.user_rate import UserRate
 
 Input = Mapping[str, Any]
@@ -420,6 +422,92 @@ def projected_share(case: Input) -> float:
     return float(np.vdot(before, after).real / np.vdot(before, before).real)
 
 
+def buzzi2019(case: Input) -> dict[str, Any]:
+    """Return the optimum under a probability of detection, or what it reaches at full power."""
+    options = {key: case[key] for key in ("false_alarm_probability", "cells", "waveform") if key in case}
+    options["target_model"] = case["target_model"]
+    azimuth, elevation = only(case["beams_deg"])
+    own = {**case, "targets_deg": [case["target_deg"]], "reflection_amplitudes": [case["reflection_amplitude"]]}
+    content = document(
+        own,
+        precoders=[case["precoder"]],
+        objective=case["utility"],
+        metrics=[{"kind": "detection", **options}],
+        sensing={
+            "frame_length": case["frame_length"],
+            "beam_azimuth_deg": azimuth,
+            "beam_elevation_deg": elevation,
+        },
+        requirements={"seen": {"kind": "detection", "probability": case["detection_probability"], **options}},
+    )
+    solved = Solved.of(content)
+    assert solved.problem.linear_quantities
+    quantity = solved.problem.linear_quantities[0]
+    assert isinstance(quantity, DetectionProbability)
+    if solved.record is None:
+        detection = Detection(**options)
+        ends = [GivenShares(communication=f, sensing=1 - f).allocate(solved.problem) for f in (0.0, 1.0)]
+        found = [detection.evaluate(solved.problem, end)["detection_probability"] for end in ends]
+        largest = {"largest_detection_probability": float(max(found))}
+        return {"status": "infeasible", "required_echo": quantity.energy, **largest}
+    return {
+        "status": solved.record["status"],
+        "communication": float(solved.x.sum()),
+        "sensing": solved.sensing,
+        "x": solved.x,
+        "rates": solved.record["rates"],
+        "sum_rate": float(np.sum(solved.record["rates"])),
+        "min_rate": float(np.min(solved.record["rates"])),
+        "echo": 10 ** (solved.record["echo_energy_db"] / 10),
+        "required_echo": quantity.energy,
+        "detection_probability": solved.record["detection_probability"],
+    }
+
+
+def only(members: Sequence[Any]) -> Any:
+    """Return the member of a list of one."""
+    if len(members) != 1:
+        raise UnsupportedError(f"one beam, got {len(members)}")
+    return members[0]
+
+
+def detection_row(row: Input) -> dict[str, Any]:
+    """Return energies of echoes and probabilities of detection at given shares."""
+    azimuth, elevation = only(row["beams_deg"])
+    own = {**row, "targets_deg": [row["target_deg"]], "reflection_amplitudes": [row["reflection_amplitude"]]}
+    content = document(
+        {**own, "large_scale_fading": [1.0]},
+        sensing={
+            "frame_length": row["frame_length"],
+            "beam_azimuth_deg": azimuth,
+            "beam_elevation_deg": elevation,
+        },
+    )
+    scenario = isacfw.load_scenario(content).scenario
+    problem = scenario.problem(scenario.precoders[0])[0]
+    shares = GivenShares(communication=row["communication"], sensing=row["sensing"]).allocate(problem)
+    options = {key: row[key] for key in ("false_alarm_probability", "cells")}
+
+    def of(quantity: str, model: str = "steady", waveform: str = "all") -> float:
+        if model == "unknown_noise" and row["cells"] > 1:
+            raise UnsupportedError("the cells share an estimate of the noise")
+        detection = Detection(target_model=model, waveform=waveform, **options)
+        return float(detection.evaluate(problem, shares)[quantity])
+
+    probability, energy = partial(of, "detection_probability"), partial(of, "echo_energy_db")
+    return numbers(
+        {
+            "echo": lambda: 10 ** (energy() / 10),
+            "echo_sensing_waveform": lambda: 10 ** (energy(waveform="sensing") / 10),
+            "steady": lambda: probability("steady"),
+            "swerling1": lambda: probability("swerling1"),
+            "steady_sensing_waveform": lambda: probability("steady", "sensing"),
+            "swerling1_sensing_waveform": lambda: probability("swerling1", "sensing"),
+            "swerling1_unknown_noise": lambda: probability("unknown_noise"),
+        }
+    )
+
+
 # Correlation matrices
 
 
@@ -462,6 +550,7 @@ def correlation(case: Input) -> dict[str, Any]:
 
 
 SECTIONS: dict[str, Callable[[Input], dict[str, Any]]] = {
+    "buzzi2019": buzzi2019,
     "designed_covariance": designed_covariance,
     "given_channels": given_channels,
     "objectives": objectives,
@@ -469,6 +558,8 @@ SECTIONS: dict[str, Callable[[Input], dict[str, Any]]] = {
 }
 LISTS: dict[str, Callable[[Input], dict[str, Any]]] = {"cases": correlation}
 """Sections that are lists of cases, whose numbers stand next to their inputs."""
+ROWS: dict[str, Callable[[Input], dict[str, Any]]] = {"detection-table": detection_row}
+"""Cases that are lists of rows, whose numbers stand next to their inputs."""
 
 
 # Cases in processes of their own
@@ -477,7 +568,7 @@ LISTS: dict[str, Callable[[Input], dict[str, Any]]] = {"cases": correlation}
 def answer(section: str, given: Any) -> Any:
     """Return the numbers of a case, None where there are none."""
     try:
-        found = (SECTIONS | LISTS)[section](given)
+        found = (SECTIONS | LISTS | ROWS)[section](given)
     except Exception as error:  # A case that fails must not cost the others.
         print(f"{section}: {type(error).__name__}: {error}", file=sys.stderr)
         return None
@@ -551,12 +642,27 @@ def answers(content: Mapping[str, Any]) -> dict[str, Any]:
     own = run([(section, given) for section, _, given in cases])
     for (section, name, given), numbers_of in zip(cases, own, strict=True):
         found[section, name] = None if numbers_of is None else {"input": plain(given), "expected": numbers_of}
+    found |= tables(content)
     return {
         section: {name: found.get((section, name)) for name in members}
         if section in SECTIONS and isinstance(members, Mapping)
         else None
         for section, members in content.items()
     }
+
+
+def tables(content: Mapping[str, Any]) -> dict[tuple[str, str], Any]:
+    """Return the rows of all cases of :data:`ROWS` with the project's numbers, by section and case."""
+    found: dict[tuple[str, str], Any] = {}
+    for section, members in content.items():
+        for name, case in members.items() if isinstance(members, Mapping) else ():
+            if section in SECTIONS and name in ROWS and isinstance(case, Mapping):
+                rows = case.get("rows")
+                if isinstance(rows, list):
+                    answered = run([(name, row) for row in rows])
+                    pairs = zip(rows, answered, strict=True)
+                    found[section, name] = {"rows": [own and {**plain(row), **own} for row, own in pairs]}
+    return found
 
 
 def listed_answers(content: Mapping[str, Any]) -> dict[str, Any]:
