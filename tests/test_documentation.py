@@ -83,6 +83,19 @@ def test_link_budget_page_shows_its_scenario_and_what_compare_prints(capsys: pyt
     assert same("\n".join(without_times(shown)), "\n".join(without_times(printed)))
 
 
+PEERS = sorted((ROOT / "docs" / "peers").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PEERS, ids=lambda page: page.stem)
+def test_page_of_a_peer_shows_what_compare_prints(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    commands = [command for command in blocks(page, "console") if command.startswith("isacfw compare")]
+    assert len(commands) == len(blocks(page, "text"))
+    for command, shown in zip(commands, blocks(page, "text"), strict=True):
+        assert main(shlex.split(command)[1:]) == 0
+        printed = capsys.readouterr().out
+        assert same("\n".join(without_times(shown)), "\n".join(without_times(printed)))
+
+
 @pytest.mark.slow
 def test_reproduction_page_shows_what_its_script_prints(capsys: pytest.CaptureFixture[str]) -> None:
     script = ROOT / "examples" / "reproduction.py"

@@ -75,6 +75,7 @@ BUILT_INS = (
     "isacfw_plugins.allocators.equal_com",
     "isacfw_plugins.allocators.equal_cs",
     "isacfw_plugins.scenarios.nguyen2025",
+    "isacfw_plugins.scenarios.buzzi2019",
     "isacfw_plugins.figures.nguyen2025_fig2",
     "isacfw_plugins.figures.nguyen2025_fig3",
     "isacfw_plugins.figures.nguyen2025_fig4",
@@ -83,6 +84,7 @@ BUILT_INS = (
     "isacfw_plugins.figures.nguyen2025_fig7",
     "isacfw_plugins.figures.nguyen2025_fig8",
     "isacfw_plugins.figures.pareto",
+    "isacfw_plugins.figures.buzzi2019",
 )
 
 

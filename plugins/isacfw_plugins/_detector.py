@@ -7,8 +7,9 @@ from typing import Literal
 
 import attrs
 import numpy as np
+from numpy.typing import NDArray
 
-from isacfw import FloatArray
+from isacfw import ComplexArray, FloatArray
 
 TargetModel = Literal["steady", "swerling1", "unknown_noise"]
 Waveform = Literal["all", "sensing"]
@@ -73,6 +74,22 @@ class Detector:
         from scipy.special import chndtr
 
         return np.asarray(1 - chndtr(2 * self.threshold, 2.0, 2 * energy))
+
+    def detects(self, received: ComplexArray, known: ComplexArray, noise: float = 1.0) -> NDArray[np.bool_]:
+        """Return whether the statistic of each frame is above the threshold; (...).
+
+        Parameters
+        ----------
+        received, known : ndarray of complex, shape (..., n)
+            Samples of the frames, whitened, and of the echoes of a target with the coefficient 1.
+        noise : float
+            Level of noise and interference; without effect if it counts as unknown.
+        """
+        energy = np.abs((received.conj() * known).sum(axis=-1)) ** 2 / (np.abs(known) ** 2).sum(axis=-1)
+        if self.target_model != "unknown_noise":
+            return np.asarray(energy > noise * self.threshold)
+        rest = (np.abs(received) ** 2).sum(axis=-1) - energy
+        return np.asarray(energy > self._ratio * rest)
 
     def least_energy(self, probability: float) -> float:
         """Return the energy at which detection has a probability, which is above that of a false alarm."""

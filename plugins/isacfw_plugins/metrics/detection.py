@@ -107,14 +107,17 @@ class Detection(isacfw.Metric):
         found = np.empty(energy.shape)
         for count in np.unique(samples):
             where = samples == count
-            detector = Detector(
-                target_model=self.target_model,
-                false_alarm_probability=self.false_alarm_probability,
-                cells=self.cells,
-                samples=float(count),
-            )
-            found[where] = detector.probability(energy[where])
+            found[where] = self.detector(float(count)).probability(energy[where])
         return found
+
+    def detector(self, samples: float) -> Detector:
+        """Return the detector for frames with a number of samples."""
+        return Detector(
+            target_model=self.target_model,
+            false_alarm_probability=self.false_alarm_probability,
+            cells=self.cells,
+            samples=samples,
+        )
 
 
 @isacfw.hookimpl

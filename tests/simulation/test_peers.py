@@ -1,0 +1,106 @@
+"""Figures of the peers: their data against closed forms and simulations, and what is drawn of them."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+import pytest
+
+from isacfw import compare, load_scenario
+from isacfw.study.figure import make_figure
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.figure import Figure
+
+TRIALS = 400
+SCAN = "sensing.beam_elevation_deg"
+ELEVATIONS = (46.0, 50.0, 54.0, 60.0)
+
+
+@cache
+def scanning(*changes: str) -> tuple[xarray.Dataset, Figure, list[tuple[int, int]]]:
+    """Return data, figure and the calls of progress of buzzi2019."""
+    overrides = ["drops = 2", f'sweep."{SCAN}" = {list(ELEVATIONS)}', *changes]
+    steps: list[tuple[int, int]] = []
+    data, figures = make_figure(
+        load_scenario("buzzi2019", overrides=overrides),
+        compare,
+        TRIALS,
+        lambda done, total: steps.append((done, total)),
+    )
+    return data, figures[""], steps
+
+
+def probability(data: xarray.Dataset, axis: str) -> Any:
+    """Return the probabilities at half of the power, which no drop changes."""
+    own = data[f"detection_probability_in_{axis}"].sel(allocator="equal_cs").to_numpy()
+    flat = own.reshape(len(data["precoder"]), len(data["detected_in_" + axis]), -1)
+    assert np.ptp(flat, axis=(0, 2)) == pytest.approx(0, abs=1e-12)
+    return flat[0, :, 0]
+
+
+@pytest.mark.parametrize("axis", ["scan", "size"])
+def test_simulated_echoes_are_detected_as_often_as_stated(axis: str) -> None:
+    data = scanning()[0]
+    expected, shares = probability(data, axis), data[f"detected_in_{axis}"].to_numpy()
+    error = np.sqrt(expected * (1 - expected) / TRIALS)
+    assert (np.abs(shares - expected) <= 4 * error).all()
+
+
+@pytest.mark.parametrize(
+    "change", ["metrics = [{kind = 'detection', target_model = 'steady', waveform = 'sensing'}]"]
+)
+def test_simulated_echoes_of_the_sensing_waveform(change: str) -> None:
+    data = scanning(change)[0]
+    expected, shares = probability(data, "scan"), data["detected_in_scan"].to_numpy()
+    # The echo of the users is noise that depends on the same coefficient, and energies fluctuate.
+    assert shares == pytest.approx(expected, abs=0.1)
+    assert expected.min() < 0.05
+    assert expected.max() > 0.95
+
+
+def test_probability_over_directions_in_closed_form() -> None:
+    angles = np.radians([*ELEVATIONS, 60.0])
+    phases = np.pi * np.subtract.outer(np.cos(angles[:-1]), np.cos(angles[-1:]))[:, 0]
+    # Dirichlet kernel of ten rows; the columns are aligned.
+    kernel = np.where(phases == 0, 10.0, np.sin(5 * phases) / np.where(phases == 0, 1.0, np.sin(phases / 2)))
+    energy = 30 * 25 * 0.03**2 * 10 * (0.5 + 0.5 * 100 * (kernel / 10) ** 2)
+    cell = -np.expm1(np.log1p(-1e-6) / 100)
+    assert probability(scanning()[0], "scan") == pytest.approx(cell ** (1 / (1 + energy)), rel=1e-9)
+
+
+def test_rates_end_where_no_shares_detect_the_target() -> None:
+    data = scanning()[0]
+    exact = data["smallest_rate_in_scan"].sel(allocator="exact").mean("drop", skipna=False)
+    rates = exact.transpose("precoder", SCAN).to_numpy()
+    assert np.isnan(rates[:, :2]).all()
+    assert (np.diff(rates[:, 2:]) > 0).all()
+    sizes = data["smallest_rate_in_size"].sel(allocator="exact").mean("drop", skipna=False)
+    found = sizes.transpose("precoder", "antennas").to_numpy()
+    assert np.isnan(found[:, 0]).all()
+    assert (np.diff(found[:, 1:]) > 0).all()
+
+
+def test_what_is_drawn() -> None:
+    data, figure, steps = scanning()
+    assert steps[-1][0] == steps[-1][1]
+    over_scan, over_size, rates, _ = figure.axes
+    for axes, axis in ((over_scan, "scan"), (over_size, "size")):
+        drawn = [np.asarray(line.get_ydata(), float) for line in axes.lines]
+        assert drawn[0] == pytest.approx(probability(data, axis))
+        assert drawn[1] == pytest.approx(data[f"detected_in_{axis}"].to_numpy())
+        assert drawn[2] == pytest.approx(0.9)
+    assert len(rates.lines) == len(data["precoder"]) * len(data["allocator"])
+    assert figure.legends
+
+
+def test_scenario_without_requirement_has_a_figure_too() -> None:
+    loaded = load_scenario("buzzi2019", overrides=["drops = 1", f'sweep."{SCAN}" = [60.0]'])
+    free = attrs.evolve(loaded, scenario=attrs.evolve(loaded.scenario, requirements={}))
+    data, figures = make_figure(free, compare, 2, lambda done, total: None)
+    assert np.isnan(data.attrs["required"])
+    assert len(figures[""].axes[0].lines) == 2
