@@ -229,26 +229,33 @@ class LimitedProblem(SensingProblem):
                 own = self._at_line(index, none.shape)
             else:
                 own = self[index]
-            excess = own._smallest_excess()
-            if self._on_a_line or excess > 1 + FEASIBILITY_TOLERANCE:
-                messages[index] = own._certificate(excess)
+            messages[index] = own._unreachable or own._certificate()
         return np.broadcast_to(messages, self.batch_shape)
+
+    @property
+    def _unreachable(self) -> str:
+        """The message on linear requirements that no shares meet, without batch axes; empty if there are none."""
+        if self.linear_least is None:
+            return ""
+        reached = largest_ratios(self.linear_rows, self.linear_least)
+        pairs = zip(self.linear_quantities or (LinearQuantity(),) * len(reached), reached.tolist(), strict=True)
+        clauses = [quantity.explain(ratio) for quantity, ratio in pairs if ratio < 1 - FEASIBILITY_TOLERANCE]
+        return linear_certificate(clauses) if clauses else ""
 
     def _smallest_excess(self) -> float:
         """Return the smallest ratio of the worst to its limit, for a problem without batch axes."""
         return float(self.line.smallest_excess()) if self._on_a_line else self.feasible_shares()[2]
 
-    def _certificate(self, excess: float) -> str:
-        """Return the message on a problem without batch axes that is infeasible; see :func:`certificate`."""
+    def _certificate(self) -> str:
+        """Return the message on a problem without batch axes; empty if shares beside its line are feasible."""
+        excess = self._smallest_excess()
+        if not self._on_a_line and not excess > 1 + FEASIBILITY_TOLERANCE:
+            return ""
         if self.linear_least is None:
             return certificate(self.smallest_crlb, self.crlb_limit, excess, self.smallest_sums())
-        reached = largest_ratios(self.linear_rows, self.linear_least)
-        if (reached < 1).any():
-            pairs = zip(self.linear_quantities or (LinearQuantity(),) * len(reached), reached, strict=True)
-            return linear_certificate([quantity.explain(float(ratio)) for quantity, ratio in pairs if ratio < 1])
         alone = self.without_linear()
-        if (own := alone._smallest_excess()) > 1 + FEASIBILITY_TOLERANCE:
-            return alone._certificate(own)
+        if alone.limited and alone._smallest_excess() > 1 + FEASIBILITY_TOLERANCE:
+            return alone._certificate()
         return joint_certificate(excess, limits_crlbs=self.limits_crlbs)
 
 
