@@ -65,7 +65,11 @@ def settings_are_accepted_or_refused(part: Requirement) -> None:
 def constraint_fits_the_setting(part: Requirement) -> None:
     """The constraint for every setting that is accepted has the right type and shapes, and valid limits."""
     for setting in _settings(part).values():
-        checked_constraint(part, setting)
+        found = checked_constraint(part, setting)
+        for quantity in found.quantity if isinstance(found, LinearFloors) else ():
+            text = quantity.explain(0.5)
+            require(isinstance(text, str) and text, f"a quantity must explain itself by a string, got {text!r}")
+            require("\n" not in text, f"the explanation {text!r} has more than one line")
 
 
 @check("requirement")

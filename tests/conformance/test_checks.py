@@ -21,6 +21,8 @@ from isacfw import (
     ChannelStatistics,
     IncompatibleError,
     InputError,
+    LinearFloors,
+    LinearQuantity,
     LinkStatistics,
     Quantity,
     RateFloors,
@@ -1367,6 +1369,19 @@ def floors(change):
     )
 
 
+class Silent(LinearQuantity):
+    """A quantity without an explanation."""
+
+    def explain(self, ratio):
+        return None
+
+
+def rows(**changes):
+    """Return a method that gives a linear requirement on the first target with other fields."""
+    fields = {"target": (0,), "communication": [1.0], "sensing": [1.0], "quantity": (LinearQuantity(),)}
+    return constrained(lambda self, setting: LinearFloors(**{**fields, "least": [self.least], **changes}))
+
+
 for check, title, reason, members in (
     ("settings_are_accepted_or_refused", "refused", "it refuses all settings", refused("least")),
     (
@@ -1398,6 +1413,30 @@ for check, title, reason, members in (
         "undeclared",
         "must return AngleLimits if and only if its class sets limits_angles",
         constrained(lambda self, setting: AngleLimits(limit=np.ones(2 * setting.targets))),
+    ),
+    (
+        "constraint_fits_the_setting",
+        "a target more",
+        "must give each row one of 1 targets, three numbers and a quantity",
+        rows(target=(7,)),
+    ),
+    (
+        "constraint_fits_the_setting",
+        "a least value of zero",
+        "must give each row finite numbers and a positive least value",
+        rows(least=[0.0]),
+    ),
+    (
+        "constraint_fits_the_setting",
+        "no explanation",
+        "a quantity must explain itself by a string, got None",
+        rows(quantity=(Silent(),)),
+    ),
+    (
+        "constraint_fits_the_setting",
+        "lines",
+        "has more than one line",
+        rows(quantity=(LinearQuantity(name="a\nb"),)),
     ),
     (
         "something_is_limited",
@@ -1575,6 +1614,16 @@ def unmet(problem, shares):
     return claiming(problem, problem.largest_communication_share * problem.equal_split, 0.0, Status.FEASIBLE)
 
 
+def has_rows(problem):
+    return problem.linear_least is not None
+
+
+def without_rows(problem, shares):
+    """Ignore linear requirements."""
+    found = EXACT.allocate(problem.without_linear())
+    return claiming(problem, found.communication, found.streams[..., 0], Status.FEASIBLE)
+
+
 def hopeless(problem, shares):
     """Call an infeasible problem solved, and leave the others alone."""
     infeasible = str(np.asarray(shares.status)) == Status.INFEASIBLE
@@ -1589,6 +1638,12 @@ for check, title, change, reason in (
         "ignored",
         when(required, unmet),
         "and minimum rates, it says feasible, but violates a requirement by",
+    ),
+    (
+        "requirements_are_met_or_refused",
+        "rows ignored",
+        when(has_rows, without_rows),
+        "linear requirements, it says feasible, but violates a requirement by",
     ),
     (
         "requirements_are_met_or_refused",
