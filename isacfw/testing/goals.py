@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from typing import cast
 
 import attrs
@@ -62,7 +63,9 @@ def setting(
         crlb_limit=cast(FloatArray, read_only(np.full(2 * targets, limit))),
         known=cast(FloatArray, read_only(np.isin(angles, known).astype(np.float64))),
         required=required,
-        find_echoes=lambda: Echoes(energy=np.geomspace(20.0, 80.0, targets), frame_length=30, antennas=9),
+        find_echoes=partial(
+            Echoes, energy=cast(FloatArray, read_only(np.geomspace(20, 80, targets))), frame_length=30, antennas=9
+        ),
     )
 
 
