@@ -28,7 +28,7 @@ from isacfw import (
 )
 from isacfw.allocation.requirement import Constraints, margin_of
 from isacfw.allocation.splits import needed_power
-from isacfw.allocation.stationarity import first_order_rise
+from isacfw.allocation.stationarity import _relax, first_order_rise
 from isacfw.sensing.information import Line
 from isacfw.sensing.linear import LinearLevels
 from isacfw.testing import goals
@@ -280,12 +280,73 @@ def test_frontier_of_several_streams_against_conic(seed: int, objective: isacfw.
         coupled=False,
         slack_db=0.3,
     )
-    problem = attrs.evolve(problem, objective=objective, stream_coupling=None)
+    # Rows that bind rather than limits.
+    problem = attrs.evolve(problem, objective=objective, stream_coupling=None, crlb_limit=30 * problem.crlb_limit)
     problem = attrs.evolve(problem, minimum_rate=0.2 * problem.rates(0.6 * problem.equal_split, 0.4))
     exact, conic = Exact().allocate(problem), Conic().allocate(problem)
     assert float(exact.value) == pytest.approx(float(conic.value), rel=1e-6)
     assert exact.status == conic.status == "optimal"
     assert float(exact.violation) <= 1e-6
+    if isinstance(objective, LeastPower):
+        ratios = problem.linear_ratios(exact.communication, exact.streams)
+        assert ratios.min() == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 4])
+def test_equal_factors_meet_rows_of_users_that_differ(seed: int) -> None:
+    problem = without_limits(some_problem(seed, users_differ=True))
+    found = EqualCom().allocate(problem)
+    assert found.status == "feasible"
+    ratios = problem.linear_ratios(found.communication, found.streams)
+    assert ratios.min() == pytest.approx(1, rel=1e-9)
+
+
+def on_a_line(seed: int, rows: FloatArray, least: FloatArray) -> PowerAllocationProblem:
+    """Return a problem with one target and stream, minimum rates, and rows (R, 2) of the users and the stream."""
+    problem = random_problem(np.random.default_rng(seed), 3, aligned=seed % 2 == 0)
+    return attrs.evolve(
+        problem,
+        linear_users=np.repeat(rows[:, :1], 3, axis=1),
+        linear_streams=rows[:, 1:],
+        linear_least=least,
+        minimum_rate=0.3 * problem.rates(0.3 * problem.equal_split, 0.7),
+    )
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("objective", [LeastPower(), LeastCRLB(), LeastCRLB(measure="worst")], ids=range(3))
+def test_frontier_of_one_stream_against_conic(seed: int, objective: isacfw.Objective) -> None:
+    """One row demands sensing, the other communication: each binds for some objective."""
+    limited = on_a_line(seed, np.array([[-2.0, 10.0], [10.0, -1.0]]), np.array([2.0, 2.0]))
+    loose = attrs.evolve(limited, crlb_limit=10 * limited.smallest_crlb, objective=objective)
+    exact, conic = Exact().allocate(loose), Conic().allocate(loose)
+    assert exact.status == conic.status == "optimal", (exact.message, conic.message)
+    assert float(exact.value) == pytest.approx(float(conic.value), rel=1e-7)
+    assert float(exact.violation) <= 1e-9
+
+
+def test_least_power_on_a_line_by_hand() -> None:
+    """Without minimum rates and CRLB limits, it is that of the signal with the largest coefficient."""
+    problem = on_a_line(0, np.array([[1.0, 8.0]]), np.array([2.0]))
+    problem = without_limits(problem, minimum_rate=None, objective=LeastPower())
+    found = Exact().allocate(problem)
+    assert float(found.value) == pytest.approx(0.25, rel=1e-12)
+    assert float(found.sensing) == pytest.approx(0.25, rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_level_of_inner_shares_against_highs(seed: int) -> None:
+    """The level is the largest factor by which the least values can be multiplied at full power."""
+    problem = without_limits(some_problem(seed))
+    inner = isacfw.inner_shares(problem)
+    rows, least = rows_of(problem, None)
+    columns = np.concatenate([rows, -least[:, None]], axis=1)
+    cost = np.eye(1, columns.shape[1], columns.shape[1] - 1)[0]
+    total = np.append(np.ones(rows.shape[1]), 0.0)[None]
+    found = linprog(-cost, columns, np.zeros(len(least)), total, [1.0], method="highs")
+    assert inner.level == pytest.approx(min(float(-found.fun), 10.0), rel=1e-6)
+    reached = problem.linear_rows @ np.concatenate([inner.x, inner.q]) / problem.linear_least
+    assert reached.min() == pytest.approx(inner.level, rel=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -362,6 +423,15 @@ def test_stationarity_counts_rows(seed: int) -> None:
     assert float(first_order_rise(problem, found.communication, found.streams)) < 1e-4
     free = problem.without_linear()
     assert float(first_order_rise(free, found.communication, found.streams)) > 1e-3
+
+
+def test_relaxed_rows_hold_for_shares_within_the_tolerance() -> None:
+    problem = without_limits(some_problem(1))
+    found = Conic().allocate(attrs.evolve(problem, objective=LeastPower()))
+    x, q = found.communication, found.streams * (1 - 1e-6)
+    assert float(problem.violation(x, q)) > 1e-7
+    assert float(_relax(problem).violation(x, q)) == 0
+    assert float(_relax(problem).violation(x, q * (1 - 1e-5))) > 0
 
 
 # Certificates
