@@ -349,11 +349,3 @@ def test_page_of_keys_has_every_key_with_its_default() -> None:
             if not wanted and default not in (attrs.NOTHING, None):
                 wanted = json.dumps(default)
             assert shown[field.name] == described.get(field.name, wanted), field.name
-
-
-def test_page_on_buzzi2019_shows_what_its_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    page = ROOT / "docs" / "peers" / "buzzi2019.md"
-    command, *_ = blocks(page, "console")
-    assert main(shlex.split(command)[1:]) == 0
-    printed = capsys.readouterr().out
-    assert same("\n".join(without_times(blocks(page, "text")[0])), "\n".join(without_times(printed)))
