@@ -368,5 +368,5 @@ def test_every_scenario_is_drawn(source):
 @pytest.mark.parametrize("source", SCENARIOS)
 def test_every_scenario_is_drawn_at_the_shares_of_an_allocator(source):
     loaded = isacfw.load_scenario(source)
-    figures = draw(loaded, only=["patterns"], draws=20, allocator="exact")
-    assert "shares of the power found by exact" in figures["patterns"]._suptitle.get_text().replace("\n", " ")
+    figures = draw(loaded, only=["patterns"], draws=20, allocator="equal_cs")
+    assert "shares of the power found by equal_cs" in figures["patterns"]._suptitle.get_text().replace("\n", " ")
