@@ -16,9 +16,12 @@ from ..base.errors import IncompatibleError
 from ..base.numbers import FloatArray
 from ..sensing.beam_statistics import BeamStatistics
 from ..sensing.fisher import EchoModel
+from ..sensing.linear import GainFloors
 from ..sensing.task import SensingGoal
 from ..signal.link import LinkStatistics
 from .goals import Goals
+
+_COEFFICIENTS = ("communication", "sensing", "least")
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -106,11 +109,11 @@ def build_problem(
         **_requirements(limits.constraints, link, beam),
         **_displaced(beam),
     )
-    return problem if beam.choose is None else _with_design(problem, beam.choose, model)
+    return problem if beam.choose is None else _with_design(problem, beam.choose, model, limits.constraints)
 
 
 def _with_design(
-    problem: PowerAllocationProblem, choose: Callable[..., BeamStatistics], model: EchoModel
+    problem: PowerAllocationProblem, choose: Callable[..., BeamStatistics], model: EchoModel, asked: Constraints
 ) -> PowerAllocationProblem:
     """Return a problem with the sensing stream that is best for its users."""
     if problem.coupled:
@@ -120,6 +123,8 @@ def _with_design(
         )
     beam = choose(problem.user_sums)
     sensing = problem.power[..., None, None] * model.fisher(beam.forms[:, 0])
+    if asked.linear:
+        problem = attrs.evolve(problem, linear_streams=_stream_gains(asked, beam))
     return attrs.evolve(problem, fisher_sensing=sensing, **_displaced(beam))
 
 
@@ -150,21 +155,31 @@ def _linear(asked: Constraints, link: LinkStatistics, beam: BeamStatistics) -> d
     """Return the fields for linear requirements, in the gains of all signals towards their targets."""
     if not asked.linear:
         return {}
-    place = [3 * target for one in asked.linear for target in one.target]
-    communication, sensing, least = (
-        np.concatenate([getattr(one, name) for one in asked.linear])
-        for name in ("communication", "sensing", "least")
+    place = _places(asked)
+    communication, least = (
+        np.concatenate([getattr(one, name) for one in asked.linear]) for name in ("communication", "least")
     )
     users = np.ones((1, len(place), link.signal_gain.shape[-1]))
     if link.forms is not None:
         users = np.swapaxes(link.forms[..., place, place].real, -1, -2)
-    streams = np.swapaxes(beam.forms[..., place, place].real, -1, -2)
     return {
         "linear_users": communication[:, None] * users,
-        "linear_streams": sensing[:, None] * streams,
+        "linear_streams": _stream_gains(asked, beam),
         "linear_least": least[None],
         "linear_quantities": tuple(quantity for one in asked.linear for quantity in one.quantity),
     }
+
+
+def _places(asked: Constraints) -> list[int]:
+    """Return the place of the target of each row in the forms of signals."""
+    return [3 * target for one in asked.linear for target in one.target]
+
+
+def _stream_gains(asked: Constraints, beam: BeamStatistics) -> FloatArray:
+    """Return the coefficients of the streams in linear requirements; (D, R, S)."""
+    place = _places(asked)
+    sensing = np.concatenate([one.sensing for one in asked.linear])
+    return np.asarray(sensing[:, None] * np.swapaxes(beam.forms[..., place, place].real, -1, -2))
 
 
 def _displaced(beam: BeamStatistics) -> dict[str, Any]:
@@ -188,11 +203,6 @@ def sensing_goal(goals: Goals, known: FloatArray) -> SensingGoal:
         1 for each angle that counts as known, 0 for the others.
     """
     asked = goals.constraints(known)
-    if asked.linear:
-        raise IncompatibleError(
-            "a designed beam minimises the power that limits on CRLBs need, and takes no account of linear"
-            " requirements; use steered, difference or joined beams"
-        )
     sums = asked.sums or (np.zeros((0, len(known))), np.zeros(0))
     objective, weights = goals.objective, None
     aim: Literal["share", "power", "sum", "worst"] = "share"
@@ -201,5 +211,23 @@ def sensing_goal(goals: Goals, known: FloatArray) -> SensingGoal:
     elif isinstance(objective, LeastCRLB):
         aim, weights = objective.measure, objective.selected(known)
     return SensingGoal(
-        limit=asked.crlb_limit, known=known, sum_weights=sums[0], sum_limit=sums[1], aim=aim, weights=weights
+        limit=asked.crlb_limit,
+        known=known,
+        sum_weights=sums[0],
+        sum_limit=sums[1],
+        aim=aim,
+        weights=weights,
+        gains=_relative_gains(asked),
+    )
+
+
+def _relative_gains(asked: Constraints) -> GainFloors:
+    """Return linear requirements, divided by their least values."""
+    if not asked.linear:
+        return GainFloors()
+    each = {name: np.concatenate([getattr(one, name) for one in asked.linear]) for name in _COEFFICIENTS}
+    return GainFloors(
+        target=tuple(target for one in asked.linear for target in one.target),
+        communication=each["communication"] / each["least"],
+        sensing=each["sensing"] / each["least"],
     )

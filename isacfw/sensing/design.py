@@ -16,6 +16,7 @@ from ..signal.array import gram
 from .fisher import EchoModel
 from .hermitian import coordinates_of, hermitian_basis, matrix_of
 from .information import Line
+from .linear import LinearLevels
 from .program import ShareProgram
 from .requirements import SensingLimits
 
@@ -197,6 +198,10 @@ class DesignSpace:
             sum_limit=limits.sum_limit,
             hypotheses=True,
         )
+        if len(limits.linear):
+            second = limits.linear[:, 1:] @ self.coordinates_of(mix)
+            linear = LinearLevels(first=limits.linear[:, 0], second=second, least=np.ones(len(second)))
+            line = attrs.evolve(line, linear=linear)
         return float(line.largest_share())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 
-from ..base.numbers import FloatArray
+from ..base.numbers import ComplexArray, FloatArray
 
 _ROUNDING = 1e-14
 
@@ -46,3 +46,32 @@ class LinearLevels:
         """Return the values at shares f (...), and their derivatives; (..., R) each."""
         weight = share[..., None]
         return weight * self.first + (1 - weight) * self.second, self.first - self.second
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class GainFloors:
+    r"""Linear requirements in the gains G of the signals towards targets, :math:`a f + b\, G q \ge 1`.
+
+    Parameters
+    ----------
+    target : tuple of int
+        Number of the target of each requirement, from 0.
+    communication, sensing : ndarray, shape (R,)
+        a and b; the signals of the users have the gain 1.
+    """
+
+    target: tuple[int, ...] = ()
+    communication: FloatArray = attrs.field(factory=lambda: np.zeros(0))
+    sensing: FloatArray = attrs.field(factory=lambda: np.zeros(0))
+
+    def rows(self, forms: ComplexArray) -> FloatArray:
+        """Return the coefficients of communication, and of B covariances by their forms; (R, 1 + B).
+
+        Parameters
+        ----------
+        forms : ndarray of complex, shape (B, 3T, 3T)
+            :math:`P^H R P`, see :meth:`~isacfw.sensing.fisher.EchoModel.fisher`.
+        """
+        place = 3 * np.array(self.target, dtype=np.int64)
+        gains = forms[:, place, place].real.T
+        return np.concatenate([self.communication[:, None], self.sensing[:, None] * gains], axis=1)

@@ -9,10 +9,13 @@ from typing import Literal, TypeVar, cast
 import attrs
 import numpy as np
 
+from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray, FloatArray
 from ..signal.array import Direction
 from .design import Design, DesignSpace
 from .fisher import EchoModel
+from .hermitian import hermitian_basis
+from .linear import GainFloors
 from .requirements import SensingLimits
 from .tradeoff import Tradeoff
 
@@ -38,6 +41,8 @@ class SensingGoal:
         CRLB to its limit.
     weights : ndarray, shape (2T,)
         Weights of the sum.
+    gains : GainFloors
+        Linear requirements; none by default.
     """
 
     limit: FloatArray
@@ -46,13 +51,14 @@ class SensingGoal:
     sum_limit: FloatArray
     aim: Literal["share", "power", "sum", "worst"] = "share"
     weights: FloatArray | None = None
+    gains: GainFloors = attrs.field(factory=GainFloors)
 
     @property
     def has_other_limits(self) -> bool:
         """Whether there are limits apart from those on single angles with a weight."""
         weights = np.ones(self.limit.shape) if self.weights is None else self.weights
         others = np.isfinite(self.limit) & (weights == 0) & (self.known == 0)
-        return bool(others.any()) or bool(len(self.sum_limit))
+        return bool(others.any()) or bool(len(self.sum_limit)) or bool(self.gains.target)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -100,14 +106,28 @@ class SensingTask:
         return tuple(displace(direction, offset) for direction in self.model.directions)
 
     def limits(self, offsets: Offsets = ()) -> SensingLimits:
-        """Return the limits for all displacements."""
-        goal = self.goal
+        """Return the limits for all displacements.
+
+        Raises
+        ------
+        IncompatibleError
+            If there are displacements, and linear requirements, which hold at the targets alone.
+        """
+        goal, linear = self.goal, {}
+        if goal.gains.target:
+            if offsets:
+                raise IncompatibleError(
+                    "robust_offsets_deg of a designed beam do not apply to linear requirements"
+                )
+            space = self.space(offsets)
+            linear = {"linear": goal.gains.rows(space.forms(hermitian_basis(space.order))[0])}
         return SensingLimits(
             limit=goal.limit,
             jacobians=self.space(offsets).jacobians,
             sum_weights=goal.sum_weights,
             sum_limit=goal.sum_limit,
             known=goal.known,
+            **linear,
         )
 
     def design(self, offsets: Offsets = ()) -> Design:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import attrs
+import cvxpy as cp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -625,14 +626,68 @@ def test_energy_needs_the_reflection() -> None:
         problem.echo_energy(np.full(2, 0.2), 0.5)
 
 
-def test_designed_beam_is_refused(document: dict[str, Any]) -> None:
-    document["beams"] = ["designed", "steered"]
+def largest_share_of_any_covariance(scenario: isacfw.Scenario, least: float) -> float:
+    """Return the largest f with f + tr S = 1 under :class:`Illumination`, for S in the span of the targets."""
+    array = scenario.transmit_array
+    basis = np.linalg.qr(np.stack([array.steering_vector(one.direction) for one in scenario.sensed], axis=1))[0]
+    count = len(scenario.sensed)
+    if count == 1:
+        return (array.n_elements - least) / (array.n_elements - 1)
+    share, covariance = cp.Variable(), cp.Variable((count, count), hermitian=True)
+    constraints = [covariance >> 0, share >= 0, share + cp.real(cp.trace(covariance)) == 1]
+    for target in scenario.sensed:
+        a = basis.conj().T @ array.steering_vector(target.direction)
+        constraints.append(share + cp.real(a.conj() @ covariance @ a) >= least)
+    return float(cp.Problem(cp.Maximize(share), constraints).solve(solver="CLARABEL"))
+
+
+@pytest.mark.parametrize("azimuths", [(20.0,), (20.0, -25.0), (20.0, 32.0)])
+def test_designed_beam_meets_linear_requirements(document: dict[str, Any], azimuths: tuple[float, ...]) -> None:
+    table = document.pop("target")
+    document["targets"] = [{**table, "azimuth_deg": azimuth} for azimuth in azimuths]
+    document["sensing"] = {"frame_length": 30}
+    document["beams"] = ["designed"]
+    scenario = load(document, requirements={"light": Illumination(least=5.0)})
+    problem = scenario.problem(scenario.precoders[0])
+    share = largest_share_of_any_covariance(scenario, 5.0)
+    assert problem.largest_communication_share == pytest.approx(share, rel=1e-6)
+    for record in isacfw.compare(scenario).records():
+        assert record["margin_light"] == pytest.approx(0, abs=1e-6)
+    hopeless = load(document, requirements={"light": Illumination(least=17.0)})
+    for record in isacfw.compare(hopeless).records():
+        assert record["status"] == "infeasible"
+        assert "illumination" in record["message"] or "linear requirements" in record["message"]
+
+
+@pytest.mark.parametrize("objective", [LeastPower(), LeastCRLB(), SumRate()], ids=lambda one: one.name)
+def test_designed_beam_is_best_under_all_requirements(
+    document: dict[str, Any], objective: isacfw.Objective
+) -> None:
+    document["beams"] = ["designed", "steered", {"kind": "difference", "sum_share": 0.3}]
+    document["sensing"] = {"frame_length": 30, "crlb_limit_db": -32.0}
+    rates = isacfw.PluginHost(discover=False).find("requirement", "user_rate").cls(minimum=0.001)
+    asked = {"light": Illumination(least=4.0), "rates": rates}
+    scenario = load(document, requirements=asked, objective=objective, allocators=(Exact(),))
+    values: dict[str, list[float]] = {}
+    for record in isacfw.compare(scenario).records():
+        assert record["status"] == "optimal", record["message"]
+        assert record["max_violation"] <= 1e-6
+        key = "" if record["precoder"] == "mrt" else "zf "
+        values.setdefault(key + record["beam"], []).append(record["objective_value"])
+    sign = 1 if objective.rises else -1
+    for precoder in ("", "zf "):
+        best = sign * np.array(values[precoder + "designed"])
+        for beam in ("steered", "difference"):
+            assert (best >= sign * np.array(values[precoder + beam]) * (1 - sign * 1e-6)).all()
+
+
+def test_robust_designed_beam_refuses_linear_requirements(document: dict[str, Any]) -> None:
+    document["beams"] = [{"kind": "designed", "robust_offsets_deg": [[1.0, 0.0]]}, "steered"]
     records = isacfw.compare(load(document)).records()
-    for record in records:
-        assert record["status"] == ("skipped" if record["beam"] == "designed" else record["status"])
-    messages = {record["message"] for record in records if record["beam"] == "designed"}
-    assert all("takes no account of linear requirements" in message for message in messages)
-    assert any(record["status"] == "optimal" for record in records)
+    found = {record["beam"]: record for record in records}
+    assert found["designed"]["status"] == "skipped"
+    assert "robust_offsets_deg of a designed beam do not apply" in found["designed"]["message"]
+    assert found["steered"]["status"] == "optimal" or found["steered"]["status"] == "feasible"
 
 
 def test_infeasible_scenario_names_the_requirement(document: dict[str, Any]) -> None:
