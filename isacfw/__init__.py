@@ -1,7 +1,7 @@
 """Power allocation for massive-MIMO integrated sensing and communications.
 
 A scenario is composed of parts that plugins provide: arrays, channels, precoders, beams, objectives,
-requirements, metrics and allocators.
+requirements, metrics and allocators; beamformers solve beamforming problems on known channels.
 :func:`load_scenario` reads a scenario, :func:`compare` runs it. Validators for the options of parts are in
 :mod:`isacfw.validators`, simulations in :mod:`isacfw.simulation`, the conformance kit in :mod:`isacfw.testing`.
 """
@@ -33,6 +33,14 @@ from .base.part import LabelledPart, Part
 from .base.progress import Progress
 from .base.services import provide
 from .base.time_limit import interrupts_held_back
+from .beamforming.beamformer import Beamformer
+from .beamforming.beams import Beamforming, Beams
+from .beamforming.bound import Certificate, certificate, lower_bound
+from .beamforming.extended import ExtendedTarget
+from .beamforming.points import PointTargets
+from .beamforming.problem import BeamformingProblem
+from .beamforming.reduced import ReducedProblem
+from .beamforming.verdict import OPTIMALITY_TOLERANCE
 from .host.hookspecs import hookimpl
 from .scenario.figure import Figure
 from .scenario.scenario import Scenario
@@ -58,9 +66,11 @@ if TYPE_CHECKING:
     from .config.load import LoadedScenario, load_scenario
     from .config.toml import to_toml
     from .host.host import PluginHost
+    from .report.beamforming import BeamformingResults
     from .report.comparison import Comparison
     from .report.front import ParetoFront
     from .report.summary import mean_and_interval
+    from .study.beamform import beamform
     from .study.compare import compare
     from .study.execution import Execution
     from .study.pareto import pareto
@@ -68,7 +78,9 @@ if TYPE_CHECKING:
 
 _MODULES = ("simulation", "testing", "validators")
 _ON_DEMAND = {
+    "BeamformingResults": "report.beamforming",
     "Comparison": "report.comparison",
+    "beamform": "study.beamform",
     "Execution": "study.execution",
     "LoadedScenario": "config.load",
     "compare": "study.compare",
@@ -83,6 +95,7 @@ _ON_DEMAND = {
 
 __all__ = [
     "FEASIBILITY_TOLERANCE",
+    "OPTIMALITY_TOLERANCE",
     "STATIONARITY_TOLERANCE",
     "Allocation",
     "Allocator",
@@ -90,6 +103,12 @@ __all__ = [
     "Array",
     "Beam",
     "BeamStatistics",
+    "Beamformer",
+    "Beamforming",
+    "BeamformingProblem",
+    "BeamformingResults",
+    "Beams",
+    "Certificate",
     "Channel",
     "ChannelStatistics",
     "Clutter",
@@ -100,6 +119,7 @@ __all__ = [
     "Drop",
     "Echoes",
     "Execution",
+    "ExtendedTarget",
     "FairUtility",
     "Fairness",
     "Figure",
@@ -124,12 +144,14 @@ __all__ = [
     "Performance",
     "PluginError",
     "PluginHost",
+    "PointTargets",
     "PointedBeam",
     "PowerAllocationProblem",
     "Precoder",
     "Progress",
     "Quantity",
     "RateFloors",
+    "ReducedProblem",
     "Requirement",
     "Scenario",
     "Scene",
@@ -145,7 +167,9 @@ __all__ = [
     "Target",
     "UserRegion",
     "Utility",
+    "beamform",
     "cache_blocks",
+    "certificate",
     "compare",
     "complex_normal",
     "crlb",
@@ -156,6 +180,7 @@ __all__ = [
     "inner_shares",
     "interrupts_held_back",
     "load_scenario",
+    "lower_bound",
     "mean_and_interval",
     "pareto",
     "plot_scenario",

@@ -298,6 +298,8 @@ WITHOUT_MATHEMATICS = {
         "Allocation",
         "Allocator",
         "Beam",
+        "Beamformer",
+        "BeamformingResults",
         "Channel",
         "Comparison",
         "Drop",

@@ -27,7 +27,18 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [page for folder in ("extending", "channels") for page in sorted((DOCS / folder).glob("*.md"))]
 LANGUAGES = {"python", "toml", "csv", "console", "text"}
-KINDS = ("precoder", "beam", "objective", "requirement", "allocator", "metric", "channel", "array", "figure")
+KINDS = (
+    "precoder",
+    "beam",
+    "objective",
+    "requirement",
+    "allocator",
+    "beamformer",
+    "metric",
+    "channel",
+    "array",
+    "figure",
+)
 LONGEST_PLUGIN = 15
 FAST = {"extending/metric", "channels/README", "channels/file"}
 ELSEWHERE = {"channels/correlated", "channels/tr38901"}
@@ -205,7 +216,7 @@ def test_page_takes_its_part_all_the_way(kind: str) -> None:
     page = next(page for page in PAGES if page.stem == kind).read_text(encoding="utf-8")
     lines = [words for block, _ in blocks_of(page) if block.language == "console" for words in commands(block)]
     assert any(words[:2] == ["isacfw", "check"] for words in lines)
-    made_by = "figure" if kind == "figure" else "compare"
+    made_by = {"figure": "figure", "beamformer": "beamform"}.get(kind, "compare")
     assert any(words[:2] == ["isacfw", made_by] and "--out" in words for words in lines)
     assert any(words[:3] == ["python", "-m", "pytest"] for words in lines)
     assert f"../figures/extending-{kind}.png" in page

@@ -165,6 +165,34 @@ def _plot(options: argparse.Namespace) -> int:
     return 0
 
 
+def _beamform(options: argparse.Namespace) -> int:
+    from ..base.files import ensure_writable
+    from ..config.load import load_scenario
+    from ..study.beamform import beamform
+    from .progress import ProgressBars
+
+    keys = (("drops", options.drops), ("seed", options.seed), ("time_limit_s", options.time_limit))
+    overrides = [*options.set, *(f"{key} = {value}" for key, value in keys if value is not None)]
+    loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=overrides)
+    _report_problems(loaded.host)
+    if options.out is not None:
+        ensure_writable(options.out)
+    with redirect_stdout(sys.stderr), ProgressBars() as bars:
+        found = beamform(
+            loaded,
+            options.beamformers,
+            sinr_db=options.sinr_db,
+            draws=options.draws,
+            extended=options.extended,
+            progress=bars.task("channels"),
+        )
+    print(found.table())
+    if options.out is not None:
+        for path in found.save(options.out):
+            print(f"wrote {path}", file=sys.stderr)
+    return 1 if found.failed else 0
+
+
 def _check(options: argparse.Namespace) -> int:
     from ..host.host import PluginHost
     from .check import check_parts
@@ -251,6 +279,7 @@ COMMANDS = {
     "show": _show,
     "figure": _figure,
     "plot": _plot,
+    "beamform": _beamform,
     "plugins": _plugins,
     "check": _check,
     "new": _new,

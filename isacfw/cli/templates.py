@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .beamformer_template import BEAMFORMER
 from .goal_templates import OBJECTIVE, REQUIREMENT
 
 HEAD = '''"""{title}: {what}.
@@ -193,6 +194,7 @@ BODIES = {
         return isacfw.Shares(communication=share * weight / weight.sum(), sensing=1 - share)
 ''',
     ),
+    "beamformer": BEAMFORMER,
     "figure": (
         "a scenario, and the figure that is made for it",
         "isacfw figure {name} --plugin {name}.py",

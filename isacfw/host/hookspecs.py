@@ -14,6 +14,7 @@ from ..allocation.metric import Metric
 from ..allocation.objective import Objective
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.requirement import Requirement
+from ..beamforming.beamformer import Beamformer
 from ..scenario.figure import Figure
 from ..sensing.beam import Beam
 from ..signal.array import Array
@@ -62,6 +63,11 @@ def register_metrics() -> Iterable[type[Metric]]:  # type: ignore[empty-body]
 @hookspec
 def register_allocators() -> Iterable[type[Allocator]]:  # type: ignore[empty-body]
     """Return classes of allocators."""
+
+
+@hookspec
+def register_beamformers() -> Iterable[type[Beamformer]]:  # type: ignore[empty-body]
+    """Return classes of beamformers."""
 
 
 @hookspec

@@ -9,6 +9,7 @@ from ..allocation.metric import Metric
 from ..allocation.objective import Objective
 from ..allocation.requirement import Requirement
 from ..base.part import Part
+from ..beamforming.beamformer import Beamformer
 from ..scenario.figure import Figure
 from ..sensing.beam import Beam
 from ..signal.array import Array
@@ -24,6 +25,7 @@ KINDS: dict[str, type[Part]] = {
     "requirement": Requirement,
     "metric": Metric,
     "allocator": Allocator,
+    "beamformer": Beamformer,
     "figure": Figure,
 }
 
@@ -74,8 +76,12 @@ BUILT_INS = (
     "isacfw_plugins.allocators.scip",
     "isacfw_plugins.allocators.equal_com",
     "isacfw_plugins.allocators.equal_cs",
+    "isacfw_plugins.beamformers.crb_beams",
+    "isacfw_plugins.beamformers.crb_sdr",
+    "isacfw_plugins.beamformers.fixed_beams",
     "isacfw_plugins.scenarios.nguyen2025",
     "isacfw_plugins.scenarios.buzzi2019",
+    "isacfw_plugins.scenarios.liu2022",
     "isacfw_plugins.figures.nguyen2025_fig2",
     "isacfw_plugins.figures.nguyen2025_fig3",
     "isacfw_plugins.figures.nguyen2025_fig4",

@@ -74,7 +74,7 @@ class EchoModel:
         return gram(self.transmit, self.directions) / self.transmit.n_elements
 
     @cached_property
-    def _weights(self) -> ComplexArray:
+    def weights(self) -> ComplexArray:
         """Return W with J_mn = Re sum_bc W[mn, bc] (P^H R P)[b, c]; (16 T², 9 T²)."""
         parameters, columns = 4 * self.targets, 3 * self.targets
         change = _change(self.receive, self.directions, planar=self._planar)
@@ -118,7 +118,7 @@ class EchoModel:
         """
         parameters = 4 * self.targets
         flat = forms.reshape(*forms.shape[:-2], -1, 1)
-        found = (self._weights @ flat).real.reshape(*forms.shape[:-2], parameters, parameters)
+        found = (self.weights @ flat).real.reshape(*forms.shape[:-2], parameters, parameters)
         return np.asarray((found + np.swapaxes(found, -1, -2)) / 2)
 
     def blurred(self, target: int, unlimited: NDArray[np.bool_]) -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from . import (
     allocators,
     arrays,
+    beamformers,
     beams,
     channels,
     common,
@@ -48,5 +49,6 @@ _CHECKED = (
     requirements,
     metrics,
     allocators,
+    beamformers,
     figures,
 )

@@ -14,6 +14,7 @@ from ..allocation.problem import PowerAllocationProblem
 from ..allocation.setting import Setting
 from ..base.errors import IncompatibleError
 from ..base.part import Part
+from ..beamforming.problem import BeamformingProblem
 from ..signal.scene import Scene
 from ..signal.statistics import ChannelStatistics
 from ..simulation.signals import SignalDraws
@@ -34,6 +35,7 @@ _HOLDERS = (
     SignalDraws,
     Performance,
     Setting,
+    BeamformingProblem,
 )
 SAMPLE_ACCURACY = 0.1
 

@@ -25,7 +25,7 @@ from isacfw.cli.new import new_part, source
 from isacfw.cli.templates import NEW_KINDS
 from isacfw.host.kinds import KINDS
 from isacfw.signal.statistics import drops_of
-from isacfw.testing import figures, goals, problems
+from isacfw.testing import beamformers, figures, goals, problems
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("a", "my_zf", "x1", "_lead", "_1", "CamelCase")
@@ -141,6 +141,14 @@ def test_a_comparison_at_the_head_runs(cli, here, kind, options):
     assert "failed" not in out
 
 
+def test_the_command_at_the_head_of_a_beamformer_runs(cli, here):
+    words = command(new_part("beamformer", "my_part", here))
+    assert words[:3] == ["beamform", "--plugin", "my_part.py"]
+    status, out, err = cli(*words, "--draws", "1")
+    assert (status, err.count("isacfw:")) == (0, 0), err
+    assert re.search(r"^ +my_part .* 1/1 ", out, re.MULTILINE)
+
+
 def test_the_command_at_the_head_of_a_figure_runs(cli, here):
     words = command(new_part("figure", "my_part", here))
     assert words == ["figure", "my_part", "--plugin", "my_part.py"]
@@ -218,7 +226,11 @@ def test_a_folder_of_others_is_a_mistake(cli, here):
     ("kind", "hint"),
     [
         ("allocater", "; did you mean 'allocator'?"),
-        ("table", "; known: allocator, array, beam, channel, figure, metric, objective, precoder, requirement"),
+        (
+            "table",
+            "; known: allocator, array, beam, beamformer, channel, figure, metric, objective, precoder,"
+            " requirement",
+        ),
     ],
 )
 def test_an_unknown_kind_is_a_mistake(cli, here, kind, hint):
@@ -295,6 +307,7 @@ def calls(loaded):
         "requirement": (loaded("requirement").constraint, goals.setting()),
         "metric": (loaded("metric").evaluate, problem, problems.allocation(problem)),
         "allocator": (loaded("allocator").solve, problem),
+        "beamformer": (loaded("beamformer").solve, beamformers.problem(beamformers.sensed()["a target"])),
         # Any function of two numbers will do as progress, as long as it can be pickled.
         "figure": (loaded("figure").collect, scenario, figures.compare_without_times, divmod),
     }

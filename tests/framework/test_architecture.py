@@ -28,6 +28,7 @@ FLOORS = {
     "sensing": 3,
     "allocation": 4,
     "scenario": 5,
+    "beamforming": 5,
     "results": 6,
     "host": 6,
     "simulation": 6,

@@ -81,6 +81,11 @@ OPTIONS = {
         {"kind": "joined", "label": "e", "beams": ["steered", {"kind": "rzf", "of": {"kind": "difference"}}]},
         {"kind": "designed", "label": "f", "robust_offsets_deg": [[1.0, -2.0], [0.0, 0.5]]},
     ],
+    "beamformer": [
+        {"kind": "crb_beams", "label": "a", "streams": 2, "tolerance": 1e-5, "max_iterations": 30},
+        {"kind": "crb_sdr", "label": "b", "solver": "SCS", "polish_iterations": 0},
+        {"kind": "fixed_beams", "label": "c", "regularisation": 0.2, "sensing_regularisation": 0.3},
+    ],
     "allocator": [
         {"kind": "exact", "label": "c"},
         {"kind": "equal_com", "label": "d"},
@@ -111,6 +116,7 @@ PLACE = {
     "beam": "beams",
     "allocator": "allocators",
 }
+"""Keys of a scenario for parts of a kind; beamformers have none."""
 
 
 @pytest.fixture(scope="module")

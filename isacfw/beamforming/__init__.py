@@ -1,0 +1,1 @@
+"""Beamforming on channels that are known: problem, reduction, bounds, beamformers and verification."""

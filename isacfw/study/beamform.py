@@ -1,0 +1,237 @@
+"""The function `beamform`, which runs beamformers on drawn channels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import attrs
+import numpy as np
+
+from ..base.errors import InputError, short_repr
+from ..base.numbers import ComplexArray, FloatArray
+from ..base.part import display_name
+from ..base.progress import Progress
+from ..beamforming.beamformer import Beamformer
+from ..beamforming.beams import Beamforming
+from ..beamforming.extended import ExtendedTarget
+from ..beamforming.points import PointTargets
+from ..beamforming.problem import BeamformingProblem
+from ..beamforming.sensed import Sensed
+from ..config.load import LoadedScenario, ScenarioLike, to_loaded
+from ..host.host import PluginHost, default_host
+from ..report.beamforming import PER_CHANNEL, BeamformingResults
+from ..scenario.labels import by_label
+from ..scenario.scenario import Scenario
+from ..signal.moments import drawn_channels
+from .selection import select_parts
+
+MOST_DRAWS = 10**6
+_AXES = ("beamformer", "sinr_db", *PER_CHANNEL)
+_VARIABLES = {
+    "crb": "CRB that is minimised",
+    "bound": "Certified lower bound of the CRB",
+    "gap": "Certified gap",
+    "power": "Power of all beams relative to the noise",
+    "violation": "Largest relative violation",
+    "feasible": "Whether targets and power are met",
+    "seconds": "Wall time in s",
+    "status": "Status",
+    "message": "Message",
+}
+
+
+def beamform(
+    source: ScenarioLike | BeamformingProblem,
+    beamformers: Sequence[str | Beamformer] = ("crb_beams",),
+    *,
+    sinr_db: Sequence[float] | None = None,
+    draws: int = 1,
+    extended: bool = False,
+    progress: Progress | None = None,
+) -> BeamformingResults:
+    """Run beamformers on the same channels, known to the base station, for each SINR target.
+
+    Parameters
+    ----------
+    source : Scenario, LoadedScenario, str, path, mapping or BeamformingProblem
+        A scenario, or an argument for :func:`~isacfw.load_scenario`, the channels of which are drawn: its
+        small-scale fading, for each of its drops. Or a problem, whose channels are used.
+    beamformers : sequence of str or Beamformer
+        Names, or parts.
+    sinr_db : sequence of float, optional
+        SINR targets of all users in dB; those of a problem by default.
+    draws : int
+        Number of draws of the fading for each drop of a scenario. Fewer draws are the first of more.
+    extended : bool
+        Whether the targets of a scenario are taken as one extended target, of which the whole response is
+        estimated.
+    progress : callable, optional
+        Called with the number of solved channels and their total number.
+
+    Returns
+    -------
+    BeamformingResults
+        Everything that the framework recomputes from the beams, with means and standard errors.
+
+    Raises
+    ------
+    InputError
+        If an argument is not valid, or the channel, the targets and the arrays do not fit each other.
+    """
+    loaded = None if isinstance(source, BeamformingProblem) else to_loaded(source)
+    host = default_host() if loaded is None else loaded.host
+    parts = _parts(beamformers, host)
+    targets = _targets(sinr_db)
+    if loaded is None:
+        assert isinstance(source, BeamformingProblem)
+        problem, title, limit = source, f"{math.prod(source.batch_shape)} channels", None
+    else:
+        problem, title = _problem(loaded, targets, draws, extended)
+        limit = loaded.scenario.time_limit_s
+    return _run(problem, parts, targets, _Study(title=title, time_limit_s=limit, progress=progress))
+
+
+def _parts(wanted: Sequence[Any], host: PluginHost) -> dict[str, Beamformer]:
+    """Return beamformers by their labels."""
+    found = select_parts("beamformer", wanted, (), host)
+    for position, one in enumerate(found):
+        if not isinstance(one, Beamformer):
+            raise InputError(f"beamformers[{position}]", f"must be a beamformer or a name, got {short_repr(one)}")
+        if (reason := one.why_unavailable()) is not None:
+            raise InputError(f"beamformers[{position}]", f"must be available, got {display_name(one)}: {reason}")
+    if not found:
+        raise InputError("beamformers", "must be a nonempty list, got []")
+    titles = [one.title for one in found if isinstance(one, Beamformer)]
+    if len({*titles}) < len(titles):
+        raise InputError("beamformers", f"must have different labels, got {', '.join(titles)}")
+    return {title: one for title, one in by_label(found).items() if isinstance(one, Beamformer)}
+
+
+def _targets(sinr_db: Sequence[float] | None) -> FloatArray | None:
+    if sinr_db is None:
+        return None
+    try:
+        found = np.asarray(sinr_db, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = np.full(1, np.nan)
+    if found.ndim != 1 or not found.size or not (np.abs(found) <= 300).all():
+        problem = f"must be a nonempty list of numbers from -300 to 300, got {short_repr(sinr_db)}"
+        raise InputError("sinr_db", problem)
+    return found
+
+
+def _problem(
+    loaded: LoadedScenario, targets: FloatArray | None, draws: int, extended: bool
+) -> tuple[BeamformingProblem, str]:
+    """Return the problem of all drawn channels of a scenario, (drops, draws), and a title."""
+    if targets is None:
+        raise InputError("sinr_db", "must be given for a scenario", missing=True)
+    if isinstance(draws, bool) or not isinstance(draws, int) or not 1 <= draws <= MOST_DRAWS:
+        raise InputError("draws", f"must be an integer from 1 to {MOST_DRAWS}, got {short_repr(draws)}")
+    scenario = loaded.scenario
+    if scenario.sweep:
+        raise InputError("sweep", "must be empty for beamforming")
+    channels = np.array([list(_draw(scenario, drop, draws)) for drop in range(scenario.drops)])
+    problem = BeamformingProblem(
+        channels=channels, power=scenario.power, sinr=np.asarray(0.0), sensed=sensed_by(scenario, extended)
+    )
+    drawn = [_counted(draws, "draw"), "of", _counted(scenario.drops, "drop")]
+    return problem, f"{scenario.name}: {' '.join(drawn)}, seed {scenario.seed}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _draw(scenario: Scenario, drop: int, draws: int) -> Iterator[ComplexArray]:
+    """Yield the channels of each draw of a drop, (N, K), one by one: fewer draws are the first of more."""
+    statistics = scenario.statistics([drop])
+    scene, fading = scenario.scene(statistics).of_drop(0), statistics.fading
+    assert fading is not None
+    # Statistics that are the same for all drops carry the number of the first one.
+    generator = attrs.evolve(fading, drops=[drop]).simulation_generator(0)
+    for _ in range(draws):
+        yield drawn_channels(fading.channel, scene, 1, generator)[0][0]
+
+
+def sensed_by(scenario: Scenario, extended: bool = False) -> Sensed:
+    """Return what a scenario senses.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its targets, arrays, noise, and angles that count as known.
+    extended : bool
+        Whether to take the targets as an extended one.
+
+    Raises
+    ------
+    InputError
+        If the noise of the receiver is not that of an extended target's.
+    """
+    if not extended:
+        model = scenario.echo_model
+        return PointTargets(model=model, known=scenario.known_angles(model))
+    noise = scenario.receiver_noise
+    if noise.colour or noise.white != 1.0:
+        raise InputError("sensing_noise", "must be left out for an extended target")
+    receive = scenario.receive_array.n_elements
+    return ExtendedTarget(receive_antennas=receive, frame_length=scenario.sensing.frame_length)
+
+
+@attrs.frozen(kw_only=True)
+class _Study:
+    title: str
+    time_limit_s: float | None
+    progress: Progress | None
+
+
+def _run(
+    problem: BeamformingProblem, parts: dict[str, Beamformer], targets: FloatArray | None, study: _Study
+) -> BeamformingResults:
+    """Solve all problems, channel by channel, and return the results."""
+    import xarray
+
+    shape = (1, *problem.batch_shape)[-2:] if len(problem.batch_shape) < 2 else problem.batch_shape
+    if len(problem.batch_shape) != 2:
+        shape = (1, math.prod(problem.batch_shape))
+    given = attrs.evolve(
+        problem,
+        channels=problem.channels.reshape(*shape, problem.antennas, problem.users),
+        sinr=problem.sinr.reshape(*shape, problem.users),
+    )
+    labels = np.array([_common(problem.sinr)]) if targets is None else targets
+    total, done = len(parts) * len(labels) * math.prod(shape), 0
+    sizes = (len(parts), len(labels), *shape)
+    values: dict[str, Any] = {name: np.empty(sizes, dtype=object) for name in _VARIABLES}
+    for row, part in enumerate(parts.values()):
+        for column, label in enumerate(labels):
+            posed = given if targets is None else attrs.evolve(given, sinr=np.asarray(10 ** (label / 10)))
+            for index in np.ndindex(shape):
+                found: Beamforming = part.beamform(posed[index], study.time_limit_s)
+                for name in _VARIABLES:
+                    values[name][row, column, *index] = getattr(found, name).item()
+                done += 1
+                if study.progress is not None:
+                    study.progress(done, total)
+    types = {"feasible": bool, "status": str, "message": str}
+    variables = {
+        name: (_AXES, values[name].astype(types.get(name, float)), {"long_name": text})
+        for name, text in _VARIABLES.items()
+    }
+    kind = "points" if problem.sensed.angles else "extended"
+    return BeamformingResults(
+        dataset=xarray.Dataset(
+            variables,
+            {"beamformer": list(parts), "sinr_db": labels, "drop": range(shape[0]), "draw": range(shape[1])},
+            {"title": study.title, "sensed": kind},
+        )
+    )
+
+
+def _common(floors: FloatArray) -> float:
+    """Return the target in dB if it is the same for all users, and NaN otherwise."""
+    with np.errstate(divide="ignore"):
+        return float(10 * np.log10(floors.flat[0])) if (floors == floors.flat[0]).all() else np.nan
