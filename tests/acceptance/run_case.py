@@ -31,6 +31,9 @@ from parts import GivenChannels, GivenShares, GivenUser
 import isacfw
 from isacfw import FloatArray
 from isacfw_plugins.allocators.conic import Conic
+from isacfw_plugins.arrays.upa import UPA
+from isacfw_plugins.beamformers.crb_beams import CrbBeams
+from isacfw_plugins.beamformers.fixed_beams import FixedBeams
 from isacfw_plugins.beams.difference import Difference
 from isacfw_plugins.beams.joined import Joined
 from isacfw_plugins.beams.projected import Projected
@@ -310,7 +313,7 @@ def designed_covariance(case: Input) -> dict[str, Any]:
 def topal2024(case: Input) -> dict[str, Any]:
     """Return the numbers of several targets and beams."""
     if "channels_re" in case:
-        return numbers({"fixed_beams": unsupported, "joint": unsupported})
+        return numbers({"fixed_beams": lambda: fixed_beams(case), "joint": lambda: joint_beams(case)})
     functions: dict[str, Compute] = {
         "least_sum_crlb": lambda: least_sum_crlb(case),
         "sum_rate": lambda: rate_under_sum_crlb(case),
@@ -319,6 +322,111 @@ def topal2024(case: Input) -> dict[str, Any]:
     if case.get("projected"):
         functions["projected_share"] = lambda: projected_share(case)
     return numbers(functions)
+
+
+def beamforming(case: Input, sensed: isacfw.PointTargets | isacfw.ExtendedTarget) -> isacfw.BeamformingProblem:
+    """Return the problem of the channels of a case."""
+    channels = np.array(case["channels_re"]) + 1j * np.array(case["channels_im"])
+    power, sinr = (10 ** (np.asarray(case[key]) / 10) for key in ("snr_db", "sinr_db"))
+    return isacfw.BeamformingProblem(channels=channels, power=float(power), sinr=sinr, sensed=sensed)
+
+
+def arrays(case: Input) -> dict[str, isacfw.Array]:
+    """Return the two arrays of a case."""
+    return {
+        key: UPA(horizontal=horizontal, vertical=vertical)
+        for key in ("transmit", "receive")
+        for horizontal, vertical in [case[key]]
+    }
+
+
+def point_targets(case: Input) -> isacfw.PointTargets:
+    """Return the targets of a case, of which all angles are estimated."""
+    found = [isacfw.Target(**table) for table in targets(case)]
+    return isacfw.PointTargets.at(found, **arrays(case), frame_length=case["frame_length"])
+
+
+def fixed_beams(case: Input) -> dict[str, Any]:
+    """Return the best shares of the power for fixed beams on a channel."""
+    part = FixedBeams(
+        regularisation=case["regularisation"], sensing_regularisation=case["sensing_regularisation"]
+    )
+    problem = beamforming(case, point_targets(case))
+    split = part.split(problem)
+    if split is None:
+        return {"status": "infeasible"}
+    found = part.beamform(problem)
+    return {"shares": split.shares, "sum_crlb": found.crb, "bound": split.bound}
+
+
+def best_beams(problem: isacfw.BeamformingProblem) -> isacfw.Beamforming | None:
+    """Return beams that are certified as optimal, or None if none meet the targets."""
+    found = CrbBeams().beamform(problem)
+    if found.status == "infeasible":
+        return None
+    if found.status != "optimal":
+        raise RuntimeError(f"{found.status}: {found.message}")
+    return found
+
+
+def joint_beams(case: Input) -> dict[str, Any]:
+    """Return the least sum of CRLBs of all beams, with a lower bound."""
+    found = best_beams(beamforming(case, point_targets(case)))
+    return {"status": "infeasible"} if found is None else {"sum_crlb": found.crb, "bound": found.bound}
+
+
+def liu2022(case: Input) -> dict[str, Any]:
+    """Return the least CRB of the azimuth, or of the response of an extended target, on a channel."""
+    sensed: isacfw.PointTargets | isacfw.ExtendedTarget
+    if case["target"] == "extended":
+        receive = arrays(case)["receive"].n_elements
+        sensed = isacfw.ExtendedTarget(receive_antennas=receive, frame_length=case["frame_length"])
+    else:
+        azimuth, elevation = case["target_deg"]
+        target = isacfw.Target(
+            azimuth_deg=azimuth,
+            elevation_deg=elevation,
+            reflection_amplitude=case["reflection_amplitude"],
+            known=("elevation",),
+        )
+        sensed = isacfw.PointTargets.at([target], **arrays(case), frame_length=case["frame_length"])
+    problem = beamforming(case, sensed)
+    found = best_beams(problem)
+    if found is None:
+        return {"status": "infeasible"}
+    functions: dict[str, Compute] = {"crb": lambda: found.crb, "bound": lambda: found.bound}
+    if case["target"] == "extended":
+        functions["crb_db"] = lambda: 10 * np.log10(found.crb)
+    else:
+        functions |= {
+            "root_crb_deg": lambda: np.degrees(np.sqrt(found.crb)),
+            "sinr_db": lambda: 10 * np.log10(found.sinr),
+            "power": lambda: found.power,
+        }
+    if problem.users == 1 and (case["target"] == "extended" or problem.antennas <= math.prod(case["receive"])):
+        functions["closed_form_crb"] = lambda: one_user_crb(problem)
+    return numbers(functions)
+
+
+def one_user_crb(problem: isacfw.BeamformingProblem) -> float:
+    """Return the CRB of one user in closed form, after Liu et al.; a point target needs N_t ≤ N_r."""
+    channel, power, sinr = problem.channels[:, 0], problem.power, problem.sinr[0]
+    gain, antennas = np.linalg.norm(channel) ** 2, problem.antennas
+    if isinstance(problem.sensed, isacfw.ExtendedTarget):
+        along = max(power / antennas, sinr / gain)
+        factor = problem.sensed.receive_antennas / problem.sensed.frame_length
+        return float(factor * (1 / along + (antennas - 1) ** 2 / (power - along)))
+    assert isinstance(problem.sensed, isacfw.PointTargets)
+    steering = problem.sensed.steering[:, 0]
+    beam = np.sqrt(power / antennas) * steering
+    if abs(channel.conj() @ beam) ** 2 < sinr:
+        unit = channel / np.sqrt(gain)
+        along = unit.conj() @ steering
+        across = steering - along * unit
+        across = across / np.linalg.norm(across)
+        needed = sinr / gain
+        beam = np.sqrt(needed) * along / abs(along) * unit + np.sqrt(power - needed) * across
+    return problem.sensed.evaluate(beam[:, None], problem.basis(), 0.0)[0]
 
 
 def beams_of(case: Input) -> tuple[list[isacfw.Beam], list[int]]:
@@ -555,6 +663,7 @@ SECTIONS: dict[str, Callable[[Input], dict[str, Any]]] = {
     "given_channels": given_channels,
     "objectives": objectives,
     "topal2024": topal2024,
+    "liu2022": liu2022,
 }
 LISTS: dict[str, Callable[[Input], dict[str, Any]]] = {"cases": correlation}
 """Sections that are lists of cases, whose numbers stand next to their inputs."""
