@@ -70,6 +70,14 @@ class ReducedProblem:
         """Number of dimensions E."""
         return int(self.channels.shape[0])
 
+    @property
+    def even(self) -> FloatArray:
+        """Share of the power in each dimension if the signal is the same in all directions that count; (E,)."""
+        if not self.spread:
+            return np.full(self.dimensions, 1 / self.dimensions)
+        antennas, size = self.basis.shape
+        return np.append(np.full(size, 1 / antennas), 1 - size / antennas)
+
     def sinr(self, columns: ComplexArray) -> FloatArray:
         """Return the SINR of each user for beams (E, C); (K,)."""
         powers = np.abs(self.channels.conj().T @ columns) ** 2

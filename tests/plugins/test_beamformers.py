@@ -199,6 +199,16 @@ def test_targets_that_cost_too_much_are_infeasible():
     assert CrbBeams().beamform(attrs.evolve(ample, power=0.99 * needed * problem.power)).status == "infeasible"
 
 
+def test_a_user_without_a_channel_has_no_beam():
+    problem = posed(azimuth(), 2)
+    channels = problem.channels * [1, 0]
+    for part in (CrbBeams(), CrbSdr()):
+        found = part.beamform(attrs.evolve(problem, channels=channels))
+        assert (found.status, found.message) == ("infeasible", "a user with an SINR target has no channel")
+    for part in (CrbBeams(), CrbSdr(), FixedBeams()):
+        assert part.beamform(attrs.evolve(problem, channels=channels, sinr=[1.0, 0.0])).feasible
+
+
 @pytest.mark.parametrize("sensed", [azimuth(64), EXTENDED], ids=["point", "extended"])
 def test_many_antennas_cost_no_more_dimensions(sensed):
     problem = posed(sensed, 3, 15.0, antennas=64)

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from isacfw import ComplexArray, FloatArray, ReducedProblem
+from isacfw import BeamformingProblem, Beams, ComplexArray, FloatArray, ReducedProblem, Status
 
 FLATTEST = 1e-15
 """Relative change of the logarithm of the CRB at which the minimisation ends."""
+CURVATURE = 1e-3
+"""Weight of the curvature of the SINRs, in units of the noise, in the scale of the variables."""
 ACTIVE, EXACT = 1e-6, 1e-14
 """Slack of a constraint below which it counts as active, and violation which counts as none."""
 
@@ -39,15 +41,24 @@ class Descent:
         norms = np.linalg.norm(own, axis=0)
         self.unit, self.noise = own / norms, 1 / norms**2
         self.root = np.sqrt(problem.floors[self.served])
+        values, vectors = np.linalg.eigh(
+            np.diag(problem.even.max() / problem.even) + CURVATURE * own @ own.conj().T
+        )
+        self.scale = (vectors / np.sqrt(values)) @ vectors.conj().T
+        self.inverse = (vectors * np.sqrt(values)) @ vectors.conj().T
 
     def beams(self, point: FloatArray) -> ComplexArray:
         """Return the beams at a point; (E, C)."""
         real, imaginary = point.reshape(2, *self.shape)
-        return np.asarray(real + 1j * imaginary)
+        return np.asarray(self.scale @ (real + 1j * imaginary))
 
     def point(self, beams: ComplexArray) -> FloatArray:
         """Return the point of beams; (2EC,)."""
-        return np.concatenate([beams.real.ravel(), beams.imag.ravel()])
+        return _real(self.inverse @ beams)
+
+    def _slope(self, beams: ComplexArray) -> FloatArray:
+        """Return the gradient in terms of the point for one in terms of the beams."""
+        return _real(self.scale @ beams)
 
     def objective(self, point: FloatArray) -> tuple[float, FloatArray]:
         """Return the logarithm of the CRB, and its gradient."""
@@ -57,7 +68,7 @@ class Descent:
             return np.inf, np.zeros(point.shape)
         if not value > 0:
             return np.inf, np.zeros(point.shape)
-        return float(np.log(value)), self.point(slope) / value
+        return float(np.log(value)), self._slope(slope) / value
 
     def _received(self, point: FloatArray) -> tuple[FloatArray, ComplexArray, FloatArray]:
         """Return the amplitude of each user's own beam, all others, and the size of these and the noise."""
@@ -70,7 +81,7 @@ class Descent:
     def constraints(self, point: FloatArray) -> FloatArray:
         """Return what must be nonnegative: a number for each target, and the power that is left."""
         wanted, _, size = self._received(point)
-        return np.append(wanted - self.root * size, 1 - point @ point)
+        return np.append(wanted - self.root * size, 1 - np.linalg.norm(self.beams(point)) ** 2)
 
     def jacobian(self, point: FloatArray) -> FloatArray:
         """Return the gradients of the constraints in rows."""
@@ -79,8 +90,12 @@ class Descent:
         for position, user in enumerate(self.served):
             slope = -self.root[position] / size[position] * np.outer(self.unit[:, position], others[position])
             slope[:, user] = self.unit[:, position]
-            found.append(self.point(slope))
-        return np.array([*found, -2 * point])
+            found.append(self._slope(slope))
+        return np.array([*found, -2 * self._slope(self.beams(point))])
+
+
+def _real(beams: ComplexArray) -> FloatArray:
+    return np.concatenate([beams.real.ravel(), beams.imag.ravel()])
 
 
 def descend(problem: ReducedProblem, start: ComplexArray, iterations: int) -> ComplexArray:
@@ -109,6 +124,14 @@ def _restored(descent: Descent, point: FloatArray) -> FloatArray:
         active = slack < ACTIVE
         point = point - np.linalg.lstsq(descent.jacobian(point)[active], slack[active], rcond=None)[0]
     return point
+
+
+def infeasible(problem: BeamformingProblem, least_power: float) -> Beams:
+    """Return that no beams reach the SINR targets, with a lower bound of the power that they need."""
+    message = f"the SINR targets need at least {least_power:.7g} times the power"
+    if np.isinf(least_power):
+        message = "a user with an SINR target has no channel"
+    return Beams.none(problem, Status.INFEASIBLE, message)
 
 
 def starting_beams(problem: ReducedProblem, streams: int) -> ComplexArray | None:

@@ -11,7 +11,7 @@ import isacfw
 from isacfw import Beams, ComplexArray, ReducedProblem, Status
 from isacfw.validators import integer, number, optional, real
 
-from ._local import descend, numbers_of_streams, starting_beams
+from ._local import descend, infeasible, numbers_of_streams, starting_beams
 
 RESTARTS, PROGRESS = 4, 1e-9
 """Restarts from the end of a descent, which forget its curvature, and the relative progress that asks for one."""
@@ -53,9 +53,7 @@ class CrbBeams(isacfw.Beamformer):
         for streams in tried:
             start = starting_beams(reduced, streams)
             if start is None:
-                factor = reduced.least_power.power
-                message = f"the SINR targets need at least {factor:.7g} times the power"
-                return Beams.none(problem, Status.INFEASIBLE, message)
+                return infeasible(problem, reduced.least_power.power)
             found = self._descend(reduced, start, found)
             if found.gap <= self.tolerance:
                 break

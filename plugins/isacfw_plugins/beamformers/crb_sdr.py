@@ -12,7 +12,7 @@ import isacfw
 from isacfw import Beams, ComplexArray, ReducedProblem, Status
 from isacfw.validators import choice, integer
 
-from ._local import descend
+from ._local import descend, infeasible
 
 NEGLIGIBLE = 1e-9
 """Power of a sensing stream, relative to all, below which it is left out."""
@@ -50,8 +50,7 @@ class CrbSdr(isacfw.Beamformer):
         reduced = problem.reduce()
         least = reduced.least_power
         if least.beams is None:
-            message = f"the SINR targets need at least {least.power:.7g} times the power"
-            return Beams.none(problem, Status.INFEASIBLE, message)
+            return infeasible(problem, least.power)
         solved = relax(reduced, self.solver)
         if solved is None:
             return Beams.none(problem, Status.FAILED, f"{self.solver} found no solution of the relaxation")
