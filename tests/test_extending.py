@@ -1,4 +1,4 @@
-"""The pages of docs/extending and docs/channels: every block runs, in order, and shows what that prints.
+"""The pages of docs/extending, channels and peers: every block runs, in order, and shows what that prints.
 
 ``python tests/test_extending.py [PAGE ...]`` writes into the pages what their commands print now.
 """
@@ -25,7 +25,7 @@ from isacfw.cli import main
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = [page for folder in ("extending", "channels") for page in sorted((DOCS / folder).glob("*.md"))]
+PAGES = [page for folder in ("extending", "channels", "peers") for page in sorted((DOCS / folder).glob("*.md"))]
 LANGUAGES = {"python", "toml", "csv", "console", "text"}
 KINDS = (
     "precoder",

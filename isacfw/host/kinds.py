@@ -82,6 +82,7 @@ BUILT_INS = (
     "isacfw_plugins.scenarios.nguyen2025",
     "isacfw_plugins.scenarios.buzzi2019",
     "isacfw_plugins.scenarios.liu2022",
+    "isacfw_plugins.figures.liu2022",
     "isacfw_plugins.figures.nguyen2025_fig2",
     "isacfw_plugins.figures.nguyen2025_fig3",
     "isacfw_plugins.figures.nguyen2025_fig4",

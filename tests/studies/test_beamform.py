@@ -12,6 +12,7 @@ import xarray
 import isacfw
 from isacfw import BeamformingProblem, Beams, ExtendedTarget, InputError
 from isacfw.report.beamforming import mean_and_error
+from isacfw.study.figure import make_figure
 from isacfw_plugins.beamformers.crb_beams import CrbBeams
 from isacfw_plugins.beamformers.fixed_beams import FixedBeams
 
@@ -186,6 +187,31 @@ def test_scenarios_that_do_not_fit_are_refused_in_one_line():
     louder = isacfw.beamform(noisy, sinr_db=[0.0]).dataset["crb"].item()
     quiet = isacfw.beamform("liu2022", sinr_db=[0.0]).dataset["crb"].item()
     assert louder == pytest.approx(11 * quiet, rel=1e-9)
+
+
+@pytest.mark.slow
+def test_the_figure_draws_means_over_channels():
+    steps = []
+    data, figures = make_figure(
+        isacfw.load_scenario("liu2022"), isacfw.compare, 3, lambda *one: steps.append(one)
+    )
+    assert steps[-1] == (4, 4)
+    assert {data[name].attrs["units"] for name in ("point_crb", "point_bound")} == {"rad^2"}
+    assert data["extended_crb"].attrs["units"] == ""
+    best = data.sel(beamformer="crb_beams")
+    assert (best["point_bound"] >= (1 - 1e-6) * best["point_crb"]).all()
+    assert (best["extended_bound"] >= (1 - 1e-6) * best["extended_crb"]).all()
+    own = isacfw.beamform("liu2022", sinr_db=[10.0], draws=3).dataset["crb"].to_numpy().ravel()
+    np.testing.assert_array_equal(best["point_crb"].sel(users=4, sinr_db=10.0), own)
+    first, second = figures[""].axes
+    roots = 1e4 * np.degrees(np.sqrt(data["point_crb"])).transpose("users", "beamformer", "sinr_db", "channel")
+    drawn = [
+        line.get_ydata() for line in first.get_lines() if len(line.get_ydata()) == 5 and line.get_marker() == "o"
+    ]
+    np.testing.assert_allclose(drawn, roots.mean("channel").to_numpy().reshape(4, 5))
+    levels = 10 * np.log10(data["extended_crb"].mean("channel")).transpose("users", "beamformer", "sinr_db")
+    drawn = [line.get_ydata() for line in second.get_lines() if line.get_marker() == "o"]
+    np.testing.assert_allclose(drawn, levels.to_numpy().reshape(4, 5))
 
 
 def test_the_command_gives_the_same(found, cli, tmp_path):
