@@ -200,6 +200,24 @@ class RightFigure(isacfw.Figure):
         return figure
 
 
+@part_of
+class RightBeamformer(isacfw.Beamformer):
+    """Zero forcing; what is left of the power goes where no user receives it."""
+
+    name = "beamformer"
+
+    def solve(self, problem):
+        inverse = np.linalg.pinv(problem.channels).conj().T
+        users = inverse * np.sqrt(np.maximum(problem.sinr, 0.01))
+        left = problem.power - np.linalg.norm(users) ** 2
+        seen = problem.sensed.directions()
+        if left <= 0 or seen is None:
+            return isacfw.Beams(weights=users, rest=max(left, 0))
+        aims = seen / np.linalg.norm(seen, axis=0)
+        aims = aims - inverse @ (problem.channels.conj().T @ aims)
+        return isacfw.Beams(weights=users, sensing=aims * np.sqrt(left) / np.linalg.norm(aims))
+
+
 RIGHT = {
     "array": RightArray,
     "channel": RightChannel,
@@ -210,6 +228,7 @@ RIGHT = {
     "metric": RightMetric,
     "allocator": RightAllocator,
     "figure": RightFigure,
+    "beamformer": RightBeamformer,
 }
 
 
@@ -2047,6 +2066,83 @@ def test_gaps_of_a_comparison_may_be_gaps_of_the_data(monkeypatch):
     monkeypatch.setattr(figures, "load_scenario", lambda *_, **__: scenario)
     only("finite_output", "figure", monkeypatch)
     assert check_part(RightFigure()).ok
+
+
+# Of beamformers.
+
+
+def beams_by(change):
+    """Return the members of a beamformer whose beams are changed."""
+    return {"solve": lambda self, problem: change(RightBeamformer.solve(self, problem), problem)}
+
+
+def louder(beams, factor):
+    """Return beams whose amplitudes are multiplied."""
+    sensing = None if beams.sensing is None else factor * beams.sensing
+    return attrs.evolve(beams, weights=factor * beams.weights, sensing=sensing, rest=factor**2 * beams.rest)
+
+
+def refuse_the_impossible(beams, problem):
+    if problem.sinr.max() > 1e6:
+        raise ArithmeticError("no such beams")
+    return beams
+
+
+def look_at_the_second_user(beams, problem):
+    assert problem.channels[:, 1].any()
+    return beams
+
+
+CALLS = itertools.count()
+wrong(
+    "beams_meet_targets_and_power",
+    "beamformer",
+    "too weak",
+    "the beams violate a target or the power by",
+    **beams_by(lambda beams, _: attrs.evolve(beams, weights=0.5 * beams.weights)),
+)
+wrong(
+    "claims_hold",
+    "beamformer",
+    "optimal by its own account",
+    "reported as optimal, but the certified gap is",
+    **beams_by(lambda beams, _: attrs.evolve(beams, status=Status.OPTIMAL)),
+)
+wrong(
+    "no_crb_is_below_the_bound",
+    "beamformer",
+    "ten times the amplitude",
+    "with a target, the CRB is below the bound by",
+    **beams_by(lambda beams, _: louder(beams, 10.0)),
+)
+wrong(
+    "impossible_targets_are_infeasible",
+    "beamformer",
+    "an exception",
+    "with a target and impossible SINRs",
+    **beams_by(refuse_the_impossible),
+)
+wrong(
+    "phases_and_order_of_users_do_not_matter",
+    "beamformer",
+    "more for the first user",
+    "depends on phases or order of the users",
+    **beams_by(lambda beams, _: attrs.evolve(beams, weights=beams.weights * [1.5, 1.0, 1.0])),
+)
+wrong(
+    "a_batch_is_its_members",
+    "beamformer",
+    "another phase at each call",
+    "a batch differs",
+    **beams_by(lambda beams, _: attrs.evolve(beams, weights=beams.weights * np.exp(1j * next(CALLS)))),
+)
+wrong(
+    "degenerate_inputs",
+    "beamformer",
+    "two users at least",
+    "with a target and one user",
+    **beams_by(look_at_the_second_user),
+)
 
 
 @pytest.mark.parametrize(("check", "part", "reason"), CASES)
