@@ -9,40 +9,22 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..base.errors import one_line, suggestion
+from .options import (
+    add_debug_option,
+    add_plugin_option,
+    add_scenario_options,
+    add_set_option,
+    count,
+    names,
+    numbers,
+    seconds,
+)
 from .templates import NEW_KINDS
 
 DEFAULT_SCENARIO = "nguyen2025"
 BEAMFORMING_SCENARIO = "liu2022"
 QUANTITIES = ("crlb", "sum_crlb", "power", "rate")
 """Quantities of :func:`isacfw.pareto`, which is imported only when it runs."""
-
-
-def _numbers(text: str) -> list[float]:
-    """Parse numbers with commas between them; the command validates their range."""
-    try:
-        return [float(one) for one in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be numbers with commas between them, got {text!r}") from None
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _count(text: str) -> int:
-    """Parse an integer; `Scenario` validates its range."""
-    try:
-        return int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
-
-
-def _seconds(text: str) -> float:
-    """Parse a number of seconds; `Scenario` validates its range."""
-    try:
-        return float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number of seconds, got {text!r}") from None
 
 
 def _quantity(text: str) -> str:
@@ -125,31 +107,17 @@ def _add_compare(commands: _Commands) -> None:
         metavar="SCENARIO",
         help="a TOML file, the name of a registered scenario, or a results.nc (default: %(default)s)",
     )
-    _add_scenario_options(command)
+    add_scenario_options(command)
     command.add_argument("--out", type=Path, metavar="DIR", help="folder for results, figures and scenario")
     command.add_argument("--json", action="store_true", help="print only the records, as JSON")
     command.add_argument(
         "--scheduler", metavar="ADDRESS", help="of a Dask cluster to use instead of local processes"
     )
     command.add_argument(
-        "--time-limit", type=_seconds, metavar="S", help="longest time of an allocation, in seconds"
+        "--time-limit", type=seconds, metavar="S", help="longest time of an allocation, in seconds"
     )
-    _add_plugin_option(command)
-    _add_debug_option(command)
-
-
-def _add_scenario_options(command: argparse.ArgumentParser) -> None:
-    """Add the options that change a scenario, and the number of processes."""
-    for option in ("--precoders", "--beams", "--allocators"):
-        command.add_argument(
-            option, type=_names, action="extend", metavar="A,B", help="instead of the scenario's own"
-        )
-    command.add_argument("--drops", type=_count, metavar="N", help="number of random drops")
-    command.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")
-    _add_set_option(command)
-    command.add_argument(
-        "--workers", type=_count, default=1, metavar="N", help="processes that share the work (default: 1)"
-    )
+    add_plugin_option(command)
+    add_debug_option(command)
 
 
 def _add_show(commands: _Commands) -> None:
@@ -161,7 +129,7 @@ def _add_show(commands: _Commands) -> None:
     command.add_argument("results", type=Path, metavar="FILE", help="a results.nc written by compare --out")
     command.add_argument("--json", action="store_true", help="print only the records, as JSON")
     command.add_argument("--out", type=Path, metavar="DIR", help="folder for the figures")
-    _add_debug_option(command)
+    add_debug_option(command)
 
 
 def _add_figure(commands: _Commands) -> None:
@@ -172,8 +140,8 @@ def _add_figure(commands: _Commands) -> None:
         " own figure gives the figures of its comparison.",
     )
     command.add_argument("name", metavar="NAME", help="name of a figure, such as nguyen2025-fig5, or a scenario")
-    _add_scenario_options(command)
-    command.add_argument("--trials", type=_count, metavar="N", help="simulated channels or echoes per point")
+    add_scenario_options(command)
+    command.add_argument("--trials", type=count, metavar="N", help="simulated channels or echoes per point")
     command.add_argument(
         "--front",
         type=_quantity,
@@ -181,13 +149,13 @@ def _add_figure(commands: _Commands) -> None:
         help=f"the Pareto front of any scenario instead: its objective against {' or '.join(QUANTITIES)}",
     )
     command.add_argument(
-        "--points", type=_count, metavar="N", help="number of limits along the front (default: 21)"
+        "--points", type=count, metavar="N", help="number of limits along the front (default: 21)"
     )
     command.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="output folder (default: the current one)"
     )
-    _add_plugin_option(command)
-    _add_debug_option(command)
+    add_plugin_option(command)
+    add_debug_option(command)
 
 
 def _add_plot(commands: _Commands) -> None:
@@ -205,19 +173,19 @@ def _add_plot(commands: _Commands) -> None:
         help="a TOML file, the name of a registered scenario, or a results.nc (default: %(default)s)",
     )
     command.add_argument(
-        "--only", type=_names, action="extend", metavar="A,B", help="some of arrays, cell, patterns, eigenvalues"
+        "--only", type=names, action="extend", metavar="A,B", help="some of arrays, cell, patterns, eigenvalues"
     )
     command.add_argument(
-        "--drop", type=_count, default=0, metavar="N", help="number of the drop to draw (default: 0)"
+        "--drop", type=count, default=0, metavar="N", help="number of the drop to draw (default: 0)"
     )
     command.add_argument(
-        "--draws", type=_count, metavar="N", help="channel draws where there is no closed form (default: 200)"
+        "--draws", type=count, metavar="N", help="channel draws where there is no closed form (default: 200)"
     )
     command.add_argument(
         "--allocator", metavar="A", help="draw patterns at the shares of the power that it finds"
     )
-    command.add_argument("--seed", type=_count, metavar="N", help="seed of the random drops")
-    _add_set_option(command)
+    command.add_argument("--seed", type=count, metavar="N", help="seed of the random drops")
+    add_set_option(command)
     command.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="output folder (default: the current one)"
     )
@@ -228,8 +196,8 @@ def _add_plot(commands: _Commands) -> None:
         metavar="FILE",
         help="a file for a single figure instead: png, pdf or svg",
     )
-    _add_plugin_option(command)
-    _add_debug_option(command)
+    add_plugin_option(command)
+    add_debug_option(command)
 
 
 def _add_beamform(commands: _Commands) -> None:
@@ -248,39 +216,37 @@ def _add_beamform(commands: _Commands) -> None:
     )
     command.add_argument(
         "--beamformers",
-        type=_names,
+        type=names,
         default=["crb_beams", "fixed_beams"],
         metavar="A,B",
         help="beamformers to run",
     )
     command.add_argument(
-        "--sinr-db", type=_numbers, default=[10.0], metavar="A,B", help="SINR targets of all users (default: 10)"
+        "--sinr-db", type=numbers, default=[10.0], metavar="A,B", help="SINR targets of all users (default: 10)"
     )
-    command.add_argument(
-        "--draws", type=_count, default=10, metavar="N", help="draws of the fading (default: 10)"
-    )
+    command.add_argument("--draws", type=count, default=10, metavar="N", help="draws of the fading (default: 10)")
     command.add_argument("--extended", action="store_true", help="estimate the response of an extended target")
-    command.add_argument("--drops", type=_count, metavar="N", help="number of random drops of users")
-    command.add_argument("--seed", type=_count, metavar="N", help="seed of drops and draws")
-    _add_set_option(command)
+    command.add_argument("--drops", type=count, metavar="N", help="number of random drops of users")
+    command.add_argument("--seed", type=count, metavar="N", help="seed of drops and draws")
+    add_set_option(command)
     _add_beamform_run_options(command)
 
 
 def _add_beamform_run_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, metavar="DIR", help="folder for results and figure")
     command.add_argument(
-        "--time-limit", type=_seconds, metavar="S", help="longest time of a beamformer for a channel, in seconds"
+        "--time-limit", type=seconds, metavar="S", help="longest time of a beamformer for a channel, in seconds"
     )
-    _add_plugin_option(command)
-    _add_debug_option(command)
+    add_plugin_option(command)
+    add_debug_option(command)
 
 
 def _add_plugins(commands: _Commands) -> None:
     command = commands.add_parser(
         "plugins", help="list every part and scenario", description="List every part and scenario."
     )
-    _add_plugin_option(command)
-    _add_debug_option(command)
+    add_plugin_option(command)
+    add_debug_option(command)
 
 
 def _add_check(commands: _Commands) -> None:
@@ -296,13 +262,13 @@ def _add_check(commands: _Commands) -> None:
     command.add_argument("--verbose", action="store_true", help="show the checks that passed, too")
     command.add_argument(
         "--time-limit",
-        type=_seconds,
+        type=seconds,
         default=60.0,
         metavar="S",
         help="longest time of an allocation, in seconds (default: 60)",
     )
-    _add_plugin_option(command)
-    _add_debug_option(command)
+    add_plugin_option(command)
+    add_debug_option(command)
 
 
 def _add_new(commands: _Commands) -> None:
@@ -316,28 +282,4 @@ def _add_new(commands: _Commands) -> None:
     command.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="output folder (default: the current one)"
     )
-    _add_debug_option(command)
-
-
-def _add_set_option(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="set a key of the scenario, such as sensing.crlb_limit_db=-40 (may be repeated)",
-    )
-
-
-def _add_plugin_option(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--plugin",
-        action="append",
-        default=[],
-        metavar="FILE|MODULE",
-        help="load a plugin: a .py file or a module (may be repeated)",
-    )
-
-
-def _add_debug_option(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--debug", action="store_true", help="show the tracebacks of parts that fail")
+    add_debug_option(command)

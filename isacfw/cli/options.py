@@ -1,0 +1,75 @@
+"""Types of arguments, and options that several commands have."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def numbers(text: str) -> list[float]:
+    """Parse numbers with commas between them; the command validates their range."""
+    try:
+        return [float(one) for one in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be numbers with commas between them, got {text!r}") from None
+
+
+def names(text: str) -> list[str]:
+    """Parse names with commas between them."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def count(text: str) -> int:
+    """Parse an integer; `Scenario` validates its range."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
+
+
+def seconds(text: str) -> float:
+    """Parse a number of seconds; `Scenario` validates its range."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a number of seconds, got {text!r}") from None
+
+
+def add_scenario_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that change a scenario, and the number of processes."""
+    for option in ("--precoders", "--beams", "--allocators"):
+        command.add_argument(
+            option, type=names, action="extend", metavar="A,B", help="instead of the scenario's own"
+        )
+    command.add_argument("--drops", type=count, metavar="N", help="number of random drops")
+    command.add_argument("--seed", type=count, metavar="N", help="seed of the random drops")
+    add_set_option(command)
+    command.add_argument(
+        "--workers", type=count, default=1, metavar="N", help="processes that share the work (default: 1)"
+    )
+
+
+def add_set_option(command: argparse.ArgumentParser) -> None:
+    """Add the option that sets keys of a scenario."""
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="set a key of the scenario, such as sensing.crlb_limit_db=-40 (may be repeated)",
+    )
+
+
+def add_plugin_option(command: argparse.ArgumentParser) -> None:
+    """Add the option that loads plugins."""
+    command.add_argument(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="FILE|MODULE",
+        help="load a plugin: a .py file or a module (may be repeated)",
+    )
+
+
+def add_debug_option(command: argparse.ArgumentParser) -> None:
+    """Add the option that shows tracebacks."""
+    command.add_argument("--debug", action="store_true", help="show the tracebacks of parts that fail")
