@@ -104,6 +104,16 @@ def log_traceback(sentence: str) -> None:
     logging.getLogger("isacfw").debug(one_line(sentence), exc_info=True)
 
 
+class NoFadingError(InputError):
+    """Moments have to be sampled, and the statistics of the channel carry no source of fading."""
+
+    def __init__(self) -> None:
+        super().__init__("channel", "must come from `Scenario.statistics`; these carry no source of fading")
+
+    def __reduce__(self) -> tuple[type[NoFadingError], tuple[()]]:
+        return NoFadingError, ()
+
+
 @contextmanager
 def attribute_errors_to(part: str) -> Iterator[None]:
     """Turn any exception except the framework's own into a :class:`PluginError` that names the part."""

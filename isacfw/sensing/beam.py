@@ -181,8 +181,7 @@ def count_streams(beam: Beam, scene: Scene, time_limit_s: float | None) -> int:
     if isinstance(beam, SteeringBeam):
         with attribute_errors_to(f"beam {display_name(beam)}"):
             return int(beam.coefficients(own).shape[1])
-    fading = scene.statistics.fading
-    assert fading is not None
+    fading = scene.statistics.source
     _, estimates = drawn_channels(fading.channel, own, 2, fading_generator(fading.seed, 0))
     return int(beam.checked_weights(own, estimates, time_limit_s).shape[2])
 

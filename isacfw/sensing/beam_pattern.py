@@ -8,10 +8,10 @@ import numpy as np
 
 from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray
+from ..base.part import display_name
 from ..signal.array import Direction
 from ..signal.moments import drawn_channels
-from ..signal.pattern import DropScene, Gains, gains_of_weights, sampled_gains
-from ..signal.scene import Scene
+from ..signal.pattern import DropScene, Gains, gains_of_weights, sampled_gains, unsampled
 from .beam import Beam, SteeringBeam
 
 
@@ -54,20 +54,10 @@ def _fixed_weights(beam: Beam, drop: DropScene) -> ComplexArray | None:
     own = drop.own
     if isinstance(beam, SteeringBeam):
         return np.asarray(beam.weights(own, np.empty(0, dtype=np.complex128)))
-    _check_existence(beam, drop.closed)
+    # The moments tell whether the beam exists here; its weights need not.
+    unsampled(f"beam {display_name(beam)}", beam.beam_statistics, drop)
     fading = drop.fading
     _, estimates = drawn_channels(fading.channel, own, 2, fading.simulation_generator(0))
     weights = beam.checked_weights(own, estimates, fading.time_limit_s)
     # Weights without an axis of draws are broadcast over it.
     return np.asarray(weights[0]) if weights.strides[0] == 0 else None
-
-
-def _check_existence(beam: Beam, scene: Scene) -> None:
-    """Raise an IncompatibleError if the beam does not exist: its moments are refused, its weights need not be."""
-    try:
-        beam.beam_statistics(scene)
-    except IncompatibleError:
-        raise
-    except Exception:
-        # Moments that must be sampled are not needed.
-        return

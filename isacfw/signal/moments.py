@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import attrs
 import numpy as np
 
-from ..base.errors import IncompatibleError, InputError, PartTimedOutError, PluginError, attribute_errors_to
+from ..base.errors import IncompatibleError, PartTimedOutError, PluginError, attribute_errors_to
 from ..base.numbers import ComplexArray, read_only
 from ..base.part import LabelledPart, display_name
 from ..base.time_limit import TimeUp, time_limit
@@ -88,9 +88,7 @@ def sample_each_drop(part: WeightedPart, scene: Scene, sums: Callable[[Scene], S
     PluginError
         If weights or channels break their contract.
     """
-    fading = scene.statistics.fading
-    if fading is None:
-        raise InputError("channel", "must come from `Scenario.statistics`; these carry no source of fading")
+    fading = scene.statistics.source
     size = 2 * 16 * scene.antennas * scene.users
     if size > LARGEST_DRAW:
         raise IncompatibleError(

@@ -7,20 +7,23 @@ directions for one element, or where :math:`E\,w w^H \propto I`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import numpy as np
 
-from ..base.errors import IncompatibleError, InputError
+from ..base.errors import IncompatibleError, NoFadingError, attribute_errors_to
 from ..base.numbers import ComplexArray, FloatArray
+from ..base.part import display_name
 from .array import Array, Direction
 from .moments import LARGEST_DRAW, WeightedPart, drawn_channels
 from .precoder import Precoder
 from .scene import Scene
 from .statistics import FadingSource
+
+_Moments = TypeVar("_Moments")
 
 BLOCKS = 20
 """Number of blocks of draws, from which standard errors follow."""
@@ -82,10 +85,7 @@ class DropScene:
     @property
     def fading(self) -> FadingSource:
         """Source of the fading."""
-        found = self.scene.statistics.fading
-        if found is None:
-            raise InputError("channel", "must come from `Scenario.statistics`; these carry no source of fading")
-        return found
+        return self.scene.statistics.source
 
     @cached_property
     def closed(self) -> Scene:
@@ -118,20 +118,50 @@ def precoder_gains(precoder: Precoder, drop: DropScene, directions: Sequence[Dir
     PluginError
         If weights or channels break their contract.
     """
-    exact = _closed_form(precoder, drop.closed, directions)
+    exact = _closed_form(precoder, drop, directions)
     return sampled_gains(precoder, drop, directions) if exact is None else Gains(values=exact)
 
 
-def _closed_form(precoder: Precoder, scene: Scene, directions: Sequence[Direction]) -> FloatArray | None:
+def unsampled(who: str, moments: Callable[[Scene], _Moments], drop: DropScene) -> _Moments | None:
+    """Return the moments of a part if it has them without sampling, else None.
+
+    Parameters
+    ----------
+    who : str
+        Name of the part, for errors.
+    moments : callable
+        Its moments in a scene.
+    drop : DropScene
+        The scene.
+
+    Raises
+    ------
+    IncompatibleError
+        If the part does not exist for this array and these users.
+    PluginError
+        If it fails.
+    """
+    try:
+        return moments(drop.closed)
+    except IncompatibleError:
+        raise
+    except NoFadingError:
+        return None
+    except Exception:
+        # It may only need the source of fading, without asking whether there is one.
+        with attribute_errors_to(who):
+            moments(drop.scene)
+        return None
+
+
+def _closed_form(precoder: Precoder, drop: DropScene, directions: Sequence[Direction]) -> FloatArray | None:
     """Return the gains (D, K) by the closed form for signals at targets, which are put in all directions.
 
     None if there is no closed form, or if the weights depend on the targets themselves.
     """
-    try:
-        link = precoder.link_statistics(scene)
-    except IncompatibleError:
-        raise
-    except Exception:
+    scene = drop.closed
+    link = unsampled(f"precoder {display_name(precoder)}", precoder.link_statistics, drop)
+    if link is None:
         return None
     if link.isotropic and scene.statistics.isotropic:
         return np.ones((len(directions), scene.users))

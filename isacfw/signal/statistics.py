@@ -11,6 +11,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from ..base.errors import NoFadingError
 from ..base.numbers import ComplexArray, FloatArray
 from ..base.part import Part
 from .gaussian import SecondOrder
@@ -109,6 +110,19 @@ class ChannelStatistics:
     def users(self) -> int:
         """Number of users K."""
         return int(self.beta.shape[-1])
+
+    @property
+    def source(self) -> FadingSource:
+        """The source of fading, for whatever is sampled.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        if self.fading is None:
+            raise NoFadingError
+        return self.fading
 
     def of_drop(self, position: int) -> ChannelStatistics:
         """Return the statistics of the drop at a position of the first axis, without that axis."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..base.errors import IncompatibleError, InputError
+from ..base.errors import IncompatibleError
 from ..base.numbers import ComplexArray, FloatArray, read_only
 from ..sensing.beam_statistics import BeamStatistics
 from ..signal.link import LinkStatistics
@@ -95,9 +95,7 @@ class EffectiveChannels:
         return math.ceil(self.draws / self._size)
 
     def _draw(self) -> Iterator[tuple[ComplexArray, ComplexArray]]:
-        scene, fading = self.scene, self.scene.statistics.fading
-        if fading is None:
-            raise InputError("channel", "must come from `Scenario.statistics`; these carry no source of fading")
+        scene, fading = self.scene, self.scene.statistics.source
         if (size := 2 * 16 * scene.antennas * scene.users) > LARGEST_DRAW:
             raise IncompatibleError(
                 f"one draw for {scene.antennas} antennas and {scene.users} users takes {size / 2**30:.1f} GiB"

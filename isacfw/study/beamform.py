@@ -148,8 +148,7 @@ def _counted(count: int, noun: str) -> str:
 def _draw(scenario: Scenario, drop: int, draws: int) -> Iterator[ComplexArray]:
     """Yield the channels of each draw of a drop, (N, K), one by one: fewer draws are the first of more."""
     statistics = scenario.statistics([drop])
-    scene, fading = scenario.scene(statistics).of_drop(0), statistics.fading
-    assert fading is not None
+    scene, fading = scenario.scene(statistics).of_drop(0), statistics.source
     # Statistics that are the same for all drops carry the number of the first one.
     generator = attrs.evolve(fading, drops=[drop]).simulation_generator(0)
     for _ in range(draws):

@@ -201,6 +201,38 @@ def test_parts_that_do_not_exist_are_skipped_and_the_rest_is_drawn(drop_scene):
     assert "a projected beam needs more transmit antennas" in found.skipped[1]
 
 
+@attrs.frozen(kw_only=True)
+class Faulty(isacfw.Precoder):
+    """A precoder whose moments fail."""
+
+    name = "faulty"
+
+    def weights(self, estimates):
+        return estimates
+
+    def link_statistics(self, scene):
+        raise ArithmeticError("no moments")
+
+
+@attrs.frozen(kw_only=True)
+class Trusting(Faulty):
+    """A precoder that relies on a source of fading."""
+
+    name = "trusting"
+
+    def link_statistics(self, scene):
+        assert scene.statistics.fading.accuracy > 0
+        return isacfw.Precoder.link_statistics(self, scene)
+
+
+def test_moments_that_fail_are_not_sampled_instead(drop_scene):
+    scenario, drop = drop_scene()
+    direction = scenario.target.direction
+    with pytest.raises(isacfw.PluginError, match=r"precoder faulty.* raised ArithmeticError: no moments"):
+        precoder_gains(Faulty(), drop, [direction])
+    assert precoder_gains(Trusting(), drop, [direction]).draws == drop.draws
+
+
 def test_users_signals_are_shown_one_by_one_for_a_single_precoder(drop_scene):
     scenario, drop = drop_scene({"channel": CORRELATED, "precoders": ["mrt"]})
     curves = radiation_of(scenario, drop).curves

@@ -72,17 +72,12 @@ class RZFBeam(isacfw.Beam):
         wishart = statistics.isotropic and statistics.collinear is None and scene.antennas >= scene.users
         if not wishart or not isinstance(self.of, SteeringBeam):
             return super().beam_statistics(scene)
-        if statistics.fading is None:
-            raise isacfw.InputError(
-                "channel", "must come from `Scenario.statistics`; these carry no source of fading"
-            )
+        fading = statistics.source
         original = self.of.beam_statistics(scene)
         each = []
         for drop, xi in enumerate(statistics.xi):
-            generator = statistics.fading.generator(drop)
-            each.append(
-                _wishart_moments(xi, scene.antennas, self.regularization, statistics.fading.accuracy, generator)
-            )
+            generator = fading.generator(drop)
+            each.append(_wishart_moments(xi, scene.antennas, self.regularization, fading.accuracy, generator))
         share, power, leak, errors = (np.array(values) for values in zip(*each, strict=True))
         isotropic = scene.isotropic_forms
         changed = original.forms - isotropic
