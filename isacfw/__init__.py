@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import _moved
 from .allocation.allocation import Allocation, Shares
 from .allocation.allocator import Allocator
+from .allocation.constraints import AngleLimits, GainRatio, LinearFloors, RateFloors, SumLimit
 from .allocation.information_limits import InformationLimits
 from .allocation.inner_shares import InnerShares, inner_shares
 from .allocation.least import LeastCRLB, LeastPower
@@ -21,7 +22,7 @@ from .allocation.metric import Metric
 from .allocation.objective import Fairness, Objective, Performance, Utility
 from .allocation.problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
 from .allocation.quantity import Quantity
-from .allocation.requirement import AngleLimits, LinearFloors, RateFloors, Requirement, SumLimit
+from .allocation.requirement import Requirement
 from .allocation.setting import Echoes, Setting
 from .allocation.stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from .allocation.status import Status
@@ -58,6 +59,7 @@ from .signal.gaussian import complex_normal
 from .signal.link import LinkStatistics
 from .signal.link_budget import LinkBudget
 from .signal.precoder import Precoder
+from .signal.region import AngularBox, AngularRegion, to_boxes
 from .signal.scene import Scene
 from .signal.statistics import ChannelStatistics, Drop
 from .signal.user_region import UserRegion
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
     from .study.beamform import beamform
     from .study.compare import compare
     from .study.execution import Execution
+    from .study.first import first_feasible
     from .study.pareto import pareto
     from .study.plot import plot_scenario
 
@@ -84,6 +87,7 @@ _ON_DEMAND = {
     "Execution": "study.execution",
     "LoadedScenario": "config.load",
     "compare": "study.compare",
+    "first_feasible": "study.first",
     "load_scenario": "config.load",
     "mean_and_interval": "report.summary",
     "to_toml": "config.toml",
@@ -100,6 +104,8 @@ __all__ = [
     "Allocation",
     "Allocator",
     "AngleLimits",
+    "AngularBox",
+    "AngularRegion",
     "Array",
     "Beam",
     "BeamStatistics",
@@ -124,6 +130,7 @@ __all__ = [
     "Fairness",
     "Figure",
     "FloatArray",
+    "GainRatio",
     "IncompatibleError",
     "InformationLimits",
     "InnerShares",
@@ -173,6 +180,7 @@ __all__ = [
     "compare",
     "complex_normal",
     "crlb",
+    "first_feasible",
     "first_order_rise",
     "fisher_information",
     "hookimpl",
@@ -184,6 +192,7 @@ __all__ = [
     "mean_and_interval",
     "pareto",
     "plot_scenario",
+    "to_boxes",
     "to_toml",
     "water_filling",
 ]

@@ -105,9 +105,12 @@ def rate_certificate(power: float, limited: str) -> str:
     limited : str
         What else is required, such as ``"the limits on CRLBs"``; empty for nothing.
     """
-    if np.isinf(power):
-        return (
-            "the minimum rates are infeasible at any transmit power: the users' interference alone prevents them"
-        )
     together = f" together with {limited}" if limited else ""
+    if np.isinf(power):
+        whose = (
+            "the interference of users and sensing prevents"
+            if limited
+            else "the users' interference alone prevents"
+        )
+        return f"the minimum rates{together} are infeasible at any transmit power: {whose} them"
     return f"the minimum rates{together} need {power:.4g} times the transmit power"

@@ -102,9 +102,9 @@ class LimitedProblem(SensingProblem):
 
     def without_linear(self) -> Self:
         """Return the problem without linear requirements."""
-        if self.linear_least is None:
-            return self
-        return attrs.evolve(self, linear_users=None, linear_streams=None, linear_least=None, linear_quantities=())
+        names = (f"linear_{name}" for name in ("users", "streams", "least", "needed_users", "needed_streams"))
+        none: dict[str, Any] = dict.fromkeys(names)
+        return attrs.evolve(self, **none, linear_quantities=())
 
     @cached_property
     def smallest_crlb(self) -> FloatArray:
@@ -237,7 +237,7 @@ class LimitedProblem(SensingProblem):
         """The message on linear requirements that no shares meet, without batch axes; empty if there are none."""
         if self.linear_least is None:
             return ""
-        reached = largest_ratios(self.linear_rows, self.linear_least)
+        reached = largest_ratios(self.linear_rows, self.linear_least, self.linear_needed)
         pairs = zip(self.linear_quantities or (LinearQuantity(),) * len(reached), reached.tolist(), strict=True)
         clauses = [quantity.explain(ratio) for quantity, ratio in pairs if ratio < 1 - FEASIBILITY_TOLERANCE]
         return linear_certificate(clauses) if clauses else ""
@@ -295,6 +295,7 @@ def compiled(
     linear: dict[str, Any] = {}
     if "linear_least" in given:
         columns = given["linear_users"][:, : users.shape[1]], given["linear_streams"][:, : streams.shape[1]]
-        linear = {"linear": np.concatenate(columns, axis=-1) / given["linear_least"][:, None]}
+        rows, least = np.concatenate(columns, axis=-1), given["linear_least"]
+        linear = {"linear": rows[least > 0] / least[least > 0, None], "balances": rows[least == 0]}
     limits = SensingLimits(limit=given["crlb_limit"], jacobians=jacobians, known=given["known"], **sums, **linear)
     return ShareProgram.of(np.concatenate([users, streams], axis=1), limits, objective=given.get("objective"))

@@ -1,8 +1,9 @@
 r"""Linear requirements on the shares: numbers that must be reached, and what they mean to a user.
 
-A row demands :math:`\sum_k a_k x_k + \sum_s b_s q_s \ge r` with :math:`r > 0`. What it reaches is the sum of its
-positive terms; what it needs is r and the negative terms, so that the ratio of both is a SINR where the negative
-terms are interference.
+A row demands :math:`\sum_k a_k x_k + \sum_s b_s q_s \ge r` with :math:`r \ge 0`. What it reaches is the sum of
+its positive terms; what it needs is r and the negative terms, so that the ratio of both is a SINR where the
+negative terms are interference. Where a signal both reaches and needs, what it needs is given, and a is the
+difference.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 
 from ..base.errors import InputError
 from ..base.numbers import FloatArray
+from ..sensing.linear import row_sizes as row_sizes
 
 
 @attrs.frozen(kw_only=True)
@@ -44,49 +46,59 @@ class LinearQuantity:
         return f"{self.name} can reach no more than {ratio:.4g} times what is needed"
 
 
-def check_rows(least: FloatArray, rows: Mapping[str, tuple[FloatArray | None, bool]]) -> None:
+def check_rows(least: FloatArray, rows: Mapping[str, tuple[FloatArray | None, FloatArray | None, bool]]) -> None:
     """Check the fields of linear requirements against each other.
 
     Parameters
     ----------
     least : ndarray, shape (..., R)
         r of each row.
-    rows : mapping of str to (ndarray of shape (..., R, B), bool)
-        Coefficients of the users and of the streams, by field, and whether the signals may differ.
+    rows : mapping of str to tuple
+        For users and for streams: coefficients and what they need, (..., R, B) each, and whether signals may
+        differ.
 
     Raises
     ------
     InputError
-        If r is not positive, coefficients are missing, or signals differ that are alike to the targets.
+        If r is negative, coefficients are missing, needs are negative or incomplete, or signals differ that are
+        alike to the targets.
     """
-    if (least <= 0).any():
-        raise InputError("linear_least", f"must be greater than 0, got {least.min()}")
-    for name, (each, differ) in rows.items():
+    if (least < 0).any():
+        raise InputError("linear_least", f"must be at least 0, got {least.min()}")
+    some = any(needed is not None for _, needed, _ in rows.values())
+    for name, (each, needed, differ) in rows.items():
         if each is None:
-            raise InputError(name, "must be given with linear_least", missing=True)
+            raise InputError(f"linear_{name}", "must be given with linear_least", missing=True)
         if not differ and (each != each[..., :1]).any():
-            raise InputError(name, "must be equal in each row, for signals with the same Fisher information")
+            raise InputError(
+                f"linear_{name}", "must be equal in each row, for signals with the same Fisher information"
+            )
+        if some and needed is None:
+            raise InputError(f"linear_needed_{name}", "must be given, since the other is", missing=True)
+        if needed is not None and (needed < 0).any():
+            raise InputError(f"linear_needed_{name}", f"must be at least 0, got {needed.min()}")
 
 
-def ratios(rows: FloatArray, least: FloatArray, shares: FloatArray) -> FloatArray:
-    """Return the ratios of what rows reach to what they need; (..., R).
+def ratios(rows: FloatArray, least: FloatArray, needed: FloatArray, shares: FloatArray) -> FloatArray:
+    """Return the ratios of what rows reach to what they need; infinite where they need nothing; (..., R).
 
     Parameters
     ----------
-    rows, least : ndarray, shapes (..., R, B) and (..., R)
-        Coefficients and least values.
+    rows, least, needed : ndarray, shapes (..., R, B), (..., R) and (..., R, B)
+        Coefficients, least values, and the parts of the coefficients that are needed.
     shares : ndarray, shape (..., B)
         Shares of all signals.
     """
-    positive = np.maximum(rows, 0.0)
-    reached = (positive @ shares[..., None])[..., 0]
-    return np.asarray(reached / (((positive - rows) @ shares[..., None])[..., 0] + least))
+    reached = ((rows + needed) @ shares[..., None])[..., 0]
+    wanted = (needed @ shares[..., None])[..., 0] + least
+    return np.asarray(np.divide(reached, wanted, out=np.full(wanted.shape, np.inf), where=wanted > 0))
 
 
-def largest_ratios(rows: FloatArray, least: FloatArray) -> FloatArray:
+def largest_ratios(rows: FloatArray, least: FloatArray, needed: FloatArray) -> FloatArray:
     """Return the largest :func:`ratios` of each row for shares of sum one; (..., R).
 
     A ratio of linear functions is largest where all power goes to one signal.
     """
-    positive = np.maximum(rows, 0.0)
-    return np.asarray((positive / (positive - rows + least[..., None])).max(axis=-1))
+    wanted = needed + least[..., None]
+    each = np.divide(rows + needed, wanted, out=np.full(wanted.shape, np.inf), where=wanted > 0)
+    return np.asarray(each.max(axis=-1))

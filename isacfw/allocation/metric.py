@@ -10,6 +10,7 @@ import attrs
 
 from ..base.numbers import FloatArray
 from ..base.part import Part
+from ..signal.region import AngularRegion
 from .allocation import Allocation
 from .problem import PowerAllocationProblem
 from .quantity import Quantity
@@ -30,6 +31,10 @@ class Metric(Part):
     def quantities_of(self, targets: int, streams: int) -> tuple[Quantity, ...]:
         """Return the quantities for given numbers of targets and streams; by default :attr:`quantities`."""
         return self.quantities
+
+    def regions(self) -> tuple[AngularRegion, ...]:
+        """Return the regions of directions over which the metric needs mean gains; none by default."""
+        return ()
 
     @abstractmethod
     def evaluate(self, problem: PowerAllocationProblem, allocation: Allocation) -> Mapping[str, FloatArray]:

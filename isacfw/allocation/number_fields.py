@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 import numpy as np
 
 from ..base.errors import InputError
 from ..base.numbers import FloatArray, float_array, read_only
+from ..signal.region import AngularRegion
 
 
 def numbers(core: int, default: Any = attrs.NOTHING) -> Any:
@@ -23,18 +24,43 @@ def _to_read_only(value: object) -> FloatArray:
     return np.asarray(read_only(float_array(value)))
 
 
-def special_shapes(
-    *, users: int, streams: int, targets: int, sums: int, floors: int, displacements: int
-) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each field without its batch axes that is neither () nor (K,).
+class Sizes(Protocol):
+    """The sizes of a problem."""
 
-    Parameters
-    ----------
-    users, streams, targets : int
-        Numbers K, S and T.
-    sums, floors, displacements : int
-        Numbers of limited sums of CRLBs, of linear requirements, and of displacements of the targets.
-    """
+    @property
+    def users(self) -> int:
+        """Number of users K."""
+
+    @property
+    def streams(self) -> int:
+        """Number of sensing streams S."""
+
+    @property
+    def targets(self) -> int:
+        """Number of targets T."""
+
+    @property
+    def sums(self) -> int:
+        """Number of limited sums of CRLBs."""
+
+    @property
+    def linear_floors(self) -> int:
+        """Number of linear requirements."""
+
+    @property
+    def displacements(self) -> int:
+        """Number of displacements of the targets."""
+
+    @property
+    def regions(self) -> tuple[AngularRegion, ...]:
+        """Regions of directions."""
+
+
+def special_shapes(problem: Sizes) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each field of a problem without its batch axes that is neither () nor (K,)."""
+    users, streams, targets = problem.users, problem.streams, problem.targets
+    sums, floors, displacements = problem.sums, problem.linear_floors, problem.displacements
+    regions = len(problem.regions)
     order = (4 * targets, 4 * targets)
     return {
         "crlb_limit": (2 * targets,),
@@ -55,6 +81,10 @@ def special_shapes(
         "linear_users": (floors, users),
         "linear_streams": (floors, streams),
         "linear_least": (floors,),
+        "linear_needed_users": (floors, users),
+        "linear_needed_streams": (floors, streams),
+        "region_users": (users, regions),
+        "region_streams": (streams, regions),
         "reflection_power": (targets,),
     }
 

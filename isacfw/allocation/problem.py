@@ -81,7 +81,12 @@ class PowerAllocationProblem(LimitedProblem):
         Coefficients of linear requirements :math:`\sum_k a_{rk} x_k + \sum_s b_{rs} q_s \ge r_r`. The same for
         all users, or streams, unless their Fisher information differs.
     linear_least : ndarray, shape (..., R), optional
-        :math:`r_r`, positive.
+        :math:`r_r`, nonnegative.
+    linear_needed_users, linear_needed_streams : ndarray, shapes (..., R, K) and (..., R, S), optional
+        The parts :math:`n \ge 0` of these coefficients that are needed: the requirement is the ratio of
+        :math:`\sum (a + n) p` to :math:`\sum n p + r_r`. By default those of negative coefficients.
+    region_users, region_streams : ndarray, shapes (..., K, M) and (..., S, M), optional
+        Mean gains of the signals over :attr:`regions`.
     reflection_power : ndarray, shape (..., T), optional
         :math:`|\alpha_t|^2`; needed for the energy of the echoes.
     frame_length, receive_antennas : ndarray, shape (...), optional
@@ -90,6 +95,8 @@ class PowerAllocationProblem(LimitedProblem):
         What to maximise or minimise, the sum rate by default.
     linear_quantities : tuple of LinearQuantity
         What each linear requirement is about, for messages.
+    regions : tuple of AngularRegion
+        The M regions of directions; none by default.
     """
 
     objective: Objective = SumRate()
@@ -187,14 +194,28 @@ class PowerAllocationProblem(LimitedProblem):
         where = messages == ""
         needed = needed_power(self, where)
         for index in map(tuple, np.argwhere(where & ~(needed <= 1 + FEASIBILITY_TOLERANCE))):
-            messages[index] = rate_certificate(needed[index], self._others)
+            messages[index] = self._rate_certificate(index, float(needed[index]))
         return messages
+
+    def _rate_certificate(self, index: tuple[int, ...], needed: float) -> str:
+        """Return the message on minimum rates that need more than the power, at an index of the batch."""
+        if np.isinf(needed) and self.linear_least is not None:
+            alone = self[index].without_linear()
+            if np.isfinite(needed_power(alone, np.array(True))):
+                return rate_certificate(needed, self._others)
+        return rate_certificate(needed, "" if np.isinf(needed) else self._others)
 
     @property
     def _others(self) -> str:
         """The requirements other than minimum rates, in words; empty if there are none."""
-        named = {"the limits on CRLBs": self.limits_crlbs, "linear requirements": self.linear_least is not None}
+        named = {"the limits on CRLBs": self.limits_crlbs, self._linear_name: self.linear_least is not None}
         return " and ".join(name for name, given in named.items() if given)
+
+    @property
+    def _linear_name(self) -> str:
+        """The linear requirements in words: what they are about, if that is one quantity."""
+        names = {quantity.name for quantity in self.linear_quantities}
+        return names.pop() if len(names) == 1 else "linear requirements"
 
     def least_split(self, f: FloatArray, q: FloatArray) -> FloatArray:
         """Return shares of sum f that give users their minimum rates, the rest with equal factors; (..., K).

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..base.errors import InputError
 from ..base.numbers import FloatArray, read_only
+from ..signal.region import AngularRegion
 from .linear import LinearQuantity, check_rows
 from .number_fields import check_numbers, numbers, special_shapes
 from .water_filling import cache_blocks, sum_last
@@ -52,30 +53,26 @@ class RateProblem:
     linear_users: FloatArray | None = numbers(2, None)
     linear_streams: FloatArray | None = numbers(2, None)
     linear_least: FloatArray | None = numbers(1, None)
+    linear_needed_users: FloatArray | None = numbers(2, None)
+    linear_needed_streams: FloatArray | None = numbers(2, None)
+    region_users: FloatArray | None = numbers(2, None)
+    region_streams: FloatArray | None = numbers(2, None)
     reflection_power: FloatArray | None = numbers(1, None)
     frame_length: FloatArray | None = numbers(0, None)
     receive_antennas: FloatArray | None = numbers(0, None)
     linear_quantities: tuple[LinearQuantity, ...] = ()
+    regions: tuple[AngularRegion, ...] = ()
 
     def __attrs_post_init__(self) -> None:
-        special = special_shapes(
-            users=(users := self.users),
-            streams=self.streams,
-            targets=self.targets,
-            sums=self.sums,
-            floors=self.linear_floors,
-            displacements=self.displacements,
-        )
+        special = special_shapes(self)
         for name, value, core in self._numbers():
-            check_numbers(name, value, core, special.get(name, (users,) if core else ()))
+            check_numbers(name, value, core, special.get(name, (self.users,) if core else ()))
         if (self.crlb_limit <= 0).any():
             raise InputError("crlb_limit", f"must be greater than 0, got {self.crlb_limit.min()}")
         if self.linear_least is not None:
-            rows = {
-                "linear_users": (self.linear_users, self.fisher_users is not None),
-                "linear_streams": (self.linear_streams, self.fisher_streams is not None),
-            }
-            check_rows(self.linear_least, rows)
+            users = self.linear_users, self.linear_needed_users, self.fisher_users is not None
+            streams = self.linear_streams, self.linear_needed_streams, self.fisher_streams is not None
+            check_rows(self.linear_least, {"users": users, "streams": streams})
         try:
             _ = self.batch_shape
         except ValueError as error:
@@ -210,6 +207,7 @@ class RateProblem:
             self.sums,
             self.linear_floors,
             self.linear_quantities,
+            self.regions,
             optional,
         )
 

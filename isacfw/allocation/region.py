@@ -20,6 +20,7 @@ import numpy as np
 
 from ..base.numbers import FloatArray
 from .information_limits import InformationLimits
+from .linear import row_sizes
 from .problem import PowerAllocationProblem
 
 _HIGHEST_LEVEL = 10.0
@@ -142,7 +143,7 @@ class Region:
         rows = self._zeros(len(least))
         rows[:, : self._shares] = -coefficients * self.units
         rows[:, self._level] = least
-        return [Cone(rows=rows / np.abs(rows).max(axis=-1, keepdims=True), offset=np.zeros(len(least)))]
+        return [Cone(rows=rows / row_sizes(rows)[:, None], offset=np.zeros(len(least)))]
 
     def _inequality(self, number: int, bound: int | None) -> Cone:
         """Return the matrix inequality of an angle's limit, or the bordered one of a bound on a CRLB in sums."""

@@ -14,6 +14,7 @@ from ..base.numbers import FloatArray
 from ..sensing.information import Line, crlb, crlb_of_split
 from ..sensing.linear import LinearLevels
 from ..sensing.reduction import in_angles
+from ..signal.region import AngularRegion
 from .linear import ratios
 from .rates import RateProblem
 
@@ -131,16 +132,20 @@ class SensingProblem(RateProblem):
         """
         if self.linear_least is None:
             return np.zeros((*self.batch_shape, 0))
-        return ratios(self.linear_rows, self.linear_least, np.concatenate([x, self.stream_shares(x, q)], axis=-1))
+        shares = np.concatenate([x, self.stream_shares(x, q)], axis=-1)
+        return ratios(self.linear_rows, self.linear_least, self.linear_needed, shares)
 
     @property
     def linear_rows(self) -> FloatArray:
         """Coefficients of the linear requirements on the shares of all users and streams; (..., R, K + S)."""
-        assert self.linear_users is not None
-        assert self.linear_streams is not None
-        batch = np.broadcast_shapes(self.linear_users.shape[:-1], self.linear_streams.shape[:-1])
-        both = (self.linear_users, self.linear_streams)
-        return np.concatenate([np.broadcast_to(each, (*batch, each.shape[-1])) for each in both], axis=-1)
+        return _side_by_side(self.linear_users, self.linear_streams)
+
+    @property
+    def linear_needed(self) -> FloatArray:
+        """The parts of these coefficients that are needed; (..., R, K + S)."""
+        if self.linear_needed_users is None:
+            return np.maximum(-self.linear_rows, 0.0)
+        return _side_by_side(self.linear_needed_users, self.linear_needed_streams)
 
     def echo_energy(self, x: FloatArray, q: FloatArray | float) -> tuple[FloatArray, FloatArray]:
         r"""Return the energies of each target's echoes of the users' signals and of the streams; (..., T) each.
@@ -175,6 +180,27 @@ class SensingProblem(RateProblem):
                 reached = (shares[..., None, :] @ each[..., place, place])[..., 0, :]
             found.append(self.reflection_power / 2 * reached)
         return found[0], found[1]
+
+    def mean_gain(self, region: AngularRegion, x: FloatArray, q: FloatArray | float) -> FloatArray:
+        r"""Return the mean gain of all signals over a region, :math:`\sum_k \bar G_k x_k + \ldots`; (...).
+
+        Parameters
+        ----------
+        region : AngularRegion
+            One of the problem's.
+        x, q
+            See :meth:`fisher`.
+
+        Raises
+        ------
+        IncompatibleError
+            If the problem does not have the region.
+        """
+        if region not in self.regions or self.region_users is None or self.region_streams is None:
+            raise IncompatibleError("the problem has no mean gains over these regions of directions")
+        place = self.regions.index(region)
+        pairs = ((x, self.region_users), (self.stream_shares(x, q), self.region_streams))
+        return np.asarray(sum((shares * gains[..., place]).sum(axis=-1) for shares, gains in pairs))
 
     @cached_property
     def largest_communication_share(self) -> FloatArray:
@@ -216,6 +242,14 @@ class SensingProblem(RateProblem):
         diagonal = np.diagonal(self.fisher_communication + self.fisher_sensing, axis1=-2, axis2=-1)
         scale = np.sqrt(diagonal[..., :2, None] * diagonal[..., None, 2:])
         return bool((np.abs(coupling) <= 1e-9 * scale).all())
+
+
+def _side_by_side(users: FloatArray | None, streams: FloatArray | None) -> FloatArray:
+    """Return coefficients of users (..., R, K) and streams (..., R, S) in one array; (..., R, K + S)."""
+    assert users is not None
+    assert streams is not None
+    batch = np.broadcast_shapes(users.shape[:-1], streams.shape[:-1])
+    return np.concatenate([np.broadcast_to(each, (*batch, each.shape[-1])) for each in (users, streams)], axis=-1)
 
 
 def mix_of(shares: FloatArray, common: FloatArray, each: FloatArray | None) -> FloatArray:

@@ -32,7 +32,7 @@ class Echoes:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Setting:
-    """What is known of a scenario before any problem is solved.
+    r"""What is known of a scenario before any problem is solved.
 
     Parameters
     ----------
@@ -48,6 +48,9 @@ class Setting:
         Whether there is any requirement.
     find_echoes : callable, optional
         Returns :attr:`echoes`.
+    prelog : float
+        Share of the coherence block that carries data, with which rates are :math:`\tau \log_2(1 + SINR)`; 1 as
+        long as users are not known.
     """
 
     users: int | None
@@ -56,6 +59,7 @@ class Setting:
     known: FloatArray
     required: bool
     find_echoes: Callable[[], Echoes] | None = None
+    prelog: float = 1.0
 
     @property
     def echoes(self) -> Echoes:

@@ -8,8 +8,9 @@ from typing import Any
 import attrs
 import numpy as np
 
+from ..allocation.constraints import AngleLimits, Constraint
 from ..allocation.objective import Objective
-from ..allocation.requirement import AngleLimits, Constraint, Constraints, Requirement
+from ..allocation.requirement import Constraints, Requirement
 from ..allocation.setting import Echoes, Setting
 from ..base.errors import InputError, PluginError, attribute_errors_to, short_repr
 from ..base.numbers import FloatArray
@@ -69,7 +70,7 @@ class Goals:
     requirements: Mapping[str, Requirement]
     find_echoes: Callable[[], Echoes]
 
-    def _setting(self, users: int | None, known: FloatArray, limit: FloatArray) -> Setting:
+    def _setting(self, users: int | None, known: FloatArray, limit: FloatArray, prelog: float = 1.0) -> Setting:
         required = bool(np.isfinite(limit).any() or self.requirements)
         return Setting(
             users=users,
@@ -78,6 +79,7 @@ class Goals:
             known=known,
             required=required,
             find_echoes=self.find_echoes,
+            prelog=prelog,
         )
 
     def _short_form(self) -> FloatArray:
@@ -104,7 +106,7 @@ class Goals:
         found = checked_constraint(requirement, setting)
         return AngleLimits(limit=self.sensing.offset * found.limit) if isinstance(found, AngleLimits) else found
 
-    def check(self, known: FloatArray | None = None, users: int | None = None) -> Setting:
+    def check(self, known: FloatArray | None = None, users: int | None = None, prelog: float = 1.0) -> Setting:
         """Refuse an objective, or a requirement, that does not fit the scenario, and return its setting.
 
         Parameters
@@ -113,6 +115,8 @@ class Goals:
             1 for each angle that counts as known; by default those that are declared known.
         users : int, optional
             Number of users, if it is known.
+        prelog : float
+            See :class:`~isacfw.Setting`.
 
         Raises
         ------
@@ -124,13 +128,13 @@ class Goals:
         # Limits of requirements are checked before they are asked for.
         for name, requirement in self.requirements.items():
             _check(f"requirements.{name}", requirement, self._setting(users, known, self._short_form()))
-        setting = self._setting(users, known, self.crlb_limit())
+        setting = self._setting(users, known, self.crlb_limit(), prelog)
         _check("objective", self.objective, setting)
         return setting
 
-    def constraints(self, known: FloatArray, users: int | None = None) -> Constraints:
+    def constraints(self, known: FloatArray, users: int | None = None, prelog: float = 1.0) -> Constraints:
         """Return all requirements as constraints; see :meth:`check`."""
-        setting = self.check(known, users)
+        setting = self.check(known, users, prelog)
         named = {name: self._constraint(one, setting) for name, one in self.requirements.items()}
         short = self._short_form()
         if np.isfinite(short).any():

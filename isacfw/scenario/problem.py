@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import attrs
 import numpy as np
 
+from ..allocation.constraints import GainRatio, LinearFloors
 from ..allocation.least import LeastCRLB, LeastPower
 from ..allocation.objective import Objective
 from ..allocation.problem import PowerAllocationProblem
@@ -19,6 +20,7 @@ from ..sensing.fisher import EchoModel
 from ..sensing.linear import GainFloors
 from ..sensing.task import SensingGoal
 from ..signal.link import LinkStatistics
+from ..signal.region import AngularRegion
 from .goals import Goals
 
 _COEFFICIENTS = ("communication", "sensing", "least")
@@ -40,6 +42,8 @@ class Limits:
         Bandwidth in Hz.
     squared_arcs : ndarray, shape (2T,), optional
         See :class:`~isacfw.PowerAllocationProblem`.
+    regions : tuple of AngularRegion
+        The regions over which the moments have mean gains.
     """
 
     constraints: Constraints
@@ -47,6 +51,7 @@ class Limits:
     objective: Objective
     bandwidth: float | None = None
     squared_arcs: FloatArray | None = None
+    regions: tuple[AngularRegion, ...] = ()
 
 
 def build_problem(
@@ -83,6 +88,10 @@ def build_problem(
     antennas = model.transmit.n_elements
     if beam.covariance is not None and link.forms is not None:
         raise IncompatibleError("a designed beam needs signals of the users that look alike to the targets")
+    if beam.covariance is not None and limits.constraints.ratios:
+        raise IncompatibleError(
+            "a designed beam covers requirements on targets alone, not on the gains over regions of directions"
+        )
     sensing = power * model.fisher(beam.forms)
     users = None if link.forms is None else power * model.fisher(link.forms)
     isotropic = power * model.fisher(model.isotropic_forms)[None]
@@ -106,7 +115,8 @@ def build_problem(
         known=limits.known[None],
         objective=limits.objective,
         **_units(limits, model),
-        **_requirements(limits.constraints, link, beam),
+        **_requirements(limits.constraints, limits.regions, link, beam),
+        **_regions(limits.regions, link, beam),
         **_displaced(beam),
     )
     return problem if beam.choose is None else _with_design(problem, beam.choose, model, limits.constraints)
@@ -124,7 +134,9 @@ def _with_design(
     beam = choose(problem.user_sums)
     sensing = problem.power[..., None, None] * model.fisher(beam.forms[:, 0])
     if asked.linear:
-        problem = attrs.evolve(problem, linear_streams=_stream_gains(asked, beam))
+        problem = attrs.evolve(problem, linear_streams=_floor_gains(asked.floors, beam))
+    if problem.regions:
+        problem = attrs.evolve(problem, region_streams=beam.gains)
     return attrs.evolve(problem, fisher_sensing=sensing, **_displaced(beam))
 
 
@@ -142,44 +154,77 @@ def _units(limits: Limits, model: EchoModel) -> dict[str, Any]:
     return found
 
 
-def _requirements(asked: Constraints, link: LinkStatistics, beam: BeamStatistics) -> dict[str, Any]:
+def _requirements(
+    asked: Constraints, regions: tuple[AngularRegion, ...], link: LinkStatistics, beam: BeamStatistics
+) -> dict[str, Any]:
     """Return the fields for requirements other than limits on single angles."""
     sums, floors = asked.sums, asked.minimum_rate
     found: dict[str, Any] = {} if floors is None else {"minimum_rate": floors[None]}
     if sums is not None:
         found |= {"crlb_sum_weights": sums[0][None], "crlb_sum_limit": sums[1][None]}
-    return found | _linear(asked, link, beam)
-
-
-def _linear(asked: Constraints, link: LinkStatistics, beam: BeamStatistics) -> dict[str, Any]:
-    """Return the fields for linear requirements, in the gains of all signals towards their targets."""
     if not asked.linear:
-        return {}
-    place = _places(asked)
-    communication, least = (
-        np.concatenate([getattr(one, name) for one in asked.linear]) for name in ("communication", "least")
-    )
+        return found
+    rows = [
+        _floor_rows(one, link, beam) if isinstance(one, LinearFloors) else _ratio_rows(one, regions, link, beam)
+        for one in asked.linear
+    ]
+    for name in ("linear_users", "linear_streams", "linear_needed_users", "linear_needed_streams"):
+        found[name] = _concatenated([one[name] for one in rows])
+    found["linear_least"] = np.concatenate([one["linear_least"] for one in rows])[None]
+    return found | {"linear_quantities": tuple(quantity for one in rows for quantity in one["quantities"])}
+
+
+def _concatenated(rows: list[FloatArray]) -> FloatArray:
+    """Return rows (..., R, B) of several requirements one below the other."""
+    batch = np.broadcast_shapes(*(each.shape[:-2] for each in rows))
+    return np.concatenate([np.broadcast_to(each, (*batch, *each.shape[-2:])) for each in rows], axis=-2)
+
+
+def _floor_rows(floors: LinearFloors, link: LinkStatistics, beam: BeamStatistics) -> dict[str, Any]:
+    """Return the rows of a requirement on the gains of all signals towards targets."""
+    place = _places([floors])
     users = np.ones((1, len(place), link.signal_gain.shape[-1]))
     if link.forms is not None:
         users = np.swapaxes(link.forms[..., place, place].real, -1, -2)
+    of_users, of_streams = floors.communication[:, None] * users, _floor_gains([floors], beam)
     return {
-        "linear_users": communication[:, None] * users,
-        "linear_streams": _stream_gains(asked, beam),
-        "linear_least": least[None],
-        "linear_quantities": tuple(quantity for one in asked.linear for quantity in one.quantity),
+        "linear_users": of_users,
+        "linear_streams": of_streams,
+        "linear_needed_users": np.maximum(-of_users, 0.0),
+        "linear_needed_streams": np.maximum(-of_streams, 0.0),
+        "linear_least": floors.least,
+        "quantities": floors.quantity,
     }
 
 
-def _places(asked: Constraints) -> list[int]:
+def _places(floors: Sequence[LinearFloors]) -> list[int]:
     """Return the place of the target of each row in the forms of signals."""
-    return [3 * target for one in asked.linear for target in one.target]
+    return [3 * target for one in floors for target in one.target]
 
 
-def _stream_gains(asked: Constraints, beam: BeamStatistics) -> FloatArray:
-    """Return the coefficients of the streams in linear requirements; (D, R, S)."""
-    place = _places(asked)
-    sensing = np.concatenate([one.sensing for one in asked.linear])
+def _floor_gains(floors: Sequence[LinearFloors], beam: BeamStatistics) -> FloatArray:
+    """Return the coefficients of the streams in requirements on gains; (D, R, S)."""
+    place = _places(floors)
+    sensing = np.concatenate([one.sensing for one in floors])
     return np.asarray(sensing[:, None] * np.swapaxes(beam.forms[..., place, place].real, -1, -2))
+
+
+def _ratio_rows(
+    ratio: GainRatio, regions: tuple[AngularRegion, ...], link: LinkStatistics, beam: BeamStatistics
+) -> dict[str, Any]:
+    """Return the row of a requirement on the ratio of mean gains."""
+    first, second = (regions.index(region) for region in (ratio.first, ratio.second))
+    rows: dict[str, Any] = {"linear_least": np.zeros(1), "quantities": (ratio.quantity,)}
+    for signals, gains in (("users", link.gains), ("streams", beam.gains)):
+        assert gains is not None
+        needed = ratio.least * gains[..., None, :, second]
+        rows |= {f"linear_{signals}": gains[..., None, :, first] - needed, f"linear_needed_{signals}": needed}
+    return rows
+
+
+def _regions(regions: tuple[AngularRegion, ...], link: LinkStatistics, beam: BeamStatistics) -> dict[str, Any]:
+    """Return the fields of mean gains over regions."""
+    return {"regions": regions, "region_users": link.gains, "region_streams": beam.gains} if regions else {}
 
 
 def _displaced(beam: BeamStatistics) -> dict[str, Any]:
@@ -223,11 +268,11 @@ def sensing_goal(goals: Goals, known: FloatArray) -> SensingGoal:
 
 def _relative_gains(asked: Constraints) -> GainFloors:
     """Return linear requirements, divided by their least values."""
-    if not asked.linear:
+    if not asked.floors:
         return GainFloors()
-    each = {name: np.concatenate([getattr(one, name) for one in asked.linear]) for name in _COEFFICIENTS}
+    each = {name: np.concatenate([getattr(one, name) for one in asked.floors]) for name in _COEFFICIENTS}
     return GainFloors(
-        target=tuple(target for one in asked.linear for target in one.target),
+        target=tuple(target for one in asked.floors for target in one.target),
         communication=each["communication"] / each["least"],
         sensing=each["sensing"] / each["least"],
     )

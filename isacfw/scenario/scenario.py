@@ -7,8 +7,9 @@ from contextlib import AbstractContextManager
 
 import attrs
 
+from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
-from ..allocation.requirement import Constraints
+from ..allocation.requirement import Constraints, Requirement
 from ..base.errors import attribute_errors_to
 from ..base.numbers import FloatArray
 from ..base.part import display_name
@@ -19,6 +20,7 @@ from ..sensing.task import SensingGoal, SensingTask
 from ..signal.channel import channel_statistics
 from ..signal.link import LinkStatistics
 from ..signal.precoder import Precoder, checked_link_statistics
+from ..signal.region import AngularRegion
 from ..signal.scene import Scene
 from ..signal.statistics import ChannelStatistics, FadingSource
 from .angles import assumptions, known_angles
@@ -104,7 +106,14 @@ class Scenario(ScenarioFields):
             beams=tuple(dict.fromkeys(self.sensing.beam(target) for target in self.sensed)),
             power=self.power,
             sensing=SensingTask(find_model=self._find_model, power=self.power, find_goal=self._sensing_goal),
+            regions=self.regions,
         )
+
+    @property
+    def regions(self) -> tuple[AngularRegion, ...]:
+        """The regions of directions over which requirements and metrics need mean gains."""
+        parts: tuple[Requirement | Metric, ...] = (*self.requirements.values(), *self.metrics)
+        return tuple(dict.fromkeys(region for part in parts for region in part.regions()))
 
     def _find_model(self) -> EchoModel:
         return self.echo_model
@@ -154,15 +163,22 @@ class Scenario(ScenarioFields):
         """Return the CRLB limits of azimuth and elevation of each target in rad², infinite for none; (2T,)."""
         return self.goals.crlb_limit()
 
-    def constraints(self, users: int) -> Constraints:
+    def constraints(self, users: int, prelog: float = 1.0) -> Constraints:
         """Return all requirements by name as constraints; the limits of ``[sensing]`` are called ``"sensing"``.
+
+        Parameters
+        ----------
+        users : int
+            Number of users.
+        prelog : float
+            Share of the coherence block that carries data.
 
         Raises
         ------
         InputError
             If the objective, or a requirement, does not fit the numbers of users and targets.
         """
-        return self.goals.constraints(self.known_angles(), users)
+        return self.goals.constraints(self.known_angles(), users, prelog)
 
     def known_angles(self, echo_model: EchoModel | None = None) -> FloatArray:
         """Return 1 for each angle that counts as known, 0 for the others; (2T,).
@@ -226,10 +242,13 @@ class Scenario(ScenarioFields):
                 power=self.power,
                 prelog=channel.prelog,
                 limits=Limits(
-                    constraints=self.goals.constraints(known := self.known_angles(model), channel.users),
+                    constraints=self.goals.constraints(
+                        known := self.known_angles(model), channel.users, channel.prelog
+                    ),
                     known=known,
                     objective=self.objective,
                     bandwidth=None if self.link_budget is None else self.link_budget.bandwidth_hz,
                     squared_arcs=squared_arcs(self.sensed),
+                    regions=self.regions,
                 ),
             )

@@ -13,6 +13,7 @@ from ..base.numbers import ComplexArray, read_only
 from ..base.part import display_name
 from ..signal.array import Direction, gram
 from ..signal.moments import WeightedPart, call_weights, drawn_channels, sample_each_drop
+from ..signal.region_gains import fixed_gains, sampled_region_gains
 from ..signal.scene import Scene
 from ..signal.statistics import fading_generator
 from .beam_statistics import BeamStatistics
@@ -144,9 +145,12 @@ class SteeringBeam(Beam):
         own = np.tensordot(gram(scene.array, directions), coefficients, axes=1)
         power = np.einsum("bsr,bsr->s", coefficients.conj(), own).real
         forms = np.einsum("isr,jsr->sij", seen, seen.conj()) / power[:, None, None]
+        fixed = {"weight_power": power[None], "forms": forms[None]}
+        if scene.regions:
+            fixed["gains"] = fixed_gains(scene, self.weights(scene, np.empty(0, dtype=np.complex128)))[None]
         statistics = scene.statistics
         if statistics.isotropic:
-            return BeamStatistics(interference=statistics.beta, weight_power=power[None], forms=forms[None])
+            return BeamStatistics(interference=statistics.beta, **fixed)
         if statistics.correlated:
             vectors = self.weights(scene, np.empty(0, dtype=np.complex128)).reshape(scene.antennas, -1)
             each = np.stack(
@@ -158,12 +162,10 @@ class SteeringBeam(Beam):
             found = each.reshape(*each.shape[:-1], streams, -1).sum(axis=-1) / power
         else:
             sampled = Beam.beam_statistics(self, scene)
-            return attrs.evolve(sampled, weight_power=power[None], forms=forms[None])
+            return attrs.evolve(sampled, **fixed)
         if streams == 1:
-            return BeamStatistics(interference=found[..., 0], weight_power=power[None], forms=forms[None])
-        return BeamStatistics(
-            interference=np.zeros(found.shape[:-1]), coupling=found, weight_power=power[None], forms=forms[None]
-        )
+            return BeamStatistics(interference=found[..., 0], **fixed)
+        return BeamStatistics(interference=np.zeros(found.shape[:-1]), coupling=found, **fixed)
 
 
 def checked_beam_statistics(beam: Beam, scene: Scene) -> BeamStatistics:
@@ -172,7 +174,9 @@ def checked_beam_statistics(beam: Beam, scene: Scene) -> BeamStatistics:
         found = beam.beam_statistics(scene)
         if not isinstance(found, BeamStatistics):
             raise TypeError(f"it must return BeamStatistics, got {short_repr(found)}")
-    return found.check(beam, scene.users, len(scene.targets))
+        if scene.regions and found.gains is None:
+            found = attrs.evolve(found, gains=sampled_region_gains(beam, scene))
+    return found.check(beam, scene.users, len(scene.targets), len(scene.regions))
 
 
 def count_streams(beam: Beam, scene: Scene, time_limit_s: float | None) -> int:

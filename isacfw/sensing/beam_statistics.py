@@ -48,6 +48,9 @@ class BeamStatistics:
         :math:`P^H E\{v_s v_s^H\} P / E\|v_s\|^2`, what the targets receive from it, with :attr:`Scene.basis`.
     coupling : ndarray, shape (..., K, S), optional
         Excess of each stream over `interference`, if the streams differ.
+    gains : ndarray, shape (..., S, M), optional
+        Mean gain of each stream over each of :attr:`Scene.regions`. The framework finds them if they are not
+        given.
     standard_error : BeamStatistics, optional
         Standard errors of the other fields, if they are sampled.
     displaced : Displaced, optional
@@ -63,6 +66,7 @@ class BeamStatistics:
     weight_power: FloatArray
     forms: ComplexArray
     coupling: FloatArray | None = None
+    gains: FloatArray | None = None
     standard_error: BeamStatistics | None = None
     displaced: Displaced | None = None
     covariance: ComplexArray | None = None
@@ -81,7 +85,7 @@ class BeamStatistics:
             return np.asarray(common + self.coupling)
         return np.broadcast_to(common, (*common.shape[:-1], self.streams))
 
-    def check(self, beam: LabelledPart, users: int, targets: int) -> BeamStatistics:
+    def check(self, beam: LabelledPart, users: int, targets: int, regions: int = 0) -> BeamStatistics:
         """Validate the moments, and return read-only copies.
 
         Raises
@@ -98,14 +102,15 @@ class BeamStatistics:
             "weight_power": (streams,),
             "forms": (streams, 3 * targets, 3 * targets),
             "coupling": (users, streams),
+            "gains": (streams, regions),
         }
-        return attrs.evolve(self, **checked_copies(self, cores, who, optional=("coupling",)))
+        return attrs.evolve(self, **checked_copies(self, cores, who, optional=("coupling", "gains")))
 
     @staticmethod
     def stack(members: Sequence[BeamStatistics]) -> BeamStatistics:
         """Stack the moments of several drops along a new first axis."""
         values: dict[str, Any] = {}
-        for name in ("interference", "weight_power", "forms", "coupling"):
+        for name in ("interference", "weight_power", "forms", "coupling", "gains"):
             if getattr(members[0], name) is not None:
                 values[name] = np.stack([getattr(one, name) for one in members])
         errors = [one.standard_error for one in members if one.standard_error is not None]

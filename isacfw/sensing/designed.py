@@ -11,6 +11,7 @@ import numpy as np
 from ..base.errors import IncompatibleError, InputError, short_repr
 from ..base.numbers import ComplexArray, FloatArray
 from ..base.validators import number
+from ..signal.region_gains import fixed_gains
 from ..signal.scene import Scene
 from .beam import Beam, to_pairs
 from .beam_statistics import BeamStatistics, Displaced
@@ -84,7 +85,6 @@ class Designed(Beam):
     def weights(self, scene: Scene, estimates: ComplexArray) -> ComplexArray:
         """Return the waveforms of the covariance; (N, 1, R)."""
         task = self._task(scene)
-        space = task.space(self.robust_offsets_deg)
         covariance = task.covariance
         if covariance is None:
             if task.goal.aim != "share":
@@ -93,9 +93,7 @@ class Designed(Beam):
                     " are not known without them"
                 )
             covariance = task.design(self.robust_offsets_deg).mix
-        directions = tuple(direction for model in space.models for direction in model.directions)
-        found = scene.basis_of(directions) @ space.waveforms(covariance)
-        return np.asarray(found[:, None, :])
+        return self._waveforms(scene, covariance)
 
     def beam_statistics(self, scene: Scene) -> BeamStatistics:
         """Return the moments: the interference of any beam on isotropic channels, and the form of the covariance.
@@ -119,6 +117,16 @@ class Designed(Beam):
             )
         return self._statistics(scene, task.covariances(sums, self.robust_offsets_deg))
 
+    def _gains(self, scene: Scene, mixes: ComplexArray) -> FloatArray:
+        """Return the mean gains of covariances over the regions of a scene; (D, 1, M)."""
+        return np.stack([fixed_gains(scene, self._waveforms(scene, mix)) for mix in mixes])
+
+    def _waveforms(self, scene: Scene, covariance: ComplexArray) -> ComplexArray:
+        """Return the waveforms of a covariance; (N, 1, R)."""
+        space = self._task(scene).space(self.robust_offsets_deg)
+        directions = tuple(direction for model in space.models for direction in model.directions)
+        return np.asarray((scene.basis_of(directions) @ space.waveforms(covariance))[:, None, :])
+
     def _statistics(self, scene: Scene, mixes: ComplexArray) -> BeamStatistics:
         space = self._task(scene).space(self.robust_offsets_deg)
         displaced = None
@@ -132,6 +140,7 @@ class Designed(Beam):
             interference=scene.statistics.beta,
             weight_power=np.ones((1, 1)),
             forms=space.forms(mixes)[0][:, None],
+            gains=self._gains(scene, mixes) if scene.regions else None,
             displaced=displaced,
             covariance=mixes,
         )

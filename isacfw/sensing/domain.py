@@ -34,6 +34,18 @@ class LinearLimits:
     least: FloatArray
     growth: FloatArray | None = None
 
+    @classmethod
+    def joined(cls, balances: FloatArray, linear: LinearLimits | None) -> LinearLimits | None:
+        r"""Return requirements of least value 0, :math:`L p \ge 0`, and further ones."""
+        if not len(balances):
+            return linear
+        none = np.zeros(len(balances))
+        if linear is None:
+            return cls(rows=balances, least=none)
+        growth = None if linear.growth is None else np.concatenate([none, linear.growth])
+        rows, least = np.concatenate([balances, linear.rows]), np.concatenate([none, linear.least])
+        return cls(rows=rows, least=least, growth=growth)
+
     def lift(self, shares: FloatArray, margin: float) -> FloatArray:
         """Return shares that meet requirements with one positive coefficient, by raising the share with it.
 

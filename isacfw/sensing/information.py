@@ -205,7 +205,7 @@ class Line:
             step = np.divide(gap, slope, out=np.zeros(gap.shape), where=violated & (slope < 0))
             share = np.maximum(share - step.max(axis=-1), 0.0)
         else:
-            infeasible |= (gap < -1e-9 * self.required).any(axis=-1)
+            infeasible |= (gap < -np.maximum(1e-9 * self.required, self._rounding)).any(axis=-1)
         return np.where(infeasible, np.nan, share)
 
     def smallest_crlb(self) -> FloatArray:
@@ -236,8 +236,14 @@ class Line:
             )
             return worst(ratio, slope)
 
-        best = _concave_maximum(value_and_slope, self.shape)
+        low, high = self.interval
+        best = np.where(low <= high, _concave_maximum(value_and_slope, self.shape, low, high), 0.0)
         return np.asarray(np.divide(1.0, best, out=np.full(best.shape, np.inf), where=best > 0))
+
+    @property
+    def interval(self) -> tuple[FloatArray | float, FloatArray | float]:
+        """Ends of the f that meet linear requirements of least value 0, see :attr:`LinearLevels.interval`."""
+        return (0.0, 1.0) if self.linear is None else self.linear.interval
 
 
 def worst(values: FloatArray, slopes: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -248,10 +254,13 @@ def worst(values: FloatArray, slopes: FloatArray) -> tuple[FloatArray, FloatArra
 
 
 def _concave_maximum(
-    value_and_slope: Callable[[FloatArray], tuple[FloatArray, FloatArray]], shape: tuple[int, ...]
+    value_and_slope: Callable[[FloatArray], tuple[FloatArray, FloatArray]],
+    shape: tuple[int, ...],
+    first: FloatArray | float = 0.0,
+    last: FloatArray | float = 1.0,
 ) -> FloatArray:
-    """Return the largest value on [0, 1] of concave functions, by bisection on the sign of the slope."""
-    low, high = np.zeros(shape), np.ones(shape)
+    """Return the largest value of concave functions within [0, 1], by bisection on the sign of the slope."""
+    low, high = (np.clip(np.broadcast_to(end, shape), 0.0, 1.0) for end in (first, last))
     best = np.maximum(value_and_slope(low)[0], value_and_slope(high)[0])
     for _ in range(60):
         middle = (low + high) / 2

@@ -70,25 +70,31 @@ class LineTradeoff:
         """
         A, B, C = (np.asarray(each, dtype=np.float64) for each in np.broadcast_arrays(A, B, C))
         best, ends = self.best_level
-        usable = C < 1
-        slack = np.where(usable, 1 - C, 1.0)
+        low, high = self.line.interval
+        slack = np.where(C < 1, 1 - C, 1.0)
+        # What users get of full power at the largest share that they may have.
+        received = slack * high - B * (1 - np.asarray(high))
+        usable = (C < 1) & (received > 0)
+        received = np.where(usable, received, 1.0)
         unlimited = np.isinf(ends[0])
-        alone = unlimited | (slack <= A * np.where(unlimited, 0.0, ends[0]))
+        alone = unlimited | (received <= A * np.where(unlimited, 0.0, ends[0]))
         crossing, level = self._crossing(A, B, slack, ~alone & (A > 0))
         beyond = crossing <= best
-        m = np.where(alone, 1.0, np.where(beyond, best, crossing))
+        m = np.where(alone, high, np.where(beyond, best, crossing))
         level = np.where(beyond, ends[1], level)
         needed = np.divide(1.0, level, out=np.full(level.shape, np.inf), where=level > 0)
-        total = np.where(alone, A / slack, needed)
+        total = np.where(alone, A / received, needed)
         reason = np.where(usable, np.where(total <= 1, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE)
-        reason = np.where(ends[1] < 1, Infeasibility.LIMITS, reason)
+        reason = np.where((ends[1] < 1) | (low > high), Infeasibility.LIMITS, reason)
         return _splits(m, total, reason)
 
     @cached_property
     def best_level(self) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
-        """The m with the largest level, and the levels at m = 1 and there."""
-        best = _argmax(self.level, self.line.shape)
-        return best, (self.level(np.ones(self.line.shape))[0], self.level(best)[0])
+        """The m with the largest level, and the levels at the largest m, 1 in general, and there."""
+        low, high = (np.clip(end, 0.0, 1.0) for end in self.line.interval)
+        best = np.minimum(np.maximum(_argmax(self.level, self.line.shape), low), high)
+        ends = np.broadcast_to(high, self.line.shape)
+        return best, (self.level(ends)[0], self.level(best)[0])
 
     @np.errstate(invalid="ignore")  # A level may be infinite where A is 0.
     def _crossing(

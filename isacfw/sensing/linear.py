@@ -19,7 +19,8 @@ class LinearLevels:
     first, second : ndarray, shape (..., R)
         Values :math:`v_1` and :math:`v_2` if all power goes to the first signal, or to the second.
     least : ndarray, shape (..., R)
-        Least values r, positive: :math:`f v_1 + (1 - f) v_2 \ge r`.
+        Least values r, nonnegative: :math:`f v_1 + (1 - f) v_2 \ge r`. Those of 0 do not depend on the power, but
+        limit f to :attr:`interval`.
     """
 
     first: FloatArray
@@ -41,6 +42,17 @@ class LinearLevels:
         """Rounding errors of the values, which may be small differences of large terms; (..., R)."""
         # A share close to one has steps of 1e-16.
         return np.asarray(_ROUNDING * np.maximum(self.least, (np.abs(self.first) + np.abs(self.second)) / 16))
+
+    @property
+    def interval(self) -> tuple[FloatArray, FloatArray]:
+        """Smallest and largest f that meet the requirements of least value 0, crossed if none does; (...)."""
+        shape = np.broadcast_shapes(self.first.shape, self.second.shape, self.least.shape)
+        first, second = np.broadcast_to(self.first, shape), np.broadcast_to(self.second, shape)
+        free = np.broadcast_to(self.least > 0, shape)
+        root = np.divide(second, second - first, out=np.zeros(shape), where=first != second)
+        low = np.where(free | (second >= 0), 0.0, np.where(first > 0, root, np.inf))
+        high = np.where(free | (first >= 0), 1.0, np.where(second >= 0, root, -np.inf))
+        return low.max(axis=-1), high.min(axis=-1)
 
     def at(self, share: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the values at shares f (...), and their derivatives; (..., R) each."""
@@ -75,3 +87,9 @@ class GainFloors:
         place = 3 * np.array(self.target, dtype=np.int64)
         gains = forms[:, place, place].real.T
         return np.concatenate([self.communication[:, None], self.sensing[:, None] * gains], axis=1)
+
+
+def row_sizes(rows: FloatArray) -> FloatArray:
+    """Return the largest absolute coefficient of each row, 1 for a row of zeros; (...)."""
+    size = np.abs(rows).max(axis=-1)
+    return np.where(size > 0, size, 1.0)

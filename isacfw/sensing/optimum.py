@@ -147,6 +147,8 @@ class ShareSolver:
             shares = self.cones.move_into(domain, self.cones.totals)
             return Optimum(shares=shares, value=0.0, bound=0.0)
         cost = np.zeros(self.cones.variables)
+        if not self.cones.limited:
+            return self.least_cost(cost, domain, lambda _shares: 0.0)
         cost[self.cones.count] = -1.0
 
         def judge(shares: FloatArray, price: Price) -> Optimum:

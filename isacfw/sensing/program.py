@@ -87,6 +87,22 @@ class ShareProgram:
         """The limits as blocks of conic programs."""
         return self.solver.cones
 
+    def _domain(self, linear: LinearLimits | None, first: float | None = None) -> Domain:
+        """Return the domain of shares that meet requirements of least value 0, and further ones."""
+        return Domain(first=first, linear=LinearLimits.joined(self.limits.balances, linear))
+
+    @cached_property
+    def ends(self) -> tuple[Optimum, Optimum] | None:
+        """Shares of sum one with the smallest and the largest first one that meet requirements of least value 0.
+
+        Without regard to the limits; None if no shares meet them.
+        """
+        alone = ShareProgram.of(self.signals, self.limits.unlimited(), order=self.cones.order)
+        assert alone is not None
+        first = np.eye(1, self.cones.count)[0]
+        low, high = alone.largest(-first), alone.largest(first)
+        return None if low is None or high is None else (low, high)
+
     def excess(self, shares: FloatArray) -> float:
         """Return the inverse of the level: the largest ratio to its limit; infinite if one is."""
         return self.solver.excess(shares)
@@ -111,7 +127,7 @@ class ShareProgram:
         size = float(np.abs(weights).max()) or 1.0
         cost = np.zeros(self.cones.variables)
         cost[: len(weights)] = -weights / size
-        domain = Domain(linear=linear)
+        domain = self._domain(linear)
         found = self.solver.least_cost(cost, domain, lambda shares: float(-weights @ shares) / size)
         return None if found is None else found.times(-size)
 
@@ -132,7 +148,7 @@ class ShareProgram:
         for variable, (hypothesis, place) in enumerate(self.cones.summed):
             if hypothesis == 0:
                 cost[self.cones.count + 1 + variable] = weights[place] / size
-        domain = Domain(first=first, linear=linear)
+        domain = self._domain(linear, first)
         found = self.solver.least_cost(cost, domain, lambda shares: self.weighted_sum(shares) / size)
         return None if found is None else found.times(size)
 
@@ -141,7 +157,7 @@ class ShareProgram:
 
         Infinite, with shares that are NaN, if the further requirements are infeasible.
         """
-        found = self.solver.smallest_excess(Domain(linear=linear))
+        found = self.solver.smallest_excess(self._domain(linear))
         nothing = np.full(self.cones.count, np.nan)
         return Optimum(shares=nothing, value=np.inf, bound=np.inf) if found is None else found
 
@@ -161,7 +177,7 @@ class ShareProgram:
             None if the requirements are infeasible.
         """
         graded = np.flatnonzero((angles > 0) & np.isfinite(self.limits.effective_limit))
-        return self.solver.smallest_ratio(Domain(linear=linear, graded=tuple(graded.tolist())))
+        return self.solver.smallest_ratio(attrs.evolve(self._domain(linear), graded=tuple(graded.tolist())))
 
     def largest_margin(self, linear: LinearLimits) -> Optimum | None:
         r"""Return shares of sum one within all limits with the largest margin of further requirements.
@@ -177,7 +193,9 @@ class ShareProgram:
             Value and bound are those of m with :math:`R p \ge r + m w`; None if the other requirements are
             infeasible.
         """
-        found = self.solver.largest_margin(linear)
+        joined = LinearLimits.joined(self.limits.balances, linear)
+        assert joined is not None
+        found = self.solver.largest_margin(joined)
         if found is None:
             return None
         return attrs.evolve(found, value=-1 - found.value, bound=-1 - found.bound)
@@ -191,7 +209,7 @@ class ShareProgram:
             Share of the first signal, and the positive sum of the others.
         """
         total = first + rest
-        found = self.solver.smallest_excess(Domain(first=first / total))
+        found = self.solver.smallest_excess(self._domain(None, first / total))
         assert found is not None
         return Optimum(shares=found.shares * total, value=found.value / total, bound=found.bound / total)
 
@@ -206,6 +224,7 @@ class ShareProgram:
         equal, unit = self._unit
         if not np.isfinite(unit):
             return None
+        linear = LinearLimits.joined(self.limits.balances, linear)
         lack = shortfall(linear, equal)
         unit = max(unit, lack if np.isfinite(lack) else 1.0)
         if not unit > 0:

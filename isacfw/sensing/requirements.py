@@ -37,6 +37,8 @@ class SensingLimits:
         1 where an angle is known, 0 elsewhere; none by default.
     linear : ndarray, shape (R, B)
         Linear requirements on the shares p of B signals, :math:`\sum_b L_{rb} p_b \ge 1`; none by default.
+    balances : ndarray, shape (R', B)
+        Those of least value 0, :math:`\sum_b L_{rb} p_b \ge 0`, at any power; none by default.
     """
 
     limit: FloatArray = attrs.field(converter=float_array)
@@ -45,6 +47,7 @@ class SensingLimits:
     sum_limit: FloatArray = attrs.field(factory=lambda: np.zeros(0), converter=float_array)
     known: FloatArray = attrs.field(default=attrs.Factory(_none_known, takes_self=True), converter=float_array)
     linear: FloatArray = attrs.field(factory=lambda: np.zeros((0, 0)), converter=float_array)
+    balances: FloatArray = attrs.field(factory=lambda: np.zeros((0, 0)), converter=float_array)
 
     @property
     def hypotheses(self) -> int:
@@ -76,6 +79,11 @@ class SensingLimits:
         """
         sums = sum_information(information, self.effective_weights)
         return np.concatenate([_scale(information, self.effective_limit), _scale(sums, self.sum_limit)], axis=-1)
+
+    def unlimited(self) -> SensingLimits:
+        """Return :attr:`balances` alone."""
+        limit = np.full(self.limit.shape, np.inf)
+        return SensingLimits(limit=limit, jacobians=self.jacobians, known=self.known, balances=self.balances)
 
     def linear_level(self, shares: FloatArray) -> FloatArray:
         """Return the smallest value of the linear requirements at shares (..., B); (...), infinite for none."""

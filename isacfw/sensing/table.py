@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..base.numbers import FloatArray
 from .hermitian import positive_part
+from .linear import row_sizes
 from .optimum import Optimum
 from .program import ShareProgram
 from .reduction import angle_information
@@ -113,8 +114,12 @@ class Table:
     def _value(self, m: FloatArray, shares: FloatArray) -> FloatArray:
         """Return the value of sensing shares (..., B - 1) at m; (...)."""
         program = self.program
-        whole = np.concatenate([m[..., None], shares], axis=-1) if len(program.limits.linear) else shares
+        rows, balances = program.limits.linear, program.limits.balances
+        whole = np.concatenate([m[..., None], shares], axis=-1) if len(rows) or len(balances) else shares
         worst = program.limits.linear_level(whole)
+        if len(balances):
+            lack = -(whole @ balances.T) / row_sizes(balances)
+            worst = np.where((lack <= _TOLERANCE).all(axis=-1), worst, -np.inf)
         objective = np.zeros(m.shape)
         for hypothesis, signals in enumerate(program.signals):
             order = signals.shape[-1]

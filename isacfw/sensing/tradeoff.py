@@ -23,6 +23,9 @@ from .table import Table, build_table, maximise
 
 _SMALL_SHARES = (1e-8, 1e-6, 1e-4, 1e-2)
 
+_INSIDE = 1e-10
+"""Part of the interval of shares by which tables stay within it."""
+
 
 class Infeasibility(IntEnum):
     """Why a drop has no split of the power; 0 if it has one."""
@@ -88,24 +91,38 @@ class Tradeoff:
     program: ShareProgram
 
     @cached_property
+    def interval(self) -> tuple[float, float]:
+        """The smallest and the largest m that meet requirements of least value 0; NaN if there is none."""
+        if not len(self.program.limits.balances):
+            return 0.0, 1.0
+        ends = self.program.ends
+        if ends is None:
+            return np.nan, np.nan
+        low, high = (float(end.shares[0]) for end in ends)
+        # The programs at the ends themselves have no interior.
+        part = _INSIDE * (high - low)
+        return (low + part if low > 0 else 0.0), (high - part if high < 1 else 1.0)
+
+    @cached_property
     def levels(self) -> Table:
-        """The best level e(m) for m from 0 to 1."""
-        return build_table(self.program, 0.0, 1.0, weighted=False)
+        """The best level e(m) for m within :attr:`interval`."""
+        return build_table(self.program, *self.interval, weighted=False)
 
     @cached_property
     def best_level(self) -> float:
-        """The share m with the largest level; 1 without limits."""
-        return maximise(self.levels) if self.program.cones.limited else 1.0
+        """The share m with the largest level; the largest m without limits."""
+        return maximise(self.levels) if self.program.cones.limited else self.interval[1]
 
     @cached_property
     def feasible(self) -> tuple[float, float]:
         """The smallest and the largest m that meet the limits at full power; NaN if there is none."""
-        if not self.program.cones.limited:
-            return 0.0, 1.0
+        if not self.program.cones.limited or np.isnan(self.interval[0]):
+            return self.interval
         best, table = self.best_level, self.levels
         if not table.evaluate(np.array(best)) >= 1:
             return np.nan, np.nan
-        return _end(table, best, 0.0), _end(table, best, 1.0)
+        low, high = self.interval
+        return _end(table, best, low), _end(table, best, high)
 
     @cached_property
     def sums(self) -> Table:
@@ -140,26 +157,37 @@ class Tradeoff:
         largest level if it is larger, or 1 if the users need more than the limits even there.
         """
         A, B, C = (np.asarray(each, dtype=np.float64) for each in np.broadcast_arrays(A, B, C))
-        usable = C < 1
-        slack = np.where(usable, 1 - C, 1.0)
+        high = self.interval[1]
+        if np.isnan(high):
+            return self._splits(np.ones(A.shape), np.ones(A.shape), np.full(A.shape, Infeasibility.LIMITS), None)
+        slack = np.where(C < 1, 1 - C, 1.0)
+        # What users get of full power at the largest share that they may have.
+        received = slack * high - B * (1 - high)
+        usable = (C < 1) & (received > 0)
+        received = np.where(usable, received, 1.0)
         if not self.program.cones.limited:
-            m, total = np.ones(A.shape), A / slack
+            m, total = np.full(A.shape, high), A / received
         else:
-            ends = self.levels.evaluate(np.array([1.0, self.best_level]))
-            alone = slack <= A * ends[0]
+            ends = self.levels.evaluate(np.array([high, self.best_level]))
+            alone = received <= A * ends[0]
 
             def surplus(m: FloatArray, level: FloatArray) -> FloatArray:
                 return slack * m - B * (1 - m) - A * level
 
-            m = np.where(alone, 1.0, np.maximum(_crossing(self.levels, surplus, A.shape), self.best_level))
+            crossing = _crossing(self.levels, surplus, A.shape)
+            m = np.where(alone, high, np.maximum(crossing, self.best_level))
             level = self.levels.evaluate(m)
             needed = np.divide(1.0, level, out=np.full(level.shape, np.inf), where=level > 0)
-            total = np.where(alone, A / slack, needed)
+            total = np.where(alone, A / received, needed)
             if ends[1] < 1:
                 return self._splits(m, total, np.full(A.shape, Infeasibility.LIMITS), None)
         reason = np.where(usable, np.where(total <= 1, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE)
-        table = self.levels if self.program.cones.limited else None
-        return self._splits(m, total, reason, table)
+        return self._splits(m, total, reason, self._mixes)
+
+    @property
+    def _mixes(self) -> Table | None:
+        """The table of the mixes of the streams; None if any mix will do."""
+        return self.levels if self.program.cones.limited or len(self.program.limits.balances) else None
 
     def least_crlb(self, A: FloatArray, B: FloatArray, C: FloatArray) -> Splits:
         """Return the splits of full power with the least weighted sum of CRLBs that meet all requirements.

@@ -69,6 +69,9 @@ class LinkStatistics:
     forms : ndarray of complex, shape (..., K, 3T, 3T), optional
         :math:`P^H E\{w_k w_k^H\} P / E\|w_k\|^2`, what the targets receive from each user's signal, with
         :attr:`Scene.basis`. The framework samples them if they are neither given nor isotropic.
+    gains : ndarray, shape (..., K, M), optional
+        Mean gain of each user's signal over each of :attr:`Scene.regions`. The framework finds them if they are
+        not given.
     standard_error : LinkStatistics, optional
         Standard errors of the other fields, if they are sampled.
 
@@ -83,9 +86,12 @@ class LinkStatistics:
     coupling: FloatArray | None = None
     isotropic: bool = False
     forms: ComplexArray | None = None
+    gains: FloatArray | None = None
     standard_error: LinkStatistics | None = None
 
-    def check(self, precoder: LabelledPart, users: int, targets: int | None = None) -> LinkStatistics:
+    def check(
+        self, precoder: LabelledPart, users: int, targets: int | None = None, regions: int = 0
+    ) -> LinkStatistics:
         """Validate the moments, and return read-only copies.
 
         Parameters
@@ -96,6 +102,8 @@ class LinkStatistics:
             Number of users K.
         targets : int, optional
             Number of targets T.
+        regions : int
+            Number of regions M.
 
         Raises
         ------
@@ -110,8 +118,9 @@ class LinkStatistics:
             "weight_power": (users,),
             "coupling": (users, users),
             "forms": (users, size, size),
+            "gains": (users, regions),
         }
-        return attrs.evolve(self, **checked_copies(self, cores, who, optional=("coupling", "forms")))
+        return attrs.evolve(self, **checked_copies(self, cores, who, optional=("coupling", "forms", "gains")))
 
     @property
     def interference(self) -> FloatArray:
@@ -123,7 +132,7 @@ class LinkStatistics:
     def stack(members: Sequence[LinkStatistics]) -> LinkStatistics:
         """Stack the moments of several drops along a new first axis."""
         values: dict[str, Any] = {}
-        for name in ("signal_gain", "interference_gain", "weight_power", "coupling", "forms"):
+        for name in ("signal_gain", "interference_gain", "weight_power", "coupling", "forms", "gains"):
             if getattr(members[0], name) is not None:
                 values[name] = np.stack([getattr(one, name) for one in members])
         errors = [one.standard_error for one in members if one.standard_error is not None]

@@ -7,7 +7,7 @@ directions for one element, or where :math:`E\,w w^H \propto I`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from ..base.part import display_name
 from .array import Array, Direction
 from .moments import LARGEST_DRAW, WeightedPart, drawn_channels
 from .precoder import Precoder
+from .region_gains import closed_gains
 from .scene import Scene
 from .statistics import FadingSource
 
@@ -167,25 +168,7 @@ def _closed_form(precoder: Precoder, drop: DropScene, directions: Sequence[Direc
         return np.ones((len(directions), scene.users))
     if link.forms is None or link.standard_error is not None or precoder.uses_scene():
         return None
-    found = []
-    for some in _pieces(directions, scene):
-        moments = precoder.link_statistics(attrs.evolve(scene, targets=some)).check(
-            precoder, scene.users, len(some)
-        )
-        assert moments.forms is not None
-        found.append(np.einsum("ktt->tk", moments.forms[0, :, ::3, ::3]).real)
-    return np.concatenate(found)
-
-
-def _pieces(directions: Sequence[Direction], scene: Scene) -> Iterator[tuple[Direction, ...]]:
-    """Yield directions in pieces whose forms fit into memory.
-
-    Forms have entries for all pairs of directions, so larger pieces cost more than closed forms in matrices of
-    order N.
-    """
-    size = max(1, min(max(8, scene.antennas // 2), int((_BYTES_AT_ONCE / (16 * 9 * scene.users)) ** 0.5)))
-    for start in range(0, len(directions), size):
-        yield tuple(directions[start : start + size])
+    return closed_gains(precoder, scene, directions)
 
 
 def sampled_gains(part: WeightedPart, drop: DropScene, directions: Sequence[Direction]) -> Gains:

@@ -11,11 +11,12 @@ import attrs
 import numpy as np
 
 from ..base.errors import PluginError, attribute_errors_to, short_repr
-from ..base.numbers import ComplexArray
+from ..base.numbers import ComplexArray, FloatArray
 from ..base.part import display_name
 from .link import LinkStatistics
 from .link_sums import LinkSums
 from .moments import Sums, WeightedPart, call_weights, sample_each_drop
+from .region_gains import closed_region_gains, sampled_region_gains
 from .scene import Scene
 
 
@@ -126,9 +127,21 @@ def checked_link_statistics(precoder: Precoder, scene: Scene) -> LinkStatistics:
         link = precoder.link_statistics(scene)
         if not isinstance(link, LinkStatistics):
             raise TypeError(f"it must return LinkStatistics, got {short_repr(link)}")
+        closed = link.forms is not None and link.standard_error is None
         if link.forms is None and not (link.isotropic and scene.statistics.isotropic):
             link = attrs.evolve(link, forms=sampled_forms(precoder, scene))
-    return link.check(precoder, scene.users, len(scene.targets))
+        if scene.regions and link.gains is None:
+            link = attrs.evolve(link, gains=_region_gains(precoder, scene, link, closed=closed))
+    return link.check(precoder, scene.users, len(scene.targets), len(scene.regions))
+
+
+def _region_gains(precoder: Precoder, scene: Scene, link: LinkStatistics, *, closed: bool) -> FloatArray:
+    """Return the mean gains of the users' signals over the regions of a scene; (D, K, M), or (1, K, M)."""
+    if link.isotropic and scene.statistics.isotropic:
+        return np.ones((1, scene.users, len(scene.regions)))
+    if closed and not precoder.uses_scene():
+        return closed_region_gains(precoder, scene)
+    return sampled_region_gains(precoder, scene)
 
 
 def _sums(precoder: Precoder, scene: Scene, *, isotropic: bool = False, forms_alone: bool = False) -> Sums:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..base.numbers import ComplexArray, read_only
 from .array import Array, Direction, gram
+from .region import AngularRegion
 from .statistics import ChannelStatistics
 
 
@@ -30,6 +31,8 @@ class Scene:
         Transmit power :math:`P_t` relative to the noise.
     sensing : object, optional
         What the scenario asks of sensing, for beams that are designed for it.
+    regions : tuple of AngularRegion
+        The M regions over which the gains of all signals are averaged; none by default.
     """
 
     array: Array
@@ -38,6 +41,7 @@ class Scene:
     beams: tuple[Direction, ...]
     power: float
     sensing: object = None
+    regions: tuple[AngularRegion, ...] = ()
 
     @property
     def noise(self) -> float:

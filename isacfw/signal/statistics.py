@@ -132,8 +132,15 @@ class ChannelStatistics:
 
     def first(self, count: int) -> ChannelStatistics:
         """Return the statistics of the first drops."""
-        values: dict[str, Any] = {name: value[:count] for name, value in self._per_drop()}
-        return attrs.evolve(self, **values, extra={name: value[:count] for name, value in self.extra.items()})
+        return self._slice(slice(count))
+
+    def only(self, position: int) -> ChannelStatistics:
+        """Return the statistics of the drop at a position of the first axis, of length 1."""
+        return self._slice(slice(position, position + 1))
+
+    def _slice(self, drops: slice) -> ChannelStatistics:
+        values: dict[str, Any] = {name: value[drops] for name, value in self._per_drop()}
+        return attrs.evolve(self, **values, extra={name: value[drops] for name, value in self.extra.items()})
 
     def _per_drop(self) -> Iterator[tuple[str, NDArray[Any]]]:
         """Yield name and values of each field with an axis over the drops."""

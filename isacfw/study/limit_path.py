@@ -8,9 +8,10 @@ from typing import Any
 import attrs
 import numpy as np
 
+from ..allocation.constraints import Constraint, RateFloors, SumLimit
 from ..allocation.least import LeastCRLB, LeastPower
 from ..allocation.objective import Objective
-from ..allocation.requirement import Constraint, RateFloors, Requirement, SumLimit
+from ..allocation.requirement import Requirement
 from ..base.errors import InputError, IsacError
 from ..host.host import PluginHost
 from ..report.dominance import AGAINST

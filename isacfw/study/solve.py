@@ -247,7 +247,9 @@ class _Run:
             ratios = problem.linear_ratios(allocation.communication, allocation.streams)
         for position, number in enumerate(group):
             if number not in self.constraints:
-                self.constraints[number] = self.points[number].constraints(int(self.users[number]))
+                self.constraints[number] = self.points[number].constraints(
+                    int(self.users[number]), self.statistics[number].prelog
+                )
             for name, constraint in self.constraints[number].named.items():
                 own = ratios[position][..., self.constraints[number].rows_of(name)]
                 self.values[f"margin_{name}"][(*place, number)] = np.min(

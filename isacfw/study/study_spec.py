@@ -97,11 +97,11 @@ def fading_key(point: Scenario) -> tuple[Any, ...]:
 def view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics) -> tuple[Any, ...]:
     """Return other dependencies of a precoder's or beam's moments: directions, power, requirements if used."""
     if isinstance(part, Precoder) and statistics.isotropic and part.turns_with_channel and not part.uses_scene():
-        return ()  # Its signals are isotropic.
+        return point.regions  # Its signals are isotropic.
     directions = tuple((target.direction, point.sensing.beam(target)) for target in point.sensed)
     if isinstance(part, Beam) and part.depends_on_requirements():
         goals = point.goals
         asked = goals.targets, goals.sensing, goals.objective, *goals.requirements.items()
-        return *asked, point.receive_array, point.link_budget, point.sensing_noise, point.power_db
+        return *asked, point.receive_array, point.link_budget, point.sensing_noise, point.power_db, point.regions
     uses_power = part.uses_scene() if isinstance(part, Precoder) else cast(Beam, part).depends_on_power()
-    return directions, point.power_db if uses_power else None
+    return directions, point.power_db if uses_power else None, point.regions

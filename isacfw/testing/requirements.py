@@ -8,7 +8,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from ..allocation.requirement import AngleLimits, Constraint, LinearFloors, RateFloors, Requirement
+from ..allocation.constraints import AngleLimits, Constraint, GainRatio, LinearFloors, RateFloors
+from ..allocation.requirement import Requirement
 from ..allocation.setting import Setting
 from ..base.errors import InputError
 from ..base.numbers import FloatArray
@@ -41,6 +42,8 @@ def tightness(constraint: Constraint) -> FloatArray:
     """Return how tight a constraint is: least rates or values, or weights of CRLBs by their limit; finite."""
     if isinstance(constraint, LinearFloors):
         return np.concatenate([constraint.least, -constraint.communication, -constraint.sensing])
+    if isinstance(constraint, GainRatio):
+        return np.array([constraint.least])
     if isinstance(constraint, RateFloors):
         return constraint.minimum
     if isinstance(constraint, AngleLimits):
@@ -66,7 +69,8 @@ def constraint_fits_the_setting(part: Requirement) -> None:
     """The constraint for every setting that is accepted has the right type and shapes, and valid limits."""
     for setting in _settings(part).values():
         found = checked_constraint(part, setting)
-        for quantity in found.quantity if isinstance(found, LinearFloors) else ():
+        quantities = getattr(found, "quantity", ())
+        for quantity in quantities if isinstance(quantities, tuple) else (quantities,):
             text = quantity.explain(0.5)
             require(isinstance(text, str) and text, f"a quantity must explain itself by a string, got {text!r}")
             require("\n" not in text, f"the explanation {text!r} has more than one line")

@@ -572,6 +572,76 @@ def buzzi2019(case: Input) -> dict[str, Any]:
     }
 
 
+def liao2024(case: Input) -> dict[str, Any]:
+    """Return the least power under SINR and MASR targets, or why there is none."""
+    azimuth, elevation = case["beam_deg"]
+    own = {
+        **case,
+        "receive": [1, 1],
+        "frame_length": 1,
+        "targets_deg": [case["beam_deg"]],
+        "reflection_amplitudes": [1.0],
+    }
+    content = document(
+        own,
+        precoders=[case["precoder"]],
+        objective="least_power",
+        sensing={"frame_length": 1, "beam_azimuth_deg": azimuth, "beam_elevation_deg": elevation},
+        requirements={
+            "lobes": {
+                "kind": "masr",
+                "least_db": case["masr_db"],
+                "mainlobe": case["mainlobe"],
+                "sidelobe": case["sidelobe"],
+            },
+            "users": {"kind": "user_rate", "sinr_db": case["sinr_db"]},
+        },
+    )
+    solved = Solved.of(content)
+    problem = solved.problem
+    assert problem.linear_users is not None
+    assert problem.linear_streams is not None
+    assert problem.region_streams is not None
+    A, B, C = problem.user_sums
+    mainlobe, sidelobe = problem.region_streams[0]
+    slope = float(problem.linear_streams[0, 0])
+    needed = float(max(-problem.linear_users[0, 0], 0.0))
+    found = {"mainlobe_gain": mainlobe, "sidelobe_gain": sidelobe, "A": A, "B": B, "C": C}
+    if slope > 0 or not needed:
+        found["sensing_ratio"] = needed / slope if needed else 0.0
+    if solved.record is None:
+        power = float(problem.splits.power)
+        share = {"share": power} if "sensing_ratio" in found and math.isfinite(power) else {}
+        return found | {"status": "infeasible"} | share
+    x = solved.x
+    masr = problem.mean_gain(problem.regions[0], x, solved.sensing) / problem.mean_gain(
+        problem.regions[1], x, solved.sensing
+    )
+    line = {**content, "transmit_array": {"kind": "upa", "horizontal": 1, "vertical": 1}}
+    return found | {
+        "status": "optimal",
+        "communication": float(x.sum()),
+        "sensing": solved.sensing,
+        "share": solved.record["objective_value"],
+        "total_power": float(solved.record["objective_value"] * problem.power),
+        "x": x,
+        "user_power": x * float(problem.power),
+        "masr_db": float(10 * np.log10(masr)),
+        "sinr": problem.sinr(x, solved.sensing),
+        "sum_rate": float(np.sum(solved.record["rates"])),
+        "gamma": solved.record["gamma"],
+        "rho": solved.record["rho"],
+        "fewest_antennas": fewest_antennas(line),
+    }
+
+
+def fewest_antennas(content: dict[str, Any]) -> int | None:
+    """Return the fewest antennas of a horizontal line that meet the requirements of a scenario."""
+    scenario = isacfw.load_scenario(content).scenario
+    found = isacfw.first_feasible(scenario, "transmit_array.horizontal", range(1, 1025))
+    return next(iter(found.values()))
+
+
 def only(members: Sequence[Any]) -> Any:
     """Return the member of a list of one."""
     if len(members) != 1:
@@ -659,6 +729,7 @@ def correlation(case: Input) -> dict[str, Any]:
 
 SECTIONS: dict[str, Callable[[Input], dict[str, Any]]] = {
     "buzzi2019": buzzi2019,
+    "liao2024": liao2024,
     "designed_covariance": designed_covariance,
     "given_channels": given_channels,
     "objectives": objectives,

@@ -103,7 +103,8 @@ def level_of(problem: PowerAllocationProblem, x: FloatArray, q: FloatArray) -> f
             sums = np.where(problem.crlb_sum_weights > 0, problem.crlb_sum_weights * crlb, 0.0).sum(axis=-1)
             levels += (problem.crlb_sum_limit / sums).tolist()
     if problem.linear_least is not None:
-        levels += (problem.linear_rows @ np.concatenate([x, q]) / problem.linear_least).tolist()
+        needed = problem.linear_least > 0
+        levels += (problem.linear_rows @ np.concatenate([x, q]) / problem.linear_least)[needed].tolist()
     least = problem.least_sinr
     if least is not None:
         floored = least > 0

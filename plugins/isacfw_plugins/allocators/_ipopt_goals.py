@@ -12,7 +12,7 @@ from isacfw import FloatArray, PowerAllocationProblem
 
 from ._goals import Goal, fairness_of
 from ._ipopt_general import GeneralNumbers, add_information, add_shares
-from ._limits import Kind, Limits
+from ._limits import Kind, Limits, row_sizes
 
 
 def build_goal_model(kind: Kind, goal: Goal) -> Any:
@@ -181,7 +181,7 @@ class GoalNumbers:
         if least is not None:
             model.need.store_values(dict(enumerate((least / problem.gain).tolist())))
         if problem.linear_least is not None:
-            size = np.abs(problem.linear_rows).max(axis=-1)
+            size = row_sizes(problem.linear_rows)
             rows, linear = problem.linear_rows / size[:, None], problem.linear_least / size
             model.linear.store_values({index: float(rows[index]) for index in model.linear})
             model.linear_least.store_values(dict(enumerate(linear.tolist())))

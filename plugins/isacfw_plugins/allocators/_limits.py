@@ -119,3 +119,9 @@ def angular(problem: PowerAllocationProblem) -> FloatArray:
     """Return the Fisher information of a plain problem in the angles, communication then sensing; (2, 4, 4)."""
     fisher = np.stack([problem.fisher_communication, problem.fisher_sensing])
     return fisher if np.array_equal(problem.jacobians[0], np.eye(2)) else in_angles(fisher, problem.jacobians)
+
+
+def row_sizes(rows: FloatArray) -> FloatArray:
+    """Return the largest absolute coefficient of each row, 1 for a row of zeros; (R,)."""
+    size = np.abs(rows).max(axis=-1)
+    return np.where(size > 0, size, 1.0)

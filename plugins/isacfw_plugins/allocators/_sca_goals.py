@@ -20,6 +20,7 @@ import isacfw
 from isacfw import FloatArray, PowerAllocationProblem
 
 from ._goals import Goal, fairness_of
+from ._limits import row_sizes
 from ._sca_cones import _in_cone, _settings
 from ._sca_model import NoSolution, Surrogate
 
@@ -121,7 +122,7 @@ def _linear_rows(problem: PowerAllocationProblem, scale: FloatArray) -> FloatArr
         return np.zeros((0, 1 + problem.users + problem.streams))
     units = np.concatenate([scale, np.ones(problem.streams)])
     rows = np.concatenate([-problem.linear_least[:, None], problem.linear_rows * units], axis=1)
-    return np.asarray(rows / np.abs(rows).max(axis=1, keepdims=True))
+    return np.asarray(rows / row_sizes(rows)[:, None])
 
 
 def _of_sinr(problem: PowerAllocationProblem) -> bool:

@@ -7,6 +7,10 @@ import numpy as np
 
 from isacfw import Fairness, FloatArray, PowerAllocationProblem, Shares, Status, Utility
 
+from ._limits import row_sizes
+
+_TINY = np.finfo(np.float64).tiny
+
 
 @attrs.frozen(eq=False)
 class Limit:
@@ -82,7 +86,9 @@ class ShareProblem:
     fairness : Fairness
         The utility.
     linear : ndarray, shape (R, B)
-        Linear requirements :math:`L p \ge 1`.
+        Linear requirements :math:`L p \ge l`.
+    linear_least : ndarray, shape (R,)
+        l, 1 or 0.
     """
 
     gain: FloatArray
@@ -92,6 +98,7 @@ class ShareProblem:
     scale: float
     fairness: Fairness
     linear: FloatArray = attrs.field(factory=lambda: np.zeros((0, 0)))
+    linear_least: FloatArray = attrs.field(factory=lambda: np.zeros(0))
 
     @classmethod
     def of(cls, problem: PowerAllocationProblem) -> ShareProblem | None:
@@ -115,7 +122,7 @@ class ShareProblem:
             limits=limits,
             scale=float(problem.prelog) / np.log(2),
             fairness=fairness_of(problem),
-            linear=_linear_of(problem),
+            **_linear_of(problem),
         )
 
     @property
@@ -164,8 +171,9 @@ class ShareProblem:
         if not len(self.linear):
             return np.asarray(rows)
         # At full power, the noise is that of the sum of the shares.
-        linear = np.maximum(self.linear, 0.0) - (1 - tolerance) * (1 - np.minimum(self.linear, 0.0))
-        return np.concatenate([rows, linear / np.abs(linear).mean(axis=-1, keepdims=True)])
+        needed = self.linear_least[:, None] - np.minimum(self.linear, 0.0)
+        linear = np.maximum(self.linear, 0.0) - (1 - tolerance) * needed
+        return np.concatenate([rows, linear / np.maximum(np.abs(linear).mean(axis=-1, keepdims=True), _TINY)])
 
     @property
     def floored(self) -> int:
@@ -180,7 +188,8 @@ class ShareProblem:
         linear = []
         if len(self.linear):
             reached = np.maximum(self.linear, 0.0)
-            linear = (reached @ p / ((reached - self.linear) @ p + 1) - 1).tolist()
+            needed = (reached - self.linear) @ p + self.linear_least
+            linear = (reached @ p / np.where(needed > 0, needed, 1.0) - 1)[needed > 0].tolist()
         return float(min([*levels, *rates, *linear], default=np.inf))
 
 
@@ -218,11 +227,13 @@ def infeasible(problem: PowerAllocationProblem) -> Shares:
     return Shares.none(problem, Status.INFEASIBLE, message)
 
 
-def _linear_of(problem: PowerAllocationProblem) -> FloatArray:
-    """Return the linear requirements, divided by their least values; (R, B)."""
+def _linear_of(problem: PowerAllocationProblem) -> dict[str, FloatArray]:
+    """Return the linear requirements, divided by their least values where these are not 0."""
     if problem.linear_least is None:
-        return np.zeros((0, 0))
-    return np.asarray(problem.linear_rows / problem.linear_least[:, None])
+        return {"linear": np.zeros((0, 0)), "linear_least": np.zeros(0)}
+    needed = problem.linear_least > 0
+    units = np.where(needed, problem.linear_least, row_sizes(problem.linear_rows))
+    return {"linear": problem.linear_rows / units[:, None], "linear_least": needed.astype(np.float64)}
 
 
 def _limits_of(problem: PowerAllocationProblem) -> tuple[Limit, ...] | None:

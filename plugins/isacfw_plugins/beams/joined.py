@@ -92,11 +92,13 @@ class Joined(isacfw.Beam):
                 weight_power=joined(errors_of(lambda one: one.weight_power), -1),
                 forms=joined(errors_of(lambda one: one.forms), 1),
             )
+        known = all(one.gains is not None for one in members)
         return BeamStatistics(
             interference=common,
             coupling=excess if excess.any() else None,
             weight_power=joined(lambda one: one.weight_power, -1),
             forms=joined(lambda one: one.forms, 1),
+            gains=joined(lambda one: one.gains, 1) if scene.regions and known else None,
             standard_error=errors,
         )
 

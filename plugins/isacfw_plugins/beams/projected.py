@@ -98,6 +98,7 @@ class Projected(isacfw.Beam):
             interference=scene.statistics.epsilon,
             weight_power=original.weight_power * (antennas - dimensions) / antennas,
             forms=share * original.forms + (1 - share) * scene.isotropic_forms,
+            gains=None if original.gains is None else 1 + share * (original.gains - 1),
         )
 
 

@@ -85,6 +85,7 @@ class RZFBeam(isacfw.Beam):
             interference=statistics.epsilon + leak,
             weight_power=original.weight_power * power[:, None],
             forms=isotropic + share[:, None, None, None] * changed,
+            gains=None if original.gains is None else 1 + share[:, None, None] * (original.gains - 1),
             standard_error=BeamStatistics(
                 interference=errors[:, 2:],
                 weight_power=original.weight_power * errors[:, 1, None],

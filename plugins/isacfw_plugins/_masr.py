@@ -1,0 +1,43 @@
+"""Options of the mainlobe-to-average-sidelobe ratio that its metric and its requirement share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from isacfw import AngularBox, AngularRegion, InputError
+from isacfw.validators import each, instance_of
+
+_BOX = each(instance_of(AngularBox, "a table with azimuth_deg, elevation_deg and points"))
+
+EXAMPLE: dict[str, Any] = {
+    "mainlobe": (AngularBox(azimuth_deg=(21.0, 24.0), elevation_deg=(44.0, 46.0), points=(4, 3)),),
+    "sidelobe": (
+        AngularBox(azimuth_deg=(-80.0, 0.0), elevation_deg=(30.0, 150.0), points=(9, 7)),
+        AngularBox(azimuth_deg=(45.0, 80.0), elevation_deg=(30.0, 150.0), points=(5, 7)),
+    ),
+}
+
+
+def check_boxes(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Check that a field is a nonempty tuple of boxes."""
+    _BOX(instance, attribute, value)
+
+
+def regions_of(part: Any) -> tuple[AngularRegion, AngularRegion]:
+    """Return mainlobe and sidelobe of a part."""
+    return AngularRegion(boxes=part.mainlobe), AngularRegion(boxes=part.sidelobe)
+
+
+def check_regions(part: Any) -> None:
+    """Check that mainlobe and sidelobe have no direction in common."""
+    mainlobe, sidelobe = regions_of(part)
+    shared = set(mainlobe.directions) & set(sidelobe.directions)
+    if shared:
+        one = min(shared, key=lambda direction: (direction.azimuth_deg, direction.elevation_deg))
+        raise InputError(
+            "sidelobe",
+            f"must have no direction of the mainlobe, got azimuth {one.azimuth_deg:g}° and elevation"
+            f" {one.elevation_deg:g}° in both",
+        )
