@@ -53,13 +53,13 @@ from .sensing.information import crlb
 from .sensing.noise import Clutter, SensingNoise
 from .sensing.reduction import in_angles
 from .sensing.target import Sensing, Target
+from .signal.angular_region import AngularBox, AngularRegion, to_boxes
 from .signal.array import Array, Direction
 from .signal.channel import Channel
 from .signal.gaussian import complex_normal
 from .signal.link import LinkStatistics
 from .signal.link_budget import LinkBudget
 from .signal.precoder import Precoder
-from .signal.region import AngularBox, AngularRegion, to_boxes
 from .signal.scene import Scene
 from .signal.statistics import ChannelStatistics, Drop
 from .signal.user_region import UserRegion

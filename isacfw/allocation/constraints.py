@@ -9,7 +9,7 @@ import numpy as np
 
 from ..base.errors import PluginError
 from ..base.numbers import FloatArray, float_array
-from ..signal.region import AngularRegion
+from ..signal.angular_region import AngularRegion
 from .linear import LinearQuantity
 from .setting import Setting
 

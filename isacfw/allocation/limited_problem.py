@@ -102,8 +102,8 @@ class LimitedProblem(SensingProblem):
 
     def without_linear(self) -> Self:
         """Return the problem without linear requirements."""
-        names = (f"linear_{name}" for name in ("users", "streams", "least", "needed_users", "needed_streams"))
-        none: dict[str, Any] = dict.fromkeys(names)
+        names = "users", "streams", "least", "needed_users", "needed_streams"
+        none: dict[str, Any] = {f"linear_{name}": None for name in names}
         return attrs.evolve(self, **none, linear_quantities=())
 
     @cached_property
@@ -281,11 +281,8 @@ def compiled(
     jacobians = stacked(given["jacobians"], given.get("displaced_jacobians"), 3)
     if not displaced:
         communication, sensing, jacobians = communication[None], sensing[None], jacobians[None]
-    users, streams = communication[:, None], sensing[:, None]
-    if "fisher_users" in given:
-        users = given["fisher_users"][None]
-    if "fisher_streams" in given:
-        streams = given["fisher_streams"][None]
+    users = given["fisher_users"][None] if "fisher_users" in given else communication[:, None]
+    streams = given["fisher_streams"][None] if "fisher_streams" in given else sensing[:, None]
     if counts is not None:
         users = np.repeat(users, counts[0] // users.shape[1], axis=1)
         streams = np.repeat(streams, counts[1] // streams.shape[1], axis=1)

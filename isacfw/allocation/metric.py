@@ -10,7 +10,7 @@ import attrs
 
 from ..base.numbers import FloatArray
 from ..base.part import Part
-from ..signal.region import AngularRegion
+from ..signal.angular_region import AngularRegion
 from .allocation import Allocation
 from .problem import PowerAllocationProblem
 from .quantity import Quantity

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..base.errors import InputError
 from ..base.numbers import FloatArray, float_array, read_only
-from ..signal.region import AngularRegion
 
 
 def numbers(core: int, default: Any = attrs.NOTHING) -> Any:
@@ -52,7 +51,7 @@ class Sizes(Protocol):
         """Number of displacements of the targets."""
 
     @property
-    def regions(self) -> tuple[AngularRegion, ...]:
+    def regions(self) -> tuple[object, ...]:
         """Regions of directions."""
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..base.errors import InputError
 from ..base.numbers import FloatArray, read_only
-from ..signal.region import AngularRegion
+from ..signal.angular_region import AngularRegion
 from .linear import LinearQuantity, check_rows
 from .number_fields import check_numbers, numbers, special_shapes
 from .water_filling import cache_blocks, sum_last

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..base.numbers import FloatArray
 from ..base.part import Part
-from ..signal.region import AngularRegion
+from ..signal.angular_region import AngularRegion
 from .constraints import AngleLimits, Constraint, GainRatio, LinearFloors, RateFloors, SumLimit
 from .setting import Setting
 

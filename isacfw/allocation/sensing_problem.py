@@ -14,7 +14,7 @@ from ..base.numbers import FloatArray
 from ..sensing.information import Line, crlb, crlb_of_split
 from ..sensing.linear import LinearLevels
 from ..sensing.reduction import in_angles
-from ..signal.region import AngularRegion
+from ..signal.angular_region import AngularRegion
 from .linear import ratios
 from .rates import RateProblem
 

@@ -19,8 +19,8 @@ from ..sensing.beam_statistics import BeamStatistics
 from ..sensing.fisher import EchoModel
 from ..sensing.linear import GainFloors
 from ..sensing.task import SensingGoal
+from ..signal.angular_region import AngularRegion
 from ..signal.link import LinkStatistics
-from ..signal.region import AngularRegion
 from .goals import Goals
 
 _COEFFICIENTS = ("communication", "sensing", "least")
@@ -86,12 +86,8 @@ def build_problem(
     :class:`~isacfw.BeamStatistics`.
     """
     antennas = model.transmit.n_elements
-    if beam.covariance is not None and link.forms is not None:
-        raise IncompatibleError("a designed beam needs signals of the users that look alike to the targets")
-    if beam.covariance is not None and limits.constraints.ratios:
-        raise IncompatibleError(
-            "a designed beam covers requirements on targets alone, not on the gains over regions of directions"
-        )
+    if beam.covariance is not None:
+        _check_design(link, limits.constraints)
     sensing = power * model.fisher(beam.forms)
     users = None if link.forms is None else power * model.fisher(link.forms)
     isotropic = power * model.fisher(model.isotropic_forms)[None]
@@ -120,6 +116,16 @@ def build_problem(
         **_displaced(beam),
     )
     return problem if beam.choose is None else _with_design(problem, beam.choose, model, limits.constraints)
+
+
+def _check_design(link: LinkStatistics, asked: Constraints) -> None:
+    """Refuse signals and requirements for which a designed covariance is not the best."""
+    if link.forms is not None:
+        raise IncompatibleError("a designed beam needs signals of the users that look alike to the targets")
+    if asked.ratios:
+        raise IncompatibleError(
+            "a designed beam covers requirements on targets alone, not on the gains over regions of directions"
+        )
 
 
 def _with_design(
@@ -168,7 +174,8 @@ def _requirements(
         _floor_rows(one, link, beam) if isinstance(one, LinearFloors) else _ratio_rows(one, regions, link, beam)
         for one in asked.linear
     ]
-    for name in ("linear_users", "linear_streams", "linear_needed_users", "linear_needed_streams"):
+    needed = ("linear_needed_users", "linear_needed_streams") if asked.ratios else ()
+    for name in ("linear_users", "linear_streams", *needed):
         found[name] = _concatenated([one[name] for one in rows])
     found["linear_least"] = np.concatenate([one["linear_least"] for one in rows])[None]
     return found | {"linear_quantities": tuple(quantity for one in rows for quantity in one["quantities"])}

@@ -17,10 +17,10 @@ from ..sensing.beam import Beam, checked_beam_statistics, count_streams
 from ..sensing.beam_statistics import BeamStatistics
 from ..sensing.fisher import EchoModel
 from ..sensing.task import SensingGoal, SensingTask
+from ..signal.angular_region import AngularRegion
 from ..signal.channel import channel_statistics
 from ..signal.link import LinkStatistics
 from ..signal.precoder import Precoder, checked_link_statistics
-from ..signal.region import AngularRegion
 from ..signal.scene import Scene
 from ..signal.statistics import ChannelStatistics, FadingSource
 from .angles import assumptions, known_angles

@@ -10,10 +10,10 @@ import numpy as np
 
 from ..base.numbers import ComplexArray, FloatArray
 from ..base.part import LabelledPart
+from .angular_region import AngularRegion
 from .array import Array, Direction
 from .link import LinkStatistics
 from .moments import WeightedPart, sample_each_drop
-from .region import AngularRegion
 from .scene import Scene
 
 _BYTES_AT_ONCE = 2**26

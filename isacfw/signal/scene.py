@@ -8,8 +8,8 @@ import attrs
 import numpy as np
 
 from ..base.numbers import ComplexArray, read_only
+from .angular_region import AngularRegion
 from .array import Array, Direction, gram
-from .region import AngularRegion
 from .statistics import ChannelStatistics
 
 

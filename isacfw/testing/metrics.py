@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import get_args, get_type_hints
 
+import attrs
 import numpy as np
 
 from ..allocation.allocation import Allocation
@@ -23,10 +24,24 @@ _SIZES = ((1, 1), (1, 2), (2, 1), (3, 3))
 """Numbers of targets and of sensing streams in checks of metrics."""
 
 
-def _problem(targets: int, streams: int, batch: tuple[int, ...]) -> PowerAllocationProblem:
+def _problem(part: Metric, targets: int, streams: int, batch: tuple[int, ...]) -> PowerAllocationProblem:
     if (targets, streams) == (1, 1):
-        return problems.problem(4, batch=batch)
-    return problems.general_problem(4, targets=targets, streams=streams, batch=batch)
+        return _with_gains(problems.problem(4, batch=batch), part)
+    general = problems.general_problem(4, targets=targets, streams=streams, batch=batch)
+    return _with_gains(general, part)
+
+
+def _with_gains(problem: PowerAllocationProblem, part: Metric) -> PowerAllocationProblem:
+    """Return a problem with mean gains over the regions of a metric: 1 for users, others for each stream."""
+    if not (regions := part.regions()):
+        return problem
+    gains = np.linspace(0.2, 5.0, problem.streams * len(regions))
+    return attrs.evolve(
+        problem,
+        regions=regions,
+        region_users=np.ones((problem.users, len(regions))),
+        region_streams=gains.reshape(problem.streams, len(regions)),
+    )
 
 
 @check("metric")
@@ -61,7 +76,7 @@ def metric_shapes(part: Metric) -> None:
                 _simulated(part, problems.signals(targets, streams, draws=draws))
             continue
         for batch in ((), (1,), (3,), (2, 3)):
-            problem = _problem(targets, streams, batch)
+            problem = _problem(part, targets, streams, batch)
             _select(part, part.evaluate(problem, problems.allocation(problem)), problem)
 
 
@@ -81,7 +96,7 @@ def batch_is_its_members(part: Metric) -> None:
     if isinstance(part, SimulatedMetric):
         raise CheckSkipped("it takes one drop at a time")
     for targets, streams in _SIZES:
-        problem = _problem(targets, streams, (2, 2))
+        problem = _problem(part, targets, streams, (2, 2))
         allocation = problems.allocation(problem)
         quantities = part.quantities_of(targets, streams)
         found = part.evaluate(problem, allocation)
@@ -99,7 +114,7 @@ def no_answer_is_no_number(part: Metric) -> None:
     """Without an allocation, a quantity is NaN, and nothing is raised."""
     if isinstance(part, SimulatedMetric):
         raise CheckSkipped("it is not called without an allocation")
-    problem = problems.problem(3, batch=(2,))
+    problem = _with_gains(problems.problem(3, batch=(2,)), part)
     values = part.evaluate(problem, problems.allocation(problem, answered=False))
     for quantity in part.quantities_of(1, 1):
         require(
@@ -113,7 +128,7 @@ def a_direction_means_a_difference(part: Metric) -> None:
     if isinstance(part, SimulatedMetric):
         found = [copies(_simulated(part, problems.signals(seed=seed))) for seed in range(4)]
     else:
-        problem = problems.problem(3)
+        problem = _with_gains(problems.problem(3), part)
         found = [copies({**part.evaluate(problem, problems.allocation(problem, seed))}) for seed in range(4)]
     for quantity in part.quantities_of(1, 1):
         values = np.array([each[quantity.name] for each in found])
@@ -127,7 +142,7 @@ def a_direction_means_a_difference(part: Metric) -> None:
 def _of_metric(part: Metric, seed: int) -> SampleRun:
     if isinstance(part, SimulatedMetric):
         return SampleRun(inputs={"signals": problems.signals(seed=seed)}, direct=partial(_simulated, part))
-    problem = problems.problem(3, seed=seed, batch=(2,))
+    problem = _with_gains(problems.problem(3, seed=seed, batch=(2,)), part)
 
     def run(problem: PowerAllocationProblem, allocation: Allocation) -> Numbers:
         found = part.evaluate(problem, allocation)

@@ -106,7 +106,7 @@ def test_the_sum_rate_is_the_default(read):
             "requirements.qos.kind must name a known requirement, got 'user_rat'; did you mean 'user_rate'?",
         ),
         ({"requirements.qos": {"minimum": 0.1}}, "requirements.qos.kind must be given"),
-        ({"requirements.qos": "user_rate"}, "requirements.qos.minimum must be given"),
+        ({"requirements.qos": "user_rate"}, "requirements.qos.minimum must be given, or sinr_db"),
         (
             {"requirements.qos": {"kind": "user_rate", "minimun": 0.1}},
             "requirements.qos.minimun is not a known key; did you mean 'minimum'?",

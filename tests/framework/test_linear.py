@@ -496,7 +496,12 @@ def test_rows_must_fit_the_problem() -> None:
     rows = {"linear_users": np.ones((1, 2)), "linear_streams": np.ones((1, 1)), "linear_least": np.ones(1)}
     assert attrs.evolve(problem, **rows).linear_floors == 1
     for changed, message in (
-        ({"linear_least": np.zeros(1)}, "linear_least must be greater than 0, got 0.0"),
+        ({"linear_least": -np.ones(1)}, "linear_least must be at least 0, got -1.0"),
+        ({"linear_needed_users": np.ones((1, 2))}, "linear_needed_streams must be given, since the other is"),
+        (
+            {"linear_needed_users": np.zeros((1, 2)), "linear_needed_streams": -np.ones((1, 1))},
+            "linear_needed_streams must be at least 0, got -1.0",
+        ),
         ({"linear_users": None}, "linear_users must be given with linear_least"),
         ({"linear_users": np.ones((2, 2))}, r"linear_users must have shape \(..., 1, 2\), got \(2, 2\)"),
         ({"linear_users": np.array([[1.0, 2.0]])}, "linear_users must be equal in each row"),

@@ -129,7 +129,7 @@ def test_the_built_in_parts():
             "least_power",
             "least_crlb",
         },
-        "requirement": {"crlb", "sum_crlb", "user_rate", "detection"},
+        "requirement": {"crlb", "sum_crlb", "user_rate", "detection", "masr"},
         "metric": {
             "sum_rate",
             "user_rates",
@@ -140,6 +140,7 @@ def test_the_built_in_parts():
             "data_rate",
             "position_error",
             "detection",
+            "masr",
         },
         "allocator": {"exact", "conic", "sca", "ipopt", "uno", "scip", "equal_com", "equal_cs"},
     }

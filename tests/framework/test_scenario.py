@@ -15,6 +15,7 @@ from isacfw.config.structure import structure
 from isacfw.config.toml import to_toml
 from isacfw.scenario.labels import by_label
 
+BOX = {"azimuth_deg": [-2.0, 2.0], "elevation_deg": [80.0, 90.0], "points": [3, 2]}
 OPTIONS = {
     "array": [
         {"kind": "upa", "horizontal": 1, "vertical": 7},
@@ -107,6 +108,7 @@ OPTIONS = {
         {"kind": "crlb_distribution", "draws": 20, "quantiles": [0.5, 0.9]},
         {"kind": "detection", "false_alarm_probability": 1e-4, "target_model": "steady", "cells": 3},
         {"kind": "detection", "waveform": "sensing"},
+        {"kind": "masr", "mainlobe": [BOX], "sidelobe": [{**BOX, "azimuth_deg": [30.0, 60.0]}]},
     ],
 }
 PLACE = {

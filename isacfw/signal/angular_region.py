@@ -45,7 +45,7 @@ def _check_counts(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -
 
 @attrs.frozen(kw_only=True)
 class AngularBox:
-    """A grid of evenly spaced azimuths and elevations, ends included.
+    r"""A grid of evenly spaced azimuths and elevations, ends included.
 
     Parameters
     ----------
@@ -53,6 +53,10 @@ class AngularBox:
         First and last angle in degrees, as in :class:`~isacfw.Direction`.
     points : tuple of int
         Numbers of azimuths and of elevations. One of each stands for the first angle, which must be the last too.
+
+    Notes
+    -----
+    :math:`\theta_i = \theta_1 + (i - 1)(\theta_2 - \theta_1) / (n - 1)`, and the same for the elevation.
     """
 
     azimuth_deg: tuple[float, ...] = attrs.field(converter=reals, validator=_check_range)
@@ -78,12 +82,17 @@ class AngularBox:
 
 @attrs.frozen(kw_only=True)
 class AngularRegion:
-    """A union of grids of directions, each point of which counts once.
+    r"""A union of grids of directions, each point of which counts once.
 
     Parameters
     ----------
     boxes : tuple of AngularBox
         The grids.
+
+    Notes
+    -----
+    The mean gain of a signal of covariance R over the D directions is :math:`\frac{1}{D} \sum_d a_d^H R\, a_d /
+    \operatorname{tr} R`.
     """
 
     boxes: tuple[AngularBox, ...]
