@@ -193,17 +193,14 @@ class PowerAllocationProblem(LimitedProblem):
         messages = np.array(np.broadcast_to(messages, self.batch_shape), dtype=object)
         where = messages == ""
         needed = needed_power(self, where)
-        for index in map(tuple, np.argwhere(where & ~(needed <= 1 + FEASIBILITY_TOLERANCE))):
-            messages[index] = self._rate_certificate(index, float(needed[index]))
+        short = where & ~(needed <= 1 + FEASIBILITY_TOLERANCE)
+        alone = needed
+        if self.linear_least is not None and np.isinf(needed[short]).any():
+            alone = needed_power(self.without_linear(), short & np.isinf(needed))
+        for index in map(tuple, np.argwhere(short)):
+            others = "" if np.isinf(alone[index]) else self._others
+            messages[index] = rate_certificate(needed[index], others)
         return messages
-
-    def _rate_certificate(self, index: tuple[int, ...], needed: float) -> str:
-        """Return the message on minimum rates that need more than the power, at an index of the batch."""
-        if np.isinf(needed) and self.linear_least is not None:
-            alone = self[index].without_linear()
-            if np.isfinite(needed_power(alone, np.array(True))):
-                return rate_certificate(needed, self._others)
-        return rate_certificate(needed, "" if np.isinf(needed) else self._others)
 
     @property
     def _others(self) -> str:

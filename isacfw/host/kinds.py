@@ -83,6 +83,7 @@ BUILT_INS = (
     "isacfw_plugins.beamformers.fixed_beams",
     "isacfw_plugins.scenarios.nguyen2025",
     "isacfw_plugins.scenarios.buzzi2019",
+    "isacfw_plugins.scenarios.liao2024",
     "isacfw_plugins.scenarios.liu2022",
     "isacfw_plugins.figures.liu2022",
     "isacfw_plugins.figures.nguyen2025_fig2",
@@ -94,6 +95,7 @@ BUILT_INS = (
     "isacfw_plugins.figures.nguyen2025_fig8",
     "isacfw_plugins.figures.pareto",
     "isacfw_plugins.figures.buzzi2019",
+    "isacfw_plugins.figures.liao2024",
 )
 
 

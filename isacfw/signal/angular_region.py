@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -97,11 +97,10 @@ class AngularRegion:
 
     boxes: tuple[AngularBox, ...]
 
-    @cached_property
+    @property
     def directions(self) -> tuple[Direction, ...]:
         """The D directions."""
-        points = dict.fromkeys(point for box in self.boxes for point in box.grid)
-        return tuple(Direction(azimuth_deg=azimuth, elevation_deg=elevation) for azimuth, elevation in points)
+        return _directions_in(self.boxes)
 
     def gains(self, array: Array, weights: ComplexArray) -> FloatArray:
         r"""Return the mean gains of fixed weights over the region; (S,).
@@ -133,6 +132,12 @@ class AngularRegion:
             seen = steering @ flat
             square = (seen.real**2 + seen.imag**2).sum(axis=1)
             yield square.reshape(draws, streams, waveforms).sum(axis=-1)
+
+
+@lru_cache(maxsize=64)
+def _directions_in(boxes: tuple[AngularBox, ...]) -> tuple[Direction, ...]:
+    points = dict.fromkeys(point for box in boxes for point in box.grid)
+    return tuple(Direction(azimuth_deg=azimuth, elevation_deg=elevation) for azimuth, elevation in points)
 
 
 def to_boxes(value: Any) -> Any:

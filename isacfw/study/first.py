@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from ..scenario.scenario import Scenario
+from ..scenario.sweep import extend
 from .compare import compare
 
 
@@ -18,7 +19,7 @@ def first_feasible(scenario: Scenario, path: str, values: Iterable[Any]) -> dict
     Parameters
     ----------
     scenario : Scenario
-        Without a sweep over this key.
+        Without a sweep over this key. If it has another, all of its points count.
     path : str
         Dotted path of the key, such as ``"transmit_array.elements"``.
     values : iterable
@@ -42,7 +43,7 @@ def first_feasible(scenario: Scenario, path: str, values: Iterable[Any]) -> dict
     """
     found: dict[tuple[str, ...], Any] = {}
     for value in values:
-        data = compare(attrs.evolve(scenario, sweep={path: [value]})).dataset
+        data = compare(attrs.evolve(scenario, sweep=extend(scenario.sweep, path, [value]))).dataset
         axes = [axis for axis in ("precoder", "beam", "allocator") if axis in data.dims]
         every = data["feasible"].all([axis for axis in data["feasible"].dims if axis not in axes])
         labels = product(*(data[axis].to_numpy().tolist() for axis in axes))

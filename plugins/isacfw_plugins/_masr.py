@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import attrs
 
-from isacfw import AngularBox, AngularRegion, InputError
+from isacfw import AngularBox, AngularRegion, Direction, InputError
 from isacfw.validators import each, instance_of
 
 _BOX = each(instance_of(AngularBox, "a table with azimuth_deg, elevation_deg and points"))
@@ -32,12 +33,17 @@ def regions_of(part: Any) -> tuple[AngularRegion, AngularRegion]:
 
 def check_regions(part: Any) -> None:
     """Check that mainlobe and sidelobe have no direction in common."""
-    mainlobe, sidelobe = regions_of(part)
-    shared = set(mainlobe.directions) & set(sidelobe.directions)
-    if shared:
-        one = min(shared, key=lambda direction: (direction.azimuth_deg, direction.elevation_deg))
+    one = _shared(*regions_of(part))
+    if one is not None:
         raise InputError(
             "sidelobe",
             f"must have no direction of the mainlobe, got azimuth {one.azimuth_deg:g}° and elevation"
             f" {one.elevation_deg:g}° in both",
         )
+
+
+@lru_cache(maxsize=64)
+def _shared(mainlobe: AngularRegion, sidelobe: AngularRegion) -> Direction | None:
+    """Return the first direction that two regions have in common."""
+    shared = set(mainlobe.directions) & set(sidelobe.directions)
+    return min(shared, key=lambda one: (one.azimuth_deg, one.elevation_deg), default=None)

@@ -612,27 +612,31 @@ def liao2024(case: Input) -> dict[str, Any]:
     if solved.record is None:
         power = float(problem.splits.power)
         share = {"share": power} if "sensing_ratio" in found and math.isfinite(power) else {}
-        return found | {"status": "infeasible"} | share
+        return found | {"status": "infeasible", "why": str(problem.infeasibility)} | share
     x = solved.x
     masr = problem.mean_gain(problem.regions[0], x, solved.sensing) / problem.mean_gain(
         problem.regions[1], x, solved.sensing
     )
     line = {**content, "transmit_array": {"kind": "upa", "horizontal": 1, "vertical": 1}}
-    return found | {
-        "status": "optimal",
-        "communication": float(x.sum()),
-        "sensing": solved.sensing,
-        "share": solved.record["objective_value"],
-        "total_power": float(solved.record["objective_value"] * problem.power),
-        "x": x,
-        "user_power": x * float(problem.power),
-        "masr_db": float(10 * np.log10(masr)),
-        "sinr": problem.sinr(x, solved.sensing),
-        "sum_rate": float(np.sum(solved.record["rates"])),
-        "gamma": solved.record["gamma"],
-        "rho": solved.record["rho"],
-        "fewest_antennas": fewest_antennas(line),
-    }
+    fewest = {"fewest_antennas": fewest_antennas(line)} if case["transmit"][1] == 1 else {}
+    return (
+        found
+        | fewest
+        | {
+            "status": "optimal",
+            "communication": float(x.sum()),
+            "sensing": solved.sensing,
+            "share": solved.record["objective_value"],
+            "total_power": float(solved.record["objective_value"] * problem.power),
+            "x": x,
+            "user_power": x * float(problem.power),
+            "masr_db": float(10 * np.log10(masr)),
+            "sinr": problem.sinr(x, solved.sensing),
+            "sum_rate": float(np.sum(solved.record["rates"])),
+            "gamma": solved.record["gamma"],
+            "rho": solved.record["rho"],
+        }
+    )
 
 
 def fewest_antennas(content: dict[str, Any]) -> int | None:

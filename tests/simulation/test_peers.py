@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 import pytest
 
-from isacfw import compare, load_scenario
+from isacfw import IncompatibleError, compare, load_scenario
 from isacfw.study.figure import make_figure
 
 if TYPE_CHECKING:
@@ -104,3 +104,78 @@ def test_scenario_without_requirement_has_a_figure_too() -> None:
     data, figures = make_figure(free, compare, 2, lambda done, total: None)
     assert np.isnan(data.attrs["required"])
     assert len(figures[""].axes[0].lines) == 2
+
+
+SINR = "requirements.users.sinr_db"
+
+
+@cache
+def lobes() -> tuple[xarray.Dataset, Figure]:
+    """Return data and figure of liao2024 for two drops and three SINR targets."""
+    overrides = ["drops = 2", f'sweep."{SINR}" = [-6.0, 3.0, 12.0]']
+    data, figures = make_figure(
+        load_scenario("liao2024", overrides=overrides), compare, None, lambda done, total: None
+    )
+    return data, figures[""]
+
+
+def least_power_db(antennas: int, sinr_db: float, masr_db: float) -> Any:
+    """Return the least power of each precoder by its closed form, NaN where a drop has none."""
+    loaded = load_scenario("liao2024", overrides=["drops = 2", f"transmit_array.elements = {antennas}"])
+    values = {SINR: sinr_db, "requirements.lobes.least_db": masr_db}
+    scenario = loaded.scenario.with_values(values)
+    found = []
+    for precoder in scenario.precoders:
+        try:
+            problem = scenario.problem(precoder)
+        except IncompatibleError:
+            found.append(np.nan)
+            continue
+        A, B, C = problem.user_sums
+        assert problem.region_streams is not None
+        mainlobe, sidelobe = problem.region_streams[0, 0]
+        ratio = 10 ** (masr_db / 10)
+        r = (ratio - 1) / (mainlobe - ratio * sidelobe) if mainlobe > ratio * sidelobe else np.inf
+        room = 1 - C - B * r
+        share = np.where(room > 0, (1 + r) * A / np.where(room > 0, room, 1.0), np.inf)
+        found.append(np.mean(share) * problem.power[0] if (share <= 1).all() else np.nan)
+    return 10 * np.log10(found)
+
+
+def test_least_power_in_closed_form() -> None:
+    data = lobes()[0]
+    for sinr in (-6.0, 3.0, 12.0):
+        for ratio in (3.0, 10.0, 15.0):
+            own = data["power_over_sinr_db"].sel(sinr_db=sinr, shown_masr_db=ratio)
+            assert own.to_numpy() == pytest.approx(least_power_db(64, sinr, ratio), rel=1e-9, nan_ok=True)
+    for ratio in (0.0, 15.0, 33.0):
+        own = data["power_over_masr_db"].sel(masr_db=ratio)
+        assert own.to_numpy() == pytest.approx(least_power_db(64, 3.0, ratio), rel=1e-9, nan_ok=True)
+
+
+def test_fewer_antennas_do_not_suffice() -> None:
+    fewest = lobes()[0]["fewest_antennas"].sel(sized_masr_db=15.0, sized_sinr_db=-6.0)
+    for number, antennas in enumerate(fewest.to_numpy().astype(int).tolist()):
+        assert np.isfinite(least_power_db(antennas, -6.0, 15.0)[number])
+        assert np.isnan(least_power_db(antennas - 4, -6.0, 15.0)[number])
+
+
+def test_pattern_meets_the_ratio() -> None:
+    data = lobes()[0]
+    azimuths = data["azimuth_deg"].to_numpy()
+    gains = 10 ** (data["pattern_db"].to_numpy() / 10)
+    assert gains.max(axis=-1) == pytest.approx(gains[:, azimuths == 0.0][:, 0])
+    main, side = np.abs(azimuths) <= 1, np.abs(azimuths) >= 8
+    measured = 10 * np.log10(gains[:, main].mean(axis=-1) / gains[:, side].mean(axis=-1))
+    # The requirement's grid is finer.
+    assert measured == pytest.approx([3.0, 10.0, 15.0], abs=0.3)
+
+
+def test_lines_of_least_power() -> None:
+    data, figure = lobes()
+    over_sinr, over_masr, fewest, pattern = figure.axes
+    assert len(over_sinr.lines) == len(data["shown_masr_db"]) * len(data["precoder"])
+    assert len(over_masr.lines) == len(data["precoder"])
+    assert len(fewest.lines) == len(data["sized_masr_db"]) * len(data["precoder"])
+    assert len(pattern.lines) == len(data["shown_masr_db"])
+    assert figure.legends
