@@ -85,12 +85,18 @@ def test_link_budget_page_shows_its_scenario_and_what_compare_prints(capsys: pyt
 
 ALL_PEERS = sorted((ROOT / "docs" / "peers").glob("*.md"))
 PEERS = [page for page in ALL_PEERS if "isacfw compare" in page.read_text(encoding="utf-8")]
-"""Pages whose commands are comparisons; those of others run with the pages of docs/extending."""
+"""Pages with comparisons; those of others run with the pages of docs/extending."""
+SLOW_PEERS = {"topal2024"}
 
 
-@pytest.mark.parametrize("page", PEERS, ids=lambda page: page.stem)
-def test_page_of_a_peer_shows_what_compare_prints(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    commands = [command for command in blocks(page, "console") if command.startswith("isacfw compare")]
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow) if page.stem in SLOW_PEERS else page for page in PEERS],
+    ids=lambda page: page.stem,
+)
+def test_page_of_a_peer_shows_what_its_commands_print(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printing = ("isacfw compare", "isacfw beamform")
+    commands = [command for command in blocks(page, "console") if command.startswith(printing)]
     assert len(commands) == len(blocks(page, "text"))
     for command, shown in zip(commands, blocks(page, "text"), strict=True):
         assert main(shlex.split(command)[1:]) == 0

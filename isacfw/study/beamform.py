@@ -24,6 +24,7 @@ from ..host.host import PluginHost, default_host
 from ..report.beamforming import PER_CHANNEL, BeamformingResults
 from ..scenario.labels import by_label
 from ..scenario.scenario import Scenario
+from ..scenario.sweep import sweep_axes
 from ..signal.moments import drawn_channels
 from .selection import select_parts
 
@@ -57,7 +58,8 @@ def beamform(
     ----------
     source : Scenario, LoadedScenario, str, path, mapping or BeamformingProblem
         A scenario, or an argument for :func:`~isacfw.load_scenario`, the channels of which are drawn: its
-        small-scale fading, for each of its drops. Or a problem, whose channels are used.
+        small-scale fading, for each of its drops; its requirements do not count. Or a problem, whose
+        channels are used.
     beamformers : sequence of str or Beamformer
         Names, or parts.
     sinr_db : sequence of float, optional
@@ -130,15 +132,29 @@ def _problem(
         raise InputError("sinr_db", "must be given for a scenario", missing=True)
     if isinstance(draws, bool) or not isinstance(draws, int) or not 1 <= draws <= MOST_DRAWS:
         raise InputError("draws", f"must be an integer from 1 to {MOST_DRAWS}, got {short_repr(draws)}")
-    scenario = loaded.scenario
-    if scenario.sweep:
-        raise InputError("sweep", "must be empty for beamforming")
+    scenario = without_sweep(loaded.scenario)
     channels = np.array([list(_draw(scenario, drop, draws)) for drop in range(scenario.drops)])
     problem = BeamformingProblem(
         channels=channels, power=scenario.power, sinr=np.asarray(0.0), sensed=sensed_by(scenario, extended)
     )
     drawn = [_counted(draws, "draw"), "of", _counted(scenario.drops, "drop")]
     return problem, f"{scenario.name}: {' '.join(drawn)}, seed {scenario.seed}"
+
+
+def without_sweep(scenario: Scenario) -> Scenario:
+    """Return a scenario without its sweep, which may be one over requirements: beamforming has its own.
+
+    Raises
+    ------
+    InputError
+        If the sweep has a path that matters.
+    """
+    swept = [path for axis in sweep_axes(scenario.sweep) for path in axis]
+    for path in swept:
+        if not path.startswith("requirements."):
+            problem = f"must have no path but those of requirements for beamforming, got {path}"
+            raise InputError("sweep", problem)
+    return next(point for _, point in scenario.points())
 
 
 def _counted(count: int, noun: str) -> str:

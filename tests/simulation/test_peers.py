@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -104,3 +105,61 @@ def test_scenario_without_requirement_has_a_figure_too() -> None:
     data, figures = make_figure(free, compare, 2, lambda done, total: None)
     assert np.isnan(data.attrs["required"])
     assert len(figures[""].axes[0].lines) == 2
+
+
+MINIMUM = "requirements.service.minimum"
+
+
+@cache
+def several_targets() -> tuple[xarray.Dataset, Figure]:
+    """Return data and figure of topal2024 for one drop."""
+    changes = ["drops = 1", "precoders = ['mrt', 'zf']", f'sweep."{MINIMUM}" = [0.5, 3.5]']
+    loaded = load_scenario("topal2024", overrides=changes)
+    data, figures = make_figure(loaded, compare, 2, lambda done, total: None)
+    return data, figures[""]
+
+
+def test_rates_need_the_share_in_closed_form() -> None:
+    scenario = load_scenario("topal2024", overrides=["drops = 1"]).scenario
+    point = scenario.with_value(MINIMUM, 3.0)
+    problem = point.problem(point.precoders[1])
+    sinr = 2 ** (3.0 / (1 - 6 / 100)) - 1
+    shares = problem.gain[0], problem.sensing_interference[0], problem.common_interference[0]
+    gain, sensing, common = (np.broadcast_to(one, 6) for one in shares)
+    first, second, third = (float((sinr * one / gain).sum()) for one in (np.ones(6), sensing, common))
+    (conic,) = point.allocators
+    communication = conic.allocate(problem).communication.sum()
+    assert communication == pytest.approx((first + second) / (1 - third + second), rel=1e-6)
+
+
+def test_sums_of_crlbs_over_rates() -> None:
+    data, figure = several_targets()
+    known = data["beamformed"].transpose("beamformer", MINIMUM, "drop", "draw")
+    best, fixed = (known.sel(beamformer=one) for one in ("crb_beams", "fixed_beams"))
+    bound = data["bound"].sel(beamformer="crb_beams").transpose(MINIMUM, "drop", "draw")
+    assert (bound >= (1 - 1e-6) * best).all()
+    assert (best < fixed).all()
+    allocated = data["allocated"].transpose("precoder", "beam", MINIMUM, "drop")
+    assert (np.diff(allocated.sel(precoder="zf"), axis=1) > 0).all()
+    assert np.isnan(allocated.sel(precoder="mrt", beam="steered").to_numpy()).tolist() == [[False], [True]]
+    steered, projected = (
+        allocated.sel(precoder="zf", beam=one).to_numpy()[:, 0] for one in ("steered", "projected")
+    )
+    assert steered[0] < projected[0]
+    assert steered[1] > projected[1]
+    left, right = figure.axes
+    assert len(left.lines) == 6
+    drawn = [np.asarray(line.get_ydata(), float) for line in right.lines if line.get_linestyle() in ("-", "--")]
+    means = 10 * np.log10(known.mean(["drop", "draw"]).to_numpy())
+    assert np.array(drawn) == pytest.approx(means)
+
+
+@pytest.mark.nightly
+def test_page_of_topal2024_states_the_loss_of_fixed_beams() -> None:
+    ends = f'sweep."{MINIMUM}" = [0.5, 4.0]'
+    loaded = load_scenario("topal2024", overrides=["precoders = ['zf']", ends])
+    means = make_figure(loaded, compare, None, lambda done, total: None)[0]["beamformed"].mean(["drop", "draw"])
+    ratios = (means.sel(beamformer="fixed_beams") / means.sel(beamformer="crb_beams")).to_numpy()
+    page = (Path(__file__).parents[2] / "docs" / "peers" / "topal2024.md").read_text(encoding="utf-8")
+    low, high = (f"{100 * one - 100:.0f} % ({10 * np.log10(one):.1f} dB)" for one in ratios)
+    assert f"{low} above it at 0.5 bit/s/Hz and {high} at 4 bit/s/Hz" in page
