@@ -78,8 +78,8 @@ def compare_regimes(
     All minimise the sum of the CRLBs. An allocation does so for the mean covariance, under rates (20) of at least
     r; its precoder and beam then follow the estimates of each draw. A beamformer does so in each draw, with the
     same pre-log: :math:`SINR_k \ge 2^{r / \bar\tau} - 1`, where errors of estimates count as noise of the power
-    :math:`\epsilon_k P_t`. All are judged by the channels of the draw: by the covariance that is transmitted in
-    it, and by :math:`\bar\tau \log_2(1 + SINR_k)`.
+    :math:`\epsilon_k P_t`, as if they were the same at all antennas. All are judged by the channels of the draw:
+    by the covariance that is transmitted in it, and by :math:`\bar\tau \log_2(1 + SINR_k)`.
     """
     loaded, targets = to_loaded(source), _rates(rates)
     check_draws(draws)

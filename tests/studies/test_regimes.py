@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import attrs
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import xarray
 import isacfw
 from isacfw import Beams, InputError, compare_regimes
 from isacfw.simulation import draw_signals
+from isacfw.study.figure import make_figure
 from isacfw.study.regime_designs import BeamformerDesign
 from isacfw.study.regimes import _setting
 
@@ -78,6 +81,15 @@ def test_beams_for_channels_are_those_of_beamforming(found):
     rates = known["user_rate"].min("user")
     assert (rates >= (1 - 1e-6) * known["rate"]).all()
     assert known["power"].to_numpy() == pytest.approx(1, abs=1e-6)
+
+
+def test_nothing_is_better_than_the_joint_design_in_a_draw(found):
+    data = found.dataset
+    least = data["user_rate"].min("user") >= (1 - 1e-6) * data["rate"]
+    kept = (least & (data["power"] <= 1 + 1e-6)).to_numpy()
+    best = data["crb"].sel(design="crb_beams (channels)").to_numpy()
+    assert kept[:2].any()
+    assert (np.where(kept, data["crb"].to_numpy(), np.inf) >= (1 - 1e-5) * best).all()
 
 
 def test_plans_are_those_of_a_comparison(found):
@@ -218,6 +230,33 @@ def test_the_table_and_the_figure_show_the_records(found):
         np.testing.assert_allclose(points, [(one["rate"], one["root_crb_deg"]) for one in own])
     low = np.asarray(right.containers[0].lines[0].get_xdata(), float)
     np.testing.assert_allclose(low, [one["low_rate"] for one in records[::6]])
+
+
+@pytest.mark.slow
+def test_the_figure_has_the_same_numbers():
+    changes = ["drops = 1", 'sweep."requirements.service.minimum" = [1.0]']
+    loaded = isacfw.load_scenario("regimes", overrides=changes)
+    steps = []
+    data, figures = make_figure(loaded, isacfw.compare, 1, lambda *one: steps.append(one))
+    own = compare_regimes(loaded, rates=[1.0], draws=1).dataset
+    assert steps[-1] == (7, 7)
+    for name in ("crb", "user_rate", "power"):
+        np.testing.assert_array_equal(data[name], own[name])
+    assert not {"seconds", "drop_seconds"} & {*data}
+    assert len(figures[""].axes[0].containers) == 7
+
+
+@pytest.mark.nightly
+def test_the_page_states_the_gain_in_rate():
+    data, _ = make_figure(isacfw.load_scenario("regimes"), isacfw.compare, None, lambda *one: None)
+    left_out = {name: np.nan * data["crb"].isel(draw=0, drop=True) for name in ("planned_crb", "drop_seconds")}
+    records = isacfw.RegimeResults(dataset=data.assign(left_out | {"seconds": np.nan * data["crb"]})).records()
+    joint = [one for one in records if (one["title"], one["knows"]) == ("crb_beams", "channels")]
+    allocated = [one for one in records if one["knows"] == "statistics" and one["target"] == 2.0]
+    least = min(one["root_crb_deg"] for one in allocated)
+    reached = np.interp(least, [one["root_crb_deg"] for one in joint], [one["rate"] for one in joint])
+    page = (Path(__file__).parents[2] / "docs" / "regimes.md").read_text(encoding="utf-8")
+    assert f"{reached - 2:.1f} bit/s/Hz more" in " ".join(page.split())
 
 
 def test_results_are_saved(found, tmp_path):

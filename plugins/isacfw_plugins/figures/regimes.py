@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import attrs
+import numpy as np
 
 import isacfw
 from isacfw import Comparison, Progress, Scenario
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.figure import Figure
 
+_PER_DROP = ("planned_crb", "drop_seconds")
 RATE = "requirements.service.minimum"
 
 
@@ -25,7 +27,7 @@ class Regimes(isacfw.Figure):
     Notes
     -----
     See :func:`isacfw.compare_regimes`: means over draws of :math:`\sum_i [J^{-1}]_{ii}` and of :math:`\bar\tau
-    \log_2(1 + SINR_k)`, at the rates over which the scenario sweeps its requirement. Times are left out.
+    \log_2(1 + SINR_k)`, at the rates over which the scenario sweeps its requirement.
     """
 
     name: ClassVar[str] = "regimes"
@@ -37,12 +39,13 @@ class Regimes(isacfw.Figure):
         """Compare the regimes."""
         rates = [place[RATE] for place, _ in scenario.points()]
         found = isacfw.compare_regimes(scenario, rates=rates, draws=self.trials or 10, progress=progress)
-        data = found.dataset
-        return data.assign({name: 0 * data[name] for name in ("seconds", "drop_seconds")})
+        return found.dataset.drop_vars(["seconds", *_PER_DROP])
 
     def draw(self, data: xarray.Dataset) -> Figure:
         """Draw the CRLBs against the mean rate of the weakest user, and against the rate in 95 % of the draws."""
-        return isacfw.RegimeResults(dataset=data).plot()
+        unknown = data["crb"] * np.nan
+        left_out = {name: unknown.isel(draw=0, drop=True) for name in _PER_DROP}
+        return isacfw.RegimeResults(dataset=data.assign(left_out | {"seconds": unknown})).plot()
 
 
 @isacfw.hookimpl
