@@ -18,7 +18,7 @@ from ..beamforming.problem import BeamformingProblem
 from ..config.load import LoadedScenario, ScenarioLike, to_loaded
 from ..host.host import default_host
 from ..report.beamforming import PER_CHANNEL, BeamformingResults
-from .drawn_channels import check_draws, counted, draw_blocks, select_beamformers, sensed_by, without_sweep
+from .beamforming_input import check_draws, counted, draw_blocks, select_beamformers, sensed_by, without_sweep
 
 _AXES = ("beamformer", "sinr_db", *PER_CHANNEL)
 _VARIABLES = {

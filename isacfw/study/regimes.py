@@ -17,7 +17,7 @@ from ..beamforming.verdict import sinr_of
 from ..config.load import LoadedScenario, ScenarioLike, to_loaded
 from ..report.regimes import RegimeResults
 from ..scenario.scenario import Scenario
-from .drawn_channels import check_draws, counted, draw_blocks, select_beamformers, sensed_by, without_sweep
+from .beamforming_input import check_draws, counted, draw_blocks, select_beamformers, sensed_by, without_sweep
 from .regime_designs import Design, DrawnDrop, RegimeSetting, list_designs
 
 if TYPE_CHECKING:
