@@ -12,6 +12,7 @@ import pytest
 
 from isacfw import compare, load_scenario
 from isacfw.study.figure import make_figure
+from isacfw_plugins.allocators.exact import Exact
 
 if TYPE_CHECKING:
     import xarray
@@ -119,17 +120,33 @@ def several_targets() -> tuple[xarray.Dataset, Figure]:
     return data, figures[""]
 
 
-def test_rates_need_the_share_in_closed_form() -> None:
+def problem_of_topal2024() -> tuple[Any, Any]:
+    """Return the allocator and the problem of zero forcing and steered beams at 3 bit/s/Hz."""
     scenario = load_scenario("topal2024", overrides=["drops = 1"]).scenario
     point = scenario.with_value(MINIMUM, 3.0)
-    problem = point.problem(point.precoders[1])
+    return point.allocators[0], point.problem(point.precoders[1])
+
+
+@pytest.mark.slow
+def test_exact_gives_the_sums_of_conic() -> None:
+    conic, problem = problem_of_topal2024()
+    assert Exact().allocate(problem).value == pytest.approx(conic.allocate(problem).value, rel=1e-6)
+
+
+def test_rates_need_the_share_in_closed_form() -> None:
+    conic, problem = problem_of_topal2024()
     sinr = 2 ** (3.0 / (1 - 6 / 100)) - 1
     shares = problem.gain[0], problem.sensing_interference[0], problem.common_interference[0]
     gain, sensing, common = (np.broadcast_to(one, 6) for one in shares)
     first, second, third = (float((sinr * one / gain).sum()) for one in (np.ones(6), sensing, common))
-    (conic,) = point.allocators
     communication = conic.allocate(problem).communication.sum()
     assert communication == pytest.approx((first + second) / (1 - third + second), rel=1e-6)
+
+
+def test_one_beam_has_a_figure_too() -> None:
+    changes = ["drops = 1", "precoders = ['zf']", "beams = ['projected']", f'sweep."{MINIMUM}" = [0.5]']
+    figures = make_figure(load_scenario("topal2024", overrides=changes), compare, 1, lambda done, total: None)[1]
+    assert len(figures[""].axes[0].lines) == 1
 
 
 def test_sums_of_crlbs_over_rates() -> None:

@@ -49,6 +49,8 @@ class SeveralTargets(isacfw.Figure):
         import xarray
 
         allocated = compare(scenario, progress=progress).dataset
+        if "beam" not in allocated.dims:
+            allocated = allocated.expand_dims(beam=[scenario.compared_beams[0].title])
         prelog = float(scenario.statistics([0]).prelog)
         targets = 10 * np.log10(np.expm1(np.log(2) * allocated[RATE].to_numpy() / prelog))
         known = isacfw.beamform(
