@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from .report.beamforming import BeamformingResults
     from .report.comparison import Comparison
     from .report.front import ParetoFront
+    from .report.regimes import RegimeResults
     from .report.summary import mean_and_interval
     from .study.beamform import beamform
     from .study.compare import compare
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from .study.first import first_feasible
     from .study.pareto import pareto
     from .study.plot import plot_scenario
+    from .study.regimes import compare_regimes
 
 _MODULES = ("simulation", "testing", "validators")
 _ON_DEMAND = {
@@ -94,6 +96,8 @@ _ON_DEMAND = {
     "PluginHost": "host.host",
     "ParetoFront": "report.front",
     "pareto": "study.pareto",
+    "RegimeResults": "report.regimes",
+    "compare_regimes": "study.regimes",
     "plot_scenario": "study.plot",
 }
 
@@ -159,6 +163,7 @@ __all__ = [
     "Quantity",
     "RateFloors",
     "ReducedProblem",
+    "RegimeResults",
     "Requirement",
     "Scenario",
     "Scene",
@@ -178,6 +183,7 @@ __all__ = [
     "cache_blocks",
     "certificate",
     "compare",
+    "compare_regimes",
     "complex_normal",
     "crlb",
     "first_feasible",

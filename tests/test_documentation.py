@@ -85,12 +85,18 @@ def test_link_budget_page_shows_its_scenario_and_what_compare_prints(capsys: pyt
 
 ALL_PEERS = sorted((ROOT / "docs" / "peers").glob("*.md"))
 PEERS = [page for page in ALL_PEERS if "isacfw compare" in page.read_text(encoding="utf-8")]
-"""Pages whose commands are comparisons; those of others run with the pages of docs/extending."""
+"""Pages with comparisons; those of others run with the pages of docs/extending."""
+SLOW_PEERS = {"topal2024"}
 
 
-@pytest.mark.parametrize("page", PEERS, ids=lambda page: page.stem)
-def test_page_of_a_peer_shows_what_compare_prints(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    commands = [command for command in blocks(page, "console") if command.startswith("isacfw compare")]
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow) if page.stem in SLOW_PEERS else page for page in PEERS],
+    ids=lambda page: page.stem,
+)
+def test_page_of_a_peer_shows_what_its_commands_print(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printing = ("isacfw compare", "isacfw beamform")
+    commands = [command for command in blocks(page, "console") if command.startswith(printing)]
     assert len(commands) == len(blocks(page, "text"))
     for command, shown in zip(commands, blocks(page, "text"), strict=True):
         assert main(shlex.split(command)[1:]) == 0
@@ -197,6 +203,50 @@ def test_page_on_correlated_channels_shows_what_its_commands_print(
     words = [re.sub(r"\[.*\]", "[1, 2]", word) for word in shlex.split(commands[-1])]
     assert main(words[1:]) == 0
     assert (tmp_path / "results" / "sum_rate.png").exists()
+
+
+REGIMES = ROOT / "docs" / "regimes.md"
+
+
+def without_durations(text: str) -> str:
+    """Return a text without any times."""
+    return re.sub(r"\S+ (ns|µs|ms|s)\b", "time", "\n".join(without_times(text)))
+
+
+@pytest.mark.slow
+def test_page_of_regimes_shows_what_its_commands_print(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table, _, own = (block.replace("\\\n", " ") for block in blocks(REGIMES, "console"))
+    assert main(shlex.split(table)[1:]) == 0
+    shown, printed = blocks(REGIMES, "text")[0], capsys.readouterr().out
+    assert same(without_durations(shown), without_durations(printed))
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    assert main(shlex.split(own)[1:]) == 0
+    assert {path.name for path in (tmp_path / "results").iterdir()} >= {"regimes.nc", "regimes.csv"}
+
+
+def test_code_of_the_page_of_regimes_runs() -> None:
+    (code,) = blocks(REGIMES, "python")
+    exec(compile(code, "regimes.md", "exec"), {"__name__": "regimes"})
+
+
+def test_page_of_regimes_states_the_numbers_of_its_table() -> None:
+    row = re.compile(r"^ *(\d*)  +(\S.*?)  +(statistics|estimates|channels) (.*)$", re.MULTILINE)
+    roots, planned, rate = {}, {}, ""
+    for found in row.finditer(blocks(REGIMES, "text")[0]):
+        rate, numbers = found[1] or rate, found[4].split()
+        roots[rate, found[2], found[3]] = float(numbers[3])
+        planned[rate, found[2]] = numbers[5]
+    loss = {}
+    for target in ("1", "3"):
+        allocated = [root for (rate, _, knows), root in roots.items() if (rate, knows) == (target, "statistics")]
+        loss[target] = 100 * (min(allocated) / roots[target, "crb_beams", "channels"] - 1)
+    text = " ".join(REGIMES.read_text(encoding="utf-8").split())
+    assert f"gains {loss['1']:.0f} % at 1 bit/s/Hz, and {loss['3']:.0f} % at 3 bit/s/Hz" in text
+    above = roots["1", "zf, difference", "statistics"] / float(planned["1", "zf, difference"])
+    assert f"the mean root CRB is {100 * (above - 1):.0f} % above that of the mean covariance" in text
 
 
 TR38901 = ROOT / "docs" / "channels" / "tr38901.md"

@@ -41,7 +41,7 @@ KINDS = (
 )
 LONGEST_PLUGIN = 15
 FAST = {"extending/metric", "channels/README", "channels/file"}
-ELSEWHERE = {"channels/correlated", "channels/tr38901", "peers/buzzi2019"}
+ELSEWHERE = {"channels/correlated", "channels/tr38901", "peers/buzzi2019", "peers/topal2024"}
 """Pages whose commands test_documentation.py runs, that of the figure with fewer values."""
 RECORDED = {
     "from_sionna_rt.py": "sionna_rt.npz",

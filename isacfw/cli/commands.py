@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import suggestion
+from .options import report_problems
 
 if TYPE_CHECKING:
     from ..config.load import LoadedScenario
@@ -25,7 +26,7 @@ def _compare(options: argparse.Namespace) -> int:
     keys = (("seed", options.seed), ("time_limit_s", options.time_limit))
     overrides = [*options.set, *(f"{key} = {value}" for key, value in keys if value is not None)]
     loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=overrides)
-    _report_problems(loaded.host)
+    report_problems(loaded.host)
     if options.out is not None:
         ensure_writable(options.out)
     # Keep output printed by parts out of the JSON records.
@@ -95,7 +96,7 @@ def _figure(options: argparse.Namespace) -> int:
     keys = (("drops", options.drops), ("seed", options.seed))
     overrides = [*options.set, *(f"{key} = {value}" for key, value in keys if value is not None)]
     loaded = load_scenario(options.name, plugins=options.plugin, overrides=overrides)
-    _report_problems(loaded.host)
+    report_problems(loaded.host)
     _check_figure_options(options, loaded)
     parts = {kind: getattr(options, kind) for kind in _COMPARED}
     loaded = attrs.evolve(loaded, scenario=with_parts(loaded.scenario, loaded.host, **parts))
@@ -146,7 +147,7 @@ def _plot(options: argparse.Namespace) -> int:
             raise InputError("-o", "requires --only with one figure")
     overrides = [*options.set, *([] if options.seed is None else [f"seed = {options.seed}"])]
     loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=overrides)
-    _report_problems(loaded.host)
+    report_problems(loaded.host)
     ensure_writable(options.out if options.file is None else options.file.parent)
     draws = DEFAULT_DRAWS if options.draws is None else options.draws
     try:
@@ -165,34 +166,6 @@ def _plot(options: argparse.Namespace) -> int:
     return 0
 
 
-def _beamform(options: argparse.Namespace) -> int:
-    from ..base.files import ensure_writable
-    from ..config.load import load_scenario
-    from ..study.beamform import beamform
-    from .progress import ProgressBars
-
-    keys = (("drops", options.drops), ("seed", options.seed), ("time_limit_s", options.time_limit))
-    overrides = [*options.set, *(f"{key} = {value}" for key, value in keys if value is not None)]
-    loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=overrides)
-    _report_problems(loaded.host)
-    if options.out is not None:
-        ensure_writable(options.out)
-    with redirect_stdout(sys.stderr), ProgressBars() as bars:
-        found = beamform(
-            loaded,
-            options.beamformers,
-            sinr_db=options.sinr_db,
-            draws=options.draws,
-            extended=options.extended,
-            progress=bars.task("channels"),
-        )
-    print(found.table())
-    if options.out is not None:
-        for path in found.save(options.out):
-            print(f"wrote {path}", file=sys.stderr)
-    return 1 if found.failed else 0
-
-
 def _check(options: argparse.Namespace) -> int:
     from ..host.host import PluginHost
     from .check import check_parts
@@ -200,7 +173,7 @@ def _check(options: argparse.Namespace) -> int:
 
     files = [name for name in options.names if name.endswith(".py")]
     host = PluginHost([*options.plugin, *files])
-    _report_problems(host)
+    report_problems(host)
     with ProgressBars() as bars:
         well = check_parts(
             host, options.names, verbose=options.verbose, time_limit_s=options.time_limit, bars=bars
@@ -236,11 +209,6 @@ def _table(dataset: Any) -> str:
         return render(dataset, progress=bars.task("rows of the table"), **options)
 
 
-def _report_problems(host: Any) -> None:
-    for problem in host.problems:
-        print(f"isacfw: {problem}", file=sys.stderr)
-
-
 def _plugins(options: argparse.Namespace) -> int:
     from rich import box
     from rich.console import Console
@@ -250,7 +218,7 @@ def _plugins(options: argparse.Namespace) -> int:
     from ..host.host import PluginHost
 
     host = PluginHost(options.plugin)
-    _report_problems(host)
+    report_problems(host)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("kind", "name", "provider", "version", "available"):
         table.add_column(heading, no_wrap=True)
@@ -279,7 +247,6 @@ COMMANDS = {
     "show": _show,
     "figure": _figure,
     "plot": _plot,
-    "beamform": _beamform,
     "plugins": _plugins,
     "check": _check,
     "new": _new,

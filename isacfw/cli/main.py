@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 from ..base.errors import IsacError, IsacWarning
 from .commands import COMMANDS
+from .draw_commands import DRAW_COMMANDS
 from .parser import parser
 
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         with _warnings_in_a_line(), _tracebacks(options.debug):
-            return COMMANDS[options.command](options)
+            return (COMMANDS | DRAW_COMMANDS)[options.command](options)
     except IsacError as error:
         if options.debug:
             traceback.print_exception(error)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from typing import Any
 
 
 def numbers(text: str) -> list[float]:
@@ -73,3 +75,9 @@ def add_plugin_option(command: argparse.ArgumentParser) -> None:
 def add_debug_option(command: argparse.ArgumentParser) -> None:
     """Add the option that shows tracebacks."""
     command.add_argument("--debug", action="store_true", help="show the tracebacks of parts that fail")
+
+
+def report_problems(host: Any) -> None:
+    """Print why plugins were skipped."""
+    for problem in host.problems:
+        print(f"isacfw: {problem}", file=sys.stderr)

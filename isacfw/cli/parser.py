@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..base.errors import one_line, suggestion
+from .draw_parser import add_beamform, add_regimes
 from .options import (
     add_debug_option,
     add_plugin_option,
@@ -16,13 +17,11 @@ from .options import (
     add_set_option,
     count,
     names,
-    numbers,
     seconds,
 )
 from .templates import NEW_KINDS
 
 DEFAULT_SCENARIO = "nguyen2025"
-BEAMFORMING_SCENARIO = "liu2022"
 QUANTITIES = ("crlb", "sum_crlb", "power", "rate")
 """Quantities of :func:`isacfw.pareto`, which is imported only when it runs."""
 
@@ -86,7 +85,8 @@ def parser() -> argparse.ArgumentParser:
     _add_show(commands)
     _add_figure(commands)
     _add_plot(commands)
-    _add_beamform(commands)
+    add_beamform(commands)
+    add_regimes(commands)
     _add_plugins(commands)
     _add_check(commands)
     _add_new(commands)
@@ -195,47 +195,6 @@ def _add_plot(commands: _Commands) -> None:
         type=Path,
         metavar="FILE",
         help="a file for a single figure instead: png, pdf or svg",
-    )
-    add_plugin_option(command)
-    add_debug_option(command)
-
-
-def _add_beamform(commands: _Commands) -> None:
-    command = commands.add_parser(
-        "beamform",
-        help="run beamformers side by side on drawn channels",
-        description="Draw channels of a scenario, and run every beamformer on each one for every SINR target.",
-        epilog="Exit status: 0 if every channel has a result, 1 if one failed, 2 for invalid input.",
-    )
-    command.add_argument(
-        "scenario",
-        nargs="?",
-        default=BEAMFORMING_SCENARIO,
-        metavar="SCENARIO",
-        help="a TOML file, or the name of a registered scenario (default: %(default)s)",
-    )
-    command.add_argument(
-        "--beamformers",
-        type=names,
-        default=["crb_beams", "fixed_beams"],
-        metavar="A,B",
-        help="beamformers to run",
-    )
-    command.add_argument(
-        "--sinr-db", type=numbers, default=[10.0], metavar="A,B", help="SINR targets of all users (default: 10)"
-    )
-    command.add_argument("--draws", type=count, default=10, metavar="N", help="draws of the fading (default: 10)")
-    command.add_argument("--extended", action="store_true", help="estimate the response of an extended target")
-    command.add_argument("--drops", type=count, metavar="N", help="number of random drops of users")
-    command.add_argument("--seed", type=count, metavar="N", help="seed of drops and draws")
-    add_set_option(command)
-    _add_beamform_run_options(command)
-
-
-def _add_beamform_run_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--out", type=Path, metavar="DIR", help="folder for results and figure")
-    command.add_argument(
-        "--time-limit", type=seconds, metavar="S", help="longest time of a beamformer for a channel, in seconds"
     )
     add_plugin_option(command)
     add_debug_option(command)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import xarray
 
 PER_CHANNEL = ("drop", "draw")
-_FAILURES = (Status.FAILED.value, Status.TIMED_OUT.value)
+FAILURES = (Status.FAILED.value, Status.TIMED_OUT.value)
 
 
 def mean_and_error(values: FloatArray) -> tuple[float, float]:
@@ -56,7 +56,7 @@ class BeamformingResults:
     @property
     def failed(self) -> bool:
         """Whether a beamformer failed or was stopped on a channel."""
-        return bool(np.isin(self.dataset["status"].to_numpy(), _FAILURES).any())
+        return bool(np.isin(self.dataset["status"].to_numpy(), FAILURES).any())
 
     def records(self) -> list[dict[str, Any]]:
         """Return a record for each SINR target and beamformer, over all channels.

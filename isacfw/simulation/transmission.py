@@ -138,12 +138,16 @@ class Transmission:
         A stream with several waveforms has as many columns.
         """
         channels, estimates = drawn_channels(self.channel, self.scene, draws, generator)
-        weights = self.precoder.checked_weights(self.scene, estimates) * np.sqrt(self.gamma)
-        beams = self.beam.checked_weights(self.scene, estimates) * np.sqrt(self.rho)[:, None]
-        streams = beams.reshape(*beams.shape[:2], -1)
+        weights, streams = self.signals(estimates)
         if self.superposed:
             return channels, weights + streams.sum(axis=-1, keepdims=True) / np.sqrt(len(self.gamma))
         return channels, np.concatenate([weights, streams], axis=-1)
+
+    def signals(self, estimates: ComplexArray) -> tuple[ComplexArray, ComplexArray]:
+        """Return the beams of users, (M, N, K), and streams, (M, N, S), for estimates (M, N, K)."""
+        weights = self.precoder.checked_weights(self.scene, estimates) * np.sqrt(self.gamma)
+        beams = self.beam.checked_weights(self.scene, estimates) * np.sqrt(self.rho)[:, None]
+        return weights, beams.reshape(*beams.shape[:2], -1)
 
 
 def mean_of_blocks(

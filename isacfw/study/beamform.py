@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
 import numpy as np
 
 from ..base.errors import InputError, short_repr
-from ..base.numbers import ComplexArray, FloatArray
-from ..base.part import display_name
+from ..base.numbers import FloatArray
 from ..base.progress import Progress
 from ..beamforming.beamformer import Beamformer
 from ..beamforming.beams import Beamforming
-from ..beamforming.extended import ExtendedTarget
-from ..beamforming.points import PointTargets
 from ..beamforming.problem import BeamformingProblem
-from ..beamforming.sensed import Sensed
 from ..config.load import LoadedScenario, ScenarioLike, to_loaded
-from ..host.host import PluginHost, default_host
+from ..host.host import default_host
 from ..report.beamforming import PER_CHANNEL, BeamformingResults
-from ..scenario.labels import by_label
-from ..scenario.scenario import Scenario
-from ..signal.moments import drawn_channels
-from .selection import select_parts
+from .beamforming_input import check_draws, counted, draw_blocks, select_beamformers, sensed_by, without_sweep
 
-MOST_DRAWS = 10**6
 _AXES = ("beamformer", "sinr_db", *PER_CHANNEL)
 _VARIABLES = {
     "crb": "CRB that is minimised",
@@ -57,7 +49,8 @@ def beamform(
     ----------
     source : Scenario, LoadedScenario, str, path, mapping or BeamformingProblem
         A scenario, or an argument for :func:`~isacfw.load_scenario`, the channels of which are drawn: its
-        small-scale fading, for each of its drops. Or a problem, whose channels are used.
+        small-scale fading, for each of its drops; its requirements do not count. Or a problem, whose
+        channels are used.
     beamformers : sequence of str or Beamformer
         Names, or parts.
     sinr_db : sequence of float, optional
@@ -82,7 +75,7 @@ def beamform(
     """
     loaded = None if isinstance(source, BeamformingProblem) else to_loaded(source)
     host = default_host() if loaded is None else loaded.host
-    parts = _parts(beamformers, host)
+    parts = select_beamformers(beamformers, host)
     targets = _targets(sinr_db)
     if loaded is None:
         assert isinstance(source, BeamformingProblem)
@@ -91,22 +84,6 @@ def beamform(
         problem, title = _problem(loaded, targets, draws, extended)
         limit = loaded.scenario.time_limit_s
     return _run(problem, parts, targets, _Study(title=title, time_limit_s=limit, progress=progress))
-
-
-def _parts(wanted: Sequence[Any], host: PluginHost) -> dict[str, Beamformer]:
-    """Return beamformers by their labels."""
-    found = select_parts("beamformer", wanted, (), host)
-    for position, one in enumerate(found):
-        if not isinstance(one, Beamformer):
-            raise InputError(f"beamformers[{position}]", f"must be a beamformer or a name, got {short_repr(one)}")
-        if (reason := one.why_unavailable()) is not None:
-            raise InputError(f"beamformers[{position}]", f"must be available, got {display_name(one)}: {reason}")
-    if not found:
-        raise InputError("beamformers", "must be a nonempty list, got []")
-    titles = [one.title for one in found if isinstance(one, Beamformer)]
-    if len({*titles}) < len(titles):
-        raise InputError("beamformers", f"must have different labels, got {', '.join(titles)}")
-    return {title: one for title, one in by_label(found).items() if isinstance(one, Beamformer)}
 
 
 def _targets(sinr_db: Sequence[float] | None) -> FloatArray | None:
@@ -128,56 +105,16 @@ def _problem(
     """Return the problem of all drawn channels of a scenario, (drops, draws), and a title."""
     if targets is None:
         raise InputError("sinr_db", "must be given for a scenario", missing=True)
-    if isinstance(draws, bool) or not isinstance(draws, int) or not 1 <= draws <= MOST_DRAWS:
-        raise InputError("draws", f"must be an integer from 1 to {MOST_DRAWS}, got {short_repr(draws)}")
-    scenario = loaded.scenario
-    if scenario.sweep:
-        raise InputError("sweep", "must be empty for beamforming")
-    channels = np.array([list(_draw(scenario, drop, draws)) for drop in range(scenario.drops)])
+    check_draws(draws)
+    scenario = without_sweep(loaded.scenario)
+    channels = np.array(
+        [[one for one, _ in draw_blocks(scenario, drop, draws)] for drop in range(scenario.drops)]
+    )
     problem = BeamformingProblem(
         channels=channels, power=scenario.power, sinr=np.asarray(0.0), sensed=sensed_by(scenario, extended)
     )
-    drawn = [_counted(draws, "draw"), "of", _counted(scenario.drops, "drop")]
+    drawn = [counted(draws, "draw"), "of", counted(scenario.drops, "drop")]
     return problem, f"{scenario.name}: {' '.join(drawn)}, seed {scenario.seed}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def _draw(scenario: Scenario, drop: int, draws: int) -> Iterator[ComplexArray]:
-    """Yield the channels of each draw of a drop, (N, K), one by one: fewer draws are the first of more."""
-    statistics = scenario.statistics([drop])
-    scene, fading = scenario.scene(statistics).of_drop(0), statistics.source
-    # Statistics that are the same for all drops carry the number of the first one.
-    generator = attrs.evolve(fading, drops=[drop]).simulation_generator(0)
-    for _ in range(draws):
-        yield drawn_channels(fading.channel, scene, 1, generator)[0][0]
-
-
-def sensed_by(scenario: Scenario, extended: bool = False) -> Sensed:
-    """Return what a scenario senses.
-
-    Parameters
-    ----------
-    scenario : Scenario
-        Its targets, arrays, noise, and angles that count as known.
-    extended : bool
-        Whether to take the targets as an extended one.
-
-    Raises
-    ------
-    InputError
-        If the noise of the receiver is not that of an extended target's.
-    """
-    if not extended:
-        model = scenario.echo_model
-        return PointTargets(model=model, known=scenario.known_angles(model))
-    noise = scenario.receiver_noise
-    if noise.colour or noise.white != 1.0:
-        raise InputError("sensing_noise", "must be left out for an extended target")
-    receive = scenario.receive_array.n_elements
-    return ExtendedTarget(receive_antennas=receive, frame_length=scenario.sensing.frame_length)
 
 
 @attrs.frozen(kw_only=True)

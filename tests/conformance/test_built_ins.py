@@ -56,6 +56,9 @@ SLOW = {"allocator", "beam", "channel", "figure", "precoder"}
 SIMULATING = {"model_agrees_with_simulation", "statistics_against_sampled_moments"}
 ALWAYS_SIMULATED = {"mrt", "rayleigh", "steered"}
 ALWAYS_DRAWN = "nguyen2025-fig6"
+LONG = {"topal2024", "regimes"}
+"""Figures of long computations, tried by night but for some checks."""
+SHORT = {"data_can_be_saved", "something_is_drawn"}
 
 
 def mostly_slow(checks):
@@ -67,6 +70,9 @@ def mostly_slow(checks):
         for part, check in (case.values for case in cases)
     ]
     marks = [[*case.marks, *([pytest.mark.slow] if one else [])] for case, one in zip(cases, slow, strict=True)]
+    for (part, check), own in zip((case.values for case in cases), marks, strict=True):
+        if kind_of(part) == "figure" and part.name in LONG and check.__name__ not in SHORT:
+            own.append(pytest.mark.nightly)
     return pytest.mark.parametrize(
         names, [pytest.param(*case.values, id=case.id, marks=own) for case, own in zip(cases, marks, strict=True)]
     )

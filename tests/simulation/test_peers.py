@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,6 +12,7 @@ import pytest
 
 from isacfw import IncompatibleError, compare, load_scenario
 from isacfw.study.figure import make_figure
+from isacfw_plugins.allocators.exact import Exact
 
 if TYPE_CHECKING:
     import xarray
@@ -179,3 +181,77 @@ def test_lines_of_least_power() -> None:
     assert len(fewest.lines) == len(data["sized_masr_db"]) * len(data["precoder"])
     assert len(pattern.lines) == len(data["shown_masr_db"])
     assert figure.legends
+
+
+MINIMUM = "requirements.service.minimum"
+
+
+@cache
+def several_targets() -> tuple[xarray.Dataset, Figure]:
+    """Return data and figure of topal2024 for one drop."""
+    changes = ["drops = 1", "precoders = ['mrt', 'zf']", f'sweep."{MINIMUM}" = [0.5, 3.5]']
+    loaded = load_scenario("topal2024", overrides=changes)
+    data, figures = make_figure(loaded, compare, 2, lambda done, total: None)
+    return data, figures[""]
+
+
+def problem_of_topal2024() -> tuple[Any, Any]:
+    """Return the allocator and the problem of zero forcing and steered beams at 3 bit/s/Hz."""
+    scenario = load_scenario("topal2024", overrides=["drops = 1"]).scenario
+    point = scenario.with_value(MINIMUM, 3.0)
+    return point.allocators[0], point.problem(point.precoders[1])
+
+
+@pytest.mark.slow
+def test_exact_gives_the_sums_of_conic() -> None:
+    conic, problem = problem_of_topal2024()
+    assert Exact().allocate(problem).value == pytest.approx(conic.allocate(problem).value, rel=1e-6)
+
+
+def test_rates_need_the_share_in_closed_form() -> None:
+    conic, problem = problem_of_topal2024()
+    sinr = 2 ** (3.0 / (1 - 6 / 100)) - 1
+    shares = problem.gain[0], problem.sensing_interference[0], problem.common_interference[0]
+    gain, sensing, common = (np.broadcast_to(one, 6) for one in shares)
+    first, second, third = (float((sinr * one / gain).sum()) for one in (np.ones(6), sensing, common))
+    communication = conic.allocate(problem).communication.sum()
+    assert communication == pytest.approx((first + second) / (1 - third + second), rel=1e-6)
+
+
+def test_one_beam_has_a_figure_too() -> None:
+    changes = ["drops = 1", "precoders = ['zf']", "beams = ['projected']", f'sweep."{MINIMUM}" = [0.5]']
+    figures = make_figure(load_scenario("topal2024", overrides=changes), compare, 1, lambda done, total: None)[1]
+    assert len(figures[""].axes[0].lines) == 1
+
+
+def test_sums_of_crlbs_over_rates() -> None:
+    data, figure = several_targets()
+    known = data["beamformed"].transpose("beamformer", MINIMUM, "drop", "draw")
+    best, fixed = (known.sel(beamformer=one) for one in ("crb_beams", "fixed_beams"))
+    bound = data["bound"].sel(beamformer="crb_beams").transpose(MINIMUM, "drop", "draw")
+    assert (bound >= (1 - 1e-6) * best).all()
+    assert (best < fixed).all()
+    allocated = data["allocated"].transpose("precoder", "beam", MINIMUM, "drop")
+    assert (np.diff(allocated.sel(precoder="zf"), axis=1) > 0).all()
+    assert np.isnan(allocated.sel(precoder="mrt", beam="steered").to_numpy()).tolist() == [[False], [True]]
+    steered, projected = (
+        allocated.sel(precoder="zf", beam=one).to_numpy()[:, 0] for one in ("steered", "projected")
+    )
+    assert steered[0] < projected[0]
+    assert steered[1] > projected[1]
+    left, right = figure.axes
+    assert len(left.lines) == 6
+    drawn = [np.asarray(line.get_ydata(), float) for line in right.lines if line.get_linestyle() in ("-", "--")]
+    means = 10 * np.log10(known.mean(["drop", "draw"]).to_numpy())
+    assert np.array(drawn) == pytest.approx(means)
+
+
+@pytest.mark.nightly
+def test_page_of_topal2024_states_the_loss_of_fixed_beams() -> None:
+    ends = f'sweep."{MINIMUM}" = [0.5, 4.0]'
+    loaded = load_scenario("topal2024", overrides=["precoders = ['zf']", ends])
+    means = make_figure(loaded, compare, None, lambda done, total: None)[0]["beamformed"].mean(["drop", "draw"])
+    ratios = (means.sel(beamformer="fixed_beams") / means.sel(beamformer="crb_beams")).to_numpy()
+    page = (Path(__file__).parents[2] / "docs" / "peers" / "topal2024.md").read_text(encoding="utf-8")
+    low, high = (f"{100 * one - 100:.0f} % ({10 * np.log10(one):.1f} dB)" for one in ratios)
+    assert f"{low} above it at 0.5 bit/s/Hz and {high} at 4 bit/s/Hz" in page

@@ -179,7 +179,8 @@ def test_invalid_input_is_refused_in_one_line(options, words):
 
 def test_scenarios_that_do_not_fit_are_refused_in_one_line():
     swept = isacfw.load_scenario("liu2022", overrides=["sweep.snr_db = [10.0, 20.0]"])
-    with pytest.raises(InputError, match=r"^sweep must be empty for beamforming$"):
+    words = "^sweep must have no path but those of requirements for beamforming, got snr_db$"
+    with pytest.raises(InputError, match=words):
         isacfw.beamform(swept, sinr_db=[0.0])
     noisy = isacfw.load_scenario("liu2022", overrides=["sensing_noise.self_interference_db = -20"])
     with pytest.raises(InputError, match=r"^sensing_noise must be left out for an extended target$"):
@@ -187,6 +188,13 @@ def test_scenarios_that_do_not_fit_are_refused_in_one_line():
     louder = isacfw.beamform(noisy, sinr_db=[0.0]).dataset["crb"].item()
     quiet = isacfw.beamform("liu2022", sinr_db=[0.0]).dataset["crb"].item()
     assert louder == pytest.approx(11 * quiet, rel=1e-9)
+
+
+def test_a_sweep_over_requirements_does_not_count():
+    plain = isacfw.load_scenario("liu2022", overrides=["requirements.service={kind='user_rate', minimum=1.0}"])
+    swept = attrs.evolve(plain.scenario, sweep={"requirements.service.minimum": (0.5, 1.0)})
+    found, own = (isacfw.beamform(one, ["fixed_beams"], sinr_db=[0.0]).dataset for one in (swept, plain))
+    np.testing.assert_array_equal(found["crb"], own["crb"])
 
 
 @pytest.mark.slow
