@@ -11,9 +11,11 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import attrs
 import matplotlib.image
+import numpy as np
 import pytest
 
 import isacfw
@@ -96,6 +98,40 @@ def test_page_of_a_peer_shows_what_compare_prints(page: Path, capsys: pytest.Cap
         assert main(shlex.split(command)[1:]) == 0
         printed = capsys.readouterr().out
         assert same("\n".join(without_times(shown)), "\n".join(without_times(printed)))
+
+
+@pytest.fixture(scope="module")
+def readings() -> dict[str, Any]:
+    return runpy.run_path(str(ROOT / "examples" / "readings.py"))
+
+
+def test_reproduction_page_shows_readings_of_the_set_up(
+    readings: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["readings.py"])
+    readings["main"]()
+    assert same(blocks(ROOT / "docs" / "reproduction.md", "text")[1], capsys.readouterr().out)
+
+
+def test_gain_of_a_reading_is_that_of_all_channels(readings: dict[str, Any]) -> None:
+    found = readings["sum_rates"](7, 12, 10, 3)
+    document = tomllib.loads(isacfw.to_toml(isacfw.load_scenario("nguyen2025").scenario))
+    document |= {"snr_db": 20.0, "drops": 3, "channel": {**document["channel"], "pilot_length": 12}}
+    beta = 10 * isacfw.load_scenario(document).scenario.statistics().beta
+    for drop in range(3):
+        channel = {"kind": "rayleigh", "large_scale_fading": beta[drop].tolist(), "pilot_length": 12}
+        scenario = isacfw.load_scenario(document | {"drops": 1, "channel": channel})
+        rate = isacfw.compare(scenario, precoders=["zf"], allocators=list(found)).dataset["sum_rate"]
+        np.testing.assert_allclose([rates[drop] for rates in found.values()], rate.squeeze(), rtol=1e-9)
+
+
+def test_reading_is_marked_if_the_percentages_of_the_paper_are_in_all_ranges(readings: dict[str, Any]) -> None:
+    factors = np.repeat([1.0, 3.0], readings["DROPS_PER_SET"])
+    rates = {"exact": 4 * factors, "equal_com": 2 * factors, "equal_cs": np.ones(20)}
+    text, among = readings["row"](rates, (500.0, 100.0, 300.0))
+    assert among
+    assert text.split()[:4] == ["700.0", "340.0", "to", "1060.0"]
+    assert not readings["row"](rates, (500.0, 101.0, 300.0))[1]
 
 
 @pytest.mark.slow
