@@ -7,9 +7,9 @@ import math
 import re
 import runpy
 import shlex
-import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,17 +100,27 @@ def test_page_of_a_peer_shows_what_compare_prints(page: Path, capsys: pytest.Cap
         assert same("\n".join(without_times(shown)), "\n".join(without_times(printed)))
 
 
+@pytest.fixture
+def printed_by(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[str], str]:
+    """Return a function that runs a script of examples/ without arguments and returns what it prints."""
+
+    def run(example: str) -> str:
+        script = str(ROOT / "examples" / f"{example}.py")
+        monkeypatch.setattr(sys, "argv", [script])
+        capsys.readouterr()
+        runpy.run_path(script, run_name="__main__")
+        return capsys.readouterr().out
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def readings() -> dict[str, Any]:
     return runpy.run_path(str(ROOT / "examples" / "readings.py"))
 
 
-def test_reproduction_page_shows_readings_of_the_set_up(
-    readings: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["readings.py"])
-    readings["main"]()
-    assert same(blocks(ROOT / "docs" / "reproduction.md", "text")[1], capsys.readouterr().out)
+def test_reproduction_page_shows_readings_of_the_set_up(printed_by: Callable[[str], str]) -> None:
+    assert same(blocks(ROOT / "docs" / "reproduction.md", "text")[1], printed_by("readings"))
 
 
 def test_gain_of_a_reading_is_that_of_all_channels(readings: dict[str, Any]) -> None:
@@ -135,26 +145,13 @@ def test_reading_is_marked_if_the_percentages_of_the_paper_are_in_all_ranges(rea
 
 
 @pytest.mark.slow
-def test_reproduction_page_shows_what_its_script_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    script = ROOT / "examples" / "reproduction.py"
-    done = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True, encoding="utf-8")
-    assert same(blocks(ROOT / "docs" / "reproduction.md", "text")[0], done.stdout)
-
-
-def printed_by(example: str) -> str:
-    script = ROOT / "examples" / f"{example}.py"
-    done = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True, encoding="utf-8")
-    return done.stdout
+@pytest.mark.parametrize("name", ["reproduction", "designed_beam"])
+def test_page_shows_what_its_script_prints(name: str, printed_by: Callable[[str], str]) -> None:
+    assert same(blocks(ROOT / "docs" / f"{name}.md", "text")[0], printed_by(name))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("page", "example"), [("designed_beam", "designed_beam"), ("errata", "errata")])
-def test_page_shows_what_its_script_prints(page: str, example: str) -> None:
-    assert same(blocks(ROOT / "docs" / f"{page}.md", "text")[0], printed_by(example))
-
-
-@pytest.mark.slow
-def test_page_on_allocators_shows_what_its_script_prints_but_the_times() -> None:
+def test_page_on_allocators_shows_what_its_script_prints_but_the_times(printed_by: Callable[[str], str]) -> None:
     shown, printed = blocks(ROOT / "docs" / "which_allocator.md", "text")[0], printed_by("which_allocator")
     assert re.sub(r"[\d.]+ ms", "ms", shown).split() == re.sub(r"[\d.]+ ms", "ms", printed).split()
 
@@ -301,9 +298,23 @@ def test_page_of_plots_states_the_gain_of_its_steered_beam() -> None:
 
 
 @pytest.mark.parametrize("example", ["single_file_plugin", "compose_in_python"])
-def test_example_runs(example: str, capsys: pytest.CaptureFixture[str]) -> None:
-    runpy.run_path(str(ROOT / "examples" / f"{example}.py"), run_name="__main__")
-    assert "★" in capsys.readouterr().out
+def test_example_runs(example: str, printed_by: Callable[[str], str]) -> None:
+    assert "★" in printed_by(example)
+
+
+def test_every_example_is_run() -> None:
+    """The last is run by tests/simulation/test_errata.py."""
+    run = {"single_file_plugin", "compose_in_python", "readings", "reproduction", "designed_beam"}
+    run |= {"which_allocator", "errata"}
+    assert {path.stem for path in (ROOT / "examples").glob("*.py")} == run
+
+
+@pytest.mark.parametrize(
+    "scenario", sorted((ROOT / "examples" / "scenarios").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_example_of_a_scenario_runs(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(scenario), "--drops", "2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
