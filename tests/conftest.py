@@ -59,14 +59,15 @@ def _group(nodeid: str) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest groups and end with single tests, so that all processes end together."""
-    first = ("studies", "simulation")
-    places = {name: place for place, name in enumerate(first)}
-    items.sort(
-        key=lambda item: (
-            len(first) + 1 if item.path.name in APART else places.get(item.path.parent.name, len(first))
-        )
-    )
+    """Begin with the longest groups and end with single tests, the slow first, so that processes end together."""
+    places = {"studies": 0, "simulation": 1}
+
+    def place(item: pytest.Item) -> int:
+        if item.path.name in APART:
+            return 3 if item.get_closest_marker("slow") else 4
+        return places.get(item.path.parent.name, 2)
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -7,13 +7,15 @@ import math
 import re
 import runpy
 import shlex
-import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import attrs
 import matplotlib.image
+import numpy as np
 import pytest
 
 import isacfw
@@ -104,27 +106,58 @@ def test_page_of_a_peer_shows_what_its_commands_print(page: Path, capsys: pytest
         assert same("\n".join(without_times(shown)), "\n".join(without_times(printed)))
 
 
+@pytest.fixture
+def printed_by(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[str], str]:
+    """Return a function that runs a script of examples/ without arguments and returns what it prints."""
+
+    def run(example: str) -> str:
+        script = str(ROOT / "examples" / f"{example}.py")
+        monkeypatch.setattr(sys, "argv", [script])
+        capsys.readouterr()
+        runpy.run_path(script, run_name="__main__")
+        return capsys.readouterr().out
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def readings() -> dict[str, Any]:
+    return runpy.run_path(str(ROOT / "examples" / "readings.py"))
+
+
+def test_reproduction_page_shows_readings_of_the_set_up(printed_by: Callable[[str], str]) -> None:
+    assert same(blocks(ROOT / "docs" / "reproduction.md", "text")[1], printed_by("readings"))
+
+
+def test_gain_of_a_reading_is_that_of_all_channels(readings: dict[str, Any]) -> None:
+    found = readings["sum_rates"](7, 12, 10, 3)
+    document = tomllib.loads(isacfw.to_toml(isacfw.load_scenario("nguyen2025").scenario))
+    document |= {"snr_db": 20.0, "drops": 3, "channel": {**document["channel"], "pilot_length": 12}}
+    beta = 10 * isacfw.load_scenario(document).scenario.statistics().beta
+    for drop in range(3):
+        channel = {"kind": "rayleigh", "large_scale_fading": beta[drop].tolist(), "pilot_length": 12}
+        scenario = isacfw.load_scenario(document | {"drops": 1, "channel": channel})
+        rate = isacfw.compare(scenario, precoders=["zf"], allocators=list(found)).dataset["sum_rate"]
+        np.testing.assert_allclose([rates[drop] for rates in found.values()], rate.squeeze(), rtol=1e-9)
+
+
+def test_reading_is_marked_if_the_percentages_of_the_paper_are_in_all_ranges(readings: dict[str, Any]) -> None:
+    factors = np.repeat([1.0, 3.0], readings["DROPS_PER_SET"])
+    rates = {"exact": 4 * factors, "equal_com": 2 * factors, "equal_cs": np.ones(20)}
+    text, among = readings["row"](rates, (500.0, 100.0, 300.0))
+    assert among
+    assert text.split()[:4] == ["700.0", "340.0", "to", "1060.0"]
+    assert not readings["row"](rates, (500.0, 101.0, 300.0))[1]
+
+
 @pytest.mark.slow
-def test_reproduction_page_shows_what_its_script_prints(capsys: pytest.CaptureFixture[str]) -> None:
-    script = ROOT / "examples" / "reproduction.py"
-    done = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True, encoding="utf-8")
-    assert same(blocks(ROOT / "docs" / "reproduction.md", "text")[0], done.stdout)
-
-
-def printed_by(example: str) -> str:
-    script = ROOT / "examples" / f"{example}.py"
-    done = subprocess.run([sys.executable, script], check=True, capture_output=True, text=True, encoding="utf-8")
-    return done.stdout
+@pytest.mark.parametrize("name", ["reproduction", "designed_beam"])
+def test_page_shows_what_its_script_prints(name: str, printed_by: Callable[[str], str]) -> None:
+    assert same(blocks(ROOT / "docs" / f"{name}.md", "text")[0], printed_by(name))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("page", "example"), [("designed_beam", "designed_beam"), ("errata", "errata")])
-def test_page_shows_what_its_script_prints(page: str, example: str) -> None:
-    assert same(blocks(ROOT / "docs" / f"{page}.md", "text")[0], printed_by(example))
-
-
-@pytest.mark.slow
-def test_page_on_allocators_shows_what_its_script_prints_but_the_times() -> None:
+def test_page_on_allocators_shows_what_its_script_prints_but_the_times(printed_by: Callable[[str], str]) -> None:
     shown, printed = blocks(ROOT / "docs" / "which_allocator.md", "text")[0], printed_by("which_allocator")
     assert re.sub(r"[\d.]+ ms", "ms", shown).split() == re.sub(r"[\d.]+ ms", "ms", printed).split()
 
@@ -315,9 +348,23 @@ def test_page_of_plots_states_the_gain_of_its_steered_beam() -> None:
 
 
 @pytest.mark.parametrize("example", ["single_file_plugin", "compose_in_python"])
-def test_example_runs(example: str, capsys: pytest.CaptureFixture[str]) -> None:
-    runpy.run_path(str(ROOT / "examples" / f"{example}.py"), run_name="__main__")
-    assert "★" in capsys.readouterr().out
+def test_example_runs(example: str, printed_by: Callable[[str], str]) -> None:
+    assert "★" in printed_by(example)
+
+
+def test_every_example_is_run() -> None:
+    """The last is run by tests/simulation/test_errata.py."""
+    run = {"single_file_plugin", "compose_in_python", "readings", "reproduction", "designed_beam"}
+    run |= {"which_allocator", "errata"}
+    assert {path.stem for path in (ROOT / "examples").glob("*.py")} == run
+
+
+@pytest.mark.parametrize(
+    "scenario", sorted((ROOT / "examples" / "scenarios").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_example_of_a_scenario_runs(scenario: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compare", str(scenario), "--drops", "2", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -16,7 +16,7 @@ from ..allocation.status import Status
 from ..base.errors import IncompatibleError
 from ..base.part import display_name
 from ..base.time_limit import TimeUp, time_limit
-from .checks import CheckFailed, CheckSkipped, CheckTimedOut, longest_s
+from .checks import CheckFailed, CheckSkipped, CheckTimedOut, known_of, longest_s
 from .problems import built_in, feasible_problems
 
 _OBJECTIVES = ("max_min", "proportional_fair", "sinr_product")
@@ -91,9 +91,15 @@ def claims_of(part: Allocator, problem: PowerAllocationProblem) -> set[str]:
     return claims
 
 
-def accepted_answer(part: Allocator, problem: PowerAllocationProblem, title: str = "") -> Allocation | None:
-    """Return :func:`verified_answer`, or None if the allocator refuses the problem."""
-    try:
-        return verified_answer(part, problem, title)
-    except CheckSkipped:
-        return None
+def accepted_answer(part: Allocator, problem: PowerAllocationProblem, title: str) -> Allocation | None:
+    """Return :func:`verified_answer`, or None if the allocator refuses the problem.
+
+    Several checks ask for the answers to the same problems, which have different titles, so each is solved once.
+    """
+    known, key = known_of(part), (title, longest_s())
+    if key not in known:
+        try:
+            known[key] = verified_answer(part, problem, title)
+        except CheckSkipped:
+            known[key] = None
+    return cast(Allocation | None, known[key])

@@ -57,6 +57,27 @@ def limit_time(seconds: float | None) -> Iterator[None]:
         _time_limit_s.reset(token)
 
 
+@attrs.define
+class _Known:
+    part: Part | None = None
+    found: dict[Any, Any] = attrs.field(factory=dict)
+
+
+_known = _Known()
+
+
+def known_of(part: Part) -> dict[Any, Any]:
+    """Return what checks have found out about a part, for those that follow; nothing if another came between."""
+    if _known.part is not part:
+        _known.part, _known.found = part, {}
+    return _known.found
+
+
+def forget() -> None:
+    """Forget what checks have found out."""
+    _known.part, _known.found = None, {}
+
+
 def require(condition: object, message: str) -> None:
     """Fail the check with a message unless a condition holds."""
     if not condition:

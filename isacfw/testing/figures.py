@@ -26,7 +26,7 @@ from ..report.comparison import Comparison
 from ..scenario.figure import Figure
 from ..scenario.scenario import Scenario
 from ..scenario.sweep import shorten
-from .checks import CheckFailed, CheckSkipped, check, require
+from .checks import CheckFailed, CheckSkipped, check, known_of, require
 from .runs import Numbers, SampleRun, sample_run
 
 if TYPE_CHECKING:
@@ -77,6 +77,18 @@ def compare_without_times(scenario: Scenario, progress: Progress | None = None) 
     return Comparison(dataset=dataset.assign(seconds=dataset["seconds"] * 0))
 
 
+def _known(part: Figure, seed: int = 0) -> _Collected:
+    """Return what :func:`_collect` does, for several checks: collected once, with a copy of the data for each."""
+    known, key = known_of(part), ("collected", seed)
+    if key not in known:
+        known[key] = _with_own_data(_collect(part, seed))
+    return _with_own_data(known[key])
+
+
+def _with_own_data(collected: _Collected) -> _Collected:
+    return attrs.evolve(collected, data=collected.data.copy(deep=True))
+
+
 def _collect(part: Figure, seed: int = 0) -> _Collected:
     import xarray
 
@@ -112,13 +124,13 @@ def _numbers(data: xarray.Dataset) -> dict[str, xarray.DataArray]:
 @check("figure")
 def data_are_numbers(part: Figure) -> None:
     """The data are an xarray.Dataset with at least one variable that holds numbers."""
-    require(_numbers(_collect(part).data), "collect returns no numbers")
+    require(_numbers(_known(part).data), "collect returns no numbers")
 
 
 @check("figure")
 def progress_ends_at_its_total(part: Figure) -> None:
     """Progress is called with the number of steps done and the number of all, the last time when all are done."""
-    steps = _collect(part).steps
+    steps = _known(part).steps
     require(steps, "progress is never called")
     for step in steps:
         whole = all(isinstance(count, (int, np.integer)) for count in step)
@@ -129,7 +141,7 @@ def progress_ends_at_its_total(part: Figure) -> None:
 @check("figure")
 def numbers_have_units(part: Figure) -> None:
     """Numbers of a comparison keep their units; without a comparison, all floating-point numbers have units."""
-    collected = _collect(part)
+    collected = _known(part)
     for name, variable in _numbers(collected.data).items():
         units = variable.attrs.get("units")
         for one in collected.compared:
@@ -142,7 +154,7 @@ def numbers_have_units(part: Figure) -> None:
 @check("figure")
 def data_can_be_saved(part: Figure) -> None:
     """The data can be written to a NetCDF file."""
-    data = _collect(part).data
+    data = _known(part).data
     try:
         with tempfile.TemporaryDirectory() as folder, open_for_hdf5(Path(folder) / "data.nc") as file:
             write_netcdf(data, file)
@@ -153,7 +165,7 @@ def data_can_be_saved(part: Figure) -> None:
 @check("figure")
 def something_is_drawn(part: Figure) -> None:
     """The figure is one of Matplotlib, with axes that are not empty."""
-    figure = _draw(part, _collect(part).data)
+    figure = _draw(part, _known(part).data)
     require(figure.axes, "the figure has no axes")
     require(any(axes.has_data() for axes in figure.axes), "all axes of the figure are empty")
 
@@ -161,7 +173,7 @@ def something_is_drawn(part: Figure) -> None:
 @check("figure")
 def drawing_changes_no_data(part: Figure) -> None:
     """Drawing adds nothing to the data, and changes and removes nothing."""
-    data = _collect(part).data
+    data = _known(part).data
     before = data.copy(deep=True)
     _draw(part, data)
     require(data.identical(before), "draw changes the data")
@@ -170,7 +182,7 @@ def drawing_changes_no_data(part: Figure) -> None:
 @check("figure")
 def same_data_same_picture(part: Figure) -> None:
     """The same data give the same picture, to the bit."""
-    data = _collect(part).data
+    data = _known(part).data
     require(_picture(_draw(part, data)) == _picture(_draw(part, data)), "repeated draws differ")
 
 
@@ -183,7 +195,7 @@ def _picture(figure: matplotlib.figure.Figure) -> bytes:
 @sample_run("figure")
 def _of_figure(part: Figure, seed: int) -> SampleRun:
     """Return a run that collects the data, and draws the numbers that it is given in their place."""
-    template = _collect(part, seed).data
+    template = _known(part, seed).data
 
     def run(data: Numbers) -> Numbers:
         collected = _collect(part, seed)

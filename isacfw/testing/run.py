@@ -17,6 +17,7 @@ from .checks import (
     Outcome,
     checks_of,
     declared_failures,
+    forget,
     limit_time,
 )
 
@@ -29,6 +30,7 @@ def attempts(
     """Run every check on a part and yield results as they are ready; after a timeout, skip the rest."""
     expected = declared_failures(part, expected_failures)
     reason, stopped = part.why_unavailable(), ""
+    forget()
     for one in checks_of(part):
         missing = reason is not None and one.function.__module__ != f"{__package__}.common"
         if missing or stopped:

@@ -23,10 +23,13 @@ from isacfw.testing import (
     CheckResult,
     CheckSkipped,
     Outcome,
+    answers,
     check_part,
     checks_of,
     examples_of,
+    goals,
     parametrize_with_checks,
+    problems,
 )
 from isacfw.testing import checks as kit
 from isacfw.testing.checks import Check
@@ -37,6 +40,14 @@ RUNS = {
     "finite_output",
     "inputs_not_written_to",
     "returned_arrays_are_not_kept",
+}
+
+
+SAME_PROBLEMS = {
+    "optimum_is_not_below_a_uniform_split",
+    "claimed_optimum_against_exact",
+    "claims_are_not_beaten",
+    "requirements_are_met_or_refused",
 }
 
 
@@ -160,6 +171,51 @@ def test_whatever_a_check_raises_is_a_sentence(checks, caplog):
         ("check breaking of total of test_kit", True),
         ("check leaving of total of test_kit", True),
     ]
+
+
+def test_checks_of_an_allocator_solve_each_problem_once(monkeypatch):
+    solved = []
+
+    def noted(part, problem, title):
+        solved.append(title)
+        return part.allocate(problem)
+
+    monkeypatch.setattr(answers, "verified_answer", noted)
+    part, other = (problems.built_in("allocator", "exact") for _ in range(2))
+    kit.forget()
+    checks = [one for one in checks_of(part) if one.name in SAME_PROBLEMS]
+    assert len(checks) == len(SAME_PROBLEMS)
+    for one in checks:
+        one(part)
+    once = {title for title, _ in [*goals.ordinary_problems(), *every_special_problem()]}
+    assert sorted(solved) == sorted(once)
+    checks[0](part)
+    assert len(solved) == len(once)
+    checks[0](other)
+    assert len(solved) > len(once)
+
+
+def test_problems_of_allocators_differ_where_their_titles_do():
+    given = [*goals.ordinary_problems(), *every_special_problem()]
+    fields = ("gain", "sensing_interference", "crlb_limit", "minimum_rate", "linear_least", "crlb_sum_limit")
+    contents = {
+        title: (
+            repr(problem.objective),
+            *(repr(getattr(problem, name)) for name in fields),
+            repr(problem.coupling),
+        )
+        for title, problem in given
+    }
+    assert len(set(contents.values())) == len(contents) == len(given)
+
+
+def every_special_problem():
+    """Yield the problems of the checks of allocators that are not among the ordinary ones."""
+    for objective in goals.built_in_objectives():
+        yield from goals.feasible_problems(objective, coupled=True)
+        yield from goals.infeasible_problems(objective)
+    for users in (1, 2, 12):
+        yield f"{users} users", problems.problem(users, seed=users, batch=(1,))
 
 
 def test_an_interruption_is_none_of_its_business(checks):

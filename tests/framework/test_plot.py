@@ -25,7 +25,7 @@ CORRELATED = {"kind": "correlated", "users": 3, "base_station_height_m": 25.0}
 def check_layout(figure):
     """Check that legend, title and panels with their labels neither overlap nor exceed the figure."""
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()
+    figure.draw_without_rendering()
     renderer = canvas.get_renderer()
     boxes = {f"panel {number}": axes.get_tightbbox(renderer) for number, axes in enumerate(figure.axes)}
     boxes |= {f"legend {number}": one.get_window_extent(renderer) for number, one in enumerate(figure.legends)}
