@@ -166,6 +166,28 @@ def _plot(options: argparse.Namespace) -> int:
     return 0
 
 
+def _info(options: argparse.Namespace) -> int:
+    from ..host.host import PluginHost
+    from .info import print_info
+
+    host = PluginHost(options.plugin)
+    report_problems(host)
+    print_info(host, options.name)
+    return 0
+
+
+def _schema(options: argparse.Namespace) -> int:
+    import json
+
+    from ..config.json_schema import json_schema
+    from ..host.host import PluginHost
+
+    host = PluginHost(options.plugin)
+    report_problems(host)
+    print(json.dumps(json_schema(host), indent=2))
+    return 0
+
+
 def _check(options: argparse.Namespace) -> int:
     from ..host.host import PluginHost
     from .check import check_parts
@@ -248,6 +270,8 @@ COMMANDS = {
     "figure": _figure,
     "plot": _plot,
     "plugins": _plugins,
+    "info": _info,
+    "schema": _schema,
     "check": _check,
     "new": _new,
 }

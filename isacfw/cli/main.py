@@ -31,6 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"isacfw {version('isacfw')}")
         return 0
+    if options.completion is not None:
+        import shtab
+
+        print(shtab.complete(parser(), shell=options.completion))
+        return 0
     if options.command is None:
         parser().print_help()
         return 0

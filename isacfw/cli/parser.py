@@ -22,6 +22,7 @@ from .options import (
 from .templates import NEW_KINDS
 
 DEFAULT_SCENARIO = "nguyen2025"
+SHELLS = ("bash", "zsh")
 QUANTITIES = ("crlb", "sum_crlb", "power", "rate")
 """Quantities of :func:`isacfw.pareto`, which is imported only when it runs."""
 
@@ -29,6 +30,12 @@ QUANTITIES = ("crlb", "sum_crlb", "power", "rate")
 def _quantity(text: str) -> str:
     if text not in QUANTITIES:
         raise argparse.ArgumentTypeError(f"must be one of {', '.join(QUANTITIES)}, got {text!r}")
+    return text
+
+
+def _shell(text: str) -> str:
+    if text not in SHELLS:
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(SHELLS)}, got {text!r}")
     return text
 
 
@@ -80,6 +87,9 @@ def parser() -> argparse.ArgumentParser:
         description="Power allocation for massive-MIMO integrated sensing and communications.",
     )
     main.add_argument("--version", action="store_true", help="print the version and exit")
+    main.add_argument(
+        "--completion", type=_shell, metavar="SHELL", help=f"print completions for {' or '.join(SHELLS)}"
+    )
     commands = main.add_subparsers(dest="command", metavar="COMMAND")
     _add_compare(commands)
     _add_show(commands)
@@ -88,6 +98,8 @@ def parser() -> argparse.ArgumentParser:
     add_beamform(commands)
     add_regimes(commands)
     _add_plugins(commands)
+    _add_info(commands)
+    _add_schema(commands)
     _add_check(commands)
     _add_new(commands)
     return main
@@ -203,6 +215,28 @@ def _add_plot(commands: _Commands) -> None:
 def _add_plugins(commands: _Commands) -> None:
     command = commands.add_parser(
         "plugins", help="list every part and scenario", description="List every part and scenario."
+    )
+    add_plugin_option(command)
+    add_debug_option(command)
+
+
+def _add_info(commands: _Commands) -> None:
+    command = commands.add_parser(
+        "info",
+        help="list the options of a part, or the keys of a scenario",
+        description="List the options of all parts of a name, with types, defaults and meaning; `scenario` lists"
+        " the keys of a scenario file, and the name of a scenario shows its file.",
+    )
+    command.add_argument("name", metavar="NAME", help="name of a part, kind:name, or of a scenario")
+    add_plugin_option(command)
+    add_debug_option(command)
+
+
+def _add_schema(commands: _Commands) -> None:
+    command = commands.add_parser(
+        "schema",
+        help="print the JSON Schema of scenario files, for editors",
+        description="Print the JSON Schema of scenario files with all parts that are installed.",
     )
     add_plugin_option(command)
     add_debug_option(command)
