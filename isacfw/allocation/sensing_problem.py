@@ -14,7 +14,6 @@ from ..base.numbers import FloatArray
 from ..sensing.information import Line, crlb, crlb_of_split
 from ..sensing.linear import LinearLevels
 from ..sensing.reduction import in_angles
-from .linear import ratios
 from .rates import RateProblem
 
 FEASIBILITY_TOLERANCE = 1e-6
@@ -120,27 +119,6 @@ class SensingProblem(RateProblem):
             second=self.linear_streams.mean(axis=-1),
             least=self.linear_least,
         )
-
-    def linear_ratios(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
-        """Return the ratio of what each linear requirement reaches to what it needs; (..., R).
-
-        Parameters
-        ----------
-        x, q
-            See :meth:`fisher`.
-        """
-        if self.linear_least is None:
-            return np.zeros((*self.batch_shape, 0))
-        return ratios(self.linear_rows, self.linear_least, np.concatenate([x, self.stream_shares(x, q)], axis=-1))
-
-    @property
-    def linear_rows(self) -> FloatArray:
-        """Coefficients of the linear requirements on the shares of all users and streams; (..., R, K + S)."""
-        assert self.linear_users is not None
-        assert self.linear_streams is not None
-        batch = np.broadcast_shapes(self.linear_users.shape[:-1], self.linear_streams.shape[:-1])
-        both = (self.linear_users, self.linear_streams)
-        return np.concatenate([np.broadcast_to(each, (*batch, each.shape[-1])) for each in both], axis=-1)
 
     def echo_energy(self, x: FloatArray, q: FloatArray | float) -> tuple[FloatArray, FloatArray]:
         r"""Return the energies of each target's echoes of the users' signals and of the streams; (..., T) each.
