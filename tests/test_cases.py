@@ -33,7 +33,15 @@ SHARES = {"x", "sensing", "shares"}
 
 DECIBELS = {"crlb_db", "sum_crlb_db", "sinr_db"}
 """Compared with 1e-5 dB, below the tolerance of bounds that no limit binds."""
-SECTIONS = ("designed_covariance", "objectives", "given_channels", "topal2024", "buzzi2019", "liu2022")
+SECTIONS = (
+    "designed_covariance",
+    "objectives",
+    "given_channels",
+    "topal2024",
+    "buzzi2019",
+    "liu2022",
+    "temiz2022",
+)
 
 RESULTS = (
     *("echo", "echo_sensing_waveform", "steady", "swerling1", "steady_sensing_waveform"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base.link import Link
 from ..base.numbers import FloatArray
 from ..sensing.tradeoff import Splits
 from .certificate import rate_certificate
@@ -91,6 +92,8 @@ class PowerAllocationProblem(LimitedProblem):
     linear_quantities : tuple of LinearQuantity
         What each linear requirement is about, for messages.
     """
+
+    link: ClassVar[Link] = "downlink"
 
     objective: Objective = SumRate()
 

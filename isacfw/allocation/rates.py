@@ -161,3 +161,15 @@ class RateProblem(LinkProblem):
     def rho(self, q: FloatArray) -> FloatArray:
         r"""Return the paper's :math:`\rho = q P_t / N_t`; shape (...)."""
         return np.asarray(q * self.power / self.antennas)
+
+    def communication_power(self, x: FloatArray) -> FloatArray:
+        """Return the power for all users in units of the noise; shape (...)."""
+        return np.asarray(x.sum(axis=-1) * self.power)
+
+    def sensing_power(self, q: FloatArray) -> FloatArray:
+        """Return the power for sensing in units of the noise; shape (...)."""
+        return np.asarray(q * self.power)
+
+    def stream_powers(self, streams: FloatArray) -> FloatArray:
+        """Return the power of each sensing stream in units of the noise; shape (..., S)."""
+        return np.asarray(streams * self.power[..., None])

@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from ..base.errors import PluginError
+from ..base.link import Link
 from ..base.numbers import FloatArray, float_array
 from ..base.part import Part
 from .linear import LinearQuantity
@@ -87,7 +88,8 @@ class LinearFloors:
     r"""Least values of linear functions of the shares, in the gains of the signals towards targets.
 
     Row m is about the target t: :math:`a_m \sum_k G_k x_k + b_m \sum_s G_s q_s \ge r_m`, with the gain
-    :math:`G = a(\Omega_t)^H R\, a(\Omega_t)` of a signal of covariance R and unit power; 1 if it is isotropic.
+    :math:`G = a(\Omega_t)^H R\, a(\Omega_t)` of a signal of covariance R and unit power; 1 if it is isotropic. In
+    the uplink, :math:`G_k = \epsilon_k P_u` is what is left of user k's signal at the radar, and :math:`G_s = 1`.
 
     Parameters
     ----------
@@ -137,9 +139,13 @@ class Requirement(Part):
     limits_angles : bool
         Class attribute: whether the constraint is :class:`AngleLimits`. An angle that is limited is estimated, so
         these are asked for before anything else, and the setting has no number of users then.
+    links : tuple of {"downlink", "uplink"}
+        Class attribute: the links that it is for. In the uplink there are :class:`RateFloors` and
+        :class:`LinearFloors` alone.
     """
 
     limits_angles: ClassVar[bool] = False
+    links: ClassVar[tuple[Link, ...]] = ("downlink",)
 
     def check(self, setting: Setting) -> None:
         """Refuse options that do not fit a scenario; accept all by default.

@@ -31,6 +31,28 @@ class Echoes:
 
 
 @attrs.frozen(kw_only=True, eq=False)
+class Radar:
+    r"""The radar of the uplink, which listens after the users are taken away.
+
+    Parameters
+    ----------
+    power : float
+        Its power :math:`P_r` in units of the noise.
+    self_interference : float
+        Power of its own signal at an antenna relative to its power, :math:`\sigma_{si}`.
+    reflection_power : ndarray, shape (T,)
+        :math:`|\alpha_t|^2`.
+    elements : int
+        Number :math:`N N_c M_s` of antennas, subcarriers and symbols that a radar image adds up.
+    """
+
+    power: float
+    self_interference: float
+    reflection_power: FloatArray
+    elements: int
+
+
+@attrs.frozen(kw_only=True, eq=False)
 class Setting:
     """What is known of a scenario before any problem is solved.
 
@@ -48,6 +70,8 @@ class Setting:
         Whether there is any requirement.
     find_echoes : callable, optional
         Returns :attr:`echoes`.
+    find_radar : callable, optional
+        Returns :attr:`radar`.
     """
 
     users: int | None
@@ -56,6 +80,7 @@ class Setting:
     known: FloatArray
     required: bool
     find_echoes: Callable[[], Echoes] | None = None
+    find_radar: Callable[[], Radar] | None = None
 
     @property
     def echoes(self) -> Echoes:
@@ -69,3 +94,16 @@ class Setting:
         if self.find_echoes is None:
             raise ValueError("the setting knows no echoes")
         return self.find_echoes()
+
+    @property
+    def radar(self) -> Radar:
+        """The radar of the uplink.
+
+        Raises
+        ------
+        ValueError
+            If the setting does not know it.
+        """
+        if self.find_radar is None:
+            raise ValueError("the setting knows no radar")
+        return self.find_radar()

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..allocation.objective import Objective
 from ..allocation.requirement import AngleLimits, Constraint, Constraints, Requirement
-from ..allocation.setting import Echoes, Setting
+from ..allocation.setting import Echoes, Radar, Setting
 from ..base.errors import InputError, PluginError, attribute_errors_to, short_repr
 from ..base.numbers import FloatArray
 from ..base.part import display_name
@@ -61,6 +61,8 @@ class Goals:
         Requirements by name.
     find_echoes : callable
         Returns :attr:`~isacfw.Setting.echoes`.
+    find_radar : callable
+        Returns :attr:`~isacfw.Setting.radar`.
     """
 
     targets: tuple[Target, ...]
@@ -68,6 +70,7 @@ class Goals:
     objective: Objective
     requirements: Mapping[str, Requirement]
     find_echoes: Callable[[], Echoes]
+    find_radar: Callable[[], Radar]
 
     def _setting(self, users: int | None, known: FloatArray, limit: FloatArray) -> Setting:
         required = bool(np.isfinite(limit).any() or self.requirements)
@@ -78,6 +81,7 @@ class Goals:
             known=known,
             required=required,
             find_echoes=self.find_echoes,
+            find_radar=self.find_radar,
         )
 
     def _short_form(self) -> FloatArray:

@@ -38,6 +38,7 @@ class UserRate(isacfw.Requirement):
     """
 
     name: ClassVar[str] = "user_rate"
+    links: ClassVar[tuple[isacfw.Link, ...]] = ("downlink", "uplink")
 
     minimum: float | tuple[float, ...] = attrs.field(converter=_rate_or_rates, validator=_check)
 
