@@ -98,6 +98,12 @@ def test_page_of_a_peer_shows_what_compare_prints(page: Path, capsys: pytest.Cap
         assert same("\n".join(without_times(shown)), "\n".join(without_times(printed)))
 
 
+def test_code_of_the_page_of_the_uplink_prints_its_comments(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = blocks(ROOT / "docs" / "peers" / "temiz2022.md", "python")
+    exec(compile(code, "temiz2022.md", "exec"), {"__name__": "temiz2022"})
+    assert same("\n".join(re.findall("^# (.*)$", code, re.MULTILINE)), capsys.readouterr().out)
+
+
 @pytest.mark.slow
 def test_reproduction_page_shows_what_its_script_prints(capsys: pytest.CaptureFixture[str]) -> None:
     script = ROOT / "examples" / "reproduction.py"
@@ -340,7 +346,10 @@ def test_version_is_the_same_everywhere() -> None:
 def test_page_of_keys_has_every_key_with_its_default() -> None:
     page = (ROOT / "docs" / "scenario.md").read_text(encoding="utf-8")
     sections = re.split(r"^## .*$", page, flags=re.MULTILINE)[1:]
-    classes = (isacfw.Scenario, isacfw.Target, isacfw.Sensing, isacfw.LinkBudget, isacfw.SensingNoise)
+    classes = (
+        *(isacfw.Scenario, isacfw.Target, isacfw.Sensing),
+        *(isacfw.LinkBudget, isacfw.SensingNoise, isacfw.Uplink),
+    )
     described = {"beams": '["steered"]', "objective": '"sum_rate"', "reflection_amplitude": "0.0625"}
     described["reference_distance_m"] = "100"
     for section, cls in zip(sections, classes, strict=True):

@@ -98,6 +98,7 @@ BUILT_INS = (
     "isacfw_plugins.figures.nguyen2025_fig8",
     "isacfw_plugins.figures.pareto",
     "isacfw_plugins.figures.buzzi2019",
+    "isacfw_plugins.figures.temiz2022",
 )
 
 
