@@ -45,8 +45,6 @@ class ScenarioFields:
     snr_db: float | None = attrs.field(
         default=None, converter=real, validator=optional(number(at_least=-300, at_most=300))
     )
-    link: Link = attrs.field(default="downlink", validator=choice(*LINKS))
-    uplink: Uplink | None = attrs.field(default=None, validator=optional(instance_of(Uplink, "an Uplink object")))
     link_budget: LinkBudget | None = attrs.field(
         default=None, validator=optional(instance_of(LinkBudget, "a link budget"))
     )
@@ -67,6 +65,8 @@ class ScenarioFields:
         default=None, converter=real, validator=optional(number(above=0, at_most=1e8))
     )
     plugins: tuple[str, ...] = attrs.field(default=(), converter=to_tuple, validator=each(text, allow_empty=True))
+    link: Link = attrs.field(default="downlink", validator=choice(*LINKS))
+    uplink: Uplink | None = attrs.field(default=None, validator=optional(instance_of(Uplink, "an Uplink object")))
     # Without one in the uplink alone, which a check demands.
     transmit_array: Array = attrs.field(
         default=cast(Array, None), validator=optional(instance_of(Array, "an array"))
