@@ -116,7 +116,7 @@ RADAR, ESTIMATES = "uplink.radar_snr_db", "channel.estimates"
 def listening() -> tuple[xarray.Dataset, Figure, list[tuple[int, int]]]:
     """Return data, figure and the calls of progress of temiz2022."""
     steps: list[tuple[int, int]] = []
-    loaded = load_scenario("temiz2022", overrides=["drops = 2", "channel.users = 4"])
+    loaded = load_scenario("temiz2022", overrides=["drops = 1", "channel.users = 4"])
     data, figures = make_figure(loaded, compare, 4, lambda done, total: steps.append((done, total)))
     return data, figures[""], steps
 

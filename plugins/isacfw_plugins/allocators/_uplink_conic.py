@@ -97,11 +97,12 @@ def _objective(fairness: Fairness, sinr: Any, problem: UplinkProblem) -> Any:
 def _largest_utility(form: ConcaveUplink, x: FloatArray, multipliers: Multipliers) -> float:
     """Return a bound from the tangent at the point to which the multipliers belong, close to the answer."""
     z, s = form.at(x)
-    for _ in range(_CORRECTIONS):
-        slope = form.gradient(z)
-        step = form.stationarity(z, multipliers)[0] / np.maximum(-curvature(form, z, slope), 1e-300)
-        z = np.maximum(z + np.where(slope > 0, step, 0.0), z / 2)
-    return float(form.value(z) + form.gap(z, s, multipliers))
+    with np.errstate(all="ignore"):
+        for _ in range(_CORRECTIONS):
+            slope = form.gradient(z)
+            step = form.stationarity(z, multipliers)[0] / np.maximum(-curvature(form, z, slope), 1e-300)
+            z = np.maximum(z + np.where(slope > 0, step, 0.0), z / 2)
+        return float(form.value(z) + form.gap(z, s, multipliers))
 
 
 def _largest_rate(form: ConcaveUplink, x: FloatArray, multipliers: Multipliers, parts: FloatArray) -> float:

@@ -108,7 +108,8 @@ def _utility(problem: UplinkProblem, needed: FloatArray) -> Shares:
         proven = gap <= _OPTIMAL_GAP * np.maximum(np.abs(value), 1e-3)
         bound = value + gap
     status = np.where(proven, Status.OPTIMAL, Status.FEASIBLE).astype(object)
-    return Shares(communication=x, sensing=q, status=status, iterations=iterations, bound=bound)
+    message = np.where(proven, "", "the answer is not proved to be within 1e-9 of the optimum").astype(object)
+    return Shares(communication=x, sensing=q, status=status, message=message, iterations=iterations, bound=bound)
 
 
 def _block(
