@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from . import _moved
 from .allocation.allocation import Allocation, Shares
 from .allocation.allocator import Allocator
+from .allocation.any_problem import AnyProblem
 from .allocation.constraints import AngleLimits, GainRatio, LinearFloors, RateFloors, SumLimit
 from .allocation.information_limits import InformationLimits
 from .allocation.inner_shares import InnerShares, inner_shares
@@ -23,12 +24,15 @@ from .allocation.objective import Fairness, Objective, Performance, Utility
 from .allocation.problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
 from .allocation.quantity import Quantity
 from .allocation.requirement import Requirement
-from .allocation.setting import Echoes, Setting
+from .allocation.setting import Echoes, Radar, Setting
 from .allocation.stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from .allocation.status import Status
+from .allocation.uplink import UplinkProblem
+from .allocation.uplink_form import ConcaveUplink, Multipliers
 from .allocation.utilities import FairUtility, SumRate
 from .allocation.water_filling import cache_blocks, water_filling
 from .base.errors import IncompatibleError, InputError, IsacError, PluginError
+from .base.link import Link
 from .base.numbers import ComplexArray, FloatArray
 from .base.part import LabelledPart, Part
 from .base.progress import Progress
@@ -45,6 +49,7 @@ from .beamforming.verdict import OPTIMALITY_TOLERANCE
 from .host.hookspecs import hookimpl
 from .scenario.figure import Figure
 from .scenario.scenario import Scenario
+from .scenario.uplink import Uplink
 from .sensing.beam import Beam, PointedBeam, Steered, SteeringBeam
 from .sensing.beam_statistics import BeamStatistics
 from .sensing.designed import Designed
@@ -110,6 +115,7 @@ __all__ = [
     "AngleLimits",
     "AngularBox",
     "AngularRegion",
+    "AnyProblem",
     "Array",
     "Beam",
     "BeamStatistics",
@@ -124,6 +130,7 @@ __all__ = [
     "Clutter",
     "Comparison",
     "ComplexArray",
+    "ConcaveUplink",
     "Designed",
     "Direction",
     "Drop",
@@ -145,10 +152,12 @@ __all__ = [
     "LeastPower",
     "LinearFloors",
     "LinearQuantity",
+    "Link",
     "LinkBudget",
     "LinkStatistics",
     "LoadedScenario",
     "Metric",
+    "Multipliers",
     "Objective",
     "ParetoFront",
     "Part",
@@ -161,6 +170,7 @@ __all__ = [
     "Precoder",
     "Progress",
     "Quantity",
+    "Radar",
     "RateFloors",
     "ReducedProblem",
     "RegimeResults",
@@ -177,6 +187,8 @@ __all__ = [
     "SumLimit",
     "SumRate",
     "Target",
+    "Uplink",
+    "UplinkProblem",
     "UserRegion",
     "Utility",
     "beamform",

@@ -41,6 +41,7 @@ SECTIONS = (
     "buzzi2019",
     "liao2024",
     "liu2022",
+    "temiz2022",
 )
 
 RESULTS = (

@@ -120,6 +120,12 @@ def printed_by(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     return run
 
 
+def test_code_of_the_page_of_the_uplink_prints_its_comments(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = blocks(ROOT / "docs" / "peers" / "temiz2022.md", "python")
+    exec(compile(code, "temiz2022.md", "exec"), {"__name__": "temiz2022"})
+    assert same("\n".join(re.findall("^# (.*)$", code, re.MULTILINE)), capsys.readouterr().out)
+
+
 @pytest.fixture(scope="module")
 def readings() -> dict[str, Any]:
     return runpy.run_path(str(ROOT / "examples" / "readings.py"))
@@ -437,7 +443,10 @@ def test_version_is_the_same_everywhere() -> None:
 def test_page_of_keys_has_every_key_with_its_default() -> None:
     page = (ROOT / "docs" / "scenario.md").read_text(encoding="utf-8")
     sections = re.split(r"^## .*$", page, flags=re.MULTILINE)[1:]
-    classes = (isacfw.Scenario, isacfw.Target, isacfw.Sensing, isacfw.LinkBudget, isacfw.SensingNoise)
+    classes = (
+        *(isacfw.Scenario, isacfw.Target, isacfw.Sensing),
+        *(isacfw.LinkBudget, isacfw.SensingNoise, isacfw.Uplink),
+    )
     described = {"beams": '["steered"]', "objective": '"sum_rate"', "reflection_amplitude": "0.0625"}
     described["reference_distance_m"] = "100"
     for section, cls in zip(sections, classes, strict=True):

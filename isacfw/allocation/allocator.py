@@ -7,15 +7,17 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import attrs
 import numpy as np
 
 from ..base.errors import IncompatibleError, describe_exception, log_traceback, short_repr
+from ..base.link import Link
 from ..base.part import ONE_AT_A_TIME, LabelledPart, display_name
 from ..base.time_limit import TimeUp, time_limit
 from .allocation import Allocation, Shares
+from .any_problem import AnyProblem
 from .breakdown import Breakdown, BreakdownKind
 from .problem import PowerAllocationProblem
 from .status import Status
@@ -33,9 +35,13 @@ class Allocator(LabelledPart):
     vectorized : bool
         Class attribute: whether :meth:`solve` takes a whole batch. If not, it is called with one problem at a
         time, without batch axes.
+    links : tuple of {"downlink", "uplink"}
+        Class attribute: the links whose problems :meth:`solve` takes; an :class:`~isacfw.UplinkProblem` in the
+        uplink.
     """
 
     vectorized: ClassVar[bool] = False
+    links: ClassVar[tuple[Link, ...]] = ("downlink",)
 
     @property
     def thread_safe(self) -> bool:
@@ -66,7 +72,7 @@ class Allocator(LabelledPart):
 
     def allocate(
         self,
-        problem: PowerAllocationProblem,
+        problem: AnyProblem,
         progress: Advance | None = None,
         time_limit_s: float | None = None,
     ) -> Allocation:
@@ -77,7 +83,7 @@ class Allocator(LabelledPart):
 
         Parameters
         ----------
-        problem : PowerAllocationProblem
+        problem : PowerAllocationProblem or UplinkProblem
             A problem with any batch axes.
         progress : callable, optional
             Called with the number of problems solved since the last call.
@@ -108,14 +114,14 @@ class Allocator(LabelledPart):
         histories = [answer.history for answer in answers]
         return verify(problem, _merge(problem, answers), seconds, histories, by=display_name(self))
 
-    def _attempt(self, problem: PowerAllocationProblem, time_limit_s: float | None) -> _Attempt:
+    def _attempt(self, problem: AnyProblem, time_limit_s: float | None) -> _Attempt:
         # Acquire the lock outside the time limit, whose exception can occur anywhere and must not leave it held.
         with nullcontext() if self.thread_safe else ONE_AT_A_TIME:
             # Drop cached values so that every allocator is timed from the same state.
             problem = problem.without_cache()
             try:
                 with time_limit(time_limit_s):
-                    refusal = self.refusal(problem)
+                    refusal = self.reason_to_skip(problem)
                 if refusal is not None and not (isinstance(refusal, str) and refusal.strip()):
                     raise TypeError(f"its refusal must be a nonempty string or None, got {short_repr(refusal)}")
             except IncompatibleError as error:
@@ -129,7 +135,7 @@ class Allocator(LabelledPart):
             start = time.perf_counter()
             try:
                 with time_limit(time_limit_s):
-                    shares = _copy_of(self.solve(problem), problem)
+                    shares = _copy_of(self.solve(cast(PowerAllocationProblem, problem)), problem)
             except IncompatibleError as error:
                 shares = Shares.none(problem, Status.SKIPPED, str(error))
             except KeyboardInterrupt:
@@ -139,6 +145,12 @@ class Allocator(LabelledPart):
                 elapsed = time.perf_counter() - start
                 return self._fail(problem, self._breakdown(error, time_limit_s), elapsed)
             return _Attempt(shares=shares, seconds=time.perf_counter() - start)
+
+    def reason_to_skip(self, problem: AnyProblem) -> str | None:
+        """Return why the allocator cannot solve problems of this link, or of this kind; None if it can."""
+        if problem.link not in self.links:
+            return f"{self.name} is for the {self.links[0]} alone; exact and conic solve the {problem.link}"
+        return self.refusal(cast(PowerAllocationProblem, problem))
 
     def _breakdown(self, error: BaseException, time_limit_s: float | None) -> Breakdown:
         """Return the breakdown for the exception that is being handled."""
@@ -151,7 +163,7 @@ class Allocator(LabelledPart):
         log_traceback(message)
         return Breakdown(kind=kind, message=message)
 
-    def _fail(self, problem: PowerAllocationProblem, breakdown: Breakdown, seconds: float) -> _Attempt:
+    def _fail(self, problem: AnyProblem, breakdown: Breakdown, seconds: float) -> _Attempt:
         shares = Shares.none(problem, breakdown.status, breakdown.message)
         return _Attempt(shares=shares, seconds=seconds, breakdown=breakdown)
 
@@ -169,7 +181,7 @@ class _WrongShapeError(ValueError):
     """Shares have the wrong shape."""
 
 
-def _copy_of(shares: Any, problem: PowerAllocationProblem) -> Shares:
+def _copy_of(shares: Any, problem: AnyProblem) -> Shares:
     """Validate shares returned by a solver, and return them with copies of their arrays."""
     if not isinstance(shares, Shares):
         raise TypeError(f"it must return Shares, got {short_repr(shares)}")
@@ -205,7 +217,7 @@ def _copy_of(shares: Any, problem: PowerAllocationProblem) -> Shares:
     )
 
 
-def _merge(problem: PowerAllocationProblem, answers: list[Shares]) -> Shares:
+def _merge(problem: AnyProblem, answers: list[Shares]) -> Shares:
     shape = problem.batch_shape
     return Shares(
         communication=np.array([answer.communication for answer in answers]).reshape(*shape, problem.users),

@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from ..base.errors import InputError
+from ..base.link import Link
 from ..base.numbers import FloatArray
 from ..base.validators import choice, integer, optional
 from ..sensing.reduction import ANGLES
@@ -23,7 +24,8 @@ class LeastPower(Objective):
 
     Notes
     -----
-    :math:`f + q`, the sum of all shares; a problem whose least power exceeds 1 is infeasible.
+    :math:`f + q`, the sum of all shares; a problem whose least power exceeds 1 is infeasible. In the uplink each
+    share is one of its sender's power, and each alone must not exceed 1.
     """
 
     name: ClassVar[str] = "least_power"
@@ -66,6 +68,7 @@ class LeastCRLB(Objective):
     """
 
     name: ClassVar[str] = "least_crlb"
+    links: ClassVar[tuple[Link, ...]] = ("downlink",)
     quantity: ClassVar[Quantity] = Quantity(
         name="sum_crlb",
         unit="rad^2",

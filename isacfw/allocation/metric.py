@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import attrs
 
+from ..base.link import Link
 from ..base.numbers import FloatArray
 from ..base.part import Part
 from ..signal.angular_region import AngularRegion
@@ -24,9 +25,13 @@ class Metric(Part):
     ----------
     quantities : tuple of Quantity
         Class attribute: the quantities that it reports.
+    links : tuple of {"downlink", "uplink"}
+        Class attribute: the links that it is for; in the uplink, :meth:`evaluate` gets an
+        :class:`~isacfw.UplinkProblem`.
     """
 
     quantities: ClassVar[tuple[Quantity, ...]] = ()
+    links: ClassVar[tuple[Link, ...]] = ("downlink",)
 
     def quantities_of(self, targets: int, streams: int) -> tuple[Quantity, ...]:
         """Return the quantities for given numbers of targets and streams; by default :attr:`quantities`."""

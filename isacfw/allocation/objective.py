@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from ..base.errors import InputError, PluginError, attribute_errors_to
+from ..base.link import LINKS, Link
 from ..base.numbers import FloatArray
 from ..base.part import Part, display_name
 from .quantity import Quantity
@@ -50,9 +51,12 @@ class Objective(Part):
     ----------
     quantity : Quantity
         Class attribute: name, unit and direction of the value.
+    links : tuple of {"downlink", "uplink"}
+        Class attribute: the links that it is for. There are no CRLBs in the uplink.
     """
 
     quantity: ClassVar[Quantity]
+    links: ClassVar[tuple[Link, ...]] = LINKS
 
     def reported(self) -> Quantity:
         """Return name, unit and direction of the value with these options; by default :attr:`quantity`."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base.link import Link
 from ..base.numbers import FloatArray
 from ..sensing.tradeoff import Splits
 from .certificate import rate_certificate
@@ -98,6 +99,8 @@ class PowerAllocationProblem(LimitedProblem):
     regions : tuple of AngularRegion
         The M regions of directions; none by default.
     """
+
+    link: ClassVar[Link] = "downlink"
 
     objective: Objective = SumRate()
 

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from functools import cache, cached_property
 from typing import Any, Self
 
 import attrs
 import numpy as np
 
 from ..base.errors import InputError
-from ..base.numbers import FloatArray, read_only
+from ..base.numbers import FloatArray
 from ..signal.angular_region import AngularRegion
-from .linear import LinearQuantity, check_rows
+from .linear import check_rows
+from .link_problem import LinkProblem, cores_of
 from .number_fields import check_numbers, numbers, special_shapes
 from .water_filling import cache_blocks, sum_last
 
-_LARGEST_EXPONENT = 460.0
 _IDENTITY = np.eye(2)[None]
 _UNKNOWN = np.zeros(2)
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class RateProblem:
+class RateProblem(LinkProblem):
     """Fields of a problem, and rates; :class:`~isacfw.PowerAllocationProblem` describes them and adds sensing."""
 
-    gain: FloatArray = numbers(1)
     sensing_interference: FloatArray = numbers(1)
     common_interference: FloatArray = numbers(1)
-    prelog: FloatArray = numbers(0)
     fisher_communication: FloatArray = numbers(2)
     fisher_sensing: FloatArray = numbers(2)
     crlb_limit: FloatArray = numbers(1)
@@ -42,25 +38,18 @@ class RateProblem:
     fisher_streams: FloatArray | None = numbers(3, None)
     jacobians: FloatArray = numbers(3, attrs.Factory(lambda self: np.tile(_IDENTITY, (self.targets, 1, 1)), True))
     known: FloatArray = numbers(1, attrs.Factory(lambda self: np.tile(_UNKNOWN, self.targets), True))
-    minimum_rate: FloatArray | None = numbers(1, None)
     crlb_sum_weights: FloatArray | None = numbers(2, None)
     crlb_sum_limit: FloatArray | None = numbers(1, None)
     displaced_communication: FloatArray | None = numbers(3, None)
     displaced_sensing: FloatArray | None = numbers(3, None)
     displaced_jacobians: FloatArray | None = numbers(4, None)
-    bandwidth: FloatArray | None = numbers(0, None)
     squared_arcs: FloatArray | None = numbers(1, None)
-    linear_users: FloatArray | None = numbers(2, None)
-    linear_streams: FloatArray | None = numbers(2, None)
-    linear_least: FloatArray | None = numbers(1, None)
     linear_needed_users: FloatArray | None = numbers(2, None)
     linear_needed_streams: FloatArray | None = numbers(2, None)
     region_users: FloatArray | None = numbers(2, None)
     region_streams: FloatArray | None = numbers(2, None)
-    reflection_power: FloatArray | None = numbers(1, None)
     frame_length: FloatArray | None = numbers(0, None)
     receive_antennas: FloatArray | None = numbers(0, None)
-    linear_quantities: tuple[LinearQuantity, ...] = ()
     regions: tuple[AngularRegion, ...] = ()
 
     def __attrs_post_init__(self) -> None:
@@ -77,23 +66,6 @@ class RateProblem:
             _ = self.batch_shape
         except ValueError as error:
             raise InputError("the leading axes", f"must broadcast, got {error}") from None
-
-    def _numbers(self) -> Iterator[tuple[str, FloatArray, int]]:
-        """Yield name, array and number of trailing axes of each field that is given."""
-        for name, core in _cores().items():
-            value = getattr(self, name)
-            if value is not None:
-                yield name, value, core
-
-    @cached_property
-    def batch_shape(self) -> tuple[int, ...]:
-        """Broadcast batch shape of all fields."""
-        return np.broadcast_shapes(*(value.shape[: value.ndim - core] for _, value, core in self._numbers()))
-
-    @property
-    def users(self) -> int:
-        """Number of users K."""
-        return int(self.gain.shape[-1])
 
     @property
     def streams(self) -> int:
@@ -113,24 +85,9 @@ class RateProblem:
         return 0 if self.crlb_sum_limit is None else int(self.crlb_sum_limit.shape[-1])
 
     @property
-    def linear_floors(self) -> int:
-        """Number R of linear requirements."""
-        return 0 if self.linear_least is None else int(self.linear_least.shape[-1])
-
-    @property
     def displacements(self) -> int:
         """Number O of displacements of the targets under which the limits hold too."""
         return 0 if self.displaced_jacobians is None else int(self.displaced_jacobians.shape[-4])
-
-    @cached_property
-    def least_sinr(self) -> FloatArray | None:
-        """SINR that the minimum rates require; (..., K), or None without minimum rates."""
-        if self.minimum_rate is None:
-            return None
-        least = np.asarray(self.minimum_rate * (np.log(2) / self.prelog[..., None]))
-        # Larger ones are as far out of reach, and would overflow.
-        np.minimum(least, _LARGEST_EXPONENT, out=least)
-        return np.asarray(np.expm1(least, out=least))
 
     @property
     def user_sums(self) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -157,35 +114,6 @@ class RateProblem:
         """Whether interference differs between users, or between streams, in any problem of the batch."""
         return any(matrix is not None and bool(matrix.any()) for matrix in (self.coupling, self.stream_coupling))
 
-    def __getitem__(self, index: Any) -> Self:
-        """Return the problems at an index of the batch."""
-        shape = self.batch_shape
-        return self._unchecked(
-            {
-                name: np.broadcast_to(value, shape + value.shape[value.ndim - core :])[index]
-                for name, value, core in self._numbers()
-            }
-        )
-
-    def _unchecked(self, numbers: dict[str, FloatArray]) -> Self:
-        """Return a problem with other numbers without validation, which is costly for many small problems."""
-        problem = object.__new__(type(self))
-        for field in attrs.fields(type(self)):
-            value = numbers.get(field.name) if "core" in field.metadata else getattr(self, field.name)
-            if "core" in field.metadata and value is not None:
-                value = read_only(value)
-            object.__setattr__(problem, field.name, value)
-        return problem
-
-    def without_cache(self) -> Self:
-        """Return the problem without cached values."""
-        return self._unchecked({name: value for name, value, _ in self._numbers()})
-
-    def with_drops(self, drops: int) -> Self:
-        """Return the problem with its last batch axis broadcast to the given length."""
-        shape = (*self.batch_shape[:-1], drops)
-        return attrs.evolve(self, gain=np.broadcast_to(self.gain, (*shape, self.users)))
-
     def over(self, drops: int) -> Self:
         """Return :meth:`with_drops`, its present name."""
         warnings.warn("over() is now with_drops()", DeprecationWarning, stacklevel=2)
@@ -199,7 +127,7 @@ class RateProblem:
     @property
     def layout(self) -> tuple[Any, ...]:
         """The properties that all problems of a batch must share."""
-        optional = tuple(getattr(self, name) is None for name in _cores())
+        optional = tuple(getattr(self, name) is None for name in cores_of(type(self)))
         return (
             self.users,
             self.streams,
@@ -210,52 +138,6 @@ class RateProblem:
             self.regions,
             optional,
         )
-
-    @classmethod
-    def stack(cls, problems: Sequence[Self]) -> Self:
-        """Stack problems of the same :attr:`layout` along a new first batch axis."""
-        if len({problem.layout for problem in problems}) > 1:
-            raise ValueError("problems of different layouts cannot be put into one batch")
-        axes = max(len(problem.batch_shape) for problem in problems)
-        fields: dict[str, Any] = {}
-        for name, core in _cores().items():
-            given = [getattr(problem, name) for problem in problems]
-            if given[0] is not None:
-                padded = [value.reshape((1,) * (axes + core - value.ndim) + value.shape) for value in given]
-                shape = np.broadcast_shapes(*(value.shape for value in padded))
-                fields[name] = np.stack([np.broadcast_to(value, shape) for value in padded])
-        others = {
-            field.name: getattr(problems[0], field.name)
-            for field in attrs.fields(cls)
-            if "core" not in field.metadata
-        }
-        return cls(**fields, **others)
-
-    def stream_shares(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
-        """Return the shares of the streams: `q` itself, or a total divided equally; (..., S).
-
-        Parameters
-        ----------
-        x : ndarray, shape (..., K)
-            Shares of the users; their number of axes determines the meaning of `q`.
-        q : ndarray, shape (..., S) or (...), or float
-            Shares of the streams, or their sum.
-
-        Raises
-        ------
-        InputError
-            If `q` has as many axes as `x`, but not one entry per stream on the last.
-        """
-        q = np.asarray(q, dtype=np.float64)
-        if q.ndim < np.ndim(x) or (q.ndim == 0):
-            return np.asarray(np.broadcast_to(q[..., None] / self.streams, (*q.shape, self.streams)))
-        if q.shape[-1] != self.streams:
-            raise InputError("q", f"must have shape (..., {self.streams}), a share per stream, got {q.shape}")
-        return q
-
-    def sinr(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
-        """Return the SINR of every user for shares `x` (..., K), and `q` (..., S) or their sum; (..., K)."""
-        return np.asarray(self.gain * x / self.disturbance(x, q))
 
     def disturbance(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
         """Return interference and noise of every user, the denominator of the SINR; shape (..., K)."""
@@ -269,18 +151,6 @@ class RateProblem:
             common = common + (self.stream_coupling @ streams[..., None])[..., 0]
         return np.asarray(common)
 
-    def rates(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
-        """Return the rate (20) of every user in bit/s/Hz; shape (..., K)."""
-        return self.rates_of(self.sinr(x, q))
-
-    def rates_of(self, sinr: FloatArray) -> FloatArray:
-        """Return the rates in bit/s/Hz for SINRs; both (..., K)."""
-        return np.asarray(self.prelog[..., None] * np.log1p(sinr) / np.log(2))
-
-    def sum_rate(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
-        """Return the sum rate (54a) in bit/s/Hz; shape (...)."""
-        return np.asarray(self.rates(x, q).sum(axis=-1))
-
     def gamma(self, x: FloatArray) -> FloatArray:
         r"""Return the paper's :math:`\gamma_k = x_k P_t / (N_t \xi_{bf,k})`; shape (..., K)."""
         scale = (self.power / self.antennas)[..., None]
@@ -290,8 +160,14 @@ class RateProblem:
         r"""Return the paper's :math:`\rho = q P_t / N_t`; shape (...)."""
         return np.asarray(q * self.power / self.antennas)
 
+    def communication_power(self, x: FloatArray) -> FloatArray:
+        """Return the power for all users in units of the noise; shape (...)."""
+        return np.asarray(x.sum(axis=-1) * self.power)
 
-@cache
-def _cores() -> dict[str, int]:
-    """Return the number of trailing axes of each field."""
-    return {field.name: field.metadata["core"] for field in attrs.fields(RateProblem) if "core" in field.metadata}
+    def sensing_power(self, q: FloatArray) -> FloatArray:
+        """Return the power for sensing in units of the noise; shape (...)."""
+        return np.asarray(q * self.power)
+
+    def stream_powers(self, streams: FloatArray) -> FloatArray:
+        """Return the power of each sensing stream in units of the noise; shape (..., S)."""
+        return np.asarray(streams * self.power[..., None])

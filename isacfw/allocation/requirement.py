@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import attrs
 import numpy as np
 
+from ..base.link import Link
 from ..base.numbers import FloatArray
 from ..base.part import Part
 from ..signal.angular_region import AngularRegion
@@ -24,9 +25,13 @@ class Requirement(Part):
     limits_angles : bool
         Class attribute: whether the constraint is :class:`AngleLimits`. An angle that is limited is estimated, so
         these are asked for before anything else, and the setting has no number of users then.
+    links : tuple of {"downlink", "uplink"}
+        Class attribute: the links that it is for. In the uplink there are :class:`RateFloors` and
+        :class:`LinearFloors` alone.
     """
 
     limits_angles: ClassVar[bool] = False
+    links: ClassVar[tuple[Link, ...]] = ("downlink",)
 
     def check(self, setting: Setting) -> None:
         """Refuse options that do not fit a scenario; accept all by default.

@@ -15,7 +15,7 @@ from ..sensing.information import Line, crlb, crlb_of_split
 from ..sensing.linear import LinearLevels
 from ..sensing.reduction import in_angles
 from ..signal.angular_region import AngularRegion
-from .linear import ratios
+from .link_problem import side_by_side
 from .rates import RateProblem
 
 FEASIBILITY_TOLERANCE = 1e-6
@@ -122,30 +122,12 @@ class SensingProblem(RateProblem):
             least=self.linear_least,
         )
 
-    def linear_ratios(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
-        """Return the ratio of what each linear requirement reaches to what it needs; (..., R).
-
-        Parameters
-        ----------
-        x, q
-            See :meth:`fisher`.
-        """
-        if self.linear_least is None:
-            return np.zeros((*self.batch_shape, 0))
-        shares = np.concatenate([x, self.stream_shares(x, q)], axis=-1)
-        return ratios(self.linear_rows, self.linear_least, self.linear_needed, shares)
-
-    @property
-    def linear_rows(self) -> FloatArray:
-        """Coefficients of the linear requirements on the shares of all users and streams; (..., R, K + S)."""
-        return _side_by_side(self.linear_users, self.linear_streams)
-
     @property
     def linear_needed(self) -> FloatArray:
-        """The parts of these coefficients that are needed; (..., R, K + S)."""
+        """The parts of the coefficients of linear requirements that are needed; (..., R, K + S)."""
         if self.linear_needed_users is None:
-            return np.maximum(-self.linear_rows, 0.0)
-        return _side_by_side(self.linear_needed_users, self.linear_needed_streams)
+            return super().linear_needed
+        return side_by_side(self.linear_needed_users, self.linear_needed_streams)
 
     def echo_energy(self, x: FloatArray, q: FloatArray | float) -> tuple[FloatArray, FloatArray]:
         r"""Return the energies of each target's echoes of the users' signals and of the streams; (..., T) each.
@@ -242,14 +224,6 @@ class SensingProblem(RateProblem):
         diagonal = np.diagonal(self.fisher_communication + self.fisher_sensing, axis1=-2, axis2=-1)
         scale = np.sqrt(diagonal[..., :2, None] * diagonal[..., None, 2:])
         return bool((np.abs(coupling) <= 1e-9 * scale).all())
-
-
-def _side_by_side(users: FloatArray | None, streams: FloatArray | None) -> FloatArray:
-    """Return coefficients of users (..., R, K) and streams (..., R, S) in one array; (..., R, K + S)."""
-    assert users is not None
-    assert streams is not None
-    batch = np.broadcast_shapes(users.shape[:-1], streams.shape[:-1])
-    return np.concatenate([np.broadcast_to(each, (*batch, each.shape[-1])) for each in (users, streams)], axis=-1)
 
 
 def mix_of(shares: FloatArray, common: FloatArray, each: FloatArray | None) -> FloatArray:

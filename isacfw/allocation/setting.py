@@ -31,6 +31,28 @@ class Echoes:
 
 
 @attrs.frozen(kw_only=True, eq=False)
+class Radar:
+    r"""The radar of the uplink, which listens after the users are taken away.
+
+    Parameters
+    ----------
+    power : float
+        Its power :math:`P_r` in units of the noise.
+    self_interference : float
+        Power of its own signal at an antenna relative to its power, :math:`\sigma_{si}`.
+    reflection_power : ndarray, shape (T,)
+        :math:`|\alpha_t|^2`.
+    elements : int
+        Number :math:`N N_c M_s` of antennas, subcarriers and symbols that a radar image adds up.
+    """
+
+    power: float
+    self_interference: float
+    reflection_power: FloatArray
+    elements: int
+
+
+@attrs.frozen(kw_only=True, eq=False)
 class Setting:
     r"""What is known of a scenario before any problem is solved.
 
@@ -51,6 +73,8 @@ class Setting:
     prelog : float
         Share of the coherence block that carries data, with which rates are :math:`\tau \log_2(1 + SINR)`; 1 as
         long as users are not known.
+    find_radar : callable, optional
+        Returns :attr:`radar`.
     """
 
     users: int | None
@@ -60,6 +84,7 @@ class Setting:
     required: bool
     find_echoes: Callable[[], Echoes] | None = None
     prelog: float = 1.0
+    find_radar: Callable[[], Radar] | None = None
 
     @property
     def echoes(self) -> Echoes:
@@ -73,3 +98,16 @@ class Setting:
         if self.find_echoes is None:
             raise ValueError("the setting knows no echoes")
         return self.find_echoes()
+
+    @property
+    def radar(self) -> Radar:
+        """The radar of the uplink.
+
+        Raises
+        ------
+        ValueError
+            If the setting does not know it.
+        """
+        if self.find_radar is None:
+            raise ValueError("the setting knows no radar")
+        return self.find_radar()

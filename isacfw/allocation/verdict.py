@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from ..base.errors import one_line
 from ..base.numbers import FloatArray, read_only
 from .allocation import Allocation, Shares
+from .any_problem import AnyProblem
 from .breakdown import Breakdown, BreakdownKind
 from .objective import checked_value
-from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
+from .problem import FEASIBILITY_TOLERANCE
 from .stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from .status import Status
+from .uplink import UplinkProblem
+from .uplink_rise import uplink_rise
 
 
 def pad_histories(histories: list[tuple[float, ...]], shape: tuple[int, ...]) -> FloatArray:
@@ -30,7 +33,7 @@ def pad_histories(histories: list[tuple[float, ...]], shape: tuple[int, ...]) ->
 
 
 def verify(
-    problem: PowerAllocationProblem,
+    problem: AnyProblem,
     shares: Shares,
     seconds: FloatArray | float = 0.0,
     histories: list[tuple[float, ...]] | None = None,
@@ -40,7 +43,7 @@ def verify(
 
     Parameters
     ----------
-    problem : PowerAllocationProblem
+    problem : PowerAllocationProblem or UplinkProblem
         The problem.
     shares : Shares
         The answer, over the problem's batch axes.
@@ -93,7 +96,7 @@ _ANSWERS = (Status.OPTIMAL, Status.LOCALLY_OPTIMAL, Status.FEASIBLE)
 
 
 def _resolve_status(
-    problem: PowerAllocationProblem,
+    problem: AnyProblem,
     shares: Shares,
     answered: NDArray[np.bool_],
     feasible: NDArray[np.bool_],
@@ -134,7 +137,7 @@ def _claim(shares: Shares, shape: tuple[int, ...]) -> NDArray[Any]:
 
 
 def _check_claims(
-    problem: PowerAllocationProblem,
+    problem: AnyProblem,
     x: FloatArray,
     q: FloatArray,
     status: NDArray[Any],
@@ -148,7 +151,10 @@ def _check_claims(
     local = _equal(status, Status.LOCALLY_OPTIMAL) & ~violated
     if not violated.any() and not local.any():
         return status, message
-    rise = first_order_rise(problem, x, q, where=local)
+    if isinstance(problem, UplinkProblem):
+        rise = uplink_rise(problem, x, where=local)
+    else:
+        rise = first_order_rise(problem, x, q, where=local)
     improvable = local & ~(rise <= STATIONARITY_TOLERANCE)
     if not violated.any() and not improvable.any():
         return status, message
@@ -170,7 +176,7 @@ def _check_claims(
 
 
 def _check_bound(
-    problem: PowerAllocationProblem,
+    problem: AnyProblem,
     claimed: FloatArray | float | None,
     value: FloatArray,
     status: NDArray[Any],
@@ -195,12 +201,12 @@ def _check_bound(
     return bound, message
 
 
-def _scale(problem: PowerAllocationProblem) -> float:
+def _scale(problem: AnyProblem) -> float:
     """Return the magnitude below which values are not compared relatively."""
     return 1.0 if problem.objective.reported().signed else 0.0
 
 
-def _change(problem: PowerAllocationProblem) -> str:
+def _change(problem: AnyProblem) -> str:
     """Return the improvement of the objective as a verb with its object."""
     named = problem.objective.reported().description
     return f"{'raises' if problem.objective.rises else 'lowers'} the {named[:1].lower()}{named[1:]}"

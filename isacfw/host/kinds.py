@@ -42,6 +42,7 @@ BUILT_INS = (
     "isacfw_plugins.precoders.mrt",
     "isacfw_plugins.precoders.zf",
     "isacfw_plugins.precoders.rzf",
+    "isacfw_plugins.precoders.osic",
     "isacfw_plugins.beams.steered",
     "isacfw_plugins.beams.difference",
     "isacfw_plugins.beams.projected",
@@ -60,6 +61,8 @@ BUILT_INS = (
     "isacfw_plugins.requirements.user_rate",
     "isacfw_plugins.requirements.detection",
     "isacfw_plugins.requirements.masr",
+    "isacfw_plugins.requirements.image_sinr",
+    "isacfw_plugins.requirements.radar_nmse",
     "isacfw_plugins.metrics.sum_rate",
     "isacfw_plugins.metrics.user_rates",
     "isacfw_plugins.metrics.crlb",
@@ -70,6 +73,8 @@ BUILT_INS = (
     "isacfw_plugins.metrics.crlb_distribution",
     "isacfw_plugins.metrics.detection",
     "isacfw_plugins.metrics.masr",
+    "isacfw_plugins.metrics.image_sinr",
+    "isacfw_plugins.metrics.radar_nmse",
     "isacfw_plugins.allocators.exact",
     "isacfw_plugins.allocators.conic",
     "isacfw_plugins.allocators.sca",
@@ -87,6 +92,7 @@ BUILT_INS = (
     "isacfw_plugins.scenarios.liu2022",
     "isacfw_plugins.scenarios.topal2024",
     "isacfw_plugins.scenarios.regimes",
+    "isacfw_plugins.scenarios.temiz2022",
     "isacfw_plugins.figures.liu2022",
     "isacfw_plugins.figures.topal2024",
     "isacfw_plugins.figures.regimes",
@@ -100,6 +106,7 @@ BUILT_INS = (
     "isacfw_plugins.figures.pareto",
     "isacfw_plugins.figures.buzzi2019",
     "isacfw_plugins.figures.liao2024",
+    "isacfw_plugins.figures.temiz2022",
 )
 
 

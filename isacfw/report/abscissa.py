@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _LABELS = {
     "snr_db": "SNR [dB]",
+    "uplink.user_snr_db": "Power of a user [dB]",
+    "uplink.radar_snr_db": "Power of the radar [dB]",
     "link_budget.transmit_power_dbm": "Transmit power [dBm]",
     "link_budget.bandwidth_hz": "Bandwidth [Hz]",
     "link_budget.carrier_hz": "Carrier frequency [Hz]",

@@ -155,11 +155,13 @@ def _derived_units(scenario: Scenario) -> list[list[float]]:
 def _fixed_variables(scenario: Scenario, users: tuple[int, ...]) -> dict[str, Any]:
     """Return the variables over the sweep alone."""
     sweep, shape = _names(scenario.sweep), sweep_shape(scenario.sweep)
-    limits = 10 * np.log10([point.crlb_limits() for _, point in scenario.points()])
-    variables: dict[str, Any] = {
-        limit.name: (sweep, limits[:, position].reshape(shape), limit.attributes)
-        for position, limit in enumerate(limits_of(len(scenario.sensed)))
-    }
+    variables: dict[str, Any] = {}
+    if scenario.link == "downlink":
+        limits = 10 * np.log10([point.crlb_limits() for _, point in scenario.points()])
+        variables |= {
+            limit.name: (sweep, limits[:, position].reshape(shape), limit.attributes)
+            for position, limit in enumerate(limits_of(len(scenario.sensed)))
+        }
     for unit, values in zip(units_of(len(scenario.sensed)), _derived_units(scenario), strict=False):
         variables[unit.name] = (sweep, np.reshape(values, shape), unit.attributes)
     variables["users"] = (sweep, np.array(users, dtype=np.int64).reshape(shape))

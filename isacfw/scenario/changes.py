@@ -12,6 +12,7 @@ from ..base.errors import InputError, short_repr, suggestion
 
 NOT_SWEPT = (
     "name",
+    "link",
     "drops",
     "targets",
     "precoders",

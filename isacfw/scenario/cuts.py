@@ -81,7 +81,7 @@ def cuts_of(scenario: Scenario, statistics: ChannelStatistics) -> list[Cut]:
     several = len(scenario.sensed) > 1
     names = [f"target {number}" if several else "the target" for number in range(1, 1 + len(targets))]
     azimuths, elevations = _user_angles(statistics)
-    array = scenario.transmit_array
+    array = scenario.station_array
     whole = not array.planar or any(abs(azimuth) > 90 for azimuth, _ in targets)
     ranges = (
         (-180.0, 180.0) if whole else (-90.0, 90.0),

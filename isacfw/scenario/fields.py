@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import attrs
 import numpy as np
@@ -12,11 +12,12 @@ from ..allocation.allocator import Allocator
 from ..allocation.metric import Metric
 from ..allocation.objective import Objective
 from ..allocation.requirement import Requirement
-from ..allocation.setting import Echoes
+from ..allocation.setting import Echoes, Radar
 from ..allocation.utilities import SumRate
 from ..base.errors import InputError, attribute_errors_to
+from ..base.link import LINKS, Link
 from ..base.part import display_name
-from ..base.validators import each, instance_of, integer, number, optional, real, text
+from ..base.validators import choice, each, instance_of, integer, number, optional, real, text
 from ..sensing.beam import Beam, Steered
 from ..sensing.fisher import EchoModel
 from ..sensing.noise import ReceiverNoise, SensingNoise
@@ -31,6 +32,7 @@ from .goals import Goals, check_requirements
 from .labels import parts_validator
 from .sweep import Sweep, check_distinct, check_sweep, locate, sweep_places, to_sweep
 from .units import check_units, in_units_of, power_db
+from .uplink import Uplink, check_link, radar_of
 
 
 @attrs.frozen(kw_only=True)
@@ -63,7 +65,12 @@ class ScenarioFields:
         default=None, converter=real, validator=optional(number(above=0, at_most=1e8))
     )
     plugins: tuple[str, ...] = attrs.field(default=(), converter=to_tuple, validator=each(text, allow_empty=True))
-    transmit_array: Array = attrs.field(validator=instance_of(Array, "an array"))
+    link: Link = attrs.field(default="downlink", validator=choice(*LINKS))
+    uplink: Uplink | None = attrs.field(default=None, validator=optional(instance_of(Uplink, "an Uplink object")))
+    # Without one in the uplink alone, which a check demands.
+    transmit_array: Array = attrs.field(
+        default=cast(Array, None), validator=optional(instance_of(Array, "an array"))
+    )
     receive_array: Array = attrs.field(validator=instance_of(Array, "an array"))
     target: Target | None = attrs.field(default=None, validator=optional(instance_of(Target, "a target")))
     targets: tuple[Target, ...] = attrs.field(
@@ -83,8 +90,10 @@ class ScenarioFields:
             raise InputError("target", "must be given", missing=True)
         if self.target is not None and self.targets:
             raise InputError("targets", "cannot be combined with target")
-        check_units(self.snr_db, self.link_budget, self.sensed)
-        check_directions((self.transmit_array, self.receive_array), self.targets)
+        check_link(self)
+        if self.link == "downlink":
+            check_units(self.snr_db, self.link_budget, self.sensed)
+        check_directions((self.station_array, self.receive_array), self.targets)
         self.goals.check()
         if self.sweep:
             for _, point in self.points():
@@ -107,8 +116,15 @@ class ScenarioFields:
         return self.targets if self.target is None else (self.target,)
 
     @property
+    def station_array(self) -> Array:
+        """The array of the base station on the users' link: the transmit array, or the receive array."""
+        return self.receive_array if self.link == "uplink" else self.transmit_array
+
+    @property
     def power_db(self) -> float:
-        """Transmit power relative to the noise at the users, in dB."""
+        """Transmit power relative to the noise at the users, in dB; in the uplink, that of a user."""
+        if self.uplink is not None:
+            return self.uplink.user_snr_db
         return power_db(self.snr_db, self.link_budget)
 
     @property
@@ -136,7 +152,9 @@ class ScenarioFields:
 
     @property
     def echo_model(self) -> EchoModel:
-        """The echoes of all targets."""
+        """The echoes of all targets, in the downlink."""
+        if self.link == "uplink":
+            raise InputError("link", "must be 'downlink' for the Fisher information of echoes, got 'uplink'")
         return EchoModel(
             transmit=self.transmit_array,
             receive=self.receive_array,
@@ -155,6 +173,13 @@ class ScenarioFields:
         )
 
     @property
+    def radar(self) -> Radar:
+        """The radar of the uplink."""
+        assert self.uplink is not None
+        own = self.sensing_noise.self_interference
+        return radar_of(self.uplink, self.receive_array, own, self.sensed)
+
+    @property
     def goals(self) -> Goals:
         """Objective and requirements."""
         return Goals(
@@ -163,6 +188,7 @@ class ScenarioFields:
             objective=self.objective,
             requirements=self.requirements,
             find_echoes=self._find_echoes,
+            find_radar=lambda: self.radar,
         )
 
     @property

@@ -58,7 +58,8 @@ def array_views(scenario: Scenario) -> list[ArrayView]:
     """
     budget, found = scenario.link_budget, []
     unit, scale = ("half wavelengths", 1.0) if budget is None else ("m", budget.wavelength_m / 2)
-    for role, array in (("transmit", scenario.transmit_array), ("receive", scenario.receive_array)):
+    arrays = [("transmit", scenario.transmit_array), ("receive", scenario.receive_array)]
+    for role, array in arrays[scenario.link == "uplink" :]:
         with attribute_errors_to(f"{role} array {display_name(array)}"):
             positions = scale * array.centred_positions()
         count = len(positions)

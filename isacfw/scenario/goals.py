@@ -11,7 +11,7 @@ import numpy as np
 from ..allocation.constraints import AngleLimits, Constraint
 from ..allocation.objective import Objective
 from ..allocation.requirement import Constraints, Requirement
-from ..allocation.setting import Echoes, Setting
+from ..allocation.setting import Echoes, Radar, Setting
 from ..base.errors import InputError, PluginError, attribute_errors_to, short_repr
 from ..base.numbers import FloatArray
 from ..base.part import display_name
@@ -62,6 +62,8 @@ class Goals:
         Requirements by name.
     find_echoes : callable
         Returns :attr:`~isacfw.Setting.echoes`.
+    find_radar : callable
+        Returns :attr:`~isacfw.Setting.radar`.
     """
 
     targets: tuple[Target, ...]
@@ -69,6 +71,7 @@ class Goals:
     objective: Objective
     requirements: Mapping[str, Requirement]
     find_echoes: Callable[[], Echoes]
+    find_radar: Callable[[], Radar]
 
     def _setting(self, users: int | None, known: FloatArray, limit: FloatArray, prelog: float = 1.0) -> Setting:
         required = bool(np.isfinite(limit).any() or self.requirements)
@@ -80,6 +83,7 @@ class Goals:
             required=required,
             find_echoes=self.find_echoes,
             prelog=prelog,
+            find_radar=self.find_radar,
         )
 
     def _short_form(self) -> FloatArray:

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 import attrs
+import numpy as np
 
 from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.requirement import Constraints, Requirement
-from ..base.errors import attribute_errors_to
+from ..allocation.uplink import UplinkProblem
+from ..base.errors import InputError, attribute_errors_to
+from ..base.link import refuse_link
 from ..base.numbers import FloatArray
 from ..base.part import display_name
 from ..sensing.beam import Beam, checked_beam_statistics, count_streams
@@ -27,6 +30,7 @@ from .angles import assumptions, known_angles
 from .fields import ScenarioFields
 from .problem import Limits, build_problem, sensing_goal
 from .units import check_gains, squared_arcs
+from .uplink_problem import build_uplink_problem
 
 
 @attrs.frozen(kw_only=True)
@@ -39,8 +43,12 @@ class Scenario(ScenarioFields):
         Transmit power :math:`P_t` relative to the noise, in dB.
     link_budget : LinkBudget, optional
         Carrier, bandwidth, powers and noise, instead of `snr_db`.
+    link : {"downlink", "uplink"}
+        Whether the base station sends to the users, or they send to it.
+    uplink : Uplink, optional
+        Powers and numbers of the uplink, instead of `snr_db` or `link_budget`.
     transmit_array, receive_array : Array
-        The two arrays of the base station, independent of each other.
+        The two arrays of the base station, independent of each other; in the uplink the latter alone.
     target, targets : Target, sequence of Target
         The sensed target, or several instead.
     objective : Objective
@@ -93,14 +101,14 @@ class Scenario(ScenarioFields):
             accuracy=self.sampling_accuracy,
             time_limit_s=self.time_limit_s,
         )
-        found = channel_statistics(channel, self.transmit_array, fading)
+        found = channel_statistics(channel, self.station_array, fading)
         check_gains(found, self.link_budget)
         return found
 
     def scene(self, statistics: ChannelStatistics) -> Scene:
         """Return the scene, the input of precoders and beams, for the statistics of some drops."""
         return Scene(
-            array=self.transmit_array,
+            array=self.station_array,
             statistics=statistics,
             targets=tuple(target.direction for target in self.sensed),
             beams=tuple(dict.fromkeys(self.sensing.beam(target) for target in self.sensed)),
@@ -136,6 +144,7 @@ class Scenario(ScenarioFields):
         PluginError
             If a part breaks its contract.
         """
+        refuse_link("precoder", precoder, precoder.links, self.link)
         return checked_link_statistics(precoder, self.scene(statistics))
 
     def beam_statistics(self, beam: Beam, statistics: ChannelStatistics) -> BeamStatistics:
@@ -157,6 +166,8 @@ class Scenario(ScenarioFields):
 
     def streams_of(self, beam: Beam, statistics: ChannelStatistics) -> int:
         """Return the number of streams of a beam, for the statistics of at least one drop."""
+        if self.link == "uplink":
+            return 1
         return count_streams(beam, self.scene(statistics), self.time_limit_s)
 
     def crlb_limits(self) -> FloatArray:
@@ -186,13 +197,15 @@ class Scenario(ScenarioFields):
         Angles count as known if a target declares them known and, if the two arrays together cannot tell azimuth
         and elevation apart, also one without a limit.
         """
+        if self.link == "uplink":
+            return np.zeros(2 * len(self.sensed))
         with self._blamed_arrays():
             model = self.echo_model if echo_model is None else echo_model
             return known_angles(self.sensed, self.crlb_limits(), model)
 
     def assumptions(self) -> list[str]:
         """Return a message for each angle that counts as known without being declared known."""
-        return assumptions(self.sensed, self.known_angles())
+        return [] if self.link == "uplink" else assumptions(self.sensed, self.known_angles())
 
     def _blamed_arrays(self) -> AbstractContextManager[None]:
         arrays = f"{display_name(self.transmit_array)} or receive array {display_name(self.receive_array)}"
@@ -229,6 +242,10 @@ class Scenario(ScenarioFields):
         IncompatibleError
             If the precoder or the beam does not exist for these arrays and users.
         """
+        if self.link == "uplink":
+            raise InputError(
+                "link", "must be 'downlink' for this problem; uplink_problem returns that of the uplink"
+            )
         channel = self.statistics() if statistics is None else statistics
         link = self.link_statistics(precoder, channel) if link is None else link
         if beam_statistics is None:
@@ -252,3 +269,32 @@ class Scenario(ScenarioFields):
                     regions=self.regions,
                 ),
             )
+
+    def uplink_problem(
+        self,
+        precoder: Precoder,
+        statistics: ChannelStatistics | None = None,
+        link: LinkStatistics | None = None,
+    ) -> UplinkProblem:
+        """Return the problem of the uplink of each drop, at this point, for a combiner.
+
+        Parameters
+        ----------
+        precoder, statistics, link
+            See :meth:`problem`; the weights of the precoder combine what the antennas receive.
+
+        Returns
+        -------
+        UplinkProblem
+            With one batch axis, over the drops.
+
+        Raises
+        ------
+        IncompatibleError
+            If the combiner does not exist here, or closed forms do not hold.
+        """
+        if self.link == "downlink":
+            raise InputError("link", "must be 'uplink' for this problem; problem returns that of the downlink")
+        channel = self.statistics() if statistics is None else statistics
+        link = self.link_statistics(precoder, channel) if link is None else link
+        return build_uplink_problem(self, link, channel, self.constraints(channel.users, channel.prelog))

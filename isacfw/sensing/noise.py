@@ -92,6 +92,11 @@ class SensingNoise:
         """Return the files that are read."""
         return () if self.covariance is None else (self.covariance,)
 
+    @property
+    def self_interference(self) -> float:
+        """Power of the self-interference at an element relative to the transmit power."""
+        return 0.0 if self.self_interference_db is None else float(10 ** (self.self_interference_db / 10))
+
     def at(self, power: float, array: Array) -> ReceiverNoise:
         """Return the noise of an array for a transmit power in units of the thermal noise.
 
@@ -100,9 +105,8 @@ class SensingNoise:
         InputError
             If the file of the covariance cannot be read, or is not for this array.
         """
-        own = 0.0 if self.self_interference_db is None else 10 ** (self.self_interference_db / 10)
         return ReceiverNoise(
-            white=1 + power * own,
+            white=1 + power * self.self_interference,
             directions=tuple(one.direction for one in self.clutter),
             powers=power * np.array([10 ** (one.gain_db / 10) for one in self.clutter]),
             given=None if self.covariance is None else power * read_covariance(self.covariance, array),

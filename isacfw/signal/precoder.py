@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 
 import attrs
 import numpy as np
+from numpy.typing import NDArray
 
 from ..base.errors import PluginError, attribute_errors_to, short_repr
+from ..base.link import LINKS, Link
 from ..base.numbers import ComplexArray, FloatArray
 from ..base.part import display_name
 from .link import LinkStatistics
@@ -33,9 +35,12 @@ class Precoder(WeightedPart):
         Class attribute: whether :math:`W(U \hat H) = U W(\hat H)` for every unitary U, as for any precoder that
         is computed from estimates and numbers alone and treats all antennas alike (MRT, ZF). Its signals are then
         isotropic on average if the channel is, and need not be sampled for sensing.
+    links : tuple of {"downlink", "uplink"}
+        Class attribute: the links that it is for. In the uplink the weights combine what the antennas receive.
     """
 
     turns_with_channel: ClassVar[bool] = False
+    links: ClassVar[tuple[Link, ...]] = LINKS
 
     @abstractmethod
     def weights(self, *arguments: Any, **named: Any) -> ComplexArray:
@@ -62,6 +67,21 @@ class Precoder(WeightedPart):
         """Return the weights in the scene of one drop; (..., N, K)."""
         given = (scene, estimates) if self.uses_scene() else (estimates,)
         return np.asarray(self.weights(*given), dtype=np.complex128)
+
+    def cancels(self, scene: Scene) -> NDArray[np.bool_]:
+        """Return which users are taken away before a user is combined in the uplink: none by default; (K, K).
+
+        Parameters
+        ----------
+        scene : Scene
+            Scene of one drop.
+
+        Returns
+        -------
+        ndarray of bool, shape (K, K)
+            Whether user j is decoded, and taken away by its estimate, before user k is combined, at (k, j).
+        """
+        return np.zeros((scene.users, scene.users), dtype=np.bool_)
 
     def checked_weights(
         self, scene: Scene, estimates: ComplexArray, time_limit_s: float | None = None

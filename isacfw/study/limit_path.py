@@ -67,6 +67,8 @@ def limit_path(scenario: Scenario, against: str, host: PluginHost) -> LimitPath:
     """
     if against not in AGAINST:
         raise InputError("against", f"must be one of {', '.join(map(repr, AGAINST))}, got {against!r}")
+    if scenario.link == "uplink":
+        raise InputError("link", "must be 'downlink' for a front, got 'uplink'")
     least: dict[str, type[Objective]] = {"crlb": LeastCRLB, "sum_crlb": LeastCRLB, "power": LeastPower}
     own = least.get(against)
     if own is not None and isinstance(scenario.objective, own):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from numpy.typing import NDArray
 
 from ..allocation.allocation import Allocation
+from ..allocation.any_problem import AnyProblem
 from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.quantity import Quantity
@@ -41,7 +42,7 @@ class Answers:
 
     place: tuple[int, int]
     points: list[int]
-    problem: PowerAllocationProblem
+    problem: AnyProblem
     allocation: Allocation
 
 
@@ -94,7 +95,7 @@ class MetricValues:
         """Fill in the metrics that follow from problem and allocation."""
         place = (*answers.place, answers.points, slice(None))
         for metric, quantities in self.evaluated:
-            compute = partial(metric.evaluate, answers.problem, answers.allocation)
+            compute = partial(metric.evaluate, cast(PowerAllocationProblem, answers.problem), answers.allocation)
             self._fill(metric, quantities, place=place, problem=answers.problem, compute=compute)
 
     def simulate(self, answers: Sequence[Answers], source: Callable[[int], DrawSource]) -> None:
@@ -149,7 +150,7 @@ class MetricValues:
             if metric.draws not in signals:
                 signals[metric.draws] = SignalDraws(
                     channels=channels,
-                    problem=problem,
+                    problem=cast(PowerAllocationProblem, problem),
                     communication=allocation.communication[index],
                     streams=allocation.streams[index],
                     model=model,
@@ -164,7 +165,7 @@ class MetricValues:
         quantities: Iterable[Quantity],
         *,
         place: tuple[Any, ...],
-        problem: PowerAllocationProblem,
+        problem: AnyProblem,
         compute: Callable[[], Mapping[str, FloatArray]],
     ) -> None:
         """Write the quantities of a metric at a place in the arrays: row, column, point and drop."""

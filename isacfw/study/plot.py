@@ -129,6 +129,8 @@ class _Drawing:
         return cell_figure(cell, f"{self.title}: cell from above", self.drop)
 
     def _patterns(self) -> matplotlib.figure.Figure:
+        if self.scenario.link == "uplink":
+            raise IncompatibleError("the base station radiates no signals to users in the uplink")
         radiation = radiation_of(self.scenario, self.scene, allocator=self.allocator)
         if not radiation.curves:
             raise IncompatibleError("; ".join(radiation.skipped))

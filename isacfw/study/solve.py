@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..allocation.allocation import Allocation, Shares
 from ..allocation.allocator import Allocator
-from ..allocation.problem import PowerAllocationProblem
+from ..allocation.any_problem import AnyProblem
 from ..allocation.requirement import Constraints, margin_of
 from ..allocation.status import Status
 from ..allocation.verdict import verify
@@ -126,23 +126,17 @@ class _Run:
         values = self.values | {HISTORY: self._history()}
         return ChunkResult(chunk=self.chunk, users=self.users, values=values, warnings=tuple(self.told))
 
-    def _problems(self, row: int) -> list[tuple[list[int], PowerAllocationProblem]]:
+    def _problems(self, row: int) -> list[tuple[list[int], AnyProblem]]:
         """Return the problems of a precoder and a beam; problems of the same layout form one batch."""
         (precoder_title, precoder), (beam_title, beam) = self.rows[row]
         reasons = (("precoder", precoder_title), ("beam", beam_title))
         reason = next(filter(None, map(self.spec.unavailable.get, reasons)), None)
-        groups: dict[Any, list[tuple[int, PowerAllocationProblem]]] = {}
+        groups: dict[Any, list[tuple[int, AnyProblem]]] = {}
         for number, (point, statistics) in enumerate(zip(self.points, self.statistics, strict=True)):
             try:
                 if reason is not None:
                     raise IncompatibleError(reason)
-                problem = point.problem(
-                    cast(Precoder, precoder),
-                    statistics,
-                    cast(LinkStatistics, self._moments(point, precoder, statistics)),
-                    cast(Beam, beam),
-                    cast(BeamStatistics, self._moments(point, beam, statistics)),
-                )
+                problem = self._problem(point, cast(Precoder, precoder), cast(Beam, beam), statistics)
                 groups.setdefault(problem.layout, []).append((number, problem))
             except IncompatibleError as error:
                 self._mark(row, number, Status.SKIPPED, str(error))
@@ -152,9 +146,19 @@ class _Run:
                 self._mark(row, number, Status.FAILED, str(error))
         batches = []
         for group in groups.values():
-            stacked = PowerAllocationProblem.stack([problem for _, problem in group])
+            problems = [problem for _, problem in group]
+            stacked = type(problems[0]).stack(cast(list[Any], problems))
             batches.append(([number for number, _ in group], stacked.with_drops(len(self.chunk.drops))))
         return batches
+
+    def _problem(
+        self, point: Scenario, precoder: Precoder, beam: Beam, statistics: ChannelStatistics
+    ) -> AnyProblem:
+        link = cast(LinkStatistics, self._moments(point, precoder, statistics))
+        if point.link == "uplink":
+            return point.uplink_problem(precoder, statistics, link)
+        streams = cast(BeamStatistics, self._moments(point, beam, statistics))
+        return point.problem(precoder, statistics, link, beam, streams)
 
     def _moments(
         self, point: Scenario, part: LabelledPart, statistics: ChannelStatistics
@@ -177,9 +181,7 @@ class _Run:
         self.values["message"][row, :, number] = sentence
         self.advance(self.shape[1] * self.shape[3])
 
-    def _allocate(
-        self, row: int, column: int, group: list[int], problem: PowerAllocationProblem
-    ) -> Answers | None:
+    def _allocate(self, row: int, column: int, group: list[int], problem: AnyProblem) -> Answers | None:
         title, allocator = list(self.allocators.items())[column]
         assert isinstance(allocator, Allocator)
         reason = self.spec.unavailable.get(("allocator", title))
@@ -205,7 +207,7 @@ class _Run:
             self.told[sentence] = None
 
     def _fill(
-        self, row: int, column: int, group: list[int], problem: PowerAllocationProblem, allocation: Allocation
+        self, row: int, column: int, group: list[int], problem: AnyProblem, allocation: Allocation
     ) -> Answers:
         place: tuple[Any, ...] = (row, column, group)
         for name in ("status", "message", "feasible", "iterations", "seconds"):
@@ -239,7 +241,7 @@ class _Run:
         )
 
     def _fill_margins(
-        self, place: tuple[int, int], group: list[int], problem: PowerAllocationProblem, allocation: Allocation
+        self, place: tuple[int, int], group: list[int], problem: AnyProblem, allocation: Allocation
     ) -> None:
         """Write the margin of each requirement, the smallest one if limits hold at displaced targets too."""
         with np.errstate(invalid="ignore"):

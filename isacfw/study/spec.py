@@ -28,7 +28,7 @@ _AXES = ("precoder", "beam", "allocator", "drop", "user", "stream", "iteration",
 def specify(scenario: Scenario, host: PluginHost) -> StudySpec:
     """Return the specification of a study, after checking that it can be run."""
     for _, point in scenario.points():
-        for part in (point.transmit_array, point.receive_array, point.channel):
+        for part in (point.station_array, point.receive_array, point.channel):
             if (reason := part.why_unavailable()) is not None:
                 raise PluginError(f"{display_name(part)} is not available: {reason}")
     unavailable = {}
@@ -50,6 +50,7 @@ def specify(scenario: Scenario, host: PluginHost) -> StudySpec:
 
 def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric, ...]:
     metrics = [cast(Metric, host.find("metric", f"isacfw:{name}").cls()) for name in STANDARD_METRICS]
+    metrics = [metric for metric in metrics if scenario.link in metric.links]
     metrics += [metric for metric in scenario.metrics if metric not in metrics]
     targets = len(scenario.sensed)
     names = [one.name for metric in metrics for one in metric.quantities_of(targets, streams)]

@@ -84,14 +84,14 @@ class StudySpec:
         beams = self.scenario.compared_beams
         parts: list[Part] = [*self.scenario.precoders, *beams, *self.scenario.allocators, *self.metrics]
         for _, point in self.scenario.points():
-            parts += [point.channel, point.transmit_array, point.receive_array, point.objective]
+            parts += [point.channel, point.station_array, point.receive_array, point.objective]
             parts += point.requirements.values()
         return list(dict.fromkeys(map(type, parts)))
 
 
 def fading_key(point: Scenario) -> tuple[Any, ...]:
     """Return everything that the fading at a sweep point depends on, and the accuracy of its moments."""
-    return point.budgeted_channel, point.transmit_array, point.seed, point.sampling_accuracy
+    return point.budgeted_channel, point.station_array, point.seed, point.sampling_accuracy
 
 
 def view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics) -> tuple[Any, ...]:

@@ -17,10 +17,10 @@ from . import goals, problems
 from .answers import accepted_answer, claims_of, own_answer, posed_for, posed_problems, verified_answer
 from .checks import CheckSkipped, check, longest_s, require
 from .runs import Numbers, SampleRun, sample_run
+from .uplink_answers import CLAIMS, require_uplink_answers
 
 TOLERANCE = goals.TOLERANCE
 GRACE_S = 5.0
-_CLAIMS = (Status.OPTIMAL, Status.LOCALLY_OPTIMAL, Status.FEASIBLE)
 _OPTIMA = (Status.OPTIMAL, Status.LOCALLY_OPTIMAL)
 
 
@@ -34,6 +34,7 @@ def answers_ordinary_problems(part: Allocator) -> None:
             Status.INFEASIBLE not in claims_of(part, problem),
             f"with {title}, it calls a feasible problem infeasible",
         )
+    require_uplink_answers(part)
 
 
 @check("allocator")
@@ -52,7 +53,7 @@ def claimed_answers_are_feasible(part: Allocator) -> None:
     """An answer that is reported as optimal or feasible meets all limits, as recomputed."""
     for title, problem in posed_problems(part):
         found = verified_answer(part, problem, title)
-        false = np.isin(found.claim, _CLAIMS) & ~found.feasible
+        false = np.isin(found.claim, CLAIMS) & ~found.feasible
         require(
             not false.any(),
             f"with {title}, it says {found.claim[0]}, but violates a limit by"
@@ -154,7 +155,7 @@ def requirements_are_met_or_refused(part: Allocator) -> None:
                 continue
             claim = found.claim[0]
             require(
-                found.feasible[0] or claim not in _CLAIMS,
+                found.feasible[0] or claim not in CLAIMS,
                 f"with {title}, it says {claim}, but violates a requirement by {found.violation[0]:.3g} of it",
             )
             require(claim != Status.INFEASIBLE, f"with {title}, it calls a feasible problem infeasible")
@@ -191,7 +192,7 @@ def many_users(part: Allocator) -> None:
     problem = posed_for(part, problems.problem(100, seed=5, batch=(1,)))
     found = verified_answer(part, problem, "100 users")
     require(np.isfinite(found.sum_rate).all(), f"with 100 users, it has no answer: {found.message[0]}")
-    require(found.feasible.all() or found.claim[0] not in _CLAIMS, "with 100 users, its answer violates a limit")
+    require(found.feasible.all() or found.claim[0] not in CLAIMS, "with 100 users, its answer violates a limit")
 
 
 @check("allocator")
@@ -230,7 +231,7 @@ def coupling_is_solved_or_refused(part: Allocator) -> None:
             found = verified_answer(part, problem, "coupling")
         except CheckSkipped:
             return
-        false = np.isin(found.claim, _CLAIMS) & ~found.feasible
+        false = np.isin(found.claim, CLAIMS) & ~found.feasible
         require(not false.any(), "with coupling, its answer violates a limit")
         beaten = goals.is_worse(problem.objective, float(found.value[0]), goals.best_value(problem, found))
         require(
@@ -251,7 +252,7 @@ def differing_signals_are_solved_or_refused(part: Allocator) -> None:
             found = verified_answer(part, problem, title)
         except CheckSkipped:
             continue
-        false = np.isin(found.claim, _CLAIMS) & ~found.feasible
+        false = np.isin(found.claim, CLAIMS) & ~found.feasible
         require(not false.any(), f"with {title}, it says {found.claim[0]}, but its answer violates a limit")
         require(
             found.claim[0] not in _OPTIMA
@@ -288,13 +289,11 @@ def returns_shares(part: Allocator) -> None:
 
 @sample_run("allocator")
 def _of_allocator(part: Allocator, seed: int) -> SampleRun:
-    batch = (2,) if part.vectorized else ()
-
     def numbers(found: Allocation | Shares) -> Numbers:
         return {"communication": found.communication, "sensing": found.sensing}
 
     return SampleRun(
-        inputs={"problem": posed_for(part, problems.problem(3, seed=seed, batch=batch))},
+        inputs={"problem": posed_for(part, problems.problem(3, seed=seed, batch=(2,) * part.vectorized))},
         direct=lambda problem: numbers(own_answer(part, problem)),
         framework=lambda problem: numbers(verified_answer(part, problem)),
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..allocation.allocation import Allocation, Shares
 from ..allocation.allocator import Allocator
+from ..allocation.any_problem import AnyProblem
 from ..allocation.objective import Objective
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.status import Status
@@ -29,7 +30,7 @@ def posed_for(part: Allocator, problem: PowerAllocationProblem) -> PowerAllocati
         posed = attrs.evolve(problem, objective=objective)
         try:
             with time_limit(longest_s()):
-                accepted = part.refusal(posed) is None
+                accepted = part.reason_to_skip(posed) is None
         except (Exception, TimeUp):  # The checks themselves report it.
             return problem
         if accepted:
@@ -43,7 +44,7 @@ def posed_problems(part: Allocator) -> Iterator[tuple[str, PowerAllocationProble
         yield title, posed_for(part, problem)
 
 
-def verified_answer(part: Allocator, problem: PowerAllocationProblem, title: str = "") -> Allocation:
+def verified_answer(part: Allocator, problem: AnyProblem, title: str = "") -> Allocation:
     """Return the verified answer of an allocator to an ordinary problem.
 
     Raises
@@ -72,7 +73,7 @@ def own_answer(part: Allocator, problem: PowerAllocationProblem) -> Shares:
     """
     try:
         with time_limit(longest_s()):
-            if (reason := part.refusal(problem)) is not None:
+            if (reason := part.reason_to_skip(problem)) is not None:
                 raise CheckSkipped(reason)
             return part.solve(problem)
     except TimeUp:

@@ -13,7 +13,7 @@ import numpy as np
 from ..allocation.allocation import Allocation
 from ..allocation.objective import Objective
 from ..allocation.problem import PowerAllocationProblem
-from ..allocation.setting import Echoes, Setting
+from ..allocation.setting import Echoes, Radar, Setting
 from ..base.errors import InputError
 from ..base.numbers import FloatArray, read_only
 from ..base.part import Part
@@ -65,6 +65,13 @@ def setting(
         required=required,
         find_echoes=partial(
             Echoes, energy=cast(FloatArray, read_only(np.geomspace(20, 80, targets))), frame_length=30, antennas=9
+        ),
+        find_radar=partial(
+            Radar,
+            power=10.0,
+            self_interference=1e-3,
+            reflection_power=cast(FloatArray, read_only(np.geomspace(0.05, 0.2, targets))),
+            elements=9 * 64 * 14,
         ),
     )
 

@@ -12,14 +12,17 @@ from ..signal.channel import Channel, complex_normal
 from ..signal.link import LinkStatistics
 from ..signal.precoder import Precoder, sampled_in_full
 from ..signal.scene import Scene
+from ..simulation.uplink import UplinkReception
 from . import agreement, problems
 from .checks import CheckSkipped, check, require
 from .runs import SAMPLE_ACCURACY, Numbers, SampleRun, sample_run
+from .uplink import uplink_scenario
 
 DEVIATIONS = 5.0
 """Allowed distance from a sampled moment in standard errors: a correct one is farther off once in 10^6."""
 
 _FADING = (2.0, 0.7, 0.3)
+_RECEIVED = 3000
 
 
 def _weights(part: Precoder, estimates: ComplexArray, scene: Scene | None = None) -> ComplexArray:
@@ -116,6 +119,8 @@ def turns_with_channel_is_true(part: Precoder) -> None:
 @check("precoder")
 def statistics_against_sampled_moments(part: Precoder) -> None:
     """A closed form of the link statistics lies within 5 standard errors of the sampled moments."""
+    if "downlink" not in part.links:
+        raise CheckSkipped("it is for the uplink, where users may be taken away")
     if type(part).link_statistics is Precoder.link_statistics:
         raise CheckSkipped("its link statistics are the sampled moments")
     compared = 0
@@ -151,7 +156,26 @@ def departure(claimed: LinkStatistics, found: LinkStatistics, scene: Scene) -> s
 @check("precoder")
 def model_agrees_with_simulation(part: Precoder) -> None:
     """Rates and Fisher information of a problem agree with drawn signals, also for a target near a user."""
+    if "downlink" not in part.links:
+        raise CheckSkipped("it is for the uplink")
     agreement.require_agreement(part)
+
+
+@check("precoder")
+def uplink_agrees_with_simulation(part: Precoder) -> None:
+    """SINRs of the uplink, if it has closed-form moments there, agree with drawn channels that are combined."""
+    if "uplink" not in part.links:
+        return
+    for estimates in ("independent", "perfect"):
+        own = uplink_scenario(part, estimates=estimates)
+        x, q = np.array([1.0, 0.6, 0.8]), 0.7
+        try:
+            reception = UplinkReception.of(own, part, 0, x, q)
+        except IncompatibleError:
+            continue
+        found = reception.sinr(_RECEIVED, np.random.default_rng(0))
+        distance = np.abs(found.value - reception.problem.sinr(x, q)) / found.standard_error
+        require((distance <= DEVIATIONS).all(), f"a SINR of the uplink is off by {distance.max():.3g} errors")
 
 
 @check("precoder")

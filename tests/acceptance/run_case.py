@@ -690,6 +690,95 @@ def detection_row(row: Input) -> dict[str, Any]:
     )
 
 
+def temiz2022(case: Input) -> dict[str, Any]:
+    """Return coefficients, values at given shares, and optima of the uplink."""
+    problem = uplink(case).problem
+    assert problem.linear_streams is not None
+    assert problem.linear_users is not None
+    assert problem.linear_least is not None
+    weakest = int(np.argmin(problem.linear_streams[:, 0]))
+    functions: dict[str, Compute] = {
+        "at": lambda: uplink_values(problem, np.linspace(1.0, 0.4, problem.users), 0.7),
+        "sum_rate": lambda: uplink(case).values(),
+        "gain": lambda: problem.gain,
+        "interference": lambda: problem.source_interference,
+        "sensing_interference": lambda: problem.sensing_interference,
+        "requirement": lambda: {
+            "sensing": problem.linear_streams[weakest, 0],
+            "users": -problem.linear_users[weakest],
+            "least": problem.linear_least[weakest],
+        },
+    }
+    least = uplink(case, sinr_db=3.0)
+    if least.allocation.status != "infeasible":
+        functions["least_power_sinr_3db"] = lambda: {
+            "x": least.allocation.communication,
+            "sensing": least.allocation.sensing,
+            "share": least.allocation.value,
+        }
+    return numbers(functions)
+
+
+@attrs.frozen
+class SolvedUplink:
+    """A problem of the uplink and its optimum."""
+
+    problem: isacfw.UplinkProblem
+    allocation: isacfw.Allocation
+
+    def values(self) -> dict[str, Any]:
+        """Return all values at the optimum."""
+        if self.allocation.status == "infeasible":
+            return {"status": "infeasible"}
+        return uplink_values(self.problem, self.allocation.communication, float(self.allocation.sensing))
+
+
+def uplink(case: Input, sinr_db: float | None = None) -> SolvedUplink:
+    """Return the largest sum rate, or the least power for which each user has a SINR."""
+    pair = dict(zip(("horizontal", "vertical"), case["receive"], strict=True))
+    requirements: dict[str, Any] = {"image": {"kind": "image_sinr", "minimum_db": case["image_sinr_db"]}}
+    if sinr_db is not None:
+        prelog = 1 - case["pilot_length"] / case["coherence_length"]
+        rate = prelog * math.log2(1 + 10 ** (sinr_db / 10))
+        requirements["rates"] = {"kind": "user_rate", "minimum": rate}
+    level = case.get("self_interference", 0.0)
+    content = {
+        "link": "uplink",
+        "uplink": {key: case[key] for key in ("user_snr_db", "radar_snr_db", "subcarriers", "symbols")},
+        "precoders": [{"mrc": "mrt"}.get(case["combiner"], case["combiner"])],
+        "allocators": ["exact"],
+        "receive_array": {"kind": "upa", **pair},
+        "targets": targets(case),
+        "sensing_noise": {"self_interference_db": 10 * math.log10(level)} if level else {},
+        "channel": {
+            "kind": "rayleigh",
+            "estimates": "perfect" if case.get("perfect_csi") else "independent",
+            **rayleigh(case),
+        },
+        "objective": "sum_rate" if sinr_db is None else "least_power",
+        "requirements": requirements,
+    }
+    scenario = isacfw.load_scenario(content).scenario
+    problem = scenario.uplink_problem(scenario.precoders[0])[0]
+    found = scenario.allocators[0].allocate(problem)
+    if found.status not in ("optimal", "infeasible"):
+        raise RuntimeError(f"{found.status}: {found.message}")
+    return SolvedUplink(problem, found)
+
+
+def uplink_values(problem: isacfw.UplinkProblem, x: FloatArray, q: float) -> dict[str, Any]:
+    """Return rates and the radar's quality at shares."""
+    return {
+        "sinr": problem.sinr(x, q),
+        "rates": problem.rates(x, q),
+        "sum_rate": problem.sum_rate(x, q),
+        "radar_nmse": problem.radar_nmse(x, q),
+        "image_sinr": problem.image_sinr(x, q),
+        "x": x,
+        "sensing": q,
+    }
+
+
 # Correlation matrices
 
 
@@ -739,6 +828,7 @@ SECTIONS: dict[str, Callable[[Input], dict[str, Any]]] = {
     "objectives": objectives,
     "topal2024": topal2024,
     "liu2022": liu2022,
+    "temiz2022": temiz2022,
 }
 LISTS: dict[str, Callable[[Input], dict[str, Any]]] = {"cases": correlation}
 """Sections that are lists of cases, whose numbers stand next to their inputs."""

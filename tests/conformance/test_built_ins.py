@@ -42,6 +42,7 @@ SKIPPED = {
         "isotropic_claim_against_sampled_moments",
     },
     ("precoder", "rzf"): {"statistics_against_sampled_moments"},
+    ("precoder", "osic"): {"statistics_against_sampled_moments", "model_agrees_with_simulation"},
     ("objective", "least_power"): NO_UTILITY,
     ("objective", "least_crlb"): NO_UTILITY,
     ("allocator", "sca"): NO_CLAIM,
@@ -53,7 +54,11 @@ SKIPPED = {
     ("metric", "crlb_distribution"): DRAWN,
 }
 SOMETIMES = {"allocator", "beam", "channel", "figure", "precoder"}
-SIMULATING = {"model_agrees_with_simulation", "statistics_against_sampled_moments"}
+SIMULATING = {
+    "model_agrees_with_simulation",
+    "statistics_against_sampled_moments",
+    "uplink_agrees_with_simulation",
+}
 ALWAYS_SIMULATED = {"mrt", "rayleigh", "steered"}
 ALWAYS_DRAWN = "nguyen2025-fig6"
 LONG = {"topal2024", "regimes"}

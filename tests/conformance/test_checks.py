@@ -1064,6 +1064,13 @@ wrong(
     **link(unseen),
 )
 wrong("statistics_against_sampled_moments", "precoder", "none", "it exists for no channel", **link(refuse))
+wrong(
+    "uplink_agrees_with_simulation",
+    "precoder",
+    "another gain",
+    "a SINR of the uplink is off by",
+    **link(lambda found: attrs.evolve(found, signal_gain=1.5 * found.signal_gain)),
+)
 wrong("degenerate_inputs", "precoder", "none", "it does not exist for one user", **link(refuse))
 wrong(
     "degenerate_inputs",
@@ -1535,6 +1542,14 @@ wrong(
 )
 wrong("no_answer_is_no_number", "metric", "zero", "total is a number where there is no", **metric(np.nan_to_num))
 wrong(
+    "both_links_are_served",
+    "metric",
+    "another shape",
+    "it must return total of shape",
+    links=("downlink", "uplink"),
+    **metric(lambda v: v[..., None]),
+)
+wrong(
     "a_direction_means_a_difference",
     "metric",
     "constant",
@@ -1549,6 +1564,34 @@ wrong(
 def allocator(change):
     """Return a method that changes the optimum; it gets the problem and the shares."""
     return {"solve": lambda self, problem: change(problem, solution(problem))}
+
+
+def in_the_uplink(share, status):
+    """Return a method with the optimum of the downlink, and one share of users and radar in the uplink."""
+
+    def solve(self, problem):
+        if problem.link == "downlink":
+            return solution(problem)
+        x = np.full((*problem.batch_shape, problem.users), share)
+        return isacfw.Shares(communication=x, sensing=np.full(problem.batch_shape, share), status=status)
+
+    return {"solve": solve, "links": ("downlink", "uplink")}
+
+
+wrong(
+    "answers_ordinary_problems",
+    "allocator",
+    "beyond budgets of the uplink",
+    "in the uplink, it says feasible, but violates a limit",
+    **in_the_uplink(1.1, isacfw.Status.FEASIBLE),
+)
+wrong(
+    "answers_ordinary_problems",
+    "allocator",
+    "no optimum of the uplink",
+    "in the uplink, its claimed optimum",
+    **in_the_uplink(0.9, isacfw.Status.OPTIMAL),
+)
 
 
 def claiming(problem, x, q, status, **fields):

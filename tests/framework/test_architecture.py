@@ -45,7 +45,7 @@ VALIDATORS = 2
 PUBLIC = {"isacfw", "isacfw.validators", "isacfw.simulation", "isacfw.testing"}
 BY_NAME = {"import_module", "__import__", "resolve_name"}
 """Functions that import a module by its name."""
-LONGEST_CHAIN, MOST_PACKAGES = 22, 9
+LONGEST_CHAIN, MOST_PACKAGES = 23, 9
 LONGEST_FILE, LONGEST_FUNCTION = 300, 40
 
 

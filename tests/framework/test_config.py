@@ -67,6 +67,8 @@ KEYS = {
         "channel": "part",
         "objective": "part",
         "requirements": "table",
+        "link": "choice",
+        "uplink": "table",
         "link_budget": "table",
         "sensing_noise": "table",
         "sweep": "table",
@@ -122,6 +124,8 @@ KEYS = {
         ],
         "number",
     ),
+    "uplink": dict.fromkeys(["user_snr_db", "radar_snr_db"], "number")
+    | dict.fromkeys(["subcarriers", "symbols"], "integer"),
     "sensing_noise": {"self_interference_db": "number", "clutter": "list", "covariance": "path"},
 }
 PATHS = {f"{table}.{key}" if table else key: kind for table, keys in KEYS.items() for key, kind in keys.items()}
@@ -138,6 +142,7 @@ BUDGET = {
     "user_gain_dbi": 2.0,
 }
 NEEDS = {
+    "uplink": {"uplink": {"user_snr_db": 10.0, "radar_snr_db": 10.0}},
     "objective": {"objective": {"kind": "alpha_fair", "alpha": 2.0}},
     "link_budget": {"link_budget": BUDGET, "snr_db": ..., "channel.pilot_snr_db": ..., "sweep": ...},
 }
@@ -250,6 +255,7 @@ def test_the_table_of_keys_above_is_complete(host):
         "objective": host.find("objective", "alpha_fair").cls,
         "link_budget": isacfw.LinkBudget,
         "sensing_noise": isacfw.SensingNoise,
+        "uplink": isacfw.Uplink,
     }
     for table, cls in classes.items():
         assert {field.name for field in attrs.fields(cls)} == set(KEYS[table]) - {"kind"}

@@ -118,7 +118,7 @@ def test_the_built_in_parts():
     expected = {
         "array": {"upa", "ula", "circular"},
         "channel": {"rayleigh", "correlated", "rician", "tr38901", "file"},
-        "precoder": {"mrt", "zf", "rzf"},
+        "precoder": {"mrt", "zf", "rzf", "osic"},
         "beam": {"steered", "difference", "projected", "rzf", "joined", "designed"},
         "objective": {
             "sum_rate",
@@ -129,7 +129,7 @@ def test_the_built_in_parts():
             "least_power",
             "least_crlb",
         },
-        "requirement": {"crlb", "sum_crlb", "user_rate", "detection", "masr"},
+        "requirement": {"crlb", "sum_crlb", "user_rate", "detection", "masr", "image_sinr", "radar_nmse"},
         "metric": {
             "sum_rate",
             "user_rates",
@@ -141,6 +141,8 @@ def test_the_built_in_parts():
             "position_error",
             "detection",
             "masr",
+            "image_sinr",
+            "radar_nmse",
         },
         "allocator": {"exact", "conic", "sca", "ipopt", "uno", "scip", "equal_com", "equal_cs"},
     }
@@ -167,7 +169,7 @@ def test_a_part_is_found_by_name_and_by_qualified_name():
     assert host.find("allocator", "exact") is host.find("allocator", "isacfw:exact")
     with pytest.raises(InputError, match="must name a known allocator, got 'exat'; did you mean 'exact'"):
         host.find("allocator", "exat")
-    with pytest.raises(InputError, match="must name a known precoder, got 'exact'; known: mrt, rzf, zf"):
+    with pytest.raises(InputError, match="must name a known precoder, got 'exact'; known: mrt, osic, rzf, zf"):
         host.find("precoder", "exact")
 
 

@@ -289,7 +289,7 @@ def test_global_generator_is_neither_read_nor_touched(allocator: Allocator) -> N
         ({"users": 2, "min_distance_m": 1000.0}, "min_distance_m"),
         ({"users": 2, "pilot_length": 100}, "pilot_length"),
         ({"users": 2, "shadowing_db": -1.0}, "shadowing_db"),
-        ({"users": 2, "estimates": "perfect"}, "estimates"),
+        ({"users": 2, "estimates": "exact"}, "estimates"),
     ],
 )
 def test_options_that_contradict_each_other_are_refused(options: dict[str, Any], key: str) -> None:

@@ -255,3 +255,64 @@ def test_page_of_topal2024_states_the_loss_of_fixed_beams() -> None:
     page = (Path(__file__).parents[2] / "docs" / "peers" / "topal2024.md").read_text(encoding="utf-8")
     low, high = (f"{100 * one - 100:.0f} % ({10 * np.log10(one):.1f} dB)" for one in ratios)
     assert f"{low} above it at 0.5 bit/s/Hz and {high} at 4 bit/s/Hz" in page
+
+
+# temiz2022
+
+
+RADAR, ESTIMATES = "uplink.radar_snr_db", "channel.estimates"
+
+
+@cache
+def listening() -> tuple[xarray.Dataset, Figure, list[tuple[int, int]]]:
+    """Return data, figure and the calls of progress of temiz2022."""
+    steps: list[tuple[int, int]] = []
+    loaded = load_scenario("temiz2022", overrides=["drops = 1", "channel.users = 4"])
+    data, figures = make_figure(loaded, compare, 4, lambda done, total: steps.append((done, total)))
+    return data, figures[""], steps
+
+
+def radar(data: xarray.Dataset, name: str) -> Any:
+    """Return what the radar reaches with full power of all in the first drop."""
+    own = data[name].sel({"allocator": "equal_cs", "precoder": "zf", "drop": 0})
+    return own.transpose(RADAR, ESTIMATES).to_numpy()
+
+
+@pytest.mark.parametrize("name", ["radar_nmse_db", "image_sinr_db"])
+def test_simulated_frames_reach_what_is_stated(name: str) -> None:
+    data = listening()[0]
+    simulated = data[f"simulated_{name}"].transpose(RADAR, ESTIMATES).to_numpy()
+    # Four frames, each with some thousand resource elements, but one draw of the estimation errors.
+    assert simulated == pytest.approx(radar(data, name), abs=1.0)
+    assert (simulated - radar(data, name))[:, 1] == pytest.approx(0, abs=0.15)
+
+
+def test_error_with_perfect_estimates_in_closed_form() -> None:
+    data = listening()[0]
+    power = 10 ** (data[RADAR].to_numpy() / 10)
+    expected = 10 * np.log10((1e-4 * power + 1) / (0.01 * power))
+    assert radar(data, "radar_nmse_db")[:, 1] == pytest.approx(expected)
+    assert radar(data, "image_sinr_db")[:, 1] == pytest.approx(10 * np.log10(16 * 64 * 14) - expected)
+
+
+def test_optimum_does_not_fall_with_power_that_it_need_not_use() -> None:
+    data = listening()[0]
+    best = data["sum_rate"].sel(allocator="exact").where(data["feasible"].sel(allocator="exact"))
+    rates = best.mean("drop", skipna=False).transpose(RADAR, ESTIMATES, "precoder").to_numpy()
+    assert np.isnan(rates[0]).all()
+    steps = np.diff(rates[2:], axis=0)
+    assert steps.min() >= -1e-6
+    full = data["sum_rate"].sel(allocator="equal_cs").mean("drop").transpose(RADAR, ESTIMATES, "precoder")
+    assert (np.diff(full.to_numpy(), axis=0) < 0).all()
+
+
+def test_what_is_drawn_of_the_uplink() -> None:
+    data, figure, steps = listening()
+    assert steps[-1][0] == steps[-1][1]
+    rates, perfect, error, image = figure.axes
+    assert len(rates.lines) == len(perfect.lines) == data.sizes["precoder"] * data.sizes["allocator"]
+    for axes, name in ((error, "radar_nmse_db"), (image, "image_sinr_db")):
+        drawn = [np.asarray(line.get_ydata(), float) for line in axes.lines]
+        assert np.transpose([drawn[0], drawn[2]]) == pytest.approx(radar(data, name))
+        assert np.transpose([drawn[1], drawn[3]]) == pytest.approx(data[f"simulated_{name}"].to_numpy())
+    assert np.asarray(image.lines[-1].get_ydata(), float) == pytest.approx(25.0)

@@ -8,9 +8,20 @@ import attrs
 import numpy as np
 
 import isacfw
-from isacfw import FEASIBILITY_TOLERANCE, FloatArray, IsacError, PowerAllocationProblem, Shares, Status, Utility
+from isacfw import (
+    FEASIBILITY_TOLERANCE,
+    AnyProblem,
+    FloatArray,
+    IsacError,
+    PowerAllocationProblem,
+    Shares,
+    Status,
+    UplinkProblem,
+    Utility,
+)
 
 from ._geometric import largest_product
+from ._uplink_conic import solve_uplink, uplink_refusal
 
 _GAP = 1e-6
 """Largest relative gap between value and bound of an optimal answer."""
@@ -49,11 +60,15 @@ class Conic(isacfw.Allocator):
     the shares, so it needs a first stage that settles them: the largest communication share that they allow,
     which is optimal if all users' signals look alike to the targets and all streams disturb a user alike.
 
+    In the uplink, all α-fair utilities are exponential-cone programs in the variables of
+    :class:`~isacfw.ConcaveUplink`, by CVXPY.
+
     Each answer has a bound from dual variables. It is ``optimal`` if the bound is within 1e-6 of the value,
     relatively.
     """
 
     name: ClassVar[str] = "conic"
+    links: ClassVar[tuple[isacfw.Link, ...]] = ("downlink", "uplink")
 
     @classmethod
     def unavailable(cls) -> str | None:
@@ -64,8 +79,10 @@ class Conic(isacfw.Allocator):
             return f"Clarabel cannot be imported ({error}); python -m pip install clarabel"
         return None
 
-    def refusal(self, problem: PowerAllocationProblem) -> str | None:
+    def refusal(self, problem: AnyProblem) -> str | None:
         """Return why there is no convex program for the problem; None if there is one."""
+        if isinstance(problem, UplinkProblem):
+            return uplink_refusal(problem)
         objective = problem.objective
         if isinstance(objective, isacfw.LeastPower | isacfw.LeastCRLB):
             return None
@@ -85,10 +102,12 @@ class Conic(isacfw.Allocator):
             )
         return None
 
-    def solve(self, problem: PowerAllocationProblem) -> Shares:
+    def solve(self, problem: AnyProblem) -> Shares:
         """Return optimal shares, with a bound on the value of all others."""
         if (reason := self.refusal(problem)) is not None:  # For callers that do not ask first.
             raise isacfw.IncompatibleError(reason)
+        if isinstance(problem, UplinkProblem):
+            return solve_uplink(problem)
         try:
             return _solve(problem)
         except IsacError:

@@ -8,8 +8,9 @@ import attrs
 import numpy as np
 
 import isacfw
-from isacfw import PowerAllocationProblem, Shares, Status
+from isacfw import AnyProblem, Shares, Status, UplinkProblem
 
+_TOO_LOUD = "full power of all users leaves the radar too little, though other shares do not"
 _UNEQUAL = "equal power factors and equal parts for the streams cannot meet the limits, though other shares can"
 
 
@@ -22,14 +23,18 @@ class EqualCom(isacfw.Allocator):
     -----
     The paper's EqualCom: problem (54) with :math:`\gamma_1 = \dots = \gamma_K`. With f the largest share for
     communication that meets the limits, :math:`x_k = f \xi_{bf,k} / \sum_j \xi_{bf,j}`; several sensing streams
-    get equal parts of the rest.
+    get equal parts of the rest. In the uplink all users send with full power, and the radar with the least that
+    meets its requirements.
     """
 
     name: ClassVar[str] = "equal_com"
     vectorized: ClassVar[bool] = True
+    links: ClassVar[tuple[isacfw.Link, ...]] = ("downlink", "uplink")
 
-    def solve(self, problem: PowerAllocationProblem) -> Shares:
+    def solve(self, problem: AnyProblem) -> Shares:
         """Return the shares of a batch."""
+        if isinstance(problem, UplinkProblem):
+            return _solve_uplink(problem)
         f = np.broadcast_to(problem.largest_communication_share, problem.batch_shape)
         reason = np.full(f.shape, "", dtype=object)
         if np.isnan(f).any():
@@ -44,6 +49,21 @@ class EqualCom(isacfw.Allocator):
             status=status,
             message=np.asarray(reason, dtype=object),
         )
+
+
+def _solve_uplink(problem: UplinkProblem) -> Shares:
+    """Return full power of all users, and the least of the radar."""
+    x = np.ones((*problem.batch_shape, problem.users))
+    q = problem.radar_demand.radar_share(x)
+    missed = ~(q <= 1)
+    reason = np.full(q.shape, "", dtype=object)
+    if missed.any():
+        certificate = problem.infeasibility
+        reason = np.where(missed, np.where(certificate == "", _TOO_LOUD, certificate), "")
+    x[missed] = np.nan
+    status = np.full(q.shape, Status.FEASIBLE if problem.minimum_rate is None else None, dtype=object)
+    status[missed] = Status.INFEASIBLE
+    return Shares(communication=x, sensing=np.where(missed, np.nan, q), status=status, message=reason)
 
 
 @isacfw.hookimpl

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 import isacfw
-from isacfw import PowerAllocationProblem, Shares
+from isacfw import AnyProblem, Shares, UplinkProblem
 
 
 @final
@@ -18,15 +18,19 @@ class EqualCS(isacfw.Allocator):
 
     Notes
     -----
-    The paper's EqualC&S, (23): :math:`q = 1/2`, :math:`x_k = \xi_{bf,k} / (2 \sum_j \xi_{bf,j})`.
+    The paper's EqualC&S, (23): :math:`q = 1/2`, :math:`x_k = \xi_{bf,k} / (2 \sum_j \xi_{bf,j})`. In the uplink
+    users and radar send with full power.
     """
 
     name: ClassVar[str] = "equal_cs"
     vectorized: ClassVar[bool] = True
+    links: ClassVar[tuple[isacfw.Link, ...]] = ("downlink", "uplink")
 
-    def solve(self, problem: PowerAllocationProblem) -> Shares:
+    def solve(self, problem: AnyProblem) -> Shares:
         """Return the shares of a batch; the framework checks feasibility."""
         shape = problem.batch_shape
+        if isinstance(problem, UplinkProblem):
+            return Shares(communication=np.ones((*shape, problem.users)), sensing=np.ones(shape))
         x = np.broadcast_to(0.5 * problem.equal_split, (*shape, problem.users))
         return Shares(communication=x, sensing=np.full(shape, 0.5))
 

@@ -50,9 +50,10 @@ class Rayleigh(isacfw.Channel):
         :math:`\tau_p` and :math:`\tau_c` in symbols; user k uses pilot k mod :math:`\tau_p`.
     pilot_snr_db : float
         Pilot SNR :math:`p_p` in dB.
-    estimates : {"independent", "physical"}
+    estimates : {"independent", "physical", "perfect"}
         Whether estimates of users that share a pilot are independent, as in the paper's simulations, or
-        collinear, as results from estimation with a shared pilot.
+        collinear, as results from estimation with a shared pilot; or channels are known without error, from
+        pilots that cost as much but whose SNR does not count.
 
     Notes
     -----
@@ -80,8 +81,8 @@ class Rayleigh(isacfw.Channel):
     coherence_length: int = attrs.field(default=100, validator=integer(at_least=2, at_most=10**9))
     pilot_snr_db: float = attrs.field(default=30.0, converter=real, validator=number(at_least=-300, at_most=300))
 
-    estimates: Literal["independent", "physical"] = attrs.field(
-        default="independent", validator=choice("independent", "physical")
+    estimates: Literal["independent", "physical", "perfect"] = attrs.field(
+        default="independent", validator=choice("independent", "physical", "perfect")
     )
 
     def __attrs_post_init__(self) -> None:
@@ -125,6 +126,7 @@ class Rayleigh(isacfw.Channel):
             cls(users=4),
             cls(large_scale_fading=(0.5, 2.0, 0.1), pilot_snr_db=0.0),
             cls(users=5, pilot_length=2, estimates="physical"),
+            cls(users=3, estimates="perfect"),
         )
 
     def statistics(self, drops: Sequence[Drop], array: Array) -> ChannelStatistics:
@@ -138,10 +140,11 @@ class Rayleigh(isacfw.Channel):
         pilot_energy = self._pilot_energy
         disturbance = pilot_energy * (beta @ sharing) + 1
         received = pilot_energy * beta + disturbance
+        perfect = self.estimates == "perfect"
         return ChannelStatistics(
             beta=beta,
-            xi=pilot_energy * beta**2 / received,
-            epsilon=beta * disturbance / received,
+            xi=beta if perfect else pilot_energy * beta**2 / received,
+            epsilon=np.zeros_like(beta) if perfect else beta * disturbance / received,
             prelog=(self.coherence_length - self.pilot_length) / self.coherence_length,
             collinear=sharing if self.estimates == "physical" and sharing.any() else None,
             isotropic=True,

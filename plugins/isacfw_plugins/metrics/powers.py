@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import ClassVar, final
 
 import attrs
-import numpy as np
 
 import isacfw
-from isacfw import Allocation, FloatArray, PowerAllocationProblem, Quantity
+from isacfw import Allocation, AnyProblem, FloatArray, Quantity
 
 _STREAMS = Quantity(
     name="stream_powers", unit="noise power", per_stream=True, description="Power of a sensing stream"
@@ -24,10 +23,12 @@ class Powers(isacfw.Metric):
     Notes
     -----
     :math:`N_t \xi_{bf}^T \gamma` and :math:`N_t \rho`, the two terms of (16), in units of the noise;
-    :math:`\gamma_k` and :math:`\rho` themselves; with several sensing streams, the power of each.
+    :math:`\gamma_k` and :math:`\rho` themselves; with several sensing streams, the power of each. In the uplink
+    they are the powers of all users together and of the radar, and :math:`\gamma_k` is that of user k.
     """
 
     name: ClassVar[str] = "powers"
+    links: ClassVar[tuple[isacfw.Link, ...]] = ("downlink", "uplink")
     quantities: ClassVar[tuple[Quantity, ...]] = (
         Quantity(
             name="communication_power",
@@ -51,15 +52,15 @@ class Powers(isacfw.Metric):
         """Return the powers, with that of each sensing stream if there are several."""
         return self.quantities if streams == 1 else (*self.quantities, _STREAMS)
 
-    def evaluate(self, problem: PowerAllocationProblem, allocation: Allocation) -> Mapping[str, FloatArray]:
+    def evaluate(self, problem: AnyProblem, allocation: Allocation) -> Mapping[str, FloatArray]:
         """Return powers and factors; shape (...), and (..., K) for gamma."""
         x, q = allocation.communication, allocation.sensing
         return {
-            "communication_power": np.asarray(x.sum(axis=-1) * problem.power),
-            "sensing_power": np.asarray(q * problem.power),
+            "communication_power": problem.communication_power(x),
+            "sensing_power": problem.sensing_power(q),
             "gamma": problem.gamma(x),
             "rho": problem.rho(q),
-            _STREAMS.name: np.asarray(allocation.streams * problem.power[..., None]),
+            _STREAMS.name: problem.stream_powers(allocation.streams),
         }
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar, final
 import attrs
 
 import isacfw
-from isacfw import Allocation, FloatArray, PowerAllocationProblem, Quantity
+from isacfw import Allocation, AnyProblem, FloatArray, Quantity
 
 
 @final
@@ -22,6 +22,7 @@ class UserRates(isacfw.Metric):
     """
 
     name: ClassVar[str] = "user_rates"
+    links: ClassVar[tuple[isacfw.Link, ...]] = ("downlink", "uplink")
     quantities: ClassVar[tuple[Quantity, ...]] = (
         Quantity(
             name="rates",
@@ -33,7 +34,7 @@ class UserRates(isacfw.Metric):
         ),
     )
 
-    def evaluate(self, problem: PowerAllocationProblem, allocation: Allocation) -> Mapping[str, FloatArray]:
+    def evaluate(self, problem: AnyProblem, allocation: Allocation) -> Mapping[str, FloatArray]:
         """Return the rates; shape (..., K)."""
         return {"rates": allocation.rates}
 

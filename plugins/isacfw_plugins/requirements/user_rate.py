@@ -42,6 +42,7 @@ class UserRate(isacfw.Requirement):
     """
 
     name: ClassVar[str] = "user_rate"
+    links: ClassVar[tuple[isacfw.Link, ...]] = ("downlink", "uplink")
 
     minimum: float | tuple[float, ...] | None = attrs.field(
         default=None, converter=_rate_or_rates, validator=_check
