@@ -195,6 +195,21 @@ def test_checks_of_an_allocator_solve_each_problem_once(monkeypatch):
     assert len(solved) > len(once)
 
 
+def test_a_report_begins_with_nothing_known():
+    part = Total()
+    kit.known_of(part)["an answer"] = 1
+    assert kit.known_of(part)
+    check_part(part)
+    assert not kit.known_of(part)
+
+
+def test_what_is_known_is_of_one_part():
+    part = Total()
+    kit.known_of(part)["an answer"] = 1
+    assert not kit.known_of(Total())
+    assert not kit.known_of(part)
+
+
 def test_problems_of_allocators_differ_where_their_titles_do():
     given = [*goals.ordinary_problems(), *every_special_problem()]
     fields = ("gain", "sensing_interference", "crlb_limit", "minimum_rate", "linear_least", "crlb_sum_limit")
