@@ -181,6 +181,7 @@ def test_checks_of_an_allocator_solve_each_problem_once(monkeypatch):
         return part.allocate(problem)
 
     monkeypatch.setattr(answers, "verified_answer", noted)
+    monkeypatch.setattr(goals, "best_value", lambda problem, found: np.nan)
     part, other = (problems.built_in("allocator", "exact") for _ in range(2))
     kit.forget()
     checks = [one for one in checks_of(part) if one.name in SAME_PROBLEMS]
@@ -193,6 +194,21 @@ def test_checks_of_an_allocator_solve_each_problem_once(monkeypatch):
     assert len(solved) == len(once)
     checks[0](other)
     assert len(solved) > len(once)
+
+
+def test_a_report_begins_with_nothing_known():
+    part = Total()
+    kit.known_of(part)["an answer"] = 1
+    assert kit.known_of(part)
+    check_part(part)
+    assert not kit.known_of(part)
+
+
+def test_what_is_known_is_of_one_part():
+    part = Total()
+    kit.known_of(part)["an answer"] = 1
+    assert not kit.known_of(Total())
+    assert not kit.known_of(part)
 
 
 def test_problems_of_allocators_differ_where_their_titles_do():

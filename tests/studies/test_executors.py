@@ -190,10 +190,10 @@ def test_processes_share_the_work_each_on_one_thread_and_leave_the_environment_a
 @pytest.mark.parametrize("fault", ["die once", pytest.param("die here and there", marks=pytest.mark.slow)])
 def test_a_chunk_whose_worker_died_is_done_again(fault, bed, same, chunk_size):
     chunk_size(1)
-    expected = compare(bed.document({"drops": 40})).dataset
+    expected = compare(bed.document({"drops": 30})).dataset
     bed.told(fault)
-    found = compare(bed.document({"drops": 40}), execution=Execution(workers=2)).dataset
-    assert list(bed.folder.glob("died*"))
+    found = compare(bed.document({"drops": 30}), execution=Execution(workers=2)).dataset
+    assert len(list(bed.folder.glob("died*"))) >= (1 if fault == "die once" else 2)
     same(found, expected)
 
 
