@@ -11,6 +11,7 @@ from isacfw import (
     ConcaveUplink,
     Fairness,
     FloatArray,
+    Multipliers,
     Shares,
     Status,
     UplinkProblem,
@@ -116,23 +117,51 @@ def _block(
     problem: UplinkProblem, needed: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.int64]]:
     """Return shares, certified gaps and numbers of iterations for one batch axis of feasible problems."""
-    form = ConcaveUplink.of(problem)
-    x, q = np.ones((len(needed), problem.users)), np.ones(len(needed))
-    gap, iterations = np.zeros(len(needed)), np.zeros(len(needed), dtype=np.int64)
-    # Where no user disturbs another or the radar, all of them send with full power.
-    free = ~(form.load.any(axis=(-2, -1)) | form.users.any(axis=(-2, -1)))
-    q[free] = problem.radar_demand.radar_share(x)[free]
-    thin = ~free & (needed > 1 - _THINNEST)
+    x = np.ones((len(needed), problem.users))
+    q, gap = problem.radar_demand.radar_share(x), _gap_at_full_power(ConcaveUplink.of(problem))
+    iterations = np.zeros(len(needed), dtype=np.int64)
+    full = gap <= _ROUNDING
+    gap[full] = 0.0
+    thin = ~full & (needed > 1 - _THINNEST)
     if thin.any():
         x[thin], q[thin] = (np.minimum(part[thin], 1.0) for part in _least(problem))
         gap[thin] = np.inf
-    rest = ~free & ~thin
+    rest = ~full & ~thin
     if rest.any():
         own = ConcaveUplink.of(problem[rest])
         found = ascend(own, *_inside(own))
         x[rest], q[rest] = own.shares(found.z, found.s)
         gap[rest], iterations[rest] = found.gap, found.iterations
     return x, np.minimum(q, 1.0), gap, iterations
+
+
+def _gap_at_full_power(form: ConcaveUplink) -> FloatArray:
+    r"""Return the certified gap of full power of all users, relative to its value; infinite if it is infeasible.
+
+    Notes
+    -----
+    There :math:`z_k = s`, and one constraint m on the disturbance is tight. If full power is optimal, its
+    multiplier is :math:`\lambda = s \sum_k U_k'`, and that of each cap, :math:`U_k' - \lambda A_{mk}`, is not
+    negative.
+    """
+    problem = form.problem
+    x = np.ones((*problem.batch_shape, problem.users))
+    (z, s), q = form.at(x), problem.radar_demand.radar_share(x)
+    slope, slacks = form.gradient(z), form.slacks(z, s)
+    tight = slacks.total == slacks.total.min(axis=-1, keepdims=True)
+    tight &= tight.cumsum(axis=-1) == 1
+    level = (s * slope.sum(axis=-1))[..., None]
+    price = level * np.where(tight[..., None], form.load, 0.0).sum(axis=-2)
+    multipliers = Multipliers(
+        floor=np.zeros_like(z),
+        cap=np.maximum(slope - price, 0.0),
+        total=np.where(tight, level, 0.0),
+        room=np.zeros_like(form.noise),
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gap = form.gap(z, s, multipliers) / np.abs(form.value(z))
+    meets = (q <= 1) & (slacks.floor >= -_ROUNDING * form.floor).all(axis=-1)
+    return np.asarray(np.where(meets, np.nan_to_num(gap, nan=np.inf), np.inf))
 
 
 def _least(problem: UplinkProblem) -> tuple[FloatArray, FloatArray]:

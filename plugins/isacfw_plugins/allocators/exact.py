@@ -56,7 +56,8 @@ class Exact(isacfw.Allocator):
 
     In the uplink, the least power and the largest smallest rate have closed forms, see
     :class:`~isacfw.allocation.uplink_least.RadarDemand`. Other α-fair utilities are concave in the variables of
-    :class:`~isacfw.ConcaveUplink`; an interior-point method solves them to a certified gap of 1e-9.
+    :class:`~isacfw.ConcaveUplink`; if full power of all users does not solve them, an interior-point method
+    does to a certified gap of 1e-9.
     """
 
     name: ClassVar[str] = "exact"
