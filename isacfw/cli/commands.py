@@ -166,6 +166,18 @@ def _plot(options: argparse.Namespace) -> int:
     return 0
 
 
+def _diff(options: argparse.Namespace) -> int:
+    from ..report.comparison import Comparison
+
+    first, second = (
+        Comparison.load(path / "results.nc" if path.is_dir() else path)
+        for path in (options.first, options.second)
+    )
+    found = first.difference(second, tolerance=options.tolerance)
+    print(found)
+    return 0 if found.same else 1
+
+
 def _info(options: argparse.Namespace) -> int:
     from ..host.host import PluginHost
     from .info import print_info
@@ -269,6 +281,7 @@ COMMANDS = {
     "show": _show,
     "figure": _figure,
     "plot": _plot,
+    "diff": _diff,
     "plugins": _plugins,
     "info": _info,
     "schema": _schema,

@@ -36,6 +36,17 @@ def seconds(text: str) -> float:
         raise argparse.ArgumentTypeError(f"must be a number of seconds, got {text!r}") from None
 
 
+def tolerance(text: str) -> float:
+    """Parse a tolerance."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a finite number at least 0, got {text!r}")
+    return found
+
+
 def add_scenario_options(command: argparse.ArgumentParser) -> None:
     """Add the options that change a scenario, and the number of processes."""
     for option in ("--precoders", "--beams", "--allocators"):

@@ -18,6 +18,7 @@ from .options import (
     count,
     names,
     seconds,
+    tolerance,
 )
 from .templates import NEW_KINDS
 
@@ -97,6 +98,7 @@ def parser() -> argparse.ArgumentParser:
     _add_plot(commands)
     add_beamform(commands)
     add_regimes(commands)
+    _add_diff(commands)
     _add_plugins(commands)
     _add_info(commands)
     _add_schema(commands)
@@ -217,6 +219,27 @@ def _add_plugins(commands: _Commands) -> None:
         "plugins", help="list every part and scenario", description="List every part and scenario."
     )
     add_plugin_option(command)
+    add_debug_option(command)
+
+
+def _add_diff(commands: _Commands) -> None:
+    command = commands.add_parser(
+        "diff",
+        help="show what differs between two results",
+        description="Compare scenario keys, versions, rows and numbers of two results.",
+        epilog="Exit status: 0 if nothing differs, 1 if something does, 2 for invalid input.",
+    )
+    for name in ("first", "second"):
+        command.add_argument(
+            name, type=Path, metavar=name.upper(), help="a results.nc, or the folder that compare --out wrote"
+        )
+    command.add_argument(
+        "--tolerance",
+        type=tolerance,
+        default=1e-9,
+        metavar="T",
+        help="relative difference up to which numbers count as equal (default: 1e-9)",
+    )
     add_debug_option(command)
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas
     import xarray
 
+    from .difference import Difference
+
 
 @attrs.frozen(kw_only=True, eq=False)
 class Comparison:
@@ -87,6 +89,20 @@ class Comparison:
         from .figures import comparison_figures
 
         return comparison_figures(self.dataset)
+
+    def difference(self, other: Comparison, *, tolerance: float = 1e-9) -> Difference:
+        """Return what differs from another comparison: scenario keys, versions, rows and numbers.
+
+        Parameters
+        ----------
+        other : Comparison
+            The other one.
+        tolerance : float
+            Relative difference up to which numbers count as equal.
+        """
+        from .difference import difference
+
+        return difference(self.dataset, other.dataset, tolerance)
 
     def save(self, folder: str | PathLike[str], *, progress: Progress | None = None) -> list[Path]:
         """Write data set (NetCDF), records (CSV), scenario (TOML) and figures (PNG, PDF) into a folder.
