@@ -178,6 +178,18 @@ def _diff(options: argparse.Namespace) -> int:
     return 0 if found.same else 1
 
 
+def _export(options: argparse.Namespace) -> int:
+    from ..base.files import ensure_writable
+    from ..report.comparison import Comparison
+
+    path = options.results / "results.nc" if options.results.is_dir() else options.results
+    comparison = Comparison.load(path)
+    for file in options.files:
+        ensure_writable(file.parent)
+        print(f"wrote {comparison.export(file)}", file=sys.stderr)
+    return 0
+
+
 def _info(options: argparse.Namespace) -> int:
     from ..host.host import PluginHost
     from .info import print_info
@@ -282,6 +294,7 @@ COMMANDS = {
     "figure": _figure,
     "plot": _plot,
     "diff": _diff,
+    "export": _export,
     "plugins": _plugins,
     "info": _info,
     "schema": _schema,

@@ -99,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
     add_beamform(commands)
     add_regimes(commands)
     _add_diff(commands)
+    _add_export(commands)
     add_part_commands(commands)
     return main
 
@@ -227,5 +228,21 @@ def _add_diff(commands: _Commands) -> None:
         default=1e-9,
         metavar="T",
         help="relative difference up to which numbers count as equal (default: 1e-9)",
+    )
+    add_debug_option(command)
+
+
+def _add_export(commands: _Commands) -> None:
+    command = commands.add_parser(
+        "export",
+        help="write results for other programs: LaTeX, Markdown, CSV, MATLAB",
+        description="Write the summary over the drops as LaTeX (.tex, booktabs) or Markdown (.md), or all results"
+        " as CSV with one number in each cell (.csv), or for MATLAB (.mat).",
+    )
+    command.add_argument(
+        "results", type=Path, metavar="RESULTS", help="a results.nc, or the folder that compare --out wrote"
+    )
+    command.add_argument(
+        "files", type=Path, nargs="+", metavar="FILE", help="a file that ends in .tex, .md, .csv or .mat"
     )
     add_debug_option(command)

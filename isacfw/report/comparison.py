@@ -104,6 +104,24 @@ class Comparison:
 
         return difference(self.dataset, other.dataset, tolerance)
 
+    def export(self, path: str | PathLike[str]) -> Path:
+        """Write a file for other programs, in the format of its name, and return its path.
+
+        Parameters
+        ----------
+        path : str or path
+            ``.tex`` (booktabs) or ``.md`` for the summary over the drops; ``.csv`` for all allocations with one
+            number in each cell; ``.mat`` for all variables with their axes and units.
+
+        Raises
+        ------
+        InputError
+            If the name ends in none of them, or the file cannot be written.
+        """
+        from .export import export
+
+        return export(self.dataset, Path(path))
+
     def save(self, folder: str | PathLike[str], *, progress: Progress | None = None) -> list[Path]:
         """Write data set (NetCDF), records (CSV), scenario (TOML) and figures (PNG, PDF) into a folder.
 

@@ -365,7 +365,9 @@ def test_an_output_folder_that_cannot_be_written_is_noticed_before_the_work(
     assert "must be writable" in line
 
 
-COMMANDS = "; known: beamform, check, compare, diff, figure, info, new, plot, plugins, regimes, schema, show"
+COMMANDS = (
+    "; known: beamform, check, compare, diff, export, figure, info, new, plot, plugins, regimes, schema, show"
+)
 COMMAND_LINES = {
     "compare nguyen2025 --drops x": "--drops must be an integer, got 'x'",
     "compare --time-limit soon": "--time-limit must be a number of seconds, got 'soon'",
