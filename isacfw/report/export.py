@@ -195,7 +195,7 @@ _WRITERS = {
 
 
 def export(dataset: xarray.Dataset, path: Path) -> Path:
-    """Write a comparison as ``.tex``, ``.md``, ``.csv`` or ``.mat``, by the name of the file, and return the path.
+    """Write a comparison as ``.tex``, ``.md``, ``.csv`` or ``.mat``, by the name of the file; return its path.
 
     Raises
     ------
