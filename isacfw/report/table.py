@@ -90,7 +90,7 @@ def _table(title: str, frame: Any, columns: Columns, width: int) -> Table:
     shown = Text(title, "table.title") if title else None
     table = Table(box=box.SIMPLE_HEAD, title=shown, title_justify="left", pad_edge=False, padding=(0, gap, 0, 0))
     blocks = [name for name in ("precoder", "beam") if name in frame.index.names]
-    titles = [_block_name(names) for names, _ in frame.groupby(level=blocks, sort=False)]
+    titles = [_block_name(names) for names, _ in frame.groupby(level=_levels(blocks), sort=False)]
     names = frame.index.get_level_values("allocator")
     titles += [f"  {name}{' ★' * best}" for name, best in zip(names, frame["best"], strict=True)]
     table.add_column("\n\nallocator", overflow="fold", min_width=min(MOST_NAMED, max(map(len, titles))))
@@ -106,7 +106,7 @@ def _table(title: str, frame: Any, columns: Columns, width: int) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("\n\nstatus", overflow="fold")
     table.add_column("\nmedian\ntime", justify="right", no_wrap=True)
-    for names, group in frame.groupby(level=blocks, sort=False):
+    for names, group in frame.groupby(level=_levels(blocks), sort=False):
         table.add_row(Text(_block_name(names), "bold"))
         for index, row in group.iterrows():
             table.add_row(*_cells_of(str(index[-1]), row, columns, gaps=gaps))
@@ -117,6 +117,11 @@ def _table(title: str, frame: Any, columns: Columns, width: int) -> Table:
 def _open_gaps(frame: Any) -> bool:
     """Return whether some best answer is not proved optimal, and has a bound."""
     return bool((frame["gap_percent"][frame["best"]] > OPEN_GAP).any())
+
+
+def _levels(names: list[str]) -> list[str] | str:
+    """Return levels to group by; pandas 2 warns of a list of one."""
+    return names[0] if len(names) == 1 else names
 
 
 def _block_name(names: Any) -> str:
@@ -217,7 +222,7 @@ def _renderables(dataset: xarray.Dataset, width: int, progress: Progress | None)
     yield Text(f"{dataset.attrs['title']}: {drops} drop{'s' * (drops > 1)}, seed {dataset.attrs['seed']}", "bold")
     sweep, labels = swept_paths(dataset), labels_of(dataset)
     columns = Columns.of(dataset)
-    groups = frame.groupby(level=sweep, sort=False) if sweep else [((), frame)]
+    groups = frame.groupby(level=_levels(sweep), sort=False) if sweep else [((), frame)]
     for values, group in groups:
         place = dict(zip(sweep, values if isinstance(values, tuple) else (values,), strict=True))
         yield _table(name_place(place, labels), group, columns, width)
