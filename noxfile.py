@@ -6,6 +6,7 @@ import nox
 
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.error_on_missing_interpreters = False
+nox.options.download_python = "never"
 nox.options.sessions = ["tests", "lowest"]
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14"]
