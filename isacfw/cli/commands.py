@@ -49,12 +49,13 @@ def _compare(options: argparse.Namespace) -> int:
                 saving=bars.task("chunks saved"),
             ),
         )
-    print(comparison.to_json() if options.json else _table(comparison.dataset))
+    # Results first: the output may end early.
     if options.out is not None:
         with ProgressBars(quiet=options.json) as bars:
             files = comparison.save(options.out, progress=bars.task("files"))
         for path in files:
             print(f"wrote {path}", file=sys.stderr)
+    print(comparison.to_json() if options.json else _table(comparison.dataset))
     return 1 if comparison.failed else 0
 
 
@@ -71,13 +72,13 @@ def _show(options: argparse.Namespace) -> int:
     from .progress import ProgressBars
 
     comparison = Comparison.load(options.results)
-    print(comparison.to_json() if options.json else _table(comparison.dataset))
     if options.out is not None:
         ensure_writable(options.out)
         with ProgressBars(quiet=options.json) as bars:
             files = save_figures(comparison.plot(), options.out, bars.task("files"))
         for path in files:
             print(f"wrote {path}", file=sys.stderr)
+    print(comparison.to_json() if options.json else _table(comparison.dataset))
     return 0
 
 

@@ -67,10 +67,11 @@ def _load(options: argparse.Namespace) -> LoadedScenario:
 
 def _report(found: Any, out: Path | None) -> None:
     """Print the table of results, and write their files."""
-    print(found.table())
+    # Results first: the output may end early.
     if out is not None:
         for path in found.save(out):
             print(f"wrote {path}", file=sys.stderr)
+    print(found.table())
 
 
 DRAW_COMMANDS = {"beamform": run_beamform, "regimes": run_regimes}

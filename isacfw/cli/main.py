@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import traceback
 import warnings
@@ -15,6 +14,7 @@ from ..base.errors import IsacError, IsacWarning
 from .commands import COMMANDS
 from .draw_commands import DRAW_COMMANDS
 from .parser import parser
+from .streams import drop_output, prepare_streams
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,13 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> None:
     """Run the command line and end the process with its exit status."""
+    prepare_streams()
     try:
         status = main()
         sys.stdout.flush()
     except BrokenPipeError:
         # The consumer closed the pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         status = 0
+    except OSError as error:
+        # Files are written with errors of their own.
+        drop_output()
+        print(f"isacfw: standard output could not be written: {error.strerror or error}", file=sys.stderr)
+        status = 1
     except KeyboardInterrupt:
         kept = (
             "; run the same command with the same --out to resume"

@@ -1,0 +1,69 @@
+"""Standard streams of any encoding: characters that they lack are replaced, one by one."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import sys
+import unicodedata
+
+_ERRORS = "isacfw.replace"
+
+_ALIKE = {
+    "★": "*",
+    "†": "+",
+    "‡": "#",
+    "±": "~",
+    "≤": "<",
+    "≥": ">",
+    "−": "-",
+    "–": "-",
+    "…": ".",
+    "µ": "u",
+    "°": " ",
+    "·": ".",
+    "×": "x",
+    "→": ">",
+    "√": "v",
+}
+"""Characters that look alike; one for one, so that columns stay aligned."""
+
+
+def prepare_streams() -> None:
+    """Let standard output and standard error replace characters that their encoding lacks; reopen closed ones.
+
+    Otherwise a file that is opened later gets the number of a closed stream, and with it what libraries print.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    codecs.register_error(_ERRORS, _replace)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors=_ERRORS)
+
+
+def drop_output() -> None:
+    """Discard what is still to be written to standard output, which the end of the process would try again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _replace(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_alike(one) for one in error.object[error.start : error.end]), error.end
+
+
+def _alike(character: str) -> str:
+    """Return an ASCII character that looks alike, or a question mark."""
+    if character in _ALIKE:
+        return _ALIKE[character]
+    if "BOX DRAWINGS" in unicodedata.name(character, ""):
+        return "-" if "HORIZONTAL" in unicodedata.name(character) else "|"
+    plain = unicodedata.normalize("NFKD", character)[:1]
+    return plain if plain.isascii() and plain.isprintable() else "?"
