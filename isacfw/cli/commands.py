@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import suggestion
 from .options import report_problems
 
 if TYPE_CHECKING:
@@ -191,56 +190,6 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
-def _info(options: argparse.Namespace) -> int:
-    from ..host.host import PluginHost
-    from .info import print_info
-
-    host = PluginHost(options.plugin)
-    report_problems(host)
-    print_info(host, options.name)
-    return 0
-
-
-def _schema(options: argparse.Namespace) -> int:
-    import json
-
-    from ..config.json_schema import json_schema
-    from ..host.host import PluginHost
-
-    host = PluginHost(options.plugin)
-    report_problems(host)
-    print(json.dumps(json_schema(host), indent=2))
-    return 0
-
-
-def _check(options: argparse.Namespace) -> int:
-    from ..host.host import PluginHost
-    from .check import check_parts
-    from .progress import ProgressBars
-
-    files = [name for name in options.names if name.endswith(".py")]
-    host = PluginHost([*options.plugin, *files])
-    report_problems(host)
-    with ProgressBars() as bars:
-        well = check_parts(
-            host, options.names, verbose=options.verbose, time_limit_s=options.time_limit, bars=bars
-        )
-    return 0 if well else 1
-
-
-def _new(options: argparse.Namespace) -> int:
-    from ..base.errors import InputError
-    from .new import new_part
-    from .templates import NEW_KINDS
-
-    if options.kind not in NEW_KINDS:
-        hint = suggestion(options.kind, NEW_KINDS)
-        raise InputError("", f"unknown kind {options.kind!r}{hint}")
-    path = new_part(options.kind, options.name, options.out)
-    print(f"wrote {path}\nNext: run `isacfw check {path}`, then try the commands at the top of the file.")
-    return 0
-
-
 def _table(dataset: Any) -> str:
     """Return the table, as wide as the terminal and in colour if there is one."""
     from shutil import get_terminal_size
@@ -256,39 +205,6 @@ def _table(dataset: Any) -> str:
         return render(dataset, progress=bars.task("rows of the table"), **options)
 
 
-def _plugins(options: argparse.Namespace) -> int:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from ..host.host import PluginHost
-
-    host = PluginHost(options.plugin)
-    report_problems(host)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("kind", "name", "provider", "version", "available"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("summary")
-    for part in host.parts():
-        reason = part.cls.why_unavailable()
-        cells = (
-            part.kind,
-            part.name,
-            part.provider,
-            part.version or "-",
-            "yes" if reason is None else "no",
-            part.cls.summary() if reason is None else reason,
-        )
-        table.add_row(*map(Text, cells))
-    for name in host.scenarios:
-        cells = ("scenario", name, host.scenario_provider(name), "-", "yes", host.scenario_summary(name))
-        table.add_row(*map(Text, cells))
-    width = None if sys.stdout.isatty() else 160
-    Console(width=width, highlight=False).print(table)
-    return 0
-
-
 COMMANDS = {
     "compare": _compare,
     "show": _show,
@@ -296,9 +212,4 @@ COMMANDS = {
     "plot": _plot,
     "diff": _diff,
     "export": _export,
-    "plugins": _plugins,
-    "info": _info,
-    "schema": _schema,
-    "check": _check,
-    "new": _new,
 }

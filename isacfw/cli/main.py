@@ -14,6 +14,7 @@ from ..base.errors import IsacError, IsacWarning
 from .commands import COMMANDS
 from .draw_commands import DRAW_COMMANDS
 from .parser import parser
+from .part_commands import PART_COMMANDS
 from .streams import drop_output, prepare_streams
 
 
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         with _warnings_in_a_line(), _tracebacks(options.debug):
-            return (COMMANDS | DRAW_COMMANDS)[options.command](options)
+            return (COMMANDS | DRAW_COMMANDS | PART_COMMANDS)[options.command](options)
     except IsacError as error:
         if options.debug:
             traceback.print_exception(error)

@@ -18,6 +18,7 @@ import isacfw
 from isacfw.cli import main
 from isacfw.cli.commands import COMMANDS
 from isacfw.cli.draw_commands import DRAW_COMMANDS
+from isacfw.cli.part_commands import PART_COMMANDS
 from isacfw.config.json_schema import json_schema
 from isacfw.host.describe import describe, plain, shown
 
@@ -144,7 +145,7 @@ def test_schema_holds_parts_of_plugins(tmp_path: Path, capsys: pytest.CaptureFix
 def test_completions_name_all_commands(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--completion", shell]) == 0
     printed = capsys.readouterr().out
-    assert all(command in printed for command in COMMANDS | DRAW_COMMANDS)
+    assert all(command in printed for command in COMMANDS | DRAW_COMMANDS | PART_COMMANDS)
     assert "--time-limit" in printed
 
 
