@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,11 +52,15 @@ def _compare(options: argparse.Namespace) -> int:
     # Results first: the output may end early.
     if options.out is not None:
         with ProgressBars(quiet=options.json) as bars:
-            files = comparison.save(options.out, progress=bars.task("files"))
-        for path in files:
-            print(f"wrote {path}", file=sys.stderr)
+            _name(comparison.save(options.out, progress=bars.task("files")))
     print(comparison.to_json() if options.json else _table(comparison.dataset))
     return 1 if comparison.failed else 0
+
+
+def _name(files: Sequence[Path]) -> None:
+    """Say which files were written."""
+    for path in files:
+        print(f"wrote {path}", file=sys.stderr)
 
 
 def _executor(address: str | None) -> AbstractContextManager[Any]:
@@ -75,8 +80,7 @@ def _show(options: argparse.Namespace) -> int:
         ensure_writable(options.out)
         with ProgressBars(quiet=options.json) as bars:
             files = save_figures(comparison.plot(), options.out, bars.task("files"))
-        for path in files:
-            print(f"wrote {path}", file=sys.stderr)
+        _name(files)
     print(comparison.to_json() if options.json else _table(comparison.dataset))
     return 0
 
@@ -161,8 +165,7 @@ def _plot(options: argparse.Namespace) -> int:
     else:
         named = {f"{loaded.scenario.name}-{title}": figure for title, figure in figures.items()}
         files = save_figures(named, options.out)
-    for path in files:
-        print(f"wrote {path}", file=sys.stderr)
+    _name(files)
     return 0
 
 
