@@ -353,7 +353,9 @@ def test_nothing_is_left_behind_by_a_figure_that_fails(cli, scenario_file, tmp_p
     shutil.rmtree(tmp_path / "new")
 
 
-SCENARIOS = [pytest.param(name, id=name) for name in NAMES]
+UPLINK = {"temiz2022"}
+"""Scenarios in which the base station radiates no signals to users."""
+SCENARIOS = [pytest.param(name, id=name) for name in NAMES if name not in UPLINK]
 SCENARIOS += [pytest.param(path, id=path.name) for path in EXAMPLES]
 
 
@@ -361,6 +363,14 @@ SCENARIOS += [pytest.param(path, id=path.name) for path in EXAMPLES]
 @pytest.mark.parametrize("source", SCENARIOS)
 def test_every_scenario_is_drawn(source):
     assert set(draw(source, draws=20)) == set(FIGURES)
+
+
+@pytest.mark.parametrize("source", sorted(UPLINK))
+def test_the_uplink_has_no_patterns(source):
+    with pytest.warns(IsacWarning, match="figure patterns is left out"):
+        assert set(draw(source, draws=20)) == set(FIGURES) - {"patterns"}
+    with pytest.raises(isacfw.IncompatibleError, match="radiates no signals to users in the uplink"):
+        draw(source, only=["patterns"], draws=20, allocator="equal_cs")
 
 
 @pytest.mark.slow
