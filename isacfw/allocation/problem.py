@@ -200,9 +200,9 @@ class PowerAllocationProblem(LimitedProblem):
         alone = needed
         if self.linear_least is not None and np.isinf(needed[short]).any():
             alone = needed_power(self.without_linear(), short & np.isinf(needed))
+        others = self._others
         for index in map(tuple, np.argwhere(short)):
-            others = "" if np.isinf(alone[index]) else self._others
-            messages[index] = rate_certificate(needed[index], others)
+            messages[index] = rate_certificate(needed[index], "" if np.isinf(alone[index]) else others)
         return messages
 
     @property

@@ -71,11 +71,13 @@ class LineTradeoff:
         A, B, C = (np.asarray(each, dtype=np.float64) for each in np.broadcast_arrays(A, B, C))
         best, ends = self.best_level
         low, high = self.line.interval
-        slack = np.where(C < 1, 1 - C, 1.0)
-        # What users get of full power at the largest share that they may have.
-        received = slack * high - B * (1 - np.asarray(high))
-        usable = (C < 1) & (received > 0)
-        received = np.where(usable, received, 1.0)
+        usable = C < 1
+        received = slack = np.where(usable, 1 - C, 1.0)
+        if self.line.linear is not None:
+            # What users get of full power at the largest share that they may have.
+            received = slack * high - B * (1 - np.asarray(high))
+            usable = usable & (received > 0)
+            received = np.where(usable, received, 1.0)
         unlimited = np.isinf(ends[0])
         alone = unlimited | (received <= A * np.where(unlimited, 0.0, ends[0]))
         crossing, level = self._crossing(A, B, slack, ~alone & (A > 0))
@@ -85,7 +87,7 @@ class LineTradeoff:
         needed = np.divide(1.0, level, out=np.full(level.shape, np.inf), where=level > 0)
         total = np.where(alone, A / received, needed)
         reason = np.where(usable, np.where(total <= 1, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE)
-        reason = np.where((ends[1] < 1) | (low > high), Infeasibility.LIMITS, reason)
+        reason = np.where((ends[1] < 1) | (np.asarray(low) > high), Infeasibility.LIMITS, reason)
         return _splits(m, total, reason)
 
     @cached_property
