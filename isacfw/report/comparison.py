@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,14 +82,40 @@ class Comparison:
 
         return summary(self.dataset)
 
-    def plot(self) -> dict[str, matplotlib.figure.Figure]:
+    def plot(
+        self,
+        *,
+        x: str | None = None,
+        quantity: str | Iterable[str] | None = None,
+        style: str = "screen",
+        size: tuple[float, float] | None = None,
+    ) -> dict[str, matplotlib.figure.Figure]:
         """Return a figure of the objective, of each group of requirements, and of each metric of the scenario.
 
-        They are over the sweep or by allocator; their keys are ``"sum_rate"``, ``"crlb"`` and so on.
-        """
-        from .figures import comparison_figures
+        They show means over the drops with 95 % intervals, in a panel for each combination of the swept keys that
+        are not on the horizontal axis. Their keys are ``"sum_rate"``, ``"crlb"`` and so on.
 
-        return comparison_figures(self.dataset)
+        Parameters
+        ----------
+        x : str, optional
+            Swept key on the horizontal axis, or ``"allocator"``; by default the first key with several numeric
+            values, or else the first with several values, or else the allocators.
+        quantity : str or iterable of str, optional
+            Figures to draw instead of all: groups such as ``"crlb"``, or any number of the results, such as
+            ``"seconds"``.
+        style : {"screen", "paper-column", "paper-wide", "slides"}
+            Widths and fonts: a column or both columns of a journal's page, or slides of 16:9.
+        size : tuple of float, optional
+            Width and height in inches instead of those of the style.
+
+        Raises
+        ------
+        InputError
+            If a name is not known, or the size leaves no room for the panels.
+        """
+        from .figures import FigureOptions, comparison_figures
+
+        return comparison_figures(self.dataset, FigureOptions(x=x, quantity=quantity, style=style, size=size))
 
     def difference(self, other: Comparison, *, tolerance: float = 1e-9) -> Difference:
         """Return what differs from another comparison: scenario keys, versions, rows and numbers.

@@ -1,0 +1,236 @@
+"""Figures of comparisons: curves that can be told apart, labels, styles and sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib.colors
+import numpy as np
+import pytest
+import xarray
+
+from isacfw import InputError, compare
+from isacfw.config.structure import structure
+from isacfw.report.comparison import Comparison
+from isacfw.report.curves import coincident, make_look, shifts_of
+from isacfw.report.means import SHIFTED
+from isacfw.report.path_labels import label_path, short_values
+from isacfw.report.style import STYLES
+
+SNR = [0.0, 5.0, 10.0, 20.0]
+
+
+@pytest.fixture(scope="module")
+def swept(variant: Any, host_with: Any) -> Comparison:
+    """A comparison of two allocators over four SNRs and three limits."""
+    changes = {
+        "drops": 3,
+        "sweep": {"snr_db": SNR, "sensing.crlb_limit_db": [-20, -22, -24]},
+        "allocators": ["exact", "equal_cs"],
+    }
+    return compare(structure(variant(changes), host_with()))
+
+
+@pytest.fixture(scope="module")
+def many(swept: Comparison) -> Callable[..., Comparison]:
+    """Return a function that gives a comparison with any number of allocators."""
+
+    def of(count: int, *, apart: float = 1.0, precoders: int = 2, name: str = "allocator {}") -> Comparison:
+        data = swept.dataset.isel({"sensing.crlb_limit_db": [0]})
+        data = data.isel({"allocator": [0] * count, "precoder": range(precoders)}).load().copy(deep=True)
+        data = data.assign_coords(allocator=[name.format(number) for number in range(count)])
+        steps = apart * xarray.DataArray(np.arange(count), dims="allocator")
+        data["sum_rate"] = (data["sum_rate"] + steps).assign_attrs(data["sum_rate"].attrs)
+        data["sum_rate"][{"precoder": precoders - 1}] += 0.5 * apart
+        return Comparison(dataset=data)
+
+    return of
+
+
+def curves(axes: Any) -> dict[str, Any]:
+    """Return the error bars of the curves by label."""
+    handles, labels = axes.get_legend_handles_labels()
+    return {label: one for one, label in zip(handles, labels, strict=True) if hasattr(one, "lines")}
+
+
+def look(container: Any) -> tuple[Any, ...]:
+    line = container.lines[0]
+    dashes = tuple(map(repr, line._unscaled_dash_pattern))
+    return matplotlib.colors.to_hex(line.get_color()), line.get_marker(), dashes, line.get_fillstyle()
+
+
+def assert_whole(figure: Any) -> None:
+    """Assert that legend and title are within the figure, and overlap no axes."""
+    figure.draw_without_rendering()
+    boxes = [one.get_window_extent() for one in (*figure.legends, figure._suptitle)]
+    for box in boxes:
+        assert box.x0 >= -1
+        assert box.y0 >= -1
+        assert box.x1 <= figure.bbox.x1 + 1
+        assert box.y1 <= figure.bbox.y1 + 1
+        for axes in figure.axes:
+            assert not box.padded(-2).overlaps(axes.get_tightbbox())
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("count", [1, 12])
+def test_legend_is_whole_and_outside(style: str, count: int, many: Callable[..., Comparison]) -> None:
+    figure = many(count).plot(style=style, quantity="sum_rate")["sum_rate"]
+    assert_whole(figure)
+    assert len(figure.legends[0].get_texts()) == 2 * count
+    width, height = figure.get_size_inches()
+    if (expected := STYLES[style].width) is not None:
+        assert width == expected
+    if style == "slides":
+        assert height == pytest.approx(width * 9 / 16)
+
+
+def test_labels_too_long_for_a_column_are_folded(many: Callable[..., Comparison]) -> None:
+    figure = many(3, name="a label with as many words as a user likes, number {}, and more").plot(
+        style="paper-column", quantity="sum_rate"
+    )["sum_rate"]
+    assert_whole(figure)
+    assert "\n" in figure.legends[0].get_texts()[0].get_text()
+
+
+@pytest.mark.parametrize(("count", "precoders"), [(12, 2), (24, 1), (24, 2), (1, 2)])
+def test_every_curve_looks_different(count: int, precoders: int, many: Callable[..., Comparison]) -> None:
+    figure = many(count, precoders=precoders).plot(quantity="sum_rate")["sum_rate"]
+    drawn = curves(figure.axes[0])
+    assert len(drawn) == count * precoders
+    assert len({look(one) for one in drawn.values()}) == len(drawn)
+    # Without colours too.
+    assert len({look(one)[1:] for one in drawn.values()}) == len(drawn)
+
+
+def test_looks_differ_up_to_96_curves() -> None:
+    assert len({repr(make_look(first, second, 4)) for first in range(24) for second in range(4)}) == 96
+
+
+def test_coincident_curves_are_side_by_side(many: Callable[..., Comparison]) -> None:
+    figure = many(5, apart=0.0, precoders=1).plot(quantity="sum_rate")["sum_rate"]
+    assert SHIFTED in " ".join(figure.get_suptitle().split())
+    figure.draw_without_rendering()
+    places = []
+    for one in curves(figure.axes[0]).values():
+        line = one.lines[0]
+        np.testing.assert_array_equal(line.get_xdata(), SNR)
+        places.append(line.get_transform().transform(line.get_xydata()))
+    steps = np.diff([place[:, 0] for place in places], axis=0) * 72 / figure.dpi
+    assert steps.min() > 4
+    # All points are within the axes.
+    box = figure.axes[0].bbox
+    assert min(place[:, 0].min() for place in places) > box.x0
+    assert max(place[:, 0].max() for place in places) < box.x1
+
+
+def test_curves_apart_are_where_their_numbers_are(many: Callable[..., Comparison]) -> None:
+    figure = many(5).plot(quantity="sum_rate")["sum_rate"]
+    assert SHIFTED not in " ".join(figure.get_suptitle().split())
+    axes = figure.axes[0]
+    assert all(one.lines[0].get_transform() == axes.transData for one in curves(axes).values())
+
+
+def test_groups_of_coincident_curves() -> None:
+    nan = np.nan
+    values = np.array([[0, 100], [0.5, 100.5], [50, 50], [nan, 100], [51.5, 50], [nan, nan]])
+    assert coincident(values) == [[0, 1, 3]]
+    assert coincident(np.full((2, 3), nan)) == []
+    # Solver tolerance, though it is all that differs.
+    assert coincident(np.array([[1.0, 1.0], [1.0, 1.000001]])) == [[0, 1]]
+    np.testing.assert_allclose(shifts_of([[0, 2]], 3, marker=5.0, room=100.0), [-3, 0, 3])
+    # Of points next to each other, none reaches the next.
+    shifts = shifts_of([list(range(10))], 10, marker=5.0, room=20.0)
+    assert np.ptp(shifts) < 20
+
+
+@pytest.mark.parametrize(
+    ("path", "label"),
+    [
+        ("snr_db", "Transmit SNR [dB]"),
+        ("channel.users", "Number of users"),
+        ("channel.cell_radius_m", "Cell radius [m]"),
+        ("link_budget.transmit_power_dbm", "Transmit power [dBm]"),
+        ("link_budget.bandwidth_hz", "Bandwidth [Hz]"),
+        ("target.radar_cross_section_m2", "Target: radar cross section [m²]"),
+        ("sensing.azimuth_crlb_limit_db", "Azimuth CRLB limit [dB]"),
+        ("requirements.service.minimum", "Requirements service: minimum"),
+        ("transmit_array", "Transmit array"),
+        ("channel.m", "M"),
+    ],
+)
+def test_keys_are_words(path: str, label: str) -> None:
+    assert label_path(path) == label
+
+
+def test_values_are_short_and_distinct() -> None:
+    arrays = ["upa(horizontal=4, vertical=4)", "upa(horizontal=8, vertical=4)", "ula"]
+    assert list(short_values(arrays).values()) == ["upa(horizontal=4)", "upa(horizontal=8)", "ula"]
+    lists = [str([0.01 * number, 0.3, 0.123456, 0.2345678, 1 / 3]) for number in (1, 2)]
+    assert list(short_values(lists).values()) == ["#1 [0.01, 0.3, 0.123456, …", "#2 [0.02, 0.3, 0.123456, …"]
+    assert short_values([1.0, 2.0]) == {1.0: "1.0", 2.0: "2.0"}
+    clashing = ["upa", "upa(horizontal=4)", "upa(horizontal=4, vertical=2)"]
+    assert len(set(short_values(clashing).values())) == 3
+
+
+def test_panels_name_what_they_show(swept: Comparison) -> None:
+    figure = swept.plot(style="paper-wide", quantity="sum_rate")["sum_rate"]
+    assert [" ".join(axes.get_title().split()) for axes in figure.axes] == [
+        f"CRLB limit = {limit} dB" for limit in (-20, -22, -24)
+    ]
+    assert [axes.get_xlabel() for axes in figure.axes] == ["Transmit SNR [dB]"] * 3
+    assert list(figure.axes[0].get_xticks()) == SNR
+    assert_whole(figure)
+
+
+@pytest.mark.parametrize(
+    ("x", "panels", "label"),
+    [("snr_db", 3, "Transmit SNR [dB]"), ("sensing.crlb_limit_db", 4, "CRLB limit [dB]"), ("allocator", 12, "")],
+)
+def test_the_horizontal_axis_can_be_chosen(x: str, panels: int, label: str, swept: Comparison) -> None:
+    figures = swept.plot(x=x, quantity=["seconds", "sum_rate"])
+    assert list(figures) == ["seconds", "sum_rate"]
+    axes = figures["seconds"].axes
+    assert len(axes) == panels
+    assert axes[-1].get_xlabel() == label
+    assert axes[0].get_ylabel().replace("\n", " ") == "Time of an allocation [s]"
+    assert sum(len(one.lines[0].get_xdata()) for one in curves(axes[0]).values()) * panels == 4 * 12
+
+
+def test_a_figure_has_the_size_that_it_is_given(many: Callable[..., Comparison]) -> None:
+    figure = many(4).plot(size=(5, 4), style="paper-column", quantity="sum_rate")["sum_rate"]
+    assert list(figure.get_size_inches()) == [5, 4]
+    assert_whole(figure)
+
+
+ERRORS = {
+    "x must be allocator or snr_db or sensing.crlb_limit_db, got 'snr'; did you mean 'snr_db'?": {"x": "snr"},
+    "style must be screen or paper-column or paper-wide or slides, got 'slide'; did you mean 'slides'?": {
+        "style": "slide"
+    },
+    "size must be width and height in inches, from 1 to 100, got (0.5, 2)": {"size": (0.5, 2)},
+    "size must be width and height in inches, from 1 to 100, got 3": {"size": 3},
+    "quantity must be a name or nonempty list of names, got []": {"quantity": []},
+}
+
+
+@pytest.mark.parametrize("message", ERRORS)
+def test_errors_are_one_line(message: str, swept: Comparison) -> None:
+    with pytest.raises(InputError) as caught:
+        swept.plot(**ERRORS[message])  # type: ignore[arg-type]
+    assert str(caught.value) == message
+
+
+def test_an_unknown_quantity_has_a_hint(swept: Comparison) -> None:
+    with pytest.raises(
+        InputError, match=r"^quantity must be among sum_rate, crlb, .*got 'sumrate'; did you mean"
+    ):
+        swept.plot(quantity="sumrate")
+
+
+def test_a_size_without_room_for_the_legend_is_refused(many: Callable[..., Comparison]) -> None:
+    with pytest.raises(
+        InputError, match=r"^size must leave room for a legend of \d\.\d inches, got a height of 2$"
+    ):
+        many(12).plot(size=(3, 2), quantity="sum_rate")
