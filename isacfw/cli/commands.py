@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import suggestion
 from .options import report_problems
+from .show import run_show
 
 if TYPE_CHECKING:
     from ..config.load import LoadedScenario
@@ -65,20 +66,7 @@ def _executor(address: str | None) -> AbstractContextManager[Any]:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from ..base.files import ensure_writable
-    from ..report.comparison import Comparison
-    from ..report.files import save_figures
-    from .progress import ProgressBars
-
-    comparison = Comparison.load(options.results)
-    print(comparison.to_json() if options.json else _table(comparison.dataset))
-    if options.out is not None:
-        ensure_writable(options.out)
-        with ProgressBars(quiet=options.json) as bars:
-            files = save_figures(comparison.plot(), options.out, bars.task("files"))
-        for path in files:
-            print(f"wrote {path}", file=sys.stderr)
-    return 0
+    return run_show(options, _table)
 
 
 def _figure(options: argparse.Namespace) -> int:

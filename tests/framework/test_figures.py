@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import matplotlib.colors
@@ -11,12 +14,15 @@ import pytest
 import xarray
 
 from isacfw import InputError, compare
+from isacfw.cli import main
 from isacfw.config.structure import structure
 from isacfw.report.comparison import Comparison
 from isacfw.report.curves import coincident, make_look, shifts_of
+from isacfw.report.files import save_figures
 from isacfw.report.means import SHIFTED
 from isacfw.report.path_labels import label_path, short_values
 from isacfw.report.style import STYLES
+from isacfw.report.summary import mean_and_interval
 
 SNR = [0.0, 5.0, 10.0, 20.0]
 
@@ -234,3 +240,98 @@ def test_a_size_without_room_for_the_legend_is_refused(many: Callable[..., Compa
         InputError, match=r"^size must leave room for a legend of \d\.\d inches, got a height of 2$"
     ):
         many(12).plot(size=(3, 2), quantity="sum_rate")
+
+
+# Files
+
+
+def test_fonts_of_pdf_files_are_embedded(many: Callable[..., Comparison], tmp_path: Path) -> None:
+    figures = many(2).plot(quantity="sum_rate", style="paper-column")
+    (file,) = save_figures(figures, tmp_path, formats=("pdf",))
+    content = file.read_bytes()
+    assert b"/FontFile2" in content
+    assert b"/Type3" not in content
+
+
+def test_csv_has_the_plotted_numbers(swept: Comparison, tmp_path: Path) -> None:
+    (file,) = save_figures(swept.plot(quantity="crlb"), tmp_path, formats=("csv",))
+    with file.open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["curve"] == "zf, equal_cs"]
+    assert len(rows) == 2 * 3 * 4
+    data = swept.dataset["crlb_elevation_db"].sel({"precoder": "zf", "allocator": "equal_cs"})
+    for limit in (-20, -22, -24):
+        own = [
+            row
+            for row in rows
+            if row["panel"] == f"CRLB limit = {limit} dB" and row["quantity"] == "CRLB of the elevation [dB]"
+        ]
+        assert [float(row["x"]) for row in own] == SNR
+        sample = data.sel({"sensing.crlb_limit_db": limit}).to_numpy()
+        pairs = [mean_and_interval(values) for values in sample]
+        np.testing.assert_allclose([float(row["y"]) for row in own], [mean for mean, _ in pairs])
+        spans = [float(row["high"]) - float(row["low"]) for row in own]
+        np.testing.assert_allclose(spans, [2 * half for _, half in pairs], atol=1e-12)
+        assert {row["abscissa"] for row in own} == {"Transmit SNR [dB]"}
+
+
+def test_pgfplots_has_all_curves(swept: Comparison, tmp_path: Path) -> None:
+    data = swept.dataset.copy(deep=True)
+    data["sum_rate"][{"precoder": 0, "allocator": 1}] = np.nan
+    figures = Comparison(dataset=data).plot(quantity="sum_rate")
+    (file,) = save_figures(figures, tmp_path, formats=("tex",))
+    text = file.read_text(encoding="utf-8")
+    assert text.count(r"\nextgroupplot") == 3
+    entries = re.findall(r"\\addlegendentry\{(.*)\}", text)
+    # A curve without values is left out, as pgfplots would give its entry to the next.
+    assert [one for one in entries if one.startswith(("mrt", "zf"))] == [
+        "mrt, exact",
+        "zf, exact",
+        r"zf, equal\_cs",
+    ]
+    assert text.count(r"\addlegendimage") == len(entries)
+    plots = re.findall(r"\\addplot\[forget plot, ([^\n]*)\] coordinates \{\n(.*?)\};", text, re.DOTALL)
+    assert all("error bars/.cd" not in options.split("mark options")[0] for options, _ in plots)
+    points = re.findall(r"\((\S+),(\S+)\)(?: \+- \(0,(\S+)\))?", plots[0][1])
+    assert [float(x) for x, _, _ in points] == SNR
+    sample = data["sum_rate"].isel({"precoder": 0, "allocator": 0, "sensing.crlb_limit_db": 0}).to_numpy()
+    for (_, mean, half), values in zip(points, sample, strict=True):
+        assert (float(mean), float(half)) == pytest.approx(mean_and_interval(values), rel=1e-8)
+    for opening, closing in ("{}", "[]"):
+        assert text.count(opening) == text.count(closing)
+    for name in re.findall(r"\\begin\{(\w+)\}", text):
+        assert text.count(rf"\end{{{name}}}") == 1
+
+
+def test_names_of_places_are_ticks_of_pgfplots(swept: Comparison, tmp_path: Path) -> None:
+    figures = swept.plot(quantity="sum_rate", x="allocator")
+    (file,) = save_figures(figures, tmp_path, formats=("tex",))
+    assert r"xtick={0,1}, xticklabels={{exact},{equal\_cs}}" in file.read_text(encoding="utf-8")
+
+
+def test_command_writes_what_is_asked_for(
+    swept: Comparison, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    swept.save(tmp_path / "results")
+    out = tmp_path / "figures"
+    options = ["--x", "sensing.crlb_limit_db", "--quantity", "seconds,sum_rate", "--style", "slides"]
+    assert main(["show", str(tmp_path / "results"), "--out", str(out), *options, "--format", "svg,csv"]) == 0
+    assert {path.name for path in out.iterdir()} == {
+        f"{name}.{ending}" for name in ("seconds", "sum_rate") for ending in ("svg", "csv")
+    }
+    capsys.readouterr()
+    wrong = {
+        ("--style", "slide"): "--style must be screen or paper-column or paper-wide or slides, got 'slide';"
+        " did you mean 'slides'?",
+        ("--format", "pfd"): "--format must be among png, pdf, svg, tex, csv, got 'pfd'; did you mean 'pdf'?",
+        ("--size", "3"): "--size must be width and height in inches such as 3.5x2.6, got '3'",
+        ("--quantity", ","): "--quantity must be a name or nonempty list of names, got []",
+    }
+    for words, message in wrong.items():
+        try:
+            status = main(["show", str(tmp_path / "results"), "--out", str(out), *words])
+        except SystemExit as ended:
+            status = ended.code  # type: ignore[assignment]
+        assert status == 2
+        assert capsys.readouterr() == ("", f"isacfw: {message}\n")
+    assert main(["show", str(tmp_path / "results"), "--x", "snr_db"]) == 2
+    assert capsys.readouterr() == ("", "isacfw: --x requires --out\n")
