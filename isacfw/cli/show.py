@@ -9,9 +9,6 @@ from typing import Any
 
 from .options import add_debug_option, names
 
-KINDS = ("mean",)
-"""Kinds of figures of :meth:`isacfw.Comparison.plot`, which is imported only when it runs."""
-
 _CHOICES = ("kind", "x", "quantity", "reference", "style", "size", "format")
 
 
@@ -27,6 +24,12 @@ def add_show(commands: Any) -> None:
     )
     command.add_argument("--json", action="store_true", help="print only the records, as JSON")
     command.add_argument("--out", type=Path, metavar="DIR", help="folder for the figures")
+    command.add_argument(
+        "--kind",
+        metavar="K",
+        help="mean (the default), difference, cdf, box, convergence or time (against the gap)",
+    )
+    command.add_argument("--reference", metavar="A", help="allocator to subtract (default: the first)")
     command.add_argument("--x", metavar="PATH", help="swept key on the horizontal axis, or allocator")
     command.add_argument(
         "--quantity",

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..base.errors import InputError, nearest, short_repr
+from ..results.schema import HISTORY
 from .abscissa import Abscissa
+from .distributions import draw_boxes, draw_cdf
+from .effort import draw_convergence, draw_time, has_bounds
 from .means import MOST_SPACED, Row, draw_means
+from .paired import differences, find_reference
 from .places import sweep_of
 from .sheet import Sheet
 from .style import STYLES, axis_label
@@ -36,17 +40,74 @@ class FigureOptions:
 def comparison_figures(dataset: xarray.Dataset, options: FigureOptions | None = None) -> dict[str, Figure]:
     """Return the figures of :meth:`isacfw.Comparison.plot`."""
     options = FigureOptions() if options is None else options
+    _check_kind(options)
     dataset = _in_one_axis(dataset)
     sheet = Sheet(style=_style(options.style), size=_size(options.size))
-    rows = _rows(dataset, options.quantity)
+    if options.kind == "convergence":
+        return {"convergence": _convergence_figure(dataset, sheet)}
+    if options.kind == "time":
+        bounded = has_bounds(dataset)
+        about = f"median times and mean gaps of {_drops(dataset)}"
+        return {"time": sheet.draw(dataset, sweep_of(dataset), 1, about, partial(draw_time, bounded=bounded))}
+    rows = _rows(dataset, options.quantity, pooled=options.kind in _DISTRIBUTIONS)
+    if options.kind in _DISTRIBUTIONS:
+        what, draw = _DISTRIBUTIONS[options.kind]
+        about, apart = f"{what} of {_drops(dataset)}", sweep_of(dataset)
+        return {
+            title: sheet.draw(dataset, apart, len(own), about, partial(draw, rows=own))
+            for title, own in rows.items()
+        }
     abscissa = Abscissa.of(dataset, options.x)
-    return {title: _mean_figure(dataset, abscissa, sheet, own) for title, own in rows.items()}
+    about = f"mean of {_drops(dataset)} with 95 % interval" if dataset.sizes["drop"] > 1 else "1 drop"
+    if options.kind == "difference":
+        reference = find_reference(dataset, options.reference)
+        about = f"difference from {reference} on the same drops, {about}"
+        changed = {title: differences(dataset, own, reference) for title, own in rows.items()}
+    else:
+        changed = {title: (dataset, own) for title, own in rows.items()}
+    return {title: _mean_figure(data, abscissa, sheet, own, about) for title, (data, own) in changed.items()}
 
 
-def _mean_figure(dataset: xarray.Dataset, abscissa: Abscissa | None, sheet: Sheet, rows: list[Row]) -> Figure:
-    apart = [name for name in sweep_of(dataset) if abscissa is None or name != abscissa.axis]
+_DISTRIBUTIONS: dict[str, tuple[str, Any]] = {
+    "cdf": ("distribution", draw_cdf),
+    "box": ("medians, quartiles and whiskers", draw_boxes),
+}
+
+KINDS = ("mean", "difference", *_DISTRIBUTIONS, "convergence", "time")
+
+_ALLOWED = {
+    "x": ("mean", "difference"),
+    "reference": ("difference",),
+    "quantity": ("mean", "difference", *_DISTRIBUTIONS),
+}
+"""Kinds that an option can be combined with."""
+
+
+def _check_kind(options: FigureOptions) -> None:
+    if options.kind not in KINDS:
+        hint = nearest(options.kind, KINDS) if isinstance(options.kind, str) else ""
+        raise InputError("kind", f"must be {' or '.join(KINDS)}, got {short_repr(options.kind)}{hint}")
+    for name, kinds in _ALLOWED.items():
+        if getattr(options, name) is not None and options.kind not in kinds:
+            raise InputError(name, f"requires the kind {' or '.join(kinds)}, got {options.kind}")
+
+
+def _drops(dataset: xarray.Dataset) -> str:
     drops = dataset.sizes["drop"]
-    about = f"mean of {drops} drops with 95 % interval" if drops > 1 else "1 drop"
+    return f"{drops} drops" if drops > 1 else "1 drop"
+
+
+def _convergence_figure(dataset: xarray.Dataset, sheet: Sheet) -> Figure:
+    if HISTORY not in dataset or not dataset[HISTORY].notnull().any():
+        raise InputError("kind", "must be another than 'convergence', as no allocator reported its iterations")
+    about = f"mean objective of {_drops(dataset)} over the iterations"
+    return sheet.draw(dataset, sweep_of(dataset), 1, about, draw_convergence)
+
+
+def _mean_figure(
+    dataset: xarray.Dataset, abscissa: Abscissa | None, sheet: Sheet, rows: list[Row], about: str
+) -> Figure:
+    apart = [name for name in sweep_of(dataset) if abscissa is None or name != abscissa.axis]
     dense = abscissa is not None and len(abscissa.values) > MOST_SPACED
     draw = partial(draw_means, abscissa=abscissa, rows=rows)
     return attrs.evolve(sheet, dense=dense).draw(dataset, apart, len(rows), about, draw)
@@ -64,7 +125,7 @@ def _in_one_axis(dataset: xarray.Dataset) -> xarray.Dataset:
     return stacked.rename({"block": "precoder"}).assign_coords(precoder=names).assign_attrs(beams="compared")
 
 
-def _rows(dataset: xarray.Dataset, quantity: Any) -> dict[str, list[Row]]:
+def _rows(dataset: xarray.Dataset, quantity: Any, *, pooled: bool) -> dict[str, list[Row]]:
     """Return the quantities of each figure: objective, groups of requirements and metrics, or those asked for."""
     columns = Columns.of(dataset)
     groups: dict[str, list[tuple[str, str | None]]] = {columns.objective: [(columns.objective, None)]}
@@ -75,7 +136,7 @@ def _rows(dataset: xarray.Dataset, quantity: Any) -> dict[str, list[Row]]:
         names = [quantity] if isinstance(quantity, str) else quantity
         if not isinstance(names, Iterable) or not (names := list(names)):
             raise InputError("quantity", f"must be a name or nonempty list of names, got {short_repr(quantity)}")
-        known = groups | _alone(dataset, columns)
+        known = groups | _alone(dataset, columns, pooled)
         for name in names:
             if name not in known:
                 hint = nearest(name, known) if isinstance(name, str) else ""
@@ -88,11 +149,14 @@ def _rows(dataset: xarray.Dataset, quantity: Any) -> dict[str, list[Row]]:
     }
 
 
-def _alone(dataset: xarray.Dataset, columns: Columns) -> dict[str, list[tuple[str, str | None]]]:
-    """Return all numbers of a row of results, each for a figure of its own."""
+def _alone(dataset: xarray.Dataset, columns: Columns, pooled: bool) -> dict[str, list[tuple[str, str | None]]]:
+    """Return all numbers of a row of results, and pooled those of its users, each for a figure of its own."""
     rows = set(dataset["status"].dims)
+    shapes = [rows, rows | {"user"}] if pooled else [rows]
     numbers = [
-        str(name) for name, one in dataset.data_vars.items() if set(one.dims) == rows and one.dtype.kind in "iuf"
+        str(name)
+        for name, one in dataset.data_vars.items()
+        if set(one.dims) in shapes and one.dtype.kind in "iuf"
     ]
     return {name: [(name, columns.requirements.get(name))] for name in numbers}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,7 +10,8 @@ import numpy as np
 from .abscissa import Abscissa
 from .curves import Look, coincident, make_look, move, shifts_of
 from .panels import Panel
-from .sheet import CROSSED, LIMIT
+from .sheet import CROSSED, LIMIT, NO_VALUE
+from .style import fold_label
 from .summary import means_and_intervals
 
 if TYPE_CHECKING:
@@ -32,11 +32,12 @@ SHIFTED = "coincident curves are drawn side by side"
 
 @attrs.frozen(kw_only=True)
 class Row:
-    """A quantity with its label, and the name of its limit if it has one."""
+    """A quantity with its label, the name of its limit if it has one, and whether 0 is marked."""
 
     name: str
     label: str
     limit: str | None = None
+    zero: bool = False
 
 
 def draw_means(panel: Panel, abscissa: Abscissa | None, rows: list[Row]) -> str | None:
@@ -61,17 +62,7 @@ def finish_axes(axes: Axes, panel: Panel, label: str) -> None:
         middle = (low + high) / 2
         axes.set_ylim(middle - least / 2, middle + least / 2)
     if panel.left:
-        axes.set_ylabel(_fold(axes, label))
-
-
-def _fold(axes: Axes, label: str) -> str:
-    """Fold the label of a vertical axis to its height."""
-    from matplotlib import rcParams
-
-    grid: Any = axes.get_subplotspec()
-    figure: Any = axes.get_figure()
-    height = 72 * 0.75 * figure.get_size_inches()[1] / grid.get_gridspec().nrows
-    return fill(label, max(10, int(height / (0.56 * rcParams["font.size"]))))
+        axes.set_ylabel(fold_label(axes, label, "y"))
 
 
 def _draw(axes: Axes, data: xarray.Dataset, abscissa: Abscissa | None, row: Row) -> bool:
@@ -80,6 +71,8 @@ def _draw(axes: Axes, data: xarray.Dataset, abscissa: Abscissa | None, row: Row)
         shifted = False
     else:
         shifted = _draw_lines(axes, data, abscissa, row.name)
+    if row.zero:
+        axes.axhline(0, color="0.3", linewidth=0.8)
     if row.limit is not None and np.isfinite(data[row.limit]).all():
         limit: Any = {"color": "0.3", "linestyle": (0, (1, 1)), "label": LIMIT}
         if abscissa is None:
@@ -130,7 +123,7 @@ def _draw_lines(axes: Axes, data: xarray.Dataset, abscissa: Abscissa, name: str)
             markevery=(number % every, every),
             fillstyle=look.fill,
             linewidth=1.2,
-            label=label,
+            label=label if np.isfinite(mean).any() else label + NO_VALUE,
         )
         for bar in (*drawn.lines[1], *drawn.lines[2]):
             bar.set_alpha(1.0 if len(looks) <= _FEW else 0.4)
@@ -198,5 +191,12 @@ def _draw_points(axes: Axes, data: xarray.Dataset, name: str) -> None:
 
 def name_allocators(axes: Axes, allocators: list[str]) -> None:
     """Label the places 0, 1, … by the allocators."""
-    axes.set_xticks(range(len(allocators)), allocators, rotation=20, ha="right", rotation_mode="anchor")
+    from matplotlib import rcParams
+
+    room = _width(axes) / len(allocators)
+    if room < 3 * rcParams["font.size"]:
+        size = min(0.8 * rcParams["font.size"], max(4.0, 0.8 * room))
+        axes.set_xticks(range(len(allocators)), allocators, rotation=90, fontsize=size)
+    else:
+        axes.set_xticks(range(len(allocators)), allocators, rotation=20, ha="right", rotation_mode="anchor")
     axes.set_xlim(-0.6, len(allocators) - 0.4)

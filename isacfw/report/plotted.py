@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from ..base.errors import InputError
 from ..base.numbers import FloatArray
 from .export import latex_text
 
@@ -163,7 +164,15 @@ def write_csv(figure: Figure, path: Path) -> None:
 
 
 def write_pgfplots(figure: Figure, path: Path) -> None:
-    """Write a figure for pgfplots: a group of plots with the coordinates of all curves, and a legend below."""
+    """Write a figure for pgfplots: a group of plots with the coordinates of all curves, and a legend below.
+
+    Raises
+    ------
+    InputError
+        If pgfplots has no such axes.
+    """
+    if any(axes.get_yscale() == "symlog" for axes in figure.axes):
+        raise InputError("--format", "must be another than tex for axes that are logarithmic down to 0; try csv")
     figure.draw_without_rendering()
     plots = plots_of(figure)
     rows, columns = (1 + max(plot.place[axis] for plot in plots) for axis in (0, 1))
@@ -225,7 +234,7 @@ def _coordinates(curve: Curve) -> Iterator[str]:
     for x, y, below, above in zip(curve.x, curve.y, curve.below, curve.above, strict=True):
         if not np.isfinite(y):
             continue
-        error = f" +- (0,{max(below, above):.10g})" if below > 0 or above > 0 else ""
+        error = f" += (0,{above:.10g}) -= (0,{below:.10g})" if below > 0 or above > 0 else ""
         yield f"  ({x:.10g},{y:.10g}){error}"
 
 
@@ -250,6 +259,11 @@ def _look(curve: Curve) -> list[str]:
     else:
         hollow, filled, rotation = mark
         options = ", ".join(["solid", *([f"rotate={rotation}"] if rotation else [])])
+        match line.get_markevery():
+            case (start, every) if every > 1:
+                parts.append(f"mark repeat={every}, mark phase={start + 1}")
+            case int(every) if every > 1:
+                parts.append(f"mark repeat={every}")
         parts.append(f"mark={hollow if line.get_fillstyle() == 'none' else filled}, mark options={{{options}}}")
     if (curve.below > 0).any() or (curve.above > 0).any():
         parts.append("error bars/.cd, y dir=both, y explicit, error bar style={solid}")

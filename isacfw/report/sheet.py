@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 CROSSED, LIMIT = "not feasible in all drops", "limit"
 """Labels of what is no curve."""
 
+NO_VALUE = " (no value)"
+"""End of the label of a curve without any point."""
+
 _MOST_LARGE = 2
 """Number of panels up to which they are large."""
 
@@ -79,6 +82,7 @@ class Sheet:
             title = f"{dataset.attrs['title']}: {'; '.join(parts)}"
             text = figure.suptitle(title, fontsize="medium", x=0.01, horizontalalignment="left")
             _fold(text, 0.98 - width / figure.get_size_inches()[0])
+            self._keep_height(figure, small, rows * blocks)
         return figure
 
     def _make_room(self, figure: Figure, legend: float) -> None:
@@ -90,6 +94,15 @@ class Sheet:
             raise InputError("size", problem)
         if self.size is None and (self.style.height is None or not sufficient):
             figure.set_size_inches(width, height + legend)
+
+    def _keep_height(self, figure: Figure, small: bool, rows: int) -> None:
+        """Make a figure higher if upright names of places have taken too much of its axes."""
+        upright = any(label.get_rotation() == 90 for axes in figure.axes for label in axes.get_xticklabels()[:1])
+        if self.size is None and self.style.height is None and upright:
+            figure.draw_without_rendering()
+            missing = 0.75 * self.style.heights[small] - figure.axes[0].bbox.height / figure.dpi
+            width, height = figure.get_size_inches()
+            figure.set_size_inches(width, height + max(missing, 0.0) * rows)
 
     def _size(self, small: bool, columns: int, rows: int) -> tuple[float, float]:
         """Return the size of the figure in inches without a legend below."""
@@ -116,5 +129,6 @@ def _named(figure: Figure) -> dict[str, Any]:
     for axes in figure.axes:
         handles, labels = axes.get_legend_handles_labels()
         named = dict(zip(labels, handles, strict=True)) | named
+    named = {name: one for name, one in named.items() if name.removesuffix(NO_VALUE) not in named.keys() - {name}}
     last = {name: named.pop(name) for name in (LIMIT, CROSSED) if name in named}
     return named | last

@@ -9,6 +9,7 @@ import attrs
 
 if TYPE_CHECKING:
     import xarray
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, suitable for colour-blind readers; black last.
@@ -85,6 +86,18 @@ def finish(figure: Figure, title: str) -> None:
         if text.get_window_extent().x1 < left - 4:
             break
     figure.draw_without_rendering()
+
+
+def fold_label(axes: Axes, label: str, axis: str) -> str:
+    """Fold the label of an axis, ``"x"`` or ``"y"``, to about its length before axes are laid out."""
+    from matplotlib import rcParams
+
+    grid: Any = axes.get_subplotspec()
+    figure: Any = axes.get_figure()
+    number = 0 if axis == "x" else 1
+    shape = grid.get_gridspec().get_geometry()[::-1]
+    length = 72 * 0.75 * figure.get_size_inches()[number] / shape[number]
+    return fill(label, max(10, int(length / (0.56 * rcParams["font.size"]))))
 
 
 _COSTS = {

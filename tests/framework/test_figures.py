@@ -11,6 +11,7 @@ from typing import Any
 import matplotlib.colors
 import numpy as np
 import pytest
+import scipy.stats
 import xarray
 
 from isacfw import InputError, compare
@@ -18,9 +19,12 @@ from isacfw.cli import main
 from isacfw.config.structure import structure
 from isacfw.report.comparison import Comparison
 from isacfw.report.curves import coincident, make_look, shifts_of
-from isacfw.report.files import save_figures
+from isacfw.report.distributions import HIDDEN, INFEASIBLE, PARTIAL
+from isacfw.report.effort import mean_histories
+from isacfw.report.files import save_figures, save_numbers
 from isacfw.report.means import SHIFTED
 from isacfw.report.path_labels import label_path, short_values
+from isacfw.report.sheet import CROSSED
 from isacfw.report.style import STYLES
 from isacfw.report.summary import mean_and_interval
 
@@ -79,8 +83,17 @@ def assert_whole(figure: Any) -> None:
             assert not box.padded(-2).overlaps(axes.get_tightbbox())
 
 
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("count", [1, 12])
+@pytest.mark.parametrize(
+    ("style", "count"),
+    [
+        ("screen", 12),
+        ("paper-column", 1),
+        ("paper-column", 12),
+        ("slides", 12),
+        *(pytest.param(style, 1, marks=pytest.mark.slow) for style in ("screen", "paper-wide", "slides")),
+        pytest.param("paper-wide", 12, marks=pytest.mark.slow),
+    ],
+)
 def test_legend_is_whole_and_outside(style: str, count: int, many: Callable[..., Comparison]) -> None:
     figure = many(count).plot(style=style, quantity="sum_rate")["sum_rate"]
     assert_whole(figure)
@@ -100,7 +113,9 @@ def test_labels_too_long_for_a_column_are_folded(many: Callable[..., Comparison]
     assert "\n" in figure.legends[0].get_texts()[0].get_text()
 
 
-@pytest.mark.parametrize(("count", "precoders"), [(12, 2), (24, 1), (24, 2), (1, 2)])
+@pytest.mark.parametrize(
+    ("count", "precoders"), [(12, 2), (24, 1), (1, 2), pytest.param(24, 2, marks=pytest.mark.slow)]
+)
 def test_every_curve_looks_different(count: int, precoders: int, many: Callable[..., Comparison]) -> None:
     figure = many(count, precoders=precoders).plot(quantity="sum_rate")["sum_rate"]
     drawn = curves(figure.axes[0])
@@ -195,8 +210,8 @@ def test_panels_name_what_they_show(swept: Comparison) -> None:
     [("snr_db", 3, "Transmit SNR [dB]"), ("sensing.crlb_limit_db", 4, "CRLB limit [dB]"), ("allocator", 12, "")],
 )
 def test_the_horizontal_axis_can_be_chosen(x: str, panels: int, label: str, swept: Comparison) -> None:
-    figures = swept.plot(x=x, quantity=["seconds", "sum_rate"])
-    assert list(figures) == ["seconds", "sum_rate"]
+    figures = swept.plot(x=x, quantity=["seconds"])
+    assert list(figures) == ["seconds"]
     axes = figures["seconds"].axes
     assert len(axes) == panels
     assert axes[-1].get_xlabel() == label
@@ -291,7 +306,7 @@ def test_pgfplots_has_all_curves(swept: Comparison, tmp_path: Path) -> None:
     assert text.count(r"\addlegendimage") == len(entries)
     plots = re.findall(r"\\addplot\[forget plot, ([^\n]*)\] coordinates \{\n(.*?)\};", text, re.DOTALL)
     assert all("error bars/.cd" not in options.split("mark options")[0] for options, _ in plots)
-    points = re.findall(r"\((\S+),(\S+)\)(?: \+- \(0,(\S+)\))?", plots[0][1])
+    points = re.findall(r"\((\S+),(\S+)\)(?: \+= \(0,(\S+)\) -= \(0,\S+\))?", plots[0][1])
     assert [float(x) for x, _, _ in points] == SNR
     sample = data["sum_rate"].isel({"precoder": 0, "allocator": 0, "sensing.crlb_limit_db": 0}).to_numpy()
     for (_, mean, half), values in zip(points, sample, strict=True):
@@ -303,7 +318,8 @@ def test_pgfplots_has_all_curves(swept: Comparison, tmp_path: Path) -> None:
 
 
 def test_names_of_places_are_ticks_of_pgfplots(swept: Comparison, tmp_path: Path) -> None:
-    figures = swept.plot(quantity="sum_rate", x="allocator")
+    first = Comparison(dataset=swept.dataset.isel({"snr_db": [0], "sensing.crlb_limit_db": [0]}))
+    figures = first.plot(quantity="sum_rate", x="allocator")
     (file,) = save_figures(figures, tmp_path, formats=("tex",))
     assert r"xtick={0,1}, xticklabels={{exact},{equal\_cs}}" in file.read_text(encoding="utf-8")
 
@@ -311,13 +327,13 @@ def test_names_of_places_are_ticks_of_pgfplots(swept: Comparison, tmp_path: Path
 def test_command_writes_what_is_asked_for(
     swept: Comparison, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    swept.save(tmp_path / "results")
+    save_numbers(swept.dataset, tmp_path / "results")
     out = tmp_path / "figures"
-    options = ["--x", "sensing.crlb_limit_db", "--quantity", "seconds,sum_rate", "--style", "slides"]
-    assert main(["show", str(tmp_path / "results"), "--out", str(out), *options, "--format", "svg,csv"]) == 0
-    assert {path.name for path in out.iterdir()} == {
-        f"{name}.{ending}" for name in ("seconds", "sum_rate") for ending in ("svg", "csv")
-    }
+    options = ["--kind", "difference", "--reference", "equal_cs", "--quantity", "seconds,sum_rate"]
+    options += ["--x", "snr_db", "--style", "paper-wide", "--size", "6x3", "--format", "csv"]
+    assert main(["show", str(tmp_path / "results"), "--out", str(out), *options]) == 0
+    assert {path.name for path in out.iterdir()} == {"seconds.csv", "sum_rate.csv"}
+    assert "mrt, exact" in (out / "sum_rate.csv").read_text(encoding="utf-8")
     capsys.readouterr()
     wrong = {
         ("--style", "slide"): "--style must be screen or paper-column or paper-wide or slides, got 'slide';"
@@ -335,3 +351,162 @@ def test_command_writes_what_is_asked_for(
         assert capsys.readouterr() == ("", f"isacfw: {message}\n")
     assert main(["show", str(tmp_path / "results"), "--x", "snr_db"]) == 2
     assert capsys.readouterr() == ("", "isacfw: --x requires --out\n")
+
+
+# Kinds
+
+
+def test_differences_are_paired(swept: Comparison) -> None:
+    figure = swept.plot("difference", quantity="sum_rate", reference="equal_cs")["sum_rate"]
+    assert "difference from equal_cs on the same drops" in " ".join(figure.get_suptitle().split())
+    data = swept.dataset["sum_rate"].isel({"sensing.crlb_limit_db": 1})
+    drawn = curves(figure.axes[1])
+    assert set(drawn) == {"mrt, exact", "zf, exact"}
+    for precoder in ("mrt", "zf"):
+        own = data.sel(precoder=precoder).transpose("allocator", "snr_db", "drop").to_numpy()
+        line, _, (bars,) = drawn[f"{precoder}, exact"].lines
+        for number, (first, second) in enumerate(zip(*own, strict=True)):
+            paired = scipy.stats.ttest_rel(first, second, nan_policy="omit")
+            low, high = paired.confidence_interval(0.95)
+            if np.isfinite(low):
+                assert line.get_ydata()[number] == pytest.approx((low + high) / 2)
+                assert np.sort(bars.get_segments()[number][:, 1]) == pytest.approx([low, high])
+    assert any(list(line.get_ydata()) == [0, 0] for line in figure.axes[0].lines)
+
+
+def test_differences_are_crossed_where_either_is_infeasible(many: Callable[..., Comparison]) -> None:
+    comparison = many(3, precoders=1)
+    comparison.dataset["feasible"][:] = True
+    comparison.dataset["sum_rate"][:] = 1.0
+    comparison.dataset["feasible"][{"allocator": 0, "snr_db": 2, "drop": 1}] = False
+    axes = comparison.plot("difference", quantity="sum_rate")["sum_rate"].axes[0]
+    crossed = [line for line in axes.lines if line.get_label() == CROSSED]
+    assert [list(line.get_xdata()) for line in crossed] == [[10.0], [10.0]]
+
+
+def test_distribution_functions_are_those_of_the_drops(swept: Comparison) -> None:
+    figure = swept.plot("cdf", quantity=["sum_rate", "rates"])
+    assert [len(one.axes) for one in figure.values()] == [12, 12]
+    axes = figure["sum_rate"].axes[4]
+    place = {"snr_db": SNR[1], "sensing.crlb_limit_db": -22, "precoder": "zf", "allocator": "exact"}
+    sample = swept.dataset["sum_rate"].sel(place).to_numpy()
+    (line,) = [one for one in axes.lines if one.get_label() == "zf, exact"]
+    for value in np.linspace(0, 2 * sample.max(), 50):
+        expected = (sample <= value).mean()
+        steps = np.searchsorted(line.get_xdata(), value, side="right")
+        found = np.asarray(line.get_ydata())[steps - 1] if steps else 0.0
+        assert found == pytest.approx(expected)
+    users = swept.dataset["rates"].sel(place).to_numpy().ravel()
+    (line,) = [one for one in figure["rates"].axes[4].lines if one.get_label() == "zf, exact"]
+    np.testing.assert_allclose(line.get_xdata()[1:], np.sort(users))
+    assert figure["sum_rate"].axes[-1].get_xlabel() == "Sum rate [bit/s/Hz]"
+
+
+def test_distributions_say_what_they_contain(many: Callable[..., Comparison]) -> None:
+    comparison = many(3, precoders=1, apart=0.0)
+    comparison.dataset["feasible"][:] = True
+    comparison.dataset["sum_rate"][{"allocator": 1, "drop": 0}] = np.nan
+    title = " ".join(comparison.plot("cdf", quantity="sum_rate")["sum_rate"].get_suptitle().split())
+    assert PARTIAL in title
+    assert HIDDEN in title
+    assert INFEASIBLE not in title
+    comparison.dataset["feasible"][{"allocator": 0, "drop": 0}] = False
+    for kind in ("cdf", "box"):
+        title = " ".join(comparison.plot(kind, quantity="sum_rate")["sum_rate"].get_suptitle().split())
+        assert INFEASIBLE in title
+
+
+def test_boxes_are_quartiles_of_the_drops(many: Callable[..., Comparison], tmp_path: Path) -> None:
+    comparison = Comparison(dataset=many(12).dataset.isel(snr_db=[0]))
+    comparison.dataset["sum_rate"][{"allocator": 3}] = np.nan
+    figure = comparison.plot("box", quantity="sum_rate")["sum_rate"]
+    assert_whole(figure)
+    data = comparison.dataset["sum_rate"].isel({"snr_db": 0}).squeeze("sensing.crlb_limit_db")
+    container = curves(figure.axes[0])["zf"]
+    sample = data.isel(precoder=1).transpose("allocator", "drop").to_numpy()
+    np.testing.assert_allclose(container.lines[0].get_ydata(), np.median(sample, axis=1))
+    (file,) = save_figures({"boxes": figure}, tmp_path, formats=("csv",))
+    with file.open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["curve"] == "zf"][:12]
+    assert [row["name"] for row in rows] == [f"allocator {number}" for number in range(12)]
+    assert [row["y"] == "" for row in rows] == [number == 3 for number in range(12)]
+    expected = np.percentile(sample[0], [25, 75])
+    np.testing.assert_allclose([float(rows[0]["low"]), float(rows[0]["high"])], expected)
+    # Upright names leave the panels their height.
+    assert figure.axes[0].bbox.height / figure.dpi > 0.7 * STYLES["screen"].heights[0]
+
+
+def test_histories_keep_their_last_values() -> None:
+    nan = np.nan
+    values = np.array([[1, 2, nan, nan], [1, 3, 5, nan], [nan] * 4])
+    mean, half = mean_histories(xarray.DataArray(values, dims=("drop", "iteration")))
+    np.testing.assert_allclose(mean, [1, 2.5, 3.5, nan])
+    expected = [mean_and_interval(np.array(one, dtype=float))[1] for one in ([1, 1], [2, 3], [2, 5])]
+    np.testing.assert_allclose(half, [*expected, nan])
+
+
+def test_convergence_and_time_are_those_of_the_allocations(variant: Any, host_with: Any) -> None:
+    changes = {"drops": 3, "allocators": ["exact", "sca", "equal_cs"], "precoders": ["mrt"]}
+    comparison = compare(structure(variant(changes), host_with()))
+    (axes,) = comparison.plot("convergence")["convergence"].axes
+    (line,) = [one for one in axes.lines if not str(one.get_label()).startswith("_")]
+    assert line.get_label() == "mrt, sca"
+    final = comparison.dataset["sum_rate"].sel(allocator="sca").mean("drop").item()
+    assert np.asarray(line.get_ydata())[np.isfinite(line.get_ydata())][-1] == pytest.approx(final, rel=1e-4)
+    assert axes.get_xlabel() == "Iteration"
+    (axes,) = comparison.plot("time")["time"].axes
+    table = comparison.table().reset_index()
+    for line in axes.lines:
+        if line.get_label() != CROSSED:
+            row = table[table["allocator"] == str(line.get_label()).removeprefix("mrt, ")].iloc[0]
+            assert line.get_xdata()[0] == row["seconds_median"]
+            assert line.get_ydata()[0] == pytest.approx(row["gap_percent"])
+    assert axes.get_ylabel() == "Mean gap to the best bound [%]"
+    without = Comparison(dataset=comparison.dataset.drop_vars("bound"))
+    (axes,) = without.plot("time")["time"].axes
+    assert axes.get_ylabel() == "Mean distance to the best [%]"
+    found = {str(line.get_label()): line.get_ydata()[0] for line in axes.lines}
+    rows = table.set_index("allocator")["distance_to_best_percent"]
+    assert found["mrt, sca"] == pytest.approx(abs(rows["sca"]))
+
+
+KIND_ERRORS = {
+    "kind must be mean or difference or cdf or box or convergence or time, got 'cfd'; did you mean 'cdf'?": {
+        "kind": "cfd"
+    },
+    "x requires the kind mean or difference, got cdf": {"kind": "cdf", "x": "snr_db"},
+    "reference requires the kind difference, got mean": {"reference": "exact"},
+    "reference must be exact or equal_cs, got 'exakt'; did you mean 'exact'?": {
+        "kind": "difference",
+        "reference": "exakt",
+    },
+    "kind must be another than 'convergence', as no allocator reported its iterations": {"kind": "convergence"},
+}
+
+
+@pytest.mark.parametrize("message", KIND_ERRORS)
+def test_errors_of_kinds_are_one_line(message: str, swept: Comparison) -> None:
+    with pytest.raises(InputError) as caught:
+        swept.plot(**KIND_ERRORS[message])  # type: ignore[arg-type]
+    assert str(caught.value) == message
+
+
+def test_a_difference_needs_two_allocators(swept: Comparison) -> None:
+    alone = Comparison(dataset=swept.dataset.isel(allocator=[0]))
+    with pytest.raises(
+        InputError, match=r"^kind must be another than 'difference', as there is no allocator but exact$"
+    ):
+        alone.plot("difference")
+
+
+def test_gaps_have_no_file_for_pgfplots(swept: Comparison, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"^--format must be another than tex for axes"):
+        save_figures(swept.plot("time"), tmp_path, formats=("tex",))
+
+
+def test_a_curve_without_values_says_so(many: Callable[..., Comparison]) -> None:
+    comparison = many(2, precoders=1)
+    comparison.dataset["sum_rate"][{"allocator": 1}] = np.nan
+    figure = comparison.plot(quantity="sum_rate")["sum_rate"]
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert [text for text in texts if "1" in text] == ["mrt, allocator 1 (no value)"]
