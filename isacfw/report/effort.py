@@ -104,7 +104,7 @@ def draw_time(panel: Panel, *, bounded: bool) -> str | None:
             if not np.isfinite(there).all():
                 continue
             look_of: Any = {"color": look.colour, "marker": look.marker, "fillstyle": look.fill}
-            axes.plot(*there, linestyle="none", label=f"{precoder}, {allocator}", **look_of)
+            axes.plot(*there, linestyle="none", label=f"{precoder}, {allocator}", clip_on=False, **look_of)
             if not feasible[column].all():
                 axes.plot(*there, "x", color="0.15", markersize=4, zorder=5, label=CROSSED)
     _finish_gaps(axes, panel, bounded)
@@ -119,7 +119,7 @@ def _distances(values: FloatArray, feasible: Any, columns: Columns) -> FloatArra
 
 def _finish_gaps(axes: Axes, panel: Panel, bounded: bool) -> None:
     axes.set_xscale("log")
-    axes.set_yscale("symlog", linthresh=_FLOOR, linscale=0.3)
+    axes.set_yscale("symlog", linthresh=_FLOOR, linscale=0.6)
     finish_axes(axes, panel, "Mean gap to the best bound [%]" if bounded else "Mean distance to the best [%]")
     axes.set_ylim(bottom=-0.3 * _FLOOR)
     if panel.low:

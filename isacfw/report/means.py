@@ -86,12 +86,15 @@ def _draw(axes: Axes, data: xarray.Dataset, abscissa: Abscissa | None, row: Row)
 def each_look(data: xarray.Dataset) -> list[tuple[dict[str, int], str, Look]]:
     """Return position, label and look of each curve: by allocator, or by precoder and beam if compared."""
     precoders, allocators = (data[name].to_numpy() for name in ("precoder", "allocator"))
-    by_allocator = len(allocators) > 1 and "beams" not in data.attrs
+    # Of a difference, curves look like those of its allocators elsewhere.
+    all_allocators = list(data.attrs.get("allocators", map(str, allocators)))
+    by_allocator = len(all_allocators) > 1 and "beams" not in data.attrs
     found = []
     for row, precoder in enumerate(precoders):
         for column, allocator in enumerate(allocators):
+            number = all_allocators.index(str(allocator))
             first, second, seconds = (
-                (column, row, len(precoders)) if by_allocator else (row, column, len(allocators))
+                (number, row, len(precoders)) if by_allocator else (row, number, len(all_allocators))
             )
             place = {"precoder": row, "allocator": column}
             found.append((place, f"{precoder}, {allocator}", make_look(first, second, seconds)))

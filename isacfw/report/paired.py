@@ -45,4 +45,5 @@ def differences(dataset: xarray.Dataset, rows: list[Row], reference: str) -> tup
     changed = {row.name: (found[row.name] - other[row.name]).transpose(*found[row.name].dims) for row in rows}
     feasible = (found["feasible"] & other["feasible"]).transpose(*found["feasible"].dims)
     labelled = [attrs.evolve(row, label=f"Difference: {row.label}", limit=None, zero=True) for row in rows]
-    return found.assign(changed | {"feasible": feasible}), labelled
+    found = found.assign(changed | {"feasible": feasible})
+    return found.assign_attrs(allocators=[str(one) for one in dataset["allocator"].to_numpy()]), labelled

@@ -357,20 +357,22 @@ def test_command_writes_what_is_asked_for(
 
 
 def test_differences_are_paired(swept: Comparison) -> None:
-    figure = swept.plot("difference", quantity="sum_rate", reference="equal_cs")["sum_rate"]
-    assert "difference from equal_cs on the same drops" in " ".join(figure.get_suptitle().split())
+    figure = swept.plot("difference", quantity="sum_rate", reference="exact")["sum_rate"]
+    assert "difference from exact on the same drops" in " ".join(figure.get_suptitle().split())
     data = swept.dataset["sum_rate"].isel({"sensing.crlb_limit_db": 1})
     drawn = curves(figure.axes[1])
-    assert set(drawn) == {"mrt, exact", "zf, exact"}
+    assert set(drawn) == {"mrt, equal_cs", "zf, equal_cs"}
     for precoder in ("mrt", "zf"):
         own = data.sel(precoder=precoder).transpose("allocator", "snr_db", "drop").to_numpy()
-        line, _, (bars,) = drawn[f"{precoder}, exact"].lines
+        line, _, (bars,) = drawn[f"{precoder}, equal_cs"].lines
         for number, (first, second) in enumerate(zip(*own, strict=True)):
-            paired = scipy.stats.ttest_rel(first, second, nan_policy="omit")
+            paired = scipy.stats.ttest_rel(second, first, nan_policy="omit")
             low, high = paired.confidence_interval(0.95)
             if np.isfinite(low):
                 assert line.get_ydata()[number] == pytest.approx((low + high) / 2)
                 assert np.sort(bars.get_segments()[number][:, 1]) == pytest.approx([low, high])
+    means = curves(swept.plot(quantity="sum_rate")["sum_rate"].axes[1])
+    assert all(look(drawn[name]) == look(means[name]) for name in drawn)
     assert any(list(line.get_ydata()) == [0, 0] for line in figure.axes[0].lines)
 
 
