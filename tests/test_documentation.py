@@ -21,6 +21,10 @@ import pytest
 import isacfw
 from isacfw.cli import main
 from isacfw.host import hookspecs
+from isacfw.report.comparison import Comparison
+from isacfw.report.figures import KINDS
+from isacfw.report.files import FORMATS, NUMBERS, save_numbers
+from isacfw.report.style import STYLES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
@@ -351,6 +355,39 @@ def test_page_of_plots_states_the_gain_of_its_steered_beam() -> None:
     (scenario,) = blocks(PLOTS, "toml")
     array = isacfw.load_scenario(tomllib.loads(scenario)).scenario.transmit_array
     assert f"{10 * math.log10(array.n_elements):.1f} dB here" in PLOTS.read_text(encoding="utf-8")
+
+
+COMPARISON_FIGURES = ROOT / "docs" / "comparison_figures.md"
+
+
+def test_commands_of_the_page_of_comparisons_make_its_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # Of fewer drops, and with the figures of isacfw show alone.
+    monkeypatch.setattr(Comparison, "save", lambda self, out, **_: save_numbers(self.dataset, out))
+    lines = "".join(blocks(COMPARISON_FIGURES, "console")).replace("\\\n", " ").splitlines()
+    for line in lines:
+        words = shlex.split(line)[1:]
+        assert main([*words, *(["--drops", "2"] if words[0] == "compare" else ["--format", "png"])]) == 0
+    shown = re.findall(r"\]\((figures/comparison-(\w+)\.png)\)", COMPARISON_FIGURES.read_text(encoding="utf-8"))
+    assert len(shown) == len(lines) - 1 == 4
+    for kept, kind in shown:
+        (made,) = (tmp_path / "figures" / kind).iterdir()
+        widths = {matplotlib.image.imread(path).shape[1] for path in (made, COMPARISON_FIGURES.parent / kept)}
+        assert widths == {round(7.16 * 200)}
+
+
+def test_code_of_the_page_of_comparisons_runs() -> None:
+    (code,) = blocks(COMPARISON_FIGURES, "python")
+    exec(compile(code, "comparison_figures.md", "exec"), {"__name__": "comparison_figures"})
+
+
+def test_page_of_comparisons_lists_kinds_styles_and_formats() -> None:
+    text = COMPARISON_FIGURES.read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `--(\w+)` \|(.*)\|$", text, re.MULTILINE))
+    for option, known in (("kind", KINDS), ("style", STYLES), ("format", (*FORMATS, *NUMBERS))):
+        assert all(f"`{name}`" in rows[option] for name in known)
 
 
 @pytest.mark.parametrize("example", ["single_file_plugin", "compose_in_python"])

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .options import report_problems
+from .show import run_show
 
 if TYPE_CHECKING:
     from ..config.load import LoadedScenario
@@ -70,19 +71,7 @@ def _executor(address: str | None) -> AbstractContextManager[Any]:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from ..base.files import ensure_writable
-    from ..report.comparison import Comparison
-    from ..report.files import save_figures
-    from .progress import ProgressBars
-
-    comparison = Comparison.load(options.results)
-    if options.out is not None:
-        ensure_writable(options.out)
-        with ProgressBars(quiet=options.json) as bars:
-            files = save_figures(comparison.plot(), options.out, bars.task("files"))
-        _name(files)
-    print(comparison.to_json() if options.json else _table(comparison.dataset))
-    return 0
+    return run_show(options, _table)
 
 
 def _figure(options: argparse.Namespace) -> int:

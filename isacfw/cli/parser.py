@@ -21,6 +21,7 @@ from .options import (
     tolerance,
 )
 from .part_parser import add_part_commands
+from .show import add_show
 
 DEFAULT_SCENARIO = "nguyen2025"
 SHELLS = ("bash", "zsh")
@@ -93,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = main.add_subparsers(dest="command", metavar="COMMAND")
     _add_compare(commands)
-    _add_show(commands)
+    add_show(commands)
     _add_figure(commands)
     _add_plot(commands)
     add_beamform(commands)
@@ -128,18 +129,6 @@ def _add_compare(commands: _Commands) -> None:
         "--time-limit", type=seconds, metavar="S", help="longest time of an allocation, in seconds"
     )
     add_plugin_option(command)
-    add_debug_option(command)
-
-
-def _add_show(commands: _Commands) -> None:
-    command = commands.add_parser(
-        "show",
-        help="show the results of an earlier comparison",
-        description="Print the table of a results.nc, and with --out write its figures; compute nothing.",
-    )
-    command.add_argument("results", type=Path, metavar="FILE", help="a results.nc written by compare --out")
-    command.add_argument("--json", action="store_true", help="print only the records, as JSON")
-    command.add_argument("--out", type=Path, metavar="DIR", help="folder for the figures")
     add_debug_option(command)
 
 

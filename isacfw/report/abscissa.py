@@ -9,32 +9,22 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .places import labels_of, paths_along, sweep_of
+from ..base.errors import InputError, nearest
+from .path_labels import label_path, short_values
+from .places import paths_along, sweep_of, swept_paths
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
-
-_LABELS = {
-    "snr_db": "SNR [dB]",
-    "uplink.user_snr_db": "Power of a user [dB]",
-    "uplink.radar_snr_db": "Power of the radar [dB]",
-    "link_budget.transmit_power_dbm": "Transmit power [dBm]",
-    "link_budget.bandwidth_hz": "Bandwidth [Hz]",
-    "link_budget.carrier_hz": "Carrier frequency [Hz]",
-    "target.distance_m": "Distance of the target [m]",
-    "sensing.crlb_limit_db": "CRLB limit [dB]",
-    "sensing.crlb_limit_offset_db": "Offset of the CRLB limits [dB]",
-    "channel.users": "Users",
-    "transmit_array.horizontal": "Horizontal transmit antennas",
-    "transmit_array.vertical": "Vertical transmit antennas",
-}
 
 _WIDEST = 20
 """Number of characters in a line of a label."""
 
 _SPREAD = 0.6
 """Part of the distance between the numbers of two points over which their curves are spread."""
+
+_MOST_TICKS = 6
+"""Number of values up to which each may have its tick."""
 
 _MOST_NAMED = 12
 """Number of points up to which each has its label."""
@@ -68,28 +58,56 @@ class Abscissa:
     names: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, dataset: xarray.Dataset) -> Abscissa | None:
-        """Return that of the first path with several distinct numeric values, or of the first several points."""
+    def of(cls, dataset: xarray.Dataset, path: str | None = None) -> Abscissa | None:
+        """Return that of a path, or of the first one with several distinct numeric values; None for allocators.
+
+        Without numeric values, it is that of the numbers of the points.
+        """
+        if path is not None:
+            return cls._of_path(dataset, path)
         several = [axis for axis in sweep_of(dataset) if dataset.sizes[axis] > 1]
         for axis in several:
-            paths = paths_along(dataset, axis)
-            for path in paths:
-                values = dataset[path].to_numpy()
-                if values.dtype.kind in "iuf" and len(np.unique(values)) == len(values):
-                    order = np.argsort(values, kind="stable")
-                    linked = ", ".join(other for other in paths if other != path)
-                    label = _LABELS.get(path, path) + (f"\nmoves with {linked}" if linked else "")
-                    return cls(axis=axis, label=label, values=values[order], order=order)
-        return cls._of_points(dataset, several[0]) if several else None
+            for one in paths_along(dataset, axis):
+                if _tells_apart(dataset, one):
+                    return cls._of_numbers(dataset, axis, one)
+        return cls._of_points(dataset, several[0], paths_along(dataset, several[0])) if several else None
 
     @classmethod
-    def _of_points(cls, dataset: xarray.Dataset, axis: str) -> Abscissa:
+    def _of_path(cls, dataset: xarray.Dataset, path: str) -> Abscissa | None:
+        """Return that of a path that a user names."""
+        if path == "allocator":
+            return None
+        known = swept_paths(dataset)
+        if path not in known:
+            listed = " or ".join(("allocator", *known))
+            hint = nearest(path, known) if isinstance(path, str) else ""
+            raise InputError("x", f"must be {listed}, got {path!r}{hint}")
+        axis = next(one for one in sweep_of(dataset) if path in paths_along(dataset, one))
+        if _tells_apart(dataset, path):
+            return cls._of_numbers(dataset, axis, path)
+        return cls._of_points(dataset, axis, [path])
+
+    @classmethod
+    def _of_numbers(cls, dataset: xarray.Dataset, axis: str, path: str) -> Abscissa:
+        """Return one of the distinct numeric values of a path."""
+        values = dataset[path].to_numpy()
+        order = np.argsort(values, kind="stable")
+        linked = ", ".join(map(_lower, filter(lambda one: one != path, paths_along(dataset, axis))))
+        label = label_path(path) + (f"\nmoves with {linked}" if linked else "")
+        return cls(axis=axis, label=label, values=values[order], order=order)
+
+    @classmethod
+    def _of_points(cls, dataset: xarray.Dataset, axis: str, paths: list[str]) -> Abscissa:
         """Return one of the numbers of the points, with the labels of the first path that distinguishes them."""
-        paths, labels, count = paths_along(dataset, axis), labels_of(dataset), dataset.sizes[axis]
-        columns = {path: [labels[path][value] for value in dataset[path].to_numpy().tolist()] for path in paths}
+        count = dataset.sizes[axis]
+        columns = {}
+        for path in paths:
+            values = dataset[path].to_numpy().tolist()
+            labels = short_values(values)
+            columns[path] = [labels[value] for value in values]
         shown = [path for path in paths if len(set(columns[path])) == count][:1] or paths
         named = count <= _MOST_NAMED
-        label = ", ".join(_LABELS.get(path, path) for path in shown)
+        label = ", ".join(map(label_path, shown))
         order = np.arange(count)
         return cls(
             axis=axis,
@@ -112,13 +130,29 @@ class Abscissa:
         return self.values + _SPREAD * ((curve + 0.5) / curves - 0.5)
 
     def set_ticks(self, axes: Axes) -> None:
-        """Set limits and labels of the places, if they are numbers of points."""
+        """Set the ticks, and limits and labels if the places are numbers of points."""
         from matplotlib.ticker import MaxNLocator
 
-        if not self.numeric:
-            axes.set_xlim(self.values[0] - 0.5, self.values[-1] + 0.5)
+        if self.numeric:
+            # Where values are far enough apart, they are the ticks.
+            if 1 < len(self.values) <= _MOST_TICKS and np.diff(self.values).min() > np.ptp(self.values) / 10:
+                axes.set_xticks(self.values)
+            return
+        axes.set_xlim(self.values[0] - 0.5, self.values[-1] + 0.5)
         if self.names:
             names = [fill(name, _WIDEST) for name in self.names]
             axes.set_xticks(self.values, names, rotation=30, ha="right", fontsize="small")
-        elif not self.numeric:
+        else:
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _tells_apart(dataset: xarray.Dataset, path: str) -> bool:
+    """Return whether the values of a path are numbers, all different."""
+    values = dataset[path].to_numpy()
+    return values.dtype.kind in "iuf" and len(np.unique(values)) == len(values)
+
+
+def _lower(path: str) -> str:
+    """Return the label of a path as part of a sentence, without its unit."""
+    label = label_path(path).partition(" [")[0]
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]

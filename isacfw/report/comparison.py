@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,14 +82,49 @@ class Comparison:
 
         return summary(self.dataset)
 
-    def plot(self) -> dict[str, matplotlib.figure.Figure]:
+    def plot(
+        self,
+        kind: str = "mean",
+        *,
+        x: str | None = None,
+        reference: str | None = None,
+        quantity: str | Iterable[str] | None = None,
+        style: str = "screen",
+        size: tuple[float, float] | None = None,
+    ) -> dict[str, matplotlib.figure.Figure]:
         """Return a figure of the objective, of each group of requirements, and of each metric of the scenario.
 
-        They are over the sweep or by allocator; their keys are ``"sum_rate"``, ``"crlb"`` and so on.
-        """
-        from .figures import comparison_figures
+        A panel for each combination of the swept keys that are not on the horizontal axis. Keys of the figures
+        are ``"sum_rate"``, ``"crlb"`` and so on, or else ``"convergence"`` and ``"time"``.
 
-        return comparison_figures(self.dataset)
+        Parameters
+        ----------
+        kind : {"mean", "difference", "cdf", "box", "convergence", "time"}
+            Means over the drops with 95 % intervals; mean differences from a reference on the same drops, with
+            paired intervals; empirical distribution functions, or box plots, of the drops; the mean objective
+            over the iterations; mean gaps to the best bound, or else to the best allocator, against median times.
+        x : str, optional
+            Swept key on the horizontal axis, or ``"allocator"``; by default the first key with several numeric
+            values, or else the first with several values, or else the allocators.
+        reference : str, optional
+            Allocator from which the others differ; the first by default.
+        quantity : str or iterable of str, optional
+            Figures to draw instead of all: groups such as ``"crlb"``, or any number of the results, such as
+            ``"seconds"``; for distributions also one of each user, such as ``"rates"``.
+        style : {"screen", "paper-column", "paper-wide", "slides"}
+            Widths and fonts: a column or both columns of a journal's page, or slides of 16:9.
+        size : tuple of float, optional
+            Width and height in inches instead of those of the style.
+
+        Raises
+        ------
+        InputError
+            If a name is not known, options exclude each other, or the size leaves no room for the panels.
+        """
+        from .figures import FigureOptions, comparison_figures
+
+        options = FigureOptions(kind=kind, x=x, reference=reference, quantity=quantity, style=style, size=size)
+        return comparison_figures(self.dataset, options)
 
     def difference(self, other: Comparison, *, tolerance: float = 1e-9) -> Difference:
         """Return what differs from another comparison: scenario keys, versions, rows and numbers.

@@ -30,6 +30,8 @@ _LATEX = {
     "°": r"$^\circ$",
     "µ": r"$\mu$",
     "−": "$-$",
+    "²": "$^2$",
+    "α": r"$\alpha$",
 }
 
 
@@ -101,8 +103,13 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def latex_text(text: str) -> str:
+    """Return text for LaTeX in one line, without commands."""
+    return "".join(_LATEX.get(one, one) for one in _one_line(text))
+
+
 def _line(cells: Sequence[str]) -> str:
-    return " & ".join("".join(_LATEX.get(one, one) for one in _one_line(cell)) for cell in cells) + r" \\"
+    return " & ".join(map(latex_text, cells)) + r" \\"
 
 
 def grid_of(dataset: xarray.Dataset) -> Grid:

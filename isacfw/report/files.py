@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ..base.errors import InputError
+from ..base.errors import InputError, nearest
 from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_netcdf
 from ..base.progress import Progress
 from .records import list_records
@@ -39,25 +39,51 @@ def save_numbers(dataset: xarray.Dataset, folder: Path, *, name: str = "results"
     return files
 
 
-def save_figures(figures: Mapping[str, Figure], folder: Path, progress: Progress | None = None) -> list[Path]:
-    """Write figures, named by their titles, as PNG and PDF into a folder; return the files."""
+FORMATS = ("png", "pdf", "svg")
+"""Formats of images."""
+
+NUMBERS = ("tex", "csv")
+"""Formats of the plotted numbers: for pgfplots, and for other programs."""
+
+EMBEDDED: Any = {"pdf.fonttype": 42, "ps.fonttype": 42}
+"""Settings that embed fonts as TrueType, as journals demand: text stays text that can be searched and edited."""
+
+
+def save_figures(
+    figures: Mapping[str, Figure],
+    folder: Path,
+    progress: Progress | None = None,
+    formats: Sequence[str] = ("png", "pdf"),
+) -> list[Path]:
+    """Write figures, named by their titles, into a folder, by default as PNG and PDF; return the files."""
     files: list[Path] = []
     for name, figure in figures.items():
-        for suffix in ("png", "pdf"):
+        for suffix in formats:
             files.append(folder / f"{name}.{suffix}")
-            with atomic_write(files[-1]) as new:
-                figure.savefig(new, dpi=200)
+            save_figure_as(figure, files[-1])
             if progress is not None:
-                progress(len(files), 2 * len(figures))
+                progress(len(files), len(formats) * len(figures))
     return files
 
 
-FORMATS = ("png", "pdf", "svg")
-"""Formats of a figure whose file a user names."""
+def check_formats(formats: Sequence[str]) -> None:
+    """Check formats of figures.
+
+    Raises
+    ------
+    InputError
+        If one is not known, or none is given.
+    """
+    known = (*FORMATS, *NUMBERS)
+    for one in formats:
+        if one not in known:
+            raise InputError("format", f"must be among {', '.join(known)}, got {one!r}{nearest(one, known)}")
+    if not formats:
+        raise InputError("format", f"must be among {', '.join(known)}, got none")
 
 
 def figure_format(path: Path) -> str:
-    """Return the format of a figure from the name of its file.
+    """Return the format of an image from the name of its file.
 
     Raises
     ------
@@ -73,8 +99,18 @@ def figure_format(path: Path) -> str:
 
 def save_figure_as(figure: Figure, path: Path) -> Path:
     """Write a figure to a file in the format of its name; return the file."""
+    from matplotlib import rc_context
+
+    from .plotted import write_csv, write_pgfplots
+
+    writers = {"tex": write_pgfplots, "csv": write_csv}
+    ending = path.suffix.lower().removeprefix(".")
     with atomic_write(path) as new:
-        figure.savefig(new, dpi=200, format=figure_format(path))
+        if ending in writers:
+            writers[ending](figure, new)
+        else:
+            with rc_context(EMBEDDED):
+                figure.savefig(new, dpi=200, format=figure_format(path))
     return path
 
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from .places import labels_of, name_place, paths_along, sweep_of
+from .path_labels import short_values, title_place
+from .places import paths_along, sweep_of
 
 if TYPE_CHECKING:
     import xarray
@@ -52,35 +53,39 @@ def count_panels(dataset: xarray.Dataset, apart: Sequence[str]) -> tuple[int, in
     return total, min(total, MOST_PANELS)
 
 
-def grid_shape(panels: int) -> tuple[int, int]:
-    """Return the numbers of panels below each other, and side by side."""
-    columns = min(panels, SIDE_BY_SIDE)
-    return math.ceil(panels / columns), columns
+def grid_shape(panels: int, most: int = SIDE_BY_SIDE) -> tuple[int, int]:
+    """Return the numbers of panels below each other, and side by side: as few rows as possible, evenly filled."""
+    rows = math.ceil(panels / most)
+    return rows, math.ceil(panels / rows)
 
 
-def make_panels(figure: Figure, dataset: xarray.Dataset, apart: Sequence[str], rows: int = 1) -> list[Panel]:
+def make_panels(
+    figure: Figure, dataset: xarray.Dataset, apart: Sequence[str], rows: int = 1, most: int = SIDE_BY_SIDE
+) -> list[Panel]:
     """Add panels with a number of rows of axes to a figure, for combinations along some dimensions.
 
-    All have the same horizontal axis, and those of a row in its panel the same vertical one.
+    At most a given number of panels are side by side. All have the same horizontal axis, and those of a row in
+    its panel the same vertical one.
     """
     _, count = count_panels(dataset, apart)
-    grid = _subplots(figure, count, rows)
-    labels = labels_of(dataset)
+    _, columns = grid_shape(count, most)
+    grid = _subplots(figure, count, rows, columns)
     paths = [path for axis in apart if axis in sweep_of(dataset) for path in paths_along(dataset, axis)]
+    labels = {path: short_values(dataset[path].to_numpy().tolist()) for path in paths}
     places = itertools.product(*(range(dataset.sizes[name]) for name in apart))
     found = []
     for number, (axes, place) in enumerate(zip(grid, places, strict=False)):
         own = dataset.isel(dict(zip(apart, place, strict=True)))
-        title = name_place({path: own[path].item() for path in paths}, labels)
-        left, low = number % SIDE_BY_SIDE == 0, number + SIDE_BY_SIDE >= count
+        title = title_place({path: own[path].item() for path in paths}, labels)
+        left, low = number % columns == 0, number + columns >= count
         for row, one in enumerate(axes):
             one.tick_params(labelleft=left, labelbottom=low and row == rows - 1)
         found.append(Panel(data=own, title=title, axes=axes, left=left, low=low))
     return found
 
 
-def _subplots(figure: Figure, panels: int, rows: int) -> list[tuple[Axes, ...]]:
-    blocks, columns = grid_shape(panels)
+def _subplots(figure: Figure, panels: int, rows: int, columns: int) -> list[tuple[Axes, ...]]:
+    blocks = math.ceil(panels / columns)
     grid: Any = figure.subplots(blocks * rows, columns, squeeze=False)
     found: list[tuple[Axes, ...]] = []
     for number in range(blocks * columns):

@@ -5,8 +5,11 @@ from __future__ import annotations
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 if TYPE_CHECKING:
     import xarray
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, suitable for colour-blind readers; black last.
@@ -16,8 +19,58 @@ LINES = ("-", "--", ":", "-.")
 FILLS = ("none", "full", "left", "bottom")
 """Markers of rows that have no lines to tell them apart."""
 
+CURVE_COLOURS = (
+    *(colour for colour in COLOURS[:-1] if colour != "#F0E442"),
+    *("#332288", "#882255", "#117733", "#999933", "#7F7F7F", "#000000"),
+)
+"""Colours of curves, dark enough for thin lines on white: of Okabe and Ito's palette, and of Tol's."""
+
+CURVE_MARKERS = (*MARKERS, "<", ">", "p", "h")
+CURVE_LINES: Any = (*LINES, (0, (5, 1, 1, 1, 1, 1)), (0, (9, 2)), (0, (2, 3)), (0, (1, 4)))
+
 PAGE: Any = {"font.size": 8, "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6}
 """Settings of figures that are as wide as a page."""
+
+
+@attrs.frozen(kw_only=True)
+class Style:
+    """Sizes of a figure of panels.
+
+    Parameters
+    ----------
+    width : float, optional
+        Width of the figure in inches; by default that of its panels and of a legend.
+    height : float, optional
+        Least height of the figure in inches, which its legend does not change; by default that of its content.
+    widths, heights : tuple of float
+        Width (without that of the figure) and height in inches of one or two panels, and of one of many.
+    legend_widths : tuple of float
+        Width that the legend adds, if the figure is as wide as its panels.
+    fonts : tuple of float
+        Sizes of the font in points, for one or two panels, and for many.
+    side_by_side : int
+        Largest number of panels in a row.
+    aside : bool
+        Whether the legend is on the right of the panels if it fits there, and not below them.
+    """
+
+    width: float | None = None
+    height: float | None = None
+    widths: tuple[float, float] = (4.6, 1.95)
+    heights: tuple[float, float] = (2.9, 1.9)
+    legend_widths: tuple[float, float] = (2.2, 1.4)
+    fonts: tuple[float, float] = (10.0, 7.0)
+    side_by_side: int = 3
+    aside: bool = True
+
+
+STYLES = {
+    "screen": Style(),
+    "paper-column": Style(width=3.5, heights=(2.1, 1.4), fonts=(8.0, 7.0), side_by_side=2, aside=False),
+    "paper-wide": Style(width=7.16, heights=(2.5, 1.7), fonts=(8.0, 7.0), aside=False),
+    "slides": Style(width=10.0, height=5.625, fonts=(14.0, 10.0)),
+}
+"""Styles by name: for screens, a column and both columns of a journal's page, and slides of 16:9."""
 
 
 def finish(figure: Figure, title: str) -> None:
@@ -35,8 +88,31 @@ def finish(figure: Figure, title: str) -> None:
     figure.draw_without_rendering()
 
 
+def fold_label(axes: Axes, label: str, axis: str) -> str:
+    """Fold the label of an axis, ``"x"`` or ``"y"``, to about its length before axes are laid out."""
+    from matplotlib import rcParams
+
+    grid: Any = axes.get_subplotspec()
+    figure: Any = axes.get_figure()
+    number = 0 if axis == "x" else 1
+    shape = grid.get_gridspec().get_geometry()[::-1]
+    length = 72 * 0.75 * figure.get_size_inches()[number] / shape[number]
+    return fill(label, max(10, int(length / (0.56 * rcParams["font.size"]))))
+
+
+_COSTS = {
+    "seconds": "Time of an allocation [s]",
+    "iterations": "Iterations",
+    "max_violation": "Largest violation",
+}
+"""Labels of variables that state none."""
+
+
 def axis_label(quantity: xarray.DataArray) -> str:
     """Return the label of an axis that shows a quantity: its name and unit."""
+    label = quantity.attrs.get("long_name")
+    if not label:
+        return _COSTS.get(str(quantity.name), str(quantity.name))
     # The name of a level in dB includes its reference.
-    name, unit = quantity.attrs["long_name"] or quantity.name, quantity.attrs["units"].removesuffix(" rad^2")
-    return f"{name} [{unit}]" if unit else str(name)
+    unit = quantity.attrs["units"].removesuffix(" rad^2")
+    return f"{label} [{unit}]" if unit else str(label)

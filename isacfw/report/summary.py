@@ -135,7 +135,7 @@ def _mean(values: FloatArray) -> float:
     return float(finite.mean()) if len(finite) else np.nan
 
 
-def _standing(values: FloatArray, feasible: Any, columns: Columns) -> tuple[FloatArray, Any]:
+def standing(values: FloatArray, feasible: Any, columns: Columns) -> tuple[FloatArray, Any]:
     """Return each allocator's mean distance to the best feasible value of each drop, and which are the best.
 
     An allocator can be best only if it solves, within the limits, every drop that any allocator solves.
@@ -154,7 +154,7 @@ def _standing(values: FloatArray, feasible: Any, columns: Columns) -> tuple[Floa
     return distances, complete & (means >= top - TIE * np.maximum(np.abs(top), columns.scale))
 
 
-def _gaps(cell: xarray.Dataset, values: FloatArray, feasible: Any, columns: Columns) -> FloatArray:
+def gaps_to_bound(cell: xarray.Dataset, values: FloatArray, feasible: Any, columns: Columns) -> FloatArray:
     """Return each allocator's mean gap to the best bound of each drop that any allocator found; NaN for none."""
     if "bound" not in cell:
         return np.full(len(values), np.nan)
@@ -188,8 +188,8 @@ def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas
     columns = Columns.of(dataset)
     for place, cell in cells(dataset):
         values, feasible = cell[columns.objective].to_numpy(), cell["feasible"].to_numpy()
-        distances, best = _standing(values, feasible, columns)
-        gaps = _gaps(cell, values, feasible, columns)
+        distances, best = standing(values, feasible, columns)
+        gaps = gaps_to_bound(cell, values, feasible, columns)
         for number, allocator in enumerate(cell["allocator"].to_numpy()):
             mean, half_width = mean_and_interval(values[number])
             own = cell.isel(allocator=number)

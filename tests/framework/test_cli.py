@@ -72,7 +72,7 @@ def plugin(tmp_path):
 @pytest.fixture
 def no_figures(monkeypatch):
     """Draw nothing, which saves time where files alone matter."""
-    monkeypatch.setattr("isacfw.report.figures.comparison_figures", lambda _dataset: {})
+    monkeypatch.setattr("isacfw.report.figures.comparison_figures", lambda *_: {})
 
 
 @pytest.fixture

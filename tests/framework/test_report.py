@@ -72,7 +72,7 @@ CROSSED = "not feasible in all drops"
 @pytest.fixture
 def no_figures(monkeypatch):
     """Draw nothing, which saves time where files alone matter."""
-    monkeypatch.setattr("isacfw.report.figures.comparison_figures", lambda _dataset: {})
+    monkeypatch.setattr("isacfw.report.figures.comparison_figures", lambda *_: {})
 
 
 def test_the_interval_is_student_s():

@@ -402,7 +402,7 @@ def test_text_has_a_table_for_each_point(linked):
 
 
 def test_linked_results_are_saved_and_read(linked, tmp_path, monkeypatch, cli):
-    monkeypatch.setattr("isacfw.report.figures.comparison_figures", lambda _dataset: {})
+    monkeypatch.setattr("isacfw.report.figures.comparison_figures", lambda *_: {})
     linked.save(tmp_path)
     with xarray.open_dataset(tmp_path / "results.nc", engine="h5netcdf") as data:
         xarray.testing.assert_identical(data.load(), linked.dataset)
@@ -509,13 +509,13 @@ def test_limits_are_drawn_in_order(run):
 def test_the_first_numeric_path_that_tells_points_apart_is_the_abscissa(linked):
     figure = linked.plot()["sum_rate"]
     assert len(figure.axes) == 3
-    assert [axes.get_title() for axes in figure.axes] == [
-        "transmit_array =\nupa(horizontal=4, vertical=4)",
-        "transmit_array =\nupa(horizontal=8, vertical=2)",
-        "transmit_array = ula",
+    assert [" ".join(axes.get_title().split()) for axes in figure.axes] == [
+        "Transmit array = upa(horizontal=4, vertical=4)",
+        "Transmit array = upa(horizontal=8, vertical=2)",
+        "Transmit array = ula",
     ]
     for number, axes in enumerate(figure.axes):
-        assert axes.get_xlabel() == "SNR [dB]\nmoves with channel.users"
+        assert axes.get_xlabel() == "Transmit SNR [dB]\nmoves with number of users"
         line = _curves(axes)["zf, exact"]
         assert list(line.get_xdata()) == [0, 5, 10]
         own = linked.dataset["sum_rate"].sel(precoder="zf").isel({"transmit_array": number, "allocator": 0})
@@ -525,7 +525,7 @@ def test_the_first_numeric_path_that_tells_points_apart_is_the_abscissa(linked):
 def test_a_sweep_over_parts_has_their_labels_on_its_axis(run):
     comparison = run({"sweep": [{"transmit_array": ARRAYS}], "precoders": ["mrt", "zf"]})
     axes = comparison.plot()["sum_rate"].axes[0]
-    assert axes.get_xlabel() == "transmit_array"
+    assert axes.get_xlabel() == "Transmit array"
     assert list(axes.get_xticks()) == [1, 2, 3]
     assert [" ".join(tick.get_text().split()) for tick in axes.get_xticklabels()] == LABELS
     for precoder, line in zip(
@@ -545,7 +545,7 @@ def test_many_lists_share_one_readable_figure(run):
         assert figure.get_size_inches()[0] <= 7.5
     axes = comparison.plot()["sum_rate"].axes[0]
     assert len(_curves(axes)["mrt, exact"].get_xdata()) == 40
-    assert axes.get_xlabel() == "channel.large_scale_fading: number of the point"
+    assert axes.get_xlabel() == "Large-scale fading: number of the point"
     assert len(axes.get_xticks()) <= 12
     titles = [line for line in str(comparison).splitlines() if line.startswith("channel.large_scale_fading")]
     assert len(set(titles)) == 40
@@ -570,7 +570,7 @@ def test_panels_wrap_into_a_page(values, panels, shape, run):
         line = _curves(axes)["mrt, exact"]
         own = comparison.dataset["sum_rate"].isel({"sensing.crlb_limit_db": number}).mean("drop")
         np.testing.assert_allclose(np.asarray(line.get_ydata(), float), own.to_numpy().ravel())
-        assert axes.get_title().endswith(str(limits[number]))
+        assert axes.get_title().split()[-2:] == [str(limits[number]), "dB"]
         lowest, leftmost = number + columns >= panels, number % columns == 0
         assert bool(axes.get_xlabel()) == any(tick.get_visible() for tick in axes.get_xticklabels()) == lowest
         assert bool(axes.get_ylabel()) == any(tick.get_visible() for tick in axes.get_yticklabels()) == leftmost
@@ -587,7 +587,10 @@ def test_a_front_keeps_linked_paths(variant, host):
     assert front.dataset["sensing.crlb_limit_db"].to_numpy().tolist() == [-30, -35]
     assert front.dataset["channel.users"].dims == ("snr_db",)
     titles = [axes.get_title() for axes in front.plot().axes]
-    assert titles == ["snr_db = 15, channel.users = 2", "snr_db = 20, channel.users = 3"]
+    assert [" ".join(title.split()) for title in titles] == [
+        "Transmit SNR = 15 dB, Number of users = 2",
+        "Transmit SNR = 20 dB, Number of users = 3",
+    ]
 
 
 def test_a_front_does_not_follow_a_limit_that_moves_with_others(variant, host):

@@ -207,7 +207,8 @@ def test_swept_values_are_kept_and_further_sweeps_are_panels() -> None:
     front = pareto(swept)
     assert front.dataset["sensing.crlb_limit_db"].to_numpy().tolist() == [-50, -45]
     assert front.dataset.sizes["snr_db"] == 2
-    assert [axes.get_title() for axes in front.plot().axes] == ["snr_db = 15.0", "snr_db = 20.0"]
+    titles = [" ".join(axes.get_title().split()) for axes in front.plot().axes]
+    assert titles == ["Transmit SNR = 15.0 dB", "Transmit SNR = 20.0 dB"]
     assert pareto(swept, points=4).dataset.sizes["sensing.crlb_limit_db"] == 4
 
 

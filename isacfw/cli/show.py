@@ -1,0 +1,91 @@
+"""The command `show`, and its options for figures."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from .options import add_debug_option, names
+
+_CHOICES = ("kind", "x", "quantity", "reference", "style", "size", "format")
+
+
+def add_show(commands: Any) -> None:
+    """Add the command `show`."""
+    command = commands.add_parser(
+        "show",
+        help="show the results of an earlier comparison",
+        description="Print the table of a results.nc, and with --out write its figures; compute nothing.",
+    )
+    command.add_argument(
+        "results", type=Path, metavar="FILE", help="a results.nc, or the folder that compare --out wrote"
+    )
+    command.add_argument("--json", action="store_true", help="print only the records, as JSON")
+    command.add_argument("--out", type=Path, metavar="DIR", help="folder for the figures")
+    command.add_argument(
+        "--kind",
+        metavar="K",
+        help="mean (the default), difference, cdf, box, convergence or time (against the gap)",
+    )
+    command.add_argument("--reference", metavar="A", help="allocator to subtract (default: the first)")
+    command.add_argument("--x", metavar="PATH", help="swept key on the horizontal axis, or allocator")
+    command.add_argument(
+        "--quantity",
+        type=names,
+        action="extend",
+        metavar="A,B",
+        help="instead of all: sum_rate, seconds, …",
+    )
+    command.add_argument("--style", metavar="S", help="screen (the default), paper-column, paper-wide or slides")
+    command.add_argument("--size", type=_size, metavar="WxH", help="width and height in inches, such as 3.5x2.6")
+    command.add_argument(
+        "--format",
+        type=names,
+        action="extend",
+        metavar="A,B",
+        help="png, pdf, svg, tex (for pgfplots) or csv (the plotted numbers) (default: png,pdf)",
+    )
+    add_debug_option(command)
+
+
+def _size(text: str) -> tuple[float, float]:
+    width, _, height = text.partition("x")
+    try:
+        return float(width), float(height)
+    except ValueError:
+        problem = f"must be width and height in inches such as 3.5x2.6, got {text!r}"
+        raise argparse.ArgumentTypeError(problem) from None
+
+
+def run_show(options: argparse.Namespace, table: Any) -> int:
+    """Print the table made by a function, write figures, and return the exit status."""
+    from ..base.errors import InputError
+    from ..base.files import ensure_writable
+    from ..report.comparison import Comparison
+    from ..report.files import check_formats, save_figures
+    from .progress import ProgressBars
+
+    given = {name: value for name in _CHOICES if (value := getattr(options, name, None)) is not None}
+    if given and options.out is None:
+        raise InputError(f"--{next(iter(given))}", "requires --out")
+    formats = given.pop("format", ["png", "pdf"])
+    path = options.results / "results.nc" if options.results.is_dir() else options.results
+    try:
+        check_formats(formats)
+        comparison = Comparison.load(path)
+        figures = {} if options.out is None else comparison.plot(**given)
+    except InputError as error:
+        # Arguments of the function are options here.
+        key = f"--{error.key}" if error.key in _CHOICES else error.key
+        raise InputError(key, error.problem, error.missing) from None
+    # Figures first: the output may end early.
+    if options.out is not None:
+        ensure_writable(options.out)
+        with ProgressBars(quiet=options.json) as bars:
+            files = save_figures(figures, options.out, bars.task("files"), formats)
+        for file in files:
+            print(f"wrote {file}", file=sys.stderr)
+    print(comparison.to_json() if options.json else table(comparison.dataset))
+    return 0
