@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import attrs
 
 from ..allocation.status import Status
 from ..base.progress import Progress
+from ..base.services import service
 from ..results.open import open_results
 from .records import list_records
 
@@ -87,8 +89,10 @@ class Comparison:
         They are over the sweep or by allocator; their keys are ``"sum_rate"``, ``"crlb"`` and so on.
         """
         from .figures import comparison_figures
+        from .style import plain_text
 
-        return comparison_figures(self.dataset)
+        with plain_text():
+            return comparison_figures(self.dataset)
 
     def difference(self, other: Comparison, *, tolerance: float = 1e-9) -> Difference:
         """Return what differs from another comparison: scenario keys, versions, rows and numbers.
@@ -122,6 +126,24 @@ class Comparison:
 
         return export(self.dataset, Path(path))
 
+    def report(self, path: str | PathLike[str] = "report.html", *, others: Sequence[Comparison] = ()) -> Path:
+        """Write a report as a single HTML file that needs no others; return its path.
+
+        Parameters
+        ----------
+        path : str or path
+            The file, whose name ends in ``.html``.
+        others : sequence of Comparison
+            Comparisons to show side by side with this one, with their differences from it.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written, or there are too many comparisons.
+        """
+        written: Path = service("write_report")([self, *others], path)
+        return written
+
     def save(self, folder: str | PathLike[str], *, progress: Progress | None = None) -> list[Path]:
         """Write data set (NetCDF), records (CSV), scenario (TOML) and figures (PNG, PDF) into a folder.
 
@@ -153,6 +175,6 @@ class Comparison:
         return render(self.dataset)
 
     def _repr_html_(self) -> str:
-        from .table import render
+        from .html_table import html_table
 
-        return render(self.dataset, html=True)
+        return html_table(self.dataset).fragment()

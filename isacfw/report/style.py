@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,15 @@ FILLS = ("none", "full", "left", "bottom")
 
 PAGE: Any = {"font.size": 8, "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6}
 """Settings of figures that are as wide as a page."""
+
+
+@contextmanager
+def plain_text() -> Iterator[None]:
+    """Draw text as it is, since dollars in names of a scenario are not formulas."""
+    from matplotlib import rc_context
+
+    with rc_context({"text.parse_math": False}):
+        yield
 
 
 def finish(figure: Figure, title: str) -> None:

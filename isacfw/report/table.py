@@ -226,13 +226,20 @@ def _renderables(dataset: xarray.Dataset, width: int, progress: Progress | None)
     for values, group in groups:
         place = dict(zip(sweep, values if isinstance(values, tuple) else (values,), strict=True))
         yield _table(name_place(place, labels), group, columns, width)
+    for note in notes_of(dataset, frame):
+        yield Text(note)
+
+
+def notes_of(dataset: xarray.Dataset, frame: Any) -> Iterator[str]:
+    """Yield the notes of a comparison and its summary: legend, requirements, messages, budget, assumptions."""
+    sweep, columns = swept_paths(dataset), Columns.of(dataset)
     label = dataset[columns.objective].attrs["long_name"] or columns.objective
     objective = label[:1].lower() + label[1:]
     points = frame.reset_index()[sweep].drop_duplicates() if sweep else frame.iloc[:1]
-    where = partial(_where, points, sweep, labels)
-    notes = (*_notes(frame, objective, columns.margins, where), *_budget_notes(dataset))
-    for note in (*notes, *json.loads(dataset.attrs.get("assumptions", "[]"))):
-        yield Text(note)
+    where = partial(_where, points, sweep, labels_of(dataset))
+    yield from _notes(frame, objective, columns.margins, where)
+    yield from _budget_notes(dataset)
+    yield from json.loads(dataset.attrs.get("assumptions", "[]"))
 
 
 def _budget_notes(dataset: xarray.Dataset) -> Iterator[str]:
@@ -266,18 +273,16 @@ def _width(console: Console, item: RenderableType) -> int:
 def render(
     dataset: xarray.Dataset,
     *,
-    html: bool = False,
     colour: bool = False,
     width: int = 100,
     progress: Progress | None = None,
 ) -> str:
-    """Return the tables as text, with colours for a terminal or as HTML on request."""
+    """Return the tables as text, with colours for a terminal on request."""
     from rich.console import Console
 
     console = Console(
         file=io.StringIO(),
         width=width,
-        record=html,
         force_terminal=colour,
         color_system="standard" if colour else None,
     )
@@ -287,7 +292,5 @@ def render(
         console.width = max(width, *(_width(console, item) for item in items))
     for item in items:
         console.print(item, highlight=False)
-    if html:
-        return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in text.splitlines())
