@@ -20,7 +20,7 @@ _INK = re.compile(r"#(?:000000|262626|333333|4d4d4d)\b")
 _DPI, _COARSE_DPI = 110, 55
 """Dots per inch of curves that become images, and of those that would be too large."""
 
-_LEAST_SCALE = 0.65
+_LEAST_SCALE = 0.75
 """Scale below which the text of a figure would be too small: it scrolls instead."""
 
 
