@@ -24,6 +24,8 @@ _LONGEST = 200
 _LEAST_PERCENTAGE = 1e-3
 """Percentage below which only rounding determines the digits of a margin."""
 
+_LARGE_PERCENTAGE = 1e3
+
 _SHOWN = {"locally_optimal": "local"}
 
 
@@ -227,7 +229,7 @@ class _Rows:
         yield Cell(text=f"{mean:#.6g}{interval}{marks}" if answered else "–", key=mean)
         yield _number(row["distance_to_best_percent"], "+.3f")
         if self.gaps:
-            yield _number(row["gap_percent"], ".3f")
+            yield _number(row["gap_percent"], ".3f" if row["gap_percent"] < _LARGE_PERCENTAGE else ".0f")
         for name, limit in columns.requirements.items():
             yield self._requirement(row[name], row[limit], limit)
         for name in columns.metrics:

@@ -200,7 +200,7 @@ def _figure(panels: int) -> tuple[Figure, list[Axes]]:
 
     columns = min(panels, 2)
     rows = -(-panels // 2)
-    figure = Figure(figsize=(2.2 + 3.2 * columns, 0.4 + 2.8 * rows), layout="constrained")
+    figure = Figure(figsize=((5.4, 7.0)[columns - 1], 0.4 + 2.6 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     for spare in list(grid.flat)[panels:]:
         spare.remove()

@@ -52,9 +52,12 @@ def _best(block: str, group: Any, objective: str, unit: str, sweep: list[str]) -
     if points == 1:
         value = f"{best[objective].iloc[0]:#.6g} {unit}".rstrip()
         return f"with {block}, {_join(list(counts.index))} ({value})"
-    named = [f"{name} at {count} of {points} points" for name, count in counts.items()]
+    named = []
+    for count, alike in counts.groupby(counts, sort=False):
+        where = f"all {points}" if count == points else f"{count} of {points}"
+        named.append(f"{_join(list(alike.index))} at {where} points")
     none = points - len(best.reset_index()[sweep].drop_duplicates())
-    return f"with {block}, {_join(named)}" + (f", none at {none}" if none else "")
+    return f"with {block}, {', '.join(named)}" + (f", none at {none}" if none else "")
 
 
 def _join(names: list[str]) -> str:

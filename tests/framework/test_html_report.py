@@ -159,7 +159,7 @@ def test_notebook_has_one_table_and_the_text_is_unchanged(marked: Comparison) ->
 
 def test_verdict_names_the_best_and_what_binds(swept: Comparison) -> None:
     best, rest = verdict(swept.dataset, swept.table())
-    assert best == "Best mean sum rate: with mrt, exact at 3 of 3 points; with zf, exact at 3 of 3 points."
+    assert best == "Best mean sum rate: with mrt, exact at all 3 points; with zf, exact at all 3 points."
     bound = int(swept.table()["margin_sensing_binding"].xs("exact", level="allocator").sum())
     assert (f"in {bound} of" in rest) == bool(bound)
     assert "nothing failed" in rest
@@ -174,7 +174,7 @@ def test_verdict_counts_failures_and_says_why(swept: Comparison, without_figures
     data["sum_rate"].loc[where] = np.nan
     frame = Comparison(dataset=data).table()
     best, rest = verdict(data, frame)
-    assert "with mrt, equal_cs at 3 of 3 points" in best
+    assert "with mrt, equal_cs at all 3 points" in best
     assert "3 of 12 rows have failures" in rest
     assert without_result(data, frame) == [
         ("mrt at snr_db = 10 and 2 more points", "exact", "failed", "it <i>broke</i>")
