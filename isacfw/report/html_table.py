@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 200
 """Number of characters of a cell; a longer text ends in an ellipsis."""
+
+_MOST_NOTES = 16
 
 _LEAST_PERCENTAGE = 1e-3
 """Percentage below which only rounding determines the digits of a margin."""
@@ -126,7 +128,7 @@ def caption_of(dataset: xarray.Dataset) -> str:
     return f"{dataset.attrs['title']}: {drops} drop{'s' * (drops > 1)}, seed {dataset.attrs['seed']}"
 
 
-def html_table(dataset: xarray.Dataset, frame: Any = None) -> HtmlTable:
+def html_table(dataset: xarray.Dataset, frame: Any = None, *, messages: bool = True) -> HtmlTable:
     """Return the table of a comparison: a row per sweep point, precoder, beam (if several) and allocator.
 
     Parameters
@@ -135,6 +137,8 @@ def html_table(dataset: xarray.Dataset, frame: Any = None) -> HtmlTable:
         Results.
     frame : pandas.DataFrame, optional
         Their summary, if it is known.
+    messages : bool
+        Whether notes say why drops are unsolved.
     """
     frame = summary(dataset) if frame is None else frame
     columns, labels = Columns.of(dataset), labels_of(dataset)
@@ -154,8 +158,15 @@ def html_table(dataset: xarray.Dataset, frame: Any = None) -> HtmlTable:
         headings=(*named, *builder.headings()),
         rows=tuple(rows),
         head=len(words) - 1,
-        notes=tuple(shorten(note, 1000) for note in notes_of(dataset, frame)),
+        notes=_some(notes_of(dataset, frame, messages=messages)),
     )
+
+
+def _some(notes: Iterable[str]) -> tuple[str, ...]:
+    """Return the first notes, and how many are left out."""
+    found = [shorten(note, 1000) for note in notes]
+    left = len(found) - _MOST_NOTES
+    return tuple(found[:_MOST_NOTES]) + ((f"{left} more notes",) if left > 0 else ())
 
 
 def _is_numeric(dataset: xarray.Dataset, word: str) -> bool:

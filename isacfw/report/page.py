@@ -32,7 +32,10 @@ MOST_RESULTS = 6
 """Number of comparisons side by side."""
 
 _MOST_ROWS = 400
-"""Number of rows of all tables together, of comparisons and of allocations without a result."""
+"""Number of rows of the tables of all comparisons together."""
+
+_MOST_REASONS = 60
+"""Number of reasons for allocations without a result."""
 
 _MOST_CHARACTERS = 1_000_000
 """Number of characters of all figures together."""
@@ -159,7 +162,7 @@ def _part(number: str, name: str, entry: Entry, thin: xarray.Dataset, frame: Any
     """Return what a report shows of a comparison whose results are thinned to some points of its sweep."""
     dataset = entry.dataset
     whole = frame if thin is dataset else summary(dataset)
-    table = html_table(thin, frame)
+    table = html_table(thin, frame, messages=False)
     skipped = list(entry.skipped)
     if thin is not dataset:
         kept, total = (_count_points(each) for each in (thin, dataset))
@@ -170,8 +173,8 @@ def _part(number: str, name: str, entry: Entry, thin: xarray.Dataset, frame: Any
         note = f"The first {most} of {len(table.rows)} rows."
         table = attrs.evolve(table, rows=table.rows[:most], notes=(note, *table.notes))
     unsolved = without_result(dataset, whole)
-    if len(unsolved) > most:
-        skipped.append(f"reasons: the first {most} of {len(unsolved)} are shown")
+    if len(unsolved) > _MOST_REASONS:
+        skipped.append(f"reasons: the first {_MOST_REASONS} of {len(unsolved)} are shown")
     drawings = list(_drawings(number, entry, thin, frame, skipped, _MOST_CHARACTERS // results))
     scenario = dataset.attrs["scenario"]
     if len(scenario) > _LONGEST_SCENARIO:
@@ -185,7 +188,7 @@ def _part(number: str, name: str, entry: Entry, thin: xarray.Dataset, frame: Any
         table=table,
         drawings=tuple(drawings),
         skipped=tuple(skipped),
-        unsolved=tuple(unsolved[:most]),
+        unsolved=tuple(unsolved[:_MOST_REASONS]),
         scenario=scenario,
         versions=json.loads(dataset.attrs.get("versions", "{}")),
         seed=str(dataset.attrs["seed"]),

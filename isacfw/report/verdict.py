@@ -30,8 +30,10 @@ def verdict(dataset: xarray.Dataset, frame: Any) -> tuple[str, ...]:
     label = dataset[columns.objective].attrs["long_name"] or columns.objective
     unit = dataset[columns.objective].attrs["units"]
     sweep = swept_paths(dataset)
-    groups = _blocks(frame, blocks_of(dataset))
-    parts = [_best(name, group, columns.objective, unit, sweep) for name, group in groups]
+    found: dict[str, list[str]] = {}
+    for name, group in _blocks(frame, blocks_of(dataset)):
+        found.setdefault(_best(group, columns.objective, unit, sweep), []).append(name)
+    parts = [f"with {' / '.join(names)}, {text}" for text, names in found.items()]
     best = f"Best mean {label[:1].lower()}{label[1:]}: {'; '.join(parts)}."
     return best, f"{_binding(frame, columns)}; {_failures(frame)}."
 
@@ -41,23 +43,23 @@ def _blocks(frame: Any, names: list[str]) -> Iterator[tuple[str, Any]]:
         yield ", ".join(map(str, values)), group
 
 
-def _best(block: str, group: Any, objective: str, unit: str, sweep: list[str]) -> str:
+def _best(group: Any, objective: str, unit: str, sweep: list[str]) -> str:
     best = group[group["best"]]
     if not group["answered"].any():
-        return f"with {block}, no allocator has a result"
+        return "no allocator has a result"
     if not len(best):
-        return f"with {block}, none is feasible in all drops that any solves"
+        return "none is feasible in all drops that any solves"
     counts = best.groupby(level="allocator", sort=False).size().sort_values(ascending=False, kind="stable")
     points = len(group) // group.index.get_level_values("allocator").nunique()
     if points == 1:
         value = f"{best[objective].iloc[0]:#.6g} {unit}".rstrip()
-        return f"with {block}, {_join(list(counts.index))} ({value})"
+        return f"{_join(list(counts.index))} ({value})"
     named = []
     for count, alike in counts.groupby(counts, sort=False):
         where = f"all {points}" if count == points else f"{count} of {points}"
         named.append(f"{_join(list(alike.index))} at {where} points")
     none = points - len(best.reset_index()[sweep].drop_duplicates())
-    return f"with {block}, {', '.join(named)}" + (f", none at {none}" if none else "")
+    return f"{', '.join(named)}" + (f", none at {none}" if none else "")
 
 
 def _join(names: list[str]) -> str:

@@ -13,6 +13,7 @@ from ..base.files import atomic_write, ensure_writable
 from ..config.document import parse
 from ..config.load import LoadedScenario, load_scenario
 from ..report.comparison import Comparison
+from ..scenario.scenario import Scenario
 from .plot import plot_scenario
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _scenario_figures(dataset: xarray.Dataset) -> tuple[dict[str, Figure], tuple
         loaded = _load(dataset)
     except IsacError as error:
         return {}, (f"cell and radiation patterns: the scenario cannot be loaded: {error}",)
-    elements = loaded.scenario.transmit_array.n_elements
+    elements = _elements(loaded.scenario)
     found = {}
     for name, title in _TITLES.items():
         if name == "patterns" and elements > _MOST_ELEMENTS:
@@ -115,3 +116,9 @@ def _scenario_figures(dataset: xarray.Dataset) -> tuple[dict[str, Figure], tuple
         found[title] = figure
         skipped += [str(one.message) for one in caught if issubclass(one.category, IsacWarning)]
     return found, tuple(skipped)
+
+
+def _elements(scenario: Scenario) -> int:
+    """Return the number of transmit antennas at the first point of a sweep; 0 for none."""
+    point = next(scenario.points())[1] if scenario.sweep else scenario
+    return 0 if point.transmit_array is None else point.transmit_array.n_elements

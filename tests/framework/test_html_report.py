@@ -159,7 +159,7 @@ def test_notebook_has_one_table_and_the_text_is_unchanged(marked: Comparison) ->
 
 def test_verdict_names_the_best_and_what_binds(swept: Comparison) -> None:
     best, rest = verdict(swept.dataset, swept.table())
-    assert best == "Best mean sum rate: with mrt, exact at all 3 points; with zf, exact at all 3 points."
+    assert best == "Best mean sum rate: with mrt / zf, exact at all 3 points."
     bound = int(swept.table()["margin_sensing_binding"].xs("exact", level="allocator").sum())
     assert (f"in {bound} of" in rest) == bool(bound)
     assert "nothing failed" in rest
