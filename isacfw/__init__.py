@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from .study.pareto import pareto
     from .study.plot import plot_scenario
     from .study.regimes import compare_regimes
+    from .study.report import write_report
 
 _MODULES = ("simulation", "testing", "validators")
 _ON_DEMAND = {
@@ -104,6 +105,7 @@ _ON_DEMAND = {
     "RegimeResults": "report.regimes",
     "compare_regimes": "study.regimes",
     "plot_scenario": "study.plot",
+    "write_report": "study.report",
 }
 
 __all__ = [
@@ -213,6 +215,7 @@ __all__ = [
     "to_boxes",
     "to_toml",
     "water_filling",
+    "write_report",
 ]
 
 
@@ -244,5 +247,10 @@ def _compare(*arguments: Any, **options: Any) -> Any:
     return __getattr__("compare")(*arguments, **options)
 
 
+def _write_report(*arguments: Any, **options: Any) -> Any:
+    return __getattr__("write_report")(*arguments, **options)
+
+
 _moved.install()
 provide("compare", _compare)
+provide("write_report", _write_report)

@@ -7,6 +7,8 @@ import math
 import re
 import runpy
 import shlex
+import shutil
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
@@ -192,6 +194,35 @@ def test_page_of_fronts_shows_the_rates_of_its_figure() -> None:
 def test_code_of_the_page_of_fronts_runs() -> None:
     (code,) = blocks(ROOT / "docs" / "fronts.md", "python")
     exec(compile(code, "fronts.md", "exec"), {"__name__": "fronts"})
+
+
+REPORT = ROOT / "docs" / "report.md"
+
+
+@pytest.mark.slow
+def test_commands_and_code_of_the_page_of_reports_write_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "figures").mkdir()
+    lines = [line for block in blocks(REPORT, "console") for line in block.splitlines()]
+    for command in lines:
+        name, *words = shlex.split(command)
+        if name == "isacfw":
+            fast = ["--drops", "2", "--allocators", "equal_com"] if words[0] == "compare" else []
+            assert main([*words, *fast]) == 0
+        elif browser := shutil.which(name):
+            subprocess.run([browser, "--no-sandbox", *words], check=True, capture_output=True, timeout=120)
+            made, kept = (
+                matplotlib.image.imread(folder / "figures" / "report.png") for folder in (tmp_path, ROOT / "docs")
+            )
+            assert made.shape == kept.shape
+            assert made[..., :3].std() > 0
+    (code,) = blocks(REPORT, "python")
+    exec(compile(code, "report.md", "exec"), {"__name__": "report"})
+    written = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.html")}
+    assert set(written) == {"report.html", "both.html", "fewer-drops.html", "mixed.html"}
+    assert {name for name, text in written.items() if "Side by side" in text} == {"both.html", "mixed.html"}
 
 
 SWEEPS = ROOT / "docs" / "sweeps.md"

@@ -15,6 +15,7 @@ from .show import run_show
 
 if TYPE_CHECKING:
     from ..config.load import LoadedScenario
+    from ..report.comparison import Comparison
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -159,27 +160,32 @@ def _plot(options: argparse.Namespace) -> int:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from ..report.comparison import Comparison
-
-    first, second = (
-        Comparison.load(path / "results.nc" if path.is_dir() else path)
-        for path in (options.first, options.second)
-    )
-    found = first.difference(second, tolerance=options.tolerance)
+    found = _load(options.first).difference(_load(options.second), tolerance=options.tolerance)
     print(found)
     return 0 if found.same else 1
 
 
 def _export(options: argparse.Namespace) -> int:
     from ..base.files import ensure_writable
-    from ..report.comparison import Comparison
 
-    path = options.results / "results.nc" if options.results.is_dir() else options.results
-    comparison = Comparison.load(path)
+    comparison = _load(options.results)
     for file in options.files:
         ensure_writable(file.parent)
         print(f"wrote {comparison.export(file)}", file=sys.stderr)
     return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    first, *others = map(_load, options.results)
+    print(f"wrote {first.report(options.file, others=others)}", file=sys.stderr)
+    return 0
+
+
+def _load(path: Path) -> Comparison:
+    """Return the results in a file, or in a folder of results."""
+    from ..report.comparison import Comparison
+
+    return Comparison.load(path / "results.nc" if path.is_dir() else path)
 
 
 def _table(dataset: Any) -> str:
@@ -204,4 +210,5 @@ COMMANDS = {
     "plot": _plot,
     "diff": _diff,
     "export": _export,
+    "report": _report,
 }

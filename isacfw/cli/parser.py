@@ -101,6 +101,7 @@ def parser() -> argparse.ArgumentParser:
     add_regimes(commands)
     _add_diff(commands)
     _add_export(commands)
+    _add_report(commands)
     add_part_commands(commands)
     return main
 
@@ -233,5 +234,30 @@ def _add_export(commands: _Commands) -> None:
     )
     command.add_argument(
         "files", type=Path, nargs="+", metavar="FILE", help="a file that ends in .tex, .md, .csv or .mat"
+    )
+    add_debug_option(command)
+
+
+def _add_report(commands: _Commands) -> None:
+    command = commands.add_parser(
+        "report",
+        help="write a report to read and to share: one HTML file",
+        description="Write verdict, table, figures, failures and scenario of results into one HTML file that"
+        " needs no others; several results side by side, with their differences.",
+    )
+    command.add_argument(
+        "results",
+        type=Path,
+        nargs="+",
+        metavar="RESULTS",
+        help="a results.nc, or the folder that compare --out wrote (up to six)",
+    )
+    command.add_argument(
+        "-o",
+        dest="file",
+        type=Path,
+        default=Path("report.html"),
+        metavar="FILE",
+        help="the file to write (default: %(default)s)",
     )
     add_debug_option(command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import attrs
 
 from ..allocation.status import Status
 from ..base.progress import Progress
+from ..base.services import service
 from ..results.open import open_results
 from .records import list_records
 
@@ -122,9 +123,11 @@ class Comparison:
             If a name is not known, options exclude each other, or the size leaves no room for the panels.
         """
         from .figures import FigureOptions, comparison_figures
+        from .style import plain_text
 
         options = FigureOptions(kind=kind, x=x, reference=reference, quantity=quantity, style=style, size=size)
-        return comparison_figures(self.dataset, options)
+        with plain_text():
+            return comparison_figures(self.dataset, options)
 
     def difference(self, other: Comparison, *, tolerance: float = 1e-9) -> Difference:
         """Return what differs from another comparison: scenario keys, versions, rows and numbers.
@@ -158,6 +161,24 @@ class Comparison:
 
         return export(self.dataset, Path(path))
 
+    def report(self, path: str | PathLike[str] = "report.html", *, others: Sequence[Comparison] = ()) -> Path:
+        """Write a report as a single HTML file that needs no others; return its path.
+
+        Parameters
+        ----------
+        path : str or path
+            The file, whose name ends in ``.html``.
+        others : sequence of Comparison
+            Comparisons to show side by side with this one, with their differences from it.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written, or there are too many comparisons.
+        """
+        written: Path = service("write_report")([self, *others], path)
+        return written
+
     def save(self, folder: str | PathLike[str], *, progress: Progress | None = None) -> list[Path]:
         """Write data set (NetCDF), records (CSV), scenario (TOML) and figures (PNG, PDF) into a folder.
 
@@ -189,6 +210,6 @@ class Comparison:
         return render(self.dataset)
 
     def _repr_html_(self) -> str:
-        from .table import render
+        from .html_table import html_table
 
-        return render(self.dataset, html=True)
+        return html_table(self.dataset).fragment()

@@ -69,6 +69,12 @@ class Deviation:
     first: str
     second: str
 
+    def size(self) -> str:
+        """Return the largest difference as text; empty for none."""
+        if self.largest is None:
+            return ""
+        return f"{self.largest:.3g} dB" if _in_decibels(self.unit) else f"{100 * self.largest:.3g} %"
+
 
 @attrs.frozen(kw_only=True)
 class Difference:
@@ -130,16 +136,10 @@ class Difference:
             return ""
         lines = [f"numbers, beyond {self.tolerance:g}"]
         for one in self.numbers:
-            size = "" if one.largest is None else f", by up to {_size(one)}"
+            size = "" if one.largest is None else f", by up to {one.size()}"
             lines.append(f"  {one.name}: {one.count} of {one.total}{size}")
             lines.append(f"    {one.place}: {one.first} | {one.second}")
         return "\n".join(lines)
-
-
-def _size(deviation: Deviation) -> str:
-    largest = deviation.largest
-    assert largest is not None
-    return f"{largest:.3g} dB" if _in_decibels(deviation.unit) else f"{100 * largest:.3g} %"
 
 
 def difference(first: xarray.Dataset, second: xarray.Dataset, tolerance: float = 1e-9) -> Difference:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +32,15 @@ CURVE_LINES: Any = (*LINES, (0, (5, 1, 1, 1, 1, 1)), (0, (9, 2)), (0, (2, 3)), (
 
 PAGE: Any = {"font.size": 8, "axes.linewidth": 0.6, "xtick.major.width": 0.6, "ytick.major.width": 0.6}
 """Settings of figures that are as wide as a page."""
+
+
+@contextmanager
+def plain_text() -> Iterator[None]:
+    """Draw text as it is, since dollars in names of a scenario are not formulas."""
+    from matplotlib import rc_context
+
+    with rc_context({"text.parse_math": False}):
+        yield
 
 
 @attrs.frozen(kw_only=True)

@@ -167,14 +167,15 @@ def gaps_to_bound(cell: xarray.Dataset, values: FloatArray, feasible: Any, colum
     return np.array([_mean(np.maximum(row, 0.0)) for row in gap])
 
 
-def _margins(own: xarray.Dataset, margins: tuple[str, ...]) -> dict[str, int]:
-    """Return, for each requirement, the numbers of drops in which it binds, and in which it is violated."""
-    found = {}
+def _margins(own: xarray.Dataset, margins: tuple[str, ...]) -> dict[str, float]:
+    """Return, for each requirement, numbers of drops in which it binds or is violated, and its least margin."""
+    found: dict[str, float] = {}
     for name in margins:
         values = own[name].to_numpy()
         violated = values < -FEASIBILITY_TOLERANCE
         found[f"{name}_binding"] = int(((values <= BINDING) & ~violated).sum())
         found[f"{name}_violated"] = int(violated.sum())
+        found[f"{name}_least"] = float(np.min(values[np.isfinite(values)], initial=np.inf))
     return found
 
 

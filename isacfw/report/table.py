@@ -14,7 +14,7 @@ import numpy as np
 from ..allocation.status import Status
 from ..base.progress import Progress
 from .places import labels_of, name_place, swept_paths
-from .summary import Columns, summary
+from .summary import Columns, blocks_of, summary
 
 if TYPE_CHECKING:
     import xarray
@@ -180,8 +180,8 @@ def _power_lines(frame: Any, blocks: Sequence[str], margins: Sequence[str]) -> I
         yield f"{allocator} on {_block_name(tuple(names))} violated the power budget in {count} of {drops} drops"
 
 
-def _notes(frame: Any, objective: str, margins: Sequence[str], where: Callable[[Any], str]) -> Iterator[str]:
-    """Yield the notes below the tables: legend, binding and violated requirements, messages of unsolved drops."""
+def _notes(frame: Any, objective: str, blocks: Sequence[str], margins: Sequence[str]) -> Iterator[str]:
+    """Yield the notes below the tables: legend, binding and violated requirements."""
     if frame["best"].any():
         yield f"★ best mean {objective} for this precoder among feasible allocators (ties within 1e-6)"
     if frame["status"].str.contains("locally_optimal").any():
@@ -192,12 +192,15 @@ def _notes(frame: Any, objective: str, margins: Sequence[str], where: Callable[[
         yield "† mean over solved drops only; not comparable with the other rows"
     if ((frame["within_limits"] < frame["answered"]) & (frame["drops"] > 1)).any():
         yield "‡ mean with infeasible drops"
-    blocks = [name for name in ("precoder", "beam") if name in frame.index.names]
     if _open_gaps(frame):
         yield "gap: distance to the best bound that any allocator found, in per cent of the value at most"
     for margin in margins if (frame["answered"] > 0).any() else ():
         yield _requirement_line(frame, margin)
     yield from _power_lines(frame, blocks, margins)
+
+
+def _messages(frame: Any, blocks: Sequence[str], where: Callable[[Any], str]) -> Iterator[str]:
+    """Yield the messages of unsolved drops, alike ones together."""
     silent = frame[(frame["answered"] < frame["drops"]) & (frame["message"] != "")].reset_index()
     for (*names, message), group in silent.groupby([*blocks, "message"], sort=False):
         who = ", ".join(dict.fromkeys(group["allocator"]))
@@ -226,13 +229,22 @@ def _renderables(dataset: xarray.Dataset, width: int, progress: Progress | None)
     for values, group in groups:
         place = dict(zip(sweep, values if isinstance(values, tuple) else (values,), strict=True))
         yield _table(name_place(place, labels), group, columns, width)
+    for note in notes_of(dataset, frame):
+        yield Text(note)
+
+
+def notes_of(dataset: xarray.Dataset, frame: Any, *, messages: bool = True) -> Iterator[str]:
+    """Yield the notes of a comparison and its summary: legend, requirements, messages, budget, assumptions."""
+    sweep, columns = swept_paths(dataset), Columns.of(dataset)
     label = dataset[columns.objective].attrs["long_name"] or columns.objective
     objective = label[:1].lower() + label[1:]
-    points = frame.reset_index()[sweep].drop_duplicates() if sweep else frame.iloc[:1]
-    where = partial(_where, points, sweep, labels)
-    notes = (*_notes(frame, objective, columns.margins, where), *_budget_notes(dataset))
-    for note in (*notes, *json.loads(dataset.attrs.get("assumptions", "[]"))):
-        yield Text(note)
+    yield from _notes(frame, objective, blocks_of(dataset), columns.margins)
+    if messages:
+        points = frame.reset_index()[sweep].drop_duplicates() if sweep else frame.iloc[:1]
+        where = partial(_where, points, sweep, labels_of(dataset))
+        yield from _messages(frame, blocks_of(dataset), where)
+    yield from _budget_notes(dataset)
+    yield from json.loads(dataset.attrs.get("assumptions", "[]"))
 
 
 def _budget_notes(dataset: xarray.Dataset) -> Iterator[str]:
@@ -266,28 +278,20 @@ def _width(console: Console, item: RenderableType) -> int:
 def render(
     dataset: xarray.Dataset,
     *,
-    html: bool = False,
     colour: bool = False,
     width: int = 100,
     progress: Progress | None = None,
 ) -> str:
-    """Return the tables as text, with colours for a terminal or as HTML on request."""
+    """Return the tables as text, with colours for a terminal on request."""
     from rich.console import Console
 
-    console = Console(
-        file=io.StringIO(),
-        width=width,
-        record=html,
-        force_terminal=colour,
-        color_system="standard" if colour else None,
-    )
+    system: Any = "standard" if colour else None
+    console = Console(file=io.StringIO(), width=width, force_terminal=colour, color_system=system)
     items = list(_renderables(dataset, width, progress))
     if Columns.of(dataset).metrics and not colour:
         # Files and pipes have no width, so requested columns are not squeezed.
         console.width = max(width, *(_width(console, item) for item in items))
     for item in items:
         console.print(item, highlight=False)
-    if html:
-        return console.export_html(inline_styles=True, code_format="<pre>{code}</pre>")
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in text.splitlines())

@@ -15,6 +15,7 @@ from ..host.host import PluginHost
 from ..report.places import short_labels
 from ..report.scene_figures import arrays_figure, cell_figure
 from ..report.signal_figures import eigenvalues_figure, patterns_figure
+from ..report.style import plain_text
 from ..scenario.geometry import array_views, cell_map
 from ..scenario.labels import label_values
 from ..scenario.radiation import radiation_of
@@ -122,11 +123,13 @@ class _Drawing:
         return DropScene(scene=self.scenario.scene(self.statistics), draws=self.draws)
 
     def _arrays(self) -> matplotlib.figure.Figure:
-        return arrays_figure(array_views(self.scenario), f"{self.title}: elements of the arrays")
+        with plain_text():
+            return arrays_figure(array_views(self.scenario), f"{self.title}: elements of the arrays")
 
     def _cell(self) -> matplotlib.figure.Figure:
         cell = cell_map(self.scenario, self.statistics, self.drop)
-        return cell_figure(cell, f"{self.title}: cell from above", self.drop)
+        with plain_text():
+            return cell_figure(cell, f"{self.title}: cell from above", self.drop)
 
     def _patterns(self) -> matplotlib.figure.Figure:
         if self.scenario.link == "uplink":
@@ -136,7 +139,8 @@ class _Drawing:
             raise IncompatibleError("; ".join(radiation.skipped))
         for sentence in radiation.skipped:
             warn(sentence)
-        return patterns_figure(radiation, f"{self.title}, drop {self.drop}: mean radiation patterns")
+        with plain_text():
+            return patterns_figure(radiation, f"{self.title}, drop {self.drop}: mean radiation patterns")
 
     def _eigenvalues(self) -> matplotlib.figure.Figure:
         spectrum = correlation_spectrum(self.scene)

@@ -32,6 +32,7 @@ HEAVY = [
     "pandas",
     "rich",
     "cattrs",
+    "jinja2",
 ]
 SOLVERS = {"cvxpy", "pyomo", "cyipopt", "clarabel", "pyscipopt", "unopy"}
 OPTIONAL = {"h5py", "matplotlib", "xarray", "pandas", "scipy"}

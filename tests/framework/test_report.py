@@ -225,8 +225,7 @@ def test_the_text_fits_its_width(swept, made):
 
 def test_a_notebook_gets_html(run):
     html = run({"allocators": [{"kind": "exact", "label": "<b>x</b>"}, "equal_com"]})._repr_html_()
-    assert html.startswith("<pre")
-    assert html.rstrip().endswith("</pre>")
+    assert html.count("<table") == 1
     assert "equal_com" in html
     assert "<b>x</b>" not in html
     assert "&lt;b&gt;x&lt;/b&gt;" in html

@@ -1,0 +1,124 @@
+"""The function `write_report`, which puts results into one file to read and to share."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..base.errors import InputError, IsacError, IsacWarning
+from ..base.files import atomic_write, ensure_writable
+from ..config.document import parse
+from ..config.load import LoadedScenario, load_scenario
+from ..report.comparison import Comparison
+from ..scenario.scenario import Scenario
+from .plot import plot_scenario
+
+if TYPE_CHECKING:
+    import xarray
+    from matplotlib.figure import Figure
+
+    from ..report.page import Entry
+
+ResultsLike = Comparison | str | PathLike[str]
+
+_MOST_ELEMENTS = 1024
+"""Number of antennas up to which radiation patterns are cheap."""
+
+_DRAWS = 50
+
+_TITLES = {"cell": "Cell", "patterns": "Radiation patterns"}
+
+
+def write_report(
+    results: ResultsLike | Sequence[ResultsLike],
+    path: str | PathLike[str] = "report.html",
+) -> Path:
+    """Write a report on one or several comparisons, a single file in HTML that needs no others; return its path.
+
+    Parameters
+    ----------
+    results : Comparison, str, path, or sequence of these
+        Comparisons, or files ``results.nc``, or folders that contain one; up to six, which are shown side by
+        side, with all differences from the first.
+    path : str or path
+        The file, whose name ends in ``.html``.
+
+    Raises
+    ------
+    InputError
+        If there are no results or too many, if they cannot be read, or if the file cannot be written.
+
+    Notes
+    -----
+    The file stays below 2 MB: tables and figures show some points of a long sweep, and say so.
+    """
+    from ..report.page import MOST_RESULTS, render_page
+
+    path = Path(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise InputError("-o", f"must be a file whose name ends in .html, got {str(path)!r}")
+    given = [results] if isinstance(results, (Comparison, str, PathLike)) else list(results)
+    if not 1 <= len(given) <= MOST_RESULTS:
+        raise InputError("results", f"must be 1 to {MOST_RESULTS} comparisons, got {len(given)}")
+    datasets = [_dataset(one) for one in given]
+    ensure_writable(path.parent)
+    text = render_page([_entry(dataset) for dataset in datasets])
+    with atomic_write(path) as new:
+        new.write_text(text, encoding="utf-8")
+    return path
+
+
+def _dataset(results: ResultsLike) -> xarray.Dataset:
+    if isinstance(results, Comparison):
+        return results.dataset
+    path = Path(results)
+    return Comparison.load(path / "results.nc" if path.is_dir() else path).dataset
+
+
+def _load(dataset: xarray.Dataset) -> LoadedScenario:
+    """Return the scenario of results, whose paths are relative to their file if they are read from one."""
+    source = Path(str(dataset.encoding.get("source", "")))
+    if source.suffix == ".nc" and source.is_file():
+        return load_scenario(source)
+    return load_scenario(parse(Path("scenario"), dataset.attrs["scenario"]))
+
+
+def _entry(dataset: xarray.Dataset) -> Entry:
+    from ..report.page import Entry
+
+    figures, skipped = _scenario_figures(dataset)
+    return Entry(dataset=dataset, figures=figures, skipped=skipped)
+
+
+def _scenario_figures(dataset: xarray.Dataset) -> tuple[dict[str, Figure], tuple[str, ...]]:
+    """Return figures of a scenario by their titles, and reasons for those that are left out."""
+    skipped: list[str] = []
+    try:
+        loaded = _load(dataset)
+    except IsacError as error:
+        return {}, (f"cell and radiation patterns: the scenario cannot be loaded: {error}",)
+    elements = _elements(loaded.scenario)
+    found = {}
+    for name, title in _TITLES.items():
+        if name == "patterns" and elements > _MOST_ELEMENTS:
+            skipped.append(f"radiation patterns: {elements} antennas are more than {_MOST_ELEMENTS}")
+            continue
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                figure = plot_scenario(loaded, only=[name], draws=_DRAWS)[name]
+            except IsacError as error:
+                skipped.append(str(error))
+                continue
+        found[title] = figure
+        skipped += [str(one.message) for one in caught if issubclass(one.category, IsacWarning)]
+    return found, tuple(skipped)
+
+
+def _elements(scenario: Scenario) -> int:
+    """Return the number of transmit antennas at the first point of a sweep; 0 for none."""
+    point = next(scenario.points())[1] if scenario.sweep else scenario
+    return 0 if point.transmit_array is None else point.transmit_array.n_elements
