@@ -84,6 +84,12 @@ def _with_infeasible(data: xarray.Dataset, rows: list[Row]) -> bool:
     return any(bool((data[row.name].notnull() & ~data["feasible"].astype(bool)).any()) for row in rows)
 
 
+def _quartiles(samples: list[FloatArray]) -> FloatArray:
+    """Return the quartiles and, in the middle, the medians of samples; NaN for empty ones; (3, n)."""
+    found = [np.percentile(sample, [25, 50, 75]) if len(sample) else np.full(3, np.nan) for sample in samples]
+    return np.array(found).T
+
+
 def _draw_boxes(axes: Axes, data: xarray.Dataset, name: str) -> None:
     from matplotlib import rcParams
 
@@ -108,10 +114,7 @@ def _draw_boxes(axes: Axes, data: xarray.Dataset, name: str) -> None:
             medianprops={"color": look.colour, "linewidth": 1.8},
             flierprops={"marker": ".", "markersize": 3, "markeredgecolor": look.colour},
         )
-        quartiles = np.full((3, len(allocators)), np.nan)
-        for number in drawn:
-            quartiles[:, number] = np.percentile(samples[number], [25, 50, 75])
-        low, median, high = quartiles
+        low, median, high = _quartiles(samples)
         axes.errorbar(
             centres,
             median,

@@ -117,7 +117,7 @@ def _draw_lines(axes: Axes, data: xarray.Dataset, abscissa: Abscissa, name: str)
             places,
             mean,
             yerr=half,
-            capsize=0.4 * size,
+            capsize=0.4 * size if every == 1 else 0.0,
             elinewidth=0.8,
             color=look.colour,
             linestyle=look.line if abscissa.numeric else "none",
@@ -129,7 +129,7 @@ def _draw_lines(axes: Axes, data: xarray.Dataset, abscissa: Abscissa, name: str)
             label=label if np.isfinite(mean).any() else label + NO_VALUE,
         )
         for bar in (*drawn.lines[1], *drawn.lines[2]):
-            bar.set_alpha(1.0 if len(looks) <= _FEW else 0.4)
+            bar.set_alpha(0.25 if every > 1 else 1.0 if len(looks) <= _FEW else 0.4)
         crossed = _mark_infeasible(axes, places, mean, abscissa.along(data["feasible"].isel(place)))
         move([*drawn.get_children(), *crossed], axes, shifts[number])
     if groups:
