@@ -366,7 +366,7 @@ def test_an_output_folder_that_cannot_be_written_is_noticed_before_the_work(
 
 
 COMMANDS = (
-    "; known: beamform, check, compare, diff, export, figure, info, new, plot, plugins, regimes, schema, show"
+    "; known: beamform, check, compare, diff, export, figure, info, new, plot, plugins, regimes, report, schema, show"
 )
 COMMAND_LINES = {
     "compare nguyen2025 --drops x": "--drops must be an integer, got 'x'",
