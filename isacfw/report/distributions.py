@@ -98,9 +98,8 @@ def _draw_boxes(axes: Axes, data: xarray.Dataset, name: str) -> None:
     for row, precoder in enumerate(precoders):
         look = make_look(row, 0, 1)
         centres = np.arange(len(allocators)) + (row - (len(precoders) - 1) / 2) * width
-        samples = [
-            sample_of(data[name].isel(precoder=row, allocator=column)) for column in range(len(allocators))
-        ]
+        own = data[name].isel(precoder=row)
+        samples = [sample_of(own.isel(allocator=column)) for column in range(len(allocators))]
         drawn = [number for number, sample in enumerate(samples) if len(sample)]
         thin: Any = {"color": look.colour, "linewidth": 1.0}
         axes.boxplot(

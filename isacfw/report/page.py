@@ -227,6 +227,9 @@ def _scenario_figures(entry: Entry) -> Iterator[tuple[str, str, Figure]]:
 
 def _figures(thin: xarray.Dataset, frame: Any, skipped: list[str]) -> Iterator[tuple[str, str, Figure]]:
     """Yield title, caption and figure of all that is drawn of results."""
+    if not frame["answered"].any():
+        skipped.append("figures of the results: no allocation was found")
+        return
     named = comparison_figures(thin)
     for count, (name, figure) in enumerate(named.items()):
         if count >= _MOST_QUANTITIES:

@@ -241,8 +241,7 @@ def notes_of(dataset: xarray.Dataset, frame: Any, *, messages: bool = True) -> I
     yield from _notes(frame, objective, blocks_of(dataset), columns.margins)
     if messages:
         points = frame.reset_index()[sweep].drop_duplicates() if sweep else frame.iloc[:1]
-        where = partial(_where, points, sweep, labels_of(dataset))
-        yield from _messages(frame, blocks_of(dataset), where)
+        yield from _messages(frame, blocks_of(dataset), partial(_where, points, sweep, labels_of(dataset)))
     yield from _budget_notes(dataset)
     yield from json.loads(dataset.attrs.get("assumptions", "[]"))
 

@@ -93,7 +93,7 @@ def _failures(frame: Any) -> str:
     infeasible = int((frame["drops"] - frame["within_limits"]).sum())
     total = int(frame["drops"].sum())
     text = f"{failed} of {len(frame)} rows have failures" if failed else "nothing failed"
-    return text + (f"; {infeasible} of {total} allocations are not feasible" if infeasible else "")
+    return text + (f"; without a feasible allocation: {infeasible} of {total}" if infeasible else "")
 
 
 def without_result(dataset: xarray.Dataset, frame: Any) -> list[tuple[str, str, str, str]]:

@@ -165,6 +165,18 @@ def test_verdict_names_the_best_and_what_binds(swept: Comparison) -> None:
     assert "nothing failed" in rest
 
 
+def test_report_without_any_allocation_says_so(swept: Comparison) -> None:
+    data = swept.dataset.copy(deep=True)
+    data["sum_rate"][:] = np.nan
+    data["feasible"][:] = False
+    text = render_page([Entry(dataset=data)])
+    Page(text).check()
+    assert "no allocation was found" in text
+    assert "with mrt / zf, no allocator has a result." in text
+    assert "without a feasible allocation: 24 of 24." in text
+    assert "<svg" not in text
+
+
 def test_verdict_counts_failures_and_says_why(swept: Comparison, without_figures: None) -> None:
     data = swept.dataset.copy(deep=True)
     where = {"allocator": "exact", "precoder": "mrt"}
