@@ -137,6 +137,8 @@ class Abscissa:
             # Where values are far enough apart, they are the ticks.
             if 1 < len(self.values) <= _MOST_TICKS and np.diff(self.values).min() > np.ptp(self.values) / 10:
                 axes.set_xticks(self.values)
+            elif (self.values == np.round(self.values)).all():
+                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             return
         axes.set_xlim(self.values[0] - 0.5, self.values[-1] + 0.5)
         if self.names:
