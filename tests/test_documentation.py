@@ -218,6 +218,9 @@ def test_commands_and_code_of_the_page_of_reports_write_them(
             )
             assert made.shape == kept.shape
             assert made[..., :3].std() > 0
+            # The figures of the others take most of the time.
+            monkeypatch.setattr("isacfw.report.page._drawings", lambda *_: iter(()))
+            monkeypatch.setattr("isacfw.study.report._TITLES", {})
     (code,) = blocks(REPORT, "python")
     exec(compile(code, "report.md", "exec"), {"__name__": "report"})
     written = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.html")}
