@@ -15,7 +15,6 @@ import numpy as np
 
 from ..base.errors import InputError
 from ..base.numbers import FloatArray
-from ..sensing.linear import row_sizes as row_sizes
 
 
 @attrs.frozen(kw_only=True)

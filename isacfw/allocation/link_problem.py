@@ -183,6 +183,29 @@ class LinkProblem(ABC):
         shares = np.concatenate([x, self.stream_shares(x, q)], axis=-1)
         return ratios(self.linear_rows, self.linear_least, self.linear_needed, shares)
 
+    def with_shortfalls(
+        self, worst: FloatArray, x: FloatArray, q: FloatArray | float, rates: FloatArray | None
+    ) -> FloatArray:
+        """Return the larger of a violation and those of minimum rates and linear requirements; (...).
+
+        Parameters
+        ----------
+        worst : ndarray, shape (...)
+            The largest violation so far.
+        x, q
+            See :meth:`linear_ratios`.
+        rates : ndarray, shape (..., K), optional
+            The rates, if they are known already.
+        """
+        if self.minimum_rate is not None:
+            rates = self.rates(x, q) if rates is None else rates
+            floor = np.broadcast_to(self.minimum_rate, rates.shape)
+            short = np.divide(floor - rates, floor, out=np.zeros(rates.shape), where=floor > 0)
+            worst = np.maximum(worst, short.max(axis=-1))
+        if self.linear_least is not None:
+            worst = np.maximum(worst, 1 - self.linear_ratios(x, q).min(axis=-1))
+        return np.asarray(worst)
+
     @property
     def linear_rows(self) -> FloatArray:
         """Coefficients of the linear requirements on the shares of all users and streams; (..., R, K + S)."""

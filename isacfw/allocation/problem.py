@@ -168,14 +168,7 @@ class PowerAllocationProblem(LimitedProblem):
             worst = np.maximum(worst, other)
         for each in (crlb, *self.displaced_crlb(x, q)):
             worst = self._with_excess(worst, each)
-        if self.minimum_rate is not None:
-            rates = self.rates(x, q) if rates is None else rates
-            floor = np.broadcast_to(self.minimum_rate, rates.shape)
-            short = np.divide(floor - rates, floor, out=np.zeros(rates.shape), where=floor > 0)
-            worst = np.maximum(worst, short.max(axis=-1))
-        if self.linear_least is not None:
-            worst = np.maximum(worst, 1 - self.linear_ratios(x, streams).min(axis=-1))
-        return np.asarray(worst)
+        return self.with_shortfalls(worst, x, streams, rates)
 
     @cached_property
     def splits(self) -> Splits:

@@ -19,8 +19,8 @@ import attrs
 import numpy as np
 
 from ..base.numbers import FloatArray
+from ..sensing.linear import row_sizes
 from .information_limits import InformationLimits
-from .linear import row_sizes
 from .problem import PowerAllocationProblem
 
 _HIGHEST_LEVEL = 10.0

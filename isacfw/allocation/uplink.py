@@ -217,14 +217,7 @@ class UplinkProblem(LinkProblem):
         radar = self.stream_shares(x, q)[..., 0]
         worst = np.maximum(np.maximum(radar - 1, -radar), 0.0)
         worst = np.maximum(worst, np.maximum(x - 1, -x).max(axis=-1))
-        if self.minimum_rate is not None:
-            rates = self.rates(x, q) if rates is None else rates
-            floor = np.broadcast_to(self.minimum_rate, rates.shape)
-            short = np.divide(floor - rates, floor, out=np.zeros(rates.shape), where=floor > 0)
-            worst = np.maximum(worst, short.max(axis=-1))
-        if self.linear_least is not None:
-            worst = np.maximum(worst, 1 - self.linear_ratios(x, q).min(axis=-1))
-        return np.asarray(worst)
+        return self.with_shortfalls(worst, x, q, rates)
 
     @cached_property
     def radar_demand(self) -> RadarDemand:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .options import report_problems
+from .options import name_files, report_problems
 from .show import run_show
 
 if TYPE_CHECKING:
@@ -54,15 +53,9 @@ def _compare(options: argparse.Namespace) -> int:
     # Results first: the output may end early.
     if options.out is not None:
         with ProgressBars(quiet=options.json) as bars:
-            _name(comparison.save(options.out, progress=bars.task("files")))
+            name_files(comparison.save(options.out, progress=bars.task("files")))
     print(comparison.to_json() if options.json else _table(comparison.dataset))
     return 1 if comparison.failed else 0
-
-
-def _name(files: Sequence[Path]) -> None:
-    """Say which files were written."""
-    for path in files:
-        print(f"wrote {path}", file=sys.stderr)
 
 
 def _executor(address: str | None) -> AbstractContextManager[Any]:
@@ -103,8 +96,7 @@ def _figure(options: argparse.Namespace) -> int:
             front = pareto(loaded, against=options.front, points=options.points, execution=execution)
             data, figures = front.dataset, {"": front.plot()}
     name = "-".join(filter(None, (loaded.scenario.name, options.front and f"{options.front}-front")))
-    for path in save_figure(name, data, figures, options.out):
-        print(f"wrote {path}", file=sys.stderr)
+    name_files(save_figure(name, data, figures, options.out))
     return 0
 
 
@@ -155,7 +147,7 @@ def _plot(options: argparse.Namespace) -> int:
     else:
         named = {f"{loaded.scenario.name}-{title}": figure for title, figure in figures.items()}
         files = save_figures(named, options.out)
-    _name(files)
+    name_files(files)
     return 0
 
 
@@ -185,7 +177,7 @@ def _load(path: Path) -> Comparison:
     """Return the results in a file, or in a folder of results."""
     from ..report.comparison import Comparison
 
-    return Comparison.load(path / "results.nc" if path.is_dir() else path)
+    return Comparison.load(path)
 
 
 def _table(dataset: Any) -> str:

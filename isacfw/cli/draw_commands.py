@@ -8,7 +8,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .options import report_problems
+from .options import name_files, report_problems
 
 if TYPE_CHECKING:
     from ..config.load import LoadedScenario
@@ -69,8 +69,7 @@ def _report(found: Any, out: Path | None) -> None:
     """Print the table of results, and write their files."""
     # Results first: the output may end early.
     if out is not None:
-        for path in found.save(out):
-            print(f"wrote {path}", file=sys.stderr)
+        name_files(found.save(out))
     print(found.table())
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 
@@ -92,3 +94,9 @@ def report_problems(host: Any) -> None:
     """Print why plugins were skipped."""
     for problem in host.problems:
         print(f"isacfw: {problem}", file=sys.stderr)
+
+
+def name_files(files: Iterable[Path]) -> None:
+    """Print the files that were written."""
+    for path in files:
+        print(f"wrote {path}", file=sys.stderr)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from .options import add_debug_option, names
+from .options import add_debug_option, name_files, names
 
 _CHOICES = ("kind", "x", "quantity", "reference", "style", "size", "format")
 
@@ -71,10 +70,9 @@ def run_show(options: argparse.Namespace, table: Any) -> int:
     if given and options.out is None:
         raise InputError(f"--{next(iter(given))}", "requires --out")
     formats = given.pop("format", ["png", "pdf"])
-    path = options.results / "results.nc" if options.results.is_dir() else options.results
     try:
         check_formats(formats)
-        comparison = Comparison.load(path)
+        comparison = Comparison.load(options.results)
         figures = {} if options.out is None else comparison.plot(**given)
     except InputError as error:
         # Arguments of the function are options here.
@@ -85,7 +83,6 @@ def run_show(options: argparse.Namespace, table: Any) -> int:
         ensure_writable(options.out)
         with ProgressBars(quiet=options.json) as bars:
             files = save_figures(figures, options.out, bars.task("files"), formats)
-        for file in files:
-            print(f"wrote {file}", file=sys.stderr)
+        name_files(files)
     print(comparison.to_json() if options.json else table(comparison.dataset))
     return 0

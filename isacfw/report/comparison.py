@@ -42,14 +42,15 @@ class Comparison:
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> Comparison:
-        """Return the comparison in a file ``results.nc`` written by :meth:`save`.
+        """Return the comparison in a file ``results.nc``, or in its folder, written by :meth:`save`.
 
         Raises
         ------
         InputError
             If the file cannot be read, or holds no results.
         """
-        return cls(dataset=open_results(path))
+        file = Path(path)
+        return cls(dataset=open_results(file / "results.nc" if file.is_dir() else file))
 
     def records(self) -> list[dict[str, Any]]:
         """Return one plain record per precoder, beam, allocator, sweep point and drop; None for a missing number.

@@ -12,7 +12,7 @@ import numpy as np
 from ..base.errors import InputError, short_repr
 from ..base.numbers import ComplexArray, FloatArray
 from ..base.validators import reals
-from .array import Array, Direction
+from .array import Array, Direction, conjugate_steering, received_power
 
 MOST_POINTS = 100_000
 """Largest number of directions in a region."""
@@ -122,16 +122,11 @@ class AngularRegion:
 
     def received(self, array: Array, weights: ComplexArray) -> Iterator[FloatArray]:
         """Yield the power of M draws of weights (M, N, S, R), summed over pieces of the region; (M, S) each."""
-        positions = array.centred_positions()
-        vectors = np.array([one.vector for one in self.directions])[:, : positions.shape[1]]
         draws, antennas, streams, waveforms = weights.shape
         size = max(1, _NUMBERS_AT_ONCE // max(antennas, draws * streams * waveforms))
-        flat = weights.reshape(draws, antennas, streams * waveforms)
-        for start in range(0, len(vectors), size):
-            steering = np.exp(-1j * np.pi * (vectors[start : start + size] @ positions.T))
-            seen = steering @ flat
-            square = (seen.real**2 + seen.imag**2).sum(axis=1)
-            yield square.reshape(draws, streams, waveforms).sum(axis=-1)
+        for start in range(0, len(self.directions), size):
+            steering = conjugate_steering(array, self.directions[start : start + size])
+            yield received_power(steering, weights).sum(axis=1)
 
 
 @lru_cache(maxsize=64)

@@ -239,3 +239,17 @@ def _second_moments(array: Array, direction: Direction) -> FloatArray:
     if moments.shape == (2, 2):
         return moments
     return np.asarray(direction.tangents.T @ moments @ direction.tangents)
+
+
+def conjugate_steering(array: Array, directions: Sequence[Direction]) -> ComplexArray:
+    """Return the conjugate steering vectors of D directions; (D, N)."""
+    positions = array.centred_positions()
+    vectors = np.array([one.vector for one in directions])[:, : positions.shape[1]]
+    return np.asarray(np.exp(-1j * np.pi * (vectors @ positions.T)))
+
+
+def received_power(steering: ComplexArray, weights: ComplexArray) -> FloatArray:
+    """Return the power of M draws of weights (M, N, B, R) in each of D directions; (M, D, B)."""
+    seen = steering @ weights.reshape(*weights.shape[:2], -1)
+    square = seen.real**2 + seen.imag**2
+    return np.asarray(square.reshape(*square.shape[:2], *weights.shape[2:]).sum(axis=-1))

@@ -17,7 +17,7 @@ import numpy as np
 from ..base.errors import IncompatibleError, NoFadingError, attribute_errors_to
 from ..base.numbers import ComplexArray, FloatArray
 from ..base.part import display_name
-from .array import Array, Direction
+from .array import Array, Direction, conjugate_steering, received_power
 from .moments import LARGEST_DRAW, WeightedPart, drawn_channels
 from .precoder import Precoder
 from .region_gains import closed_gains
@@ -97,7 +97,7 @@ class DropScene:
 def gains_of_weights(array: Array, directions: Sequence[Direction], weights: ComplexArray) -> FloatArray:
     """Return the gains of fixed weights (N, B, R), whose R waveforms add up; (D, B)."""
     power = (np.abs(weights) ** 2).sum(axis=(0, 2))
-    return np.asarray(_received(_steering(array, directions), weights[None]).sum(axis=0) / power)
+    return np.asarray(received_power(conjugate_steering(array, directions), weights[None]).sum(axis=0) / power)
 
 
 def precoder_gains(precoder: Precoder, drop: DropScene, directions: Sequence[Direction]) -> Gains:
@@ -179,7 +179,7 @@ def sampled_gains(part: WeightedPart, drop: DropScene, directions: Sequence[Dire
             f"one draw for {scene.antennas} antennas and {scene.users} users takes {size / 2**30:.1f} GiB"
         )
     generator = fading.simulation_generator(0)
-    steering = _steering(scene.array, directions)
+    steering = conjugate_steering(scene.array, directions)
     length = max(1, -(-drop.draws // BLOCKS))
     chunk = max(1, _BYTES_AT_ONCE // (16 * scene.users * (2 * scene.antennas + len(directions))))
     sums: list[tuple[Any, Any]] = []
@@ -191,7 +191,7 @@ def sampled_gains(part: WeightedPart, drop: DropScene, directions: Sequence[Dire
             _, estimates = drawn_channels(fading.channel, scene, count, generator)
             weights = part.checked_weights(scene, estimates, fading.time_limit_s)
             weights = weights if weights.ndim == 4 else weights[..., None]
-            received = received + _received(steering, weights).sum(axis=0)
+            received = received + received_power(steering, weights).sum(axis=0)
             power = power + (weights.real**2 + weights.imag**2).sum(axis=(0, 1, 3))
         sums.append((received, power))
     total, whole = (np.stack(one).sum(axis=0) for one in zip(*sums, strict=True))
@@ -199,17 +199,3 @@ def sampled_gains(part: WeightedPart, drop: DropScene, directions: Sequence[Dire
         raise IncompatibleError(f"{part.title} radiates nothing from this array")
     blocks = np.stack([(total - one) / (whole - own_power) for one, own_power in sums])
     return Gains(values=total / whole, blocks=blocks, draws=length * BLOCKS)
-
-
-def _steering(array: Array, directions: Sequence[Direction]) -> ComplexArray:
-    """Return the conjugate steering vectors; (D, N)."""
-    positions = array.centred_positions()
-    vectors = np.array([one.vector for one in directions])[:, : positions.shape[1]]
-    return np.asarray(np.exp(-1j * np.pi * (vectors @ positions.T)))
-
-
-def _received(steering: ComplexArray, weights: ComplexArray) -> FloatArray:
-    """Return the power of M draws of weights (M, N, B, R) in each direction; (M, D, B)."""
-    seen = steering @ weights.reshape(*weights.shape[:2], -1)
-    square = seen.real**2 + seen.imag**2
-    return np.asarray(square.reshape(*square.shape[:2], *weights.shape[2:]).sum(axis=-1))

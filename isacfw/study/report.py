@@ -74,8 +74,7 @@ def write_report(
 def _dataset(results: ResultsLike) -> xarray.Dataset:
     if isinstance(results, Comparison):
         return results.dataset
-    path = Path(results)
-    return Comparison.load(path / "results.nc" if path.is_dir() else path).dataset
+    return Comparison.load(results).dataset
 
 
 def _load(dataset: xarray.Dataset) -> LoadedScenario:

@@ -70,7 +70,6 @@ def problem_of(**changes: Any) -> PowerAllocationProblem:
 def least_power(problem: PowerAllocationProblem) -> float | None:
     """Return the least power by a linear program in the shares of all users and streams."""
     rates = problem.rate_limits(np.asarray(problem.least_sinr))
-    # A margin of 0: rows that need a part of their positive terms.
     assert problem.linear_least is not None
     rows = np.concatenate([rates.rows, problem.linear_rows])
     least = np.concatenate([rates.least, problem.linear_least])
