@@ -15,6 +15,7 @@ import numpy as np
 from ..base.errors import IncompatibleError, describe_exception, log_traceback, short_repr
 from ..base.link import Link
 from ..base.part import ONE_AT_A_TIME, LabelledPart, display_name
+from ..base.threads import one_thread
 from ..base.time_limit import TimeUp, time_limit
 from .allocation import Allocation, Shares
 from .any_problem import AnyProblem
@@ -116,7 +117,9 @@ class Allocator(LabelledPart):
 
     def _attempt(self, problem: AnyProblem, time_limit_s: float | None) -> _Attempt:
         # Acquire the lock outside the time limit, whose exception can occur anywhere and must not leave it held.
-        with nullcontext() if self.thread_safe else ONE_AT_A_TIME:
+        alone = nullcontext() if self.thread_safe else ONE_AT_A_TIME
+        # A solver's sums, unlike those of a batch, are mostly those of a library.
+        with alone, nullcontext() if self.vectorized else one_thread():
             # Drop cached values so that every allocator is timed from the same state.
             problem = problem.without_cache()
             try:
@@ -211,8 +214,8 @@ def _copy_of(shares: Any, problem: AnyProblem) -> Shares:
     # An allocator may reuse its buffers for the next problem.
     return attrs.evolve(
         shares,
-        communication=np.array(shares.communication),
-        sensing=np.array(shares.sensing),
+        communication=np.array(shares.communication, order="C"),
+        sensing=np.array(shares.sensing, order="C"),
         status=status,
     )
 

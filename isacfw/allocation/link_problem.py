@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from ..base.errors import InputError
-from ..base.numbers import FloatArray, read_only
+from ..base.numbers import FloatArray, in_rows, read_only
 from .linear import LinearQuantity, ratios
 from .number_fields import numbers
 
@@ -86,7 +86,7 @@ class LinkProblem(ABC):
         shape = self.batch_shape
         return self._unchecked(
             {
-                name: np.broadcast_to(value, shape + value.shape[value.ndim - core :])[index]
+                name: in_rows(np.broadcast_to(value, shape + value.shape[value.ndim - core :])[index])
                 for name, value, core in self._numbers()
             }
         )

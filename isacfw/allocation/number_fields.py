@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from ..base.errors import InputError
-from ..base.numbers import FloatArray, float_array, read_only
+from ..base.numbers import FloatArray, float_array, in_rows, read_only
 
 
 def numbers(core: int, default: Any = attrs.NOTHING) -> Any:
@@ -20,7 +20,7 @@ def numbers(core: int, default: Any = attrs.NOTHING) -> Any:
 
 
 def _to_read_only(value: object) -> FloatArray:
-    return np.asarray(read_only(float_array(value)))
+    return np.asarray(read_only(in_rows(float_array(value))))
 
 
 class Sizes(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.link import Link
-from ..base.numbers import FloatArray
+from ..base.numbers import FloatArray, sum_last
 from ..sensing.tradeoff import Splits
 from .certificate import rate_certificate
 from .information_limits import InformationLimits
@@ -20,7 +20,7 @@ from .requirement import weighted_sum
 from .sensing_problem import FEASIBILITY_TOLERANCE as FEASIBILITY_TOLERANCE
 from .splits import best_splits, needed_power
 from .utilities import SumRate
-from .water_filling import cache_blocks, sum_last
+from .water_filling import cache_blocks
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -9,12 +9,12 @@ import attrs
 import numpy as np
 
 from ..base.errors import InputError
-from ..base.numbers import FloatArray
+from ..base.numbers import FloatArray, product_last, sum_last
 from ..signal.angular_region import AngularRegion
 from .linear import check_rows
 from .link_problem import LinkProblem, cores_of
 from .number_fields import check_numbers, numbers, special_shapes
-from .water_filling import cache_blocks, sum_last
+from .water_filling import cache_blocks
 
 _IDENTITY = np.eye(2)[None]
 _UNKNOWN = np.zeros(2)
@@ -146,9 +146,9 @@ class RateProblem(LinkProblem):
         sensing = streams if self.streams == 1 else streams.sum(axis=-1, keepdims=True)
         common = self.sensing_interference * sensing + self.common_interference * total + 1
         if self.coupling is not None:
-            common = common + (self.coupling @ x[..., None])[..., 0]
+            common = common + product_last(self.coupling, x)
         if self.stream_coupling is not None:
-            common = common + (self.stream_coupling @ streams[..., None])[..., 0]
+            common = common + product_last(self.stream_coupling, streams)
         return np.asarray(common)
 
     def gamma(self, x: FloatArray) -> FloatArray:

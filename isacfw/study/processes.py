@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
-"""Environment variables that keep the libraries of a worker to one thread: the workers share the cores."""
+from ..base.threads import THREADS
 
 
 @contextmanager

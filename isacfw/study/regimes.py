@@ -12,6 +12,7 @@ from ..allocation.least import LeastCRLB
 from ..base.errors import InputError, short_repr
 from ..base.numbers import ComplexArray, FloatArray
 from ..base.progress import Progress
+from ..base.threads import one_thread
 from ..beamforming.beamformer import Beamformer
 from ..beamforming.verdict import sinr_of
 from ..config.load import LoadedScenario, ScenarioLike, to_loaded
@@ -84,11 +85,13 @@ def compare_regimes(
     loaded, targets = to_loaded(source), _rates(rates)
     check_draws(draws)
     parts = select_beamformers(beamformers, loaded.host)
-    setting = _setting(loaded, draws)
-    designs = list(list_designs(setting, parts))
+    with one_thread():
+        setting = _setting(loaded, draws)
+        designs = list(list_designs(setting, parts))
     data = _empty(setting, designs, targets)
     for row, design in enumerate(designs):
-        _fill({name: data[name].to_numpy()[row] for name in _VARIABLES}, setting, design, targets)
+        with one_thread():
+            _fill({name: data[name].to_numpy()[row] for name in _VARIABLES}, setting, design, targets)
         if progress is not None:
             progress(row + 1, len(designs))
     texts = {name: data[name].astype(str) for name in _TEXTS}

@@ -19,6 +19,7 @@ from ..allocation.status import Status
 from ..allocation.verdict import verify
 from ..base.errors import IncompatibleError, IsacError, PartTimedOutError, PluginError
 from ..base.part import LabelledPart
+from ..base.threads import one_thread
 from ..results.chunk import Chunk, ChunkResult, trim_histories
 from ..results.schema import HISTORY
 from ..scenario.labels import by_label
@@ -65,7 +66,8 @@ def solve_chunk(
     IsacError
         If the channel of a point fails, so that there is no problem to solve.
     """
-    return _Run(spec, host, chunk, advance or (lambda _count: None)).solve_chunk()
+    with one_thread():
+        return _Run(spec, host, chunk, advance or (lambda _count: None)).solve_chunk()
 
 
 class _Run:

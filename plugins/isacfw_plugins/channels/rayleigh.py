@@ -138,7 +138,7 @@ class Rayleigh(isacfw.Channel):
         pilot = self._pilots(beta.shape[-1])
         sharing = np.equal.outer(pilot, pilot) & ~np.eye(len(pilot), dtype=np.bool_)
         pilot_energy = self._pilot_energy
-        disturbance = pilot_energy * (beta @ sharing) + 1
+        disturbance = pilot_energy * self._of_others(beta) + 1
         received = pilot_energy * beta + disturbance
         perfect = self.estimates == "perfect"
         return ChannelStatistics(
@@ -166,6 +166,19 @@ class Rayleigh(isacfw.Channel):
     @property
     def _pilot_energy(self) -> float:
         return float(self.pilot_length * 10 ** (self.pilot_snr_db / 10))
+
+    def _of_others(self, beta: FloatArray) -> FloatArray:
+        """Return the sums of the fading of all other users of each user's pilot; (..., K)."""
+        users = beta.shape[-1]
+        length = min(self.pilot_length, users)
+        rounds = -(-users // length)
+        padded = np.zeros((*beta.shape[:-1], rounds, length))
+        padded.reshape(*beta.shape[:-1], -1)[..., :users] = beta
+        # From both ends, in a fixed order: the bits of a product of matrices depend on the number of drops.
+        found = np.zeros_like(padded)
+        found[..., 1:, :] = np.cumsum(padded, axis=-2)[..., :-1, :]
+        found[..., :-1, :] += np.cumsum(padded[..., ::-1, :], axis=-2)[..., -2::-1, :]
+        return np.asarray(found.reshape(*beta.shape[:-1], -1)[..., :users])
 
     def _pilots(self, users: int) -> NDArray[np.int64]:
         return np.arange(users) % self.pilot_length
