@@ -12,7 +12,8 @@ from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.requirement import Constraints, Requirement
 from ..allocation.uplink import UplinkProblem
-from ..base.errors import InputError, attribute_errors_to
+from ..base.errors import InputError
+from ..base.guard import guard
 from ..base.link import refuse_link
 from ..base.numbers import FloatArray
 from ..base.part import display_name
@@ -209,7 +210,7 @@ class Scenario(ScenarioFields):
 
     def _blamed_arrays(self) -> AbstractContextManager[None]:
         arrays = f"{display_name(self.transmit_array)} or receive array {display_name(self.receive_array)}"
-        return attribute_errors_to(f"transmit array {arrays}")
+        return guard(f"transmit array {arrays}", self.transmit_array, self.receive_array)
 
     def problem(
         self,

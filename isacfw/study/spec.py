@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..allocation.metric import Metric
-from ..base.errors import InputError, IsacError, IsacWarning, PluginError, attribute_errors_to, one_line
-from ..base.part import LabelledPart, display_name
+from ..base.errors import InputError, IsacError, IsacWarning, PluginError, one_line
+from ..base.guard import guard, part_time_limit
+from ..base.part import LabelledPart, display_name, key_of
 from ..host.host import PluginHost
 from ..results.schema import OBJECTIVE_VALUE, limits_of, margin_variable, units_of, variables_of
 from ..scenario.labels import by_label
@@ -27,6 +28,11 @@ _AXES = ("precoder", "beam", "allocator", "drop", "user", "stream", "iteration",
 
 def specify(scenario: Scenario, host: PluginHost) -> StudySpec:
     """Return the specification of a study, after checking that it can be run."""
+    with part_time_limit(scenario.time_limit_s):
+        return _specify(scenario, host)
+
+
+def _specify(scenario: Scenario, host: PluginHost) -> StudySpec:
     for _, point in scenario.points():
         for part in (point.station_array, point.receive_array, point.channel):
             if (reason := part.why_unavailable()) is not None:
@@ -70,7 +76,7 @@ def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric
 
 def input_files(point: Scenario) -> tuple[Path, ...]:
     """Return the files that the channel declares as inputs, and that of the sensing noise."""
-    with attribute_errors_to(f"channel {display_name(point.channel)}"):
+    with guard(f"channel {display_name(point.channel)}", point.channel):
         return (*map(Path, point.channel.inputs()), *point.sensing_noise.inputs())
 
 
@@ -87,20 +93,38 @@ def measure_sizes(scenario: Scenario) -> tuple[int, int]:
     largest_array, streams = 1, 1
     channels: dict[Any, ChannelStatistics] = {}
     counted: set[Any] = set()
+    failures: dict[Any, PluginError] = {}
     for _, point in scenario.points():
         fading = fading_key(point)
+        if fading in failures:
+            continue
         if fading not in channels:
-            # The last drop, since a channel may have fewer than the scenario.
-            one = channels[fading] = point.statistics([point.drops - 1])
+            try:
+                one = channels[fading] = _one_drop(point)
+            except PluginError as error:  # Fails its rows later, unless there are no others.
+                failures[fading] = error
+                continue
             own = one.users if one.collinear is None and one.isotropic else one.users**2
             extra = [value for value in (one.covariances, *one.extra.values()) if value is not None]
             largest_array = max(largest_array, own, *(value[0].size for value in extra))
         with suppress(PluginError):  # A faulty array, objective or requirement fails its rows later.
             point.constraints(channels[fading].users)  # Refuses, for example, a wrong number of weights.
         for beam in scenario.compared_beams:
-            key = beam, fading, view_key(point, beam, channels[fading])
+            key = key_of(beam), fading, view_key(point, beam, channels[fading])
             if key not in counted:
                 counted.add(key)
                 with suppress(IsacError):
                     streams = max(streams, point.streams_of(beam, channels[fading]))
+    if failures and not channels:
+        raise next(iter(failures.values()))
     return largest_array, streams
+
+
+def _one_drop(point: Scenario) -> ChannelStatistics:
+    """Return the statistics of the last drop, since a channel may have fewer than the scenario."""
+    try:
+        return point.statistics([point.drops - 1])
+    except PluginError:
+        if point.drops == 1:
+            raise
+        return point.statistics([0])

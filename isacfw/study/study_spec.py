@@ -8,7 +8,7 @@ import attrs
 
 from ..allocation.metric import Metric
 from ..allocation.quantity import Quantity
-from ..base.part import LabelledPart, Part
+from ..base.part import LabelledPart, Part, key_of
 from ..results.schema import ANGLES_GROUP, Role, Variable, margin_variable, variables_of
 from ..scenario.goals import SHORT_FORM
 from ..scenario.scenario import Scenario
@@ -91,7 +91,8 @@ class StudySpec:
 
 def fading_key(point: Scenario) -> tuple[Any, ...]:
     """Return everything that the fading at a sweep point depends on, and the accuracy of its moments."""
-    return point.budgeted_channel, point.station_array, point.seed, point.sampling_accuracy
+    parts = key_of(point.budgeted_channel), key_of(point.station_array)
+    return *parts, point.seed, point.sampling_accuracy
 
 
 def view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics) -> tuple[Any, ...]:
@@ -101,7 +102,8 @@ def view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics)
     directions = tuple((target.direction, point.sensing.beam(target)) for target in point.sensed)
     if isinstance(part, Beam) and part.depends_on_requirements():
         goals = point.goals
-        asked = goals.targets, goals.sensing, goals.objective, *goals.requirements.items()
-        return *asked, point.receive_array, point.link_budget, point.sensing_noise, point.power_db, point.regions
+        named = ((name, key_of(one)) for name, one in goals.requirements.items())
+        asked = goals.targets, goals.sensing, key_of(goals.objective), *named
+        return *asked, key_of(point.receive_array), point.link_budget, point.sensing_noise, point.power_db, point.regions
     uses_power = part.uses_scene() if isinstance(part, Precoder) else cast(Beam, part).depends_on_power()
     return directions, point.power_db if uses_power else None, point.regions
