@@ -129,7 +129,7 @@ class Allocator(LabelledPart):
             # Drop cached values so that every allocator is timed from the same state.
             problem = problem.without_cache()
             try:
-                with guard_environment(display_name(self), self, problem.objective), time_limit(time_limit_s):
+                with guard_environment(f"refusal of {display_name(self)}", self), time_limit(time_limit_s):
                     refusal = self.reason_to_skip(problem)
                 if refusal is not None and not (isinstance(refusal, str) and refusal.strip()):
                     raise TypeError(f"its refusal must be a nonempty string or None, got {short_repr(refusal)}")

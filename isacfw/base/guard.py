@@ -30,7 +30,7 @@ _NOTHING = nullcontext()
 
 
 class _Calls:
-    """Who is told of calls of parts of others, before and after; None for nobody."""
+    """What watches calls of parts; None for nothing."""
 
     watch: Callable[[str], AbstractContextManager[None]] | None = None
 
@@ -52,7 +52,7 @@ def part_seconds() -> float | None:
 
 @contextmanager
 def watch_calls(watch: Callable[[str], AbstractContextManager[None]]) -> Iterator[None]:
-    """Let a function watch each call of a part of others in the body.
+    """Let a function watch each call of a part in the body.
 
     Parameters
     ----------
@@ -69,17 +69,15 @@ def watch_calls(watch: Callable[[str], AbstractContextManager[None]]) -> Iterato
 
 def guard_environment(who: str, *parts: object) -> AbstractContextManager[None]:
     """Return a context manager that restores what parts of others change; it does nothing for built-in ones."""
-    return _NOTHING if all(map(is_own, parts)) else _foreign(who)
+    if all(map(is_own, parts)):
+        return _NOTHING if _Calls.watch is None else _Calls.watch(who)
+    return kept_environment() if _Calls.watch is None else _watched(who, _Calls.watch)
 
 
 @contextmanager
-def _foreign(who: str) -> Iterator[None]:
-    with kept_environment():
-        if _Calls.watch is None:
-            yield
-        else:
-            with _Calls.watch(who):
-                yield
+def _watched(who: str, watch: Callable[[str], AbstractContextManager[None]]) -> Iterator[None]:
+    with kept_environment(), watch(who):
+        yield
 
 
 @contextmanager

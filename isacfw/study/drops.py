@@ -36,7 +36,11 @@ def draw_drops(points: Sequence[Scenario], drops: Sequence[int]) -> list[PointDr
     known: dict[Any, PointDrops] = {}
     found = []
     for point in points:
-        key = fading_key(point)
+        try:
+            key = fading_key(point)
+        except PluginError as error:
+            found.append(PointDrops(statistics=None, failures=dict.fromkeys(range(len(drops)), error)))
+            continue
         if key not in known:
             known[key] = _draw(point, drops)
         found.append(known[key])

@@ -8,7 +8,8 @@ import attrs
 
 from ..allocation.metric import Metric
 from ..allocation.quantity import Quantity
-from ..base.part import LabelledPart, Part, key_of
+from ..base.guard import guard
+from ..base.part import LabelledPart, Part, display_name, key_of
 from ..results.schema import ANGLES_GROUP, Role, Variable, margin_variable, variables_of
 from ..scenario.goals import SHORT_FORM
 from ..scenario.scenario import Scenario
@@ -34,6 +35,8 @@ class StudySpec:
         with covariances.
     streams : int
         Largest number of sensing streams of any beam.
+    assumptions : tuple of str
+        Messages on angles that count as known.
     """
 
     scenario: Scenario
@@ -41,6 +44,7 @@ class StudySpec:
     unavailable: dict[tuple[str, str], str]
     largest_array: int
     streams: int = 1
+    assumptions: tuple[str, ...] = ()
 
     def quantities_of(self, metric: Metric) -> tuple[Quantity, ...]:
         """Return the quantities that a metric reports in this study."""
@@ -91,12 +95,18 @@ class StudySpec:
 
 def fading_key(point: Scenario) -> tuple[Any, ...]:
     """Return everything that the fading at a sweep point depends on, and the accuracy of its moments."""
-    parts = key_of(point.budgeted_channel), key_of(point.station_array)
+    with guard(f"channel {display_name(point.channel)}", point.channel):
+        parts = key_of(point.budgeted_channel), key_of(point.station_array)
     return *parts, point.seed, point.sampling_accuracy
 
 
 def view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics) -> tuple[Any, ...]:
     """Return other dependencies of a precoder's or beam's moments: directions, power, requirements if used."""
+    with guard(f"{'precoder' if isinstance(part, Precoder) else 'beam'} {display_name(part)}", part):
+        return _view_key(point, part, statistics)
+
+
+def _view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics) -> tuple[Any, ...]:
     if isinstance(part, Precoder) and statistics.isotropic and part.turns_with_channel and not part.uses_scene():
         return point.regions  # Its signals are isotropic.
     directions = tuple((target.direction, point.sensing.beam(target)) for target in point.sensed)
