@@ -23,7 +23,7 @@ FORMER: dict[str, tuple[str, ...]] = {
     "channel": ("signal.channel", "signal.statistics", "signal.gaussian"),
     "chunk": ("results.chunk", "study.plan", "study.solve"),
     "comparison": ("report.comparison",),
-    "errors": ("base.errors",),
+    "errors": ("base.errors", "base.guard"),
     "estimator": ("simulation.estimator",),
     "executors": ("study.executors", "study.dask", "study.processes", "study.queue"),
     "figures": ("report.figures", "study.figure"),
@@ -68,7 +68,7 @@ RENAMED: dict[str, dict[str, str]] = {
         "solved": "solve_chunk",
         "shortened": "trim_histories",
     },
-    "errors": {"shown": "short_repr", "raised": "describe_exception", "blamed": "attribute_errors_to"},
+    "errors": {"shown": "short_repr", "raised": "describe_exception", "blamed": "guard"},
     "executors": {"each_solved": "solve_chunks"},
     "figures": {"make": "make_figure"},
     "files": {

@@ -6,13 +6,22 @@ import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, cast
 
 import attrs
 import numpy as np
 
-from ..base.errors import IncompatibleError, describe_exception, log_traceback, short_repr
+from ..base.errors import (
+    IncompatibleError,
+    PartEndedError,
+    PartTimedOutError,
+    describe_exception,
+    log_traceback,
+    one_line,
+    short_repr,
+)
+from ..base.guard import guard_environment
 from ..base.link import Link
 from ..base.part import ONE_AT_A_TIME, LabelledPart, display_name
 from ..base.threads import one_thread
@@ -117,37 +126,47 @@ class Allocator(LabelledPart):
 
     def _attempt(self, problem: AnyProblem, time_limit_s: float | None) -> _Attempt:
         # Acquire the lock outside the time limit, whose exception can occur anywhere and must not leave it held.
-        alone = nullcontext() if self.thread_safe else ONE_AT_A_TIME
         # A solver's sums, unlike those of a batch, are mostly those of a library.
-        with alone, nullcontext() if self.vectorized else one_thread():
+        with self._lock(), nullcontext() if self.vectorized else one_thread():
             # Drop cached values so that every allocator is timed from the same state.
             problem = problem.without_cache()
             try:
-                with time_limit(time_limit_s):
+                with guard_environment(f"refusal of {display_name(self)}", self), time_limit(time_limit_s):
                     refusal = self.reason_to_skip(problem)
                 if refusal is not None and not (isinstance(refusal, str) and refusal.strip()):
                     raise TypeError(f"its refusal must be a nonempty string or None, got {short_repr(refusal)}")
             except IncompatibleError as error:
-                refusal = str(error)
+                refusal = reason_of(error)
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
                 return self._fail(problem, self._breakdown(error, time_limit_s), 0.0)
             if refusal is not None:
                 return _Attempt(shares=Shares.none(problem, Status.SKIPPED, refusal), seconds=0.0)
-            start = time.perf_counter()
+            elapsed = 0.0
             try:
-                with time_limit(time_limit_s):
-                    shares = _copy_of(self.solve(cast(PowerAllocationProblem, problem)), problem)
+                with guard_environment(display_name(self), self, problem.objective):
+                    start = time.perf_counter()
+                    try:
+                        with time_limit(time_limit_s):
+                            shares = _copy_of(self.solve(cast(PowerAllocationProblem, problem)), problem)
+                    finally:
+                        elapsed = time.perf_counter() - start
             except IncompatibleError as error:
-                shares = Shares.none(problem, Status.SKIPPED, str(error))
+                shares = Shares.none(problem, Status.SKIPPED, reason_of(error))
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
                 # A faulty part must fail only its own rows. Panics of libraries in Rust are no Exception.
-                elapsed = time.perf_counter() - start
                 return self._fail(problem, self._breakdown(error, time_limit_s), elapsed)
-            return _Attempt(shares=shares, seconds=time.perf_counter() - start)
+            return _Attempt(shares=shares, seconds=elapsed)
+
+    def _lock(self) -> AbstractContextManager[Any]:
+        """Return the lock under which the allocator solves; one that cannot say whether it needs it gets it."""
+        try:
+            return nullcontext() if self.thread_safe else ONE_AT_A_TIME
+        except Exception:
+            return ONE_AT_A_TIME
 
     def reason_to_skip(self, problem: AnyProblem) -> str | None:
         """Return why the allocator cannot solve problems of this link, or of this kind; None if it can."""
@@ -163,6 +182,9 @@ class Allocator(LabelledPart):
         elif isinstance(error, _WrongShapeError):
             kind, failure = BreakdownKind.WRONG_SHAPE, f"raised ValueError: {error}"
         message = f"{display_name(self)} {failure}"
+        if isinstance(error, (PartEndedError, PartTimedOutError)):  # In a process that ended.
+            kind = BreakdownKind.TIMED_OUT if isinstance(error, PartTimedOutError) else kind
+            message = str(error)
         log_traceback(message)
         return Breakdown(kind=kind, message=message)
 
@@ -205,19 +227,36 @@ def _copy_of(shares: Any, problem: AnyProblem) -> Shares:
     for claim in claims:
         if claim not in known:
             raise ValueError(f"its status must be one of {', '.join(map(str, Status))}, got {claim!r}")
-    np.asarray(shares.iterations, dtype=np.int64)
-    if not all(isinstance(value, (int, float)) for value in shares.history):
+    if not isinstance(shares.history, (tuple, list)) or not all(map(_is_number, shares.history)):
         raise TypeError(f"its history must hold numbers, got {short_repr(shares.history)}")
-    status = shares.status
-    if isinstance(status, np.ndarray) and "None" in claims:
-        status = np.array(["" if claim is None else claim for claim in status.flat], object).reshape(status.shape)
-    # An allocator may reuse its buffers for the next problem.
-    return attrs.evolve(
-        shares,
-        communication=np.array(shares.communication, order="C"),
-        sensing=np.array(shares.sensing, order="C"),
+    status, message, bound = shares.status, shares.message, shares.bound
+    if status is not None and not isinstance(status, Status):
+        each = np.asarray(status, dtype=object)
+        status = np.array(["" if claim is None else str(claim) for claim in each.flat], object).reshape(
+            each.shape
+        )
+    if type(message) is not str:
+        each = np.asarray(message, dtype=object)
+        message = np.array([one_line(one) for one in each.flat], dtype=object).reshape(each.shape)
+    # Copies of the plain types: an allocator may reuse its buffers for the next problem.
+    return Shares(
+        communication=np.array(shares.communication, dtype=np.float64, order="C"),
+        sensing=np.array(shares.sensing, dtype=np.float64, order="C"),
         status=status,
+        message=message,
+        iterations=np.array(shares.iterations, dtype=np.int64),
+        history=tuple(map(float, shares.history)),
+        bound=None if bound is None else np.array(bound, dtype=np.float64),
     )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float))
+
+
+def reason_of(error: IncompatibleError) -> str:
+    """Return the text of an error of a part, even if it cannot be formatted."""
+    return describe_exception(error).partition(": ")[2] or "it does not fit"
 
 
 def _merge(problem: AnyProblem, answers: list[Shares]) -> Shares:

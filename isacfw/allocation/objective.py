@@ -8,7 +8,8 @@ from typing import ClassVar
 import attrs
 import numpy as np
 
-from ..base.errors import InputError, PluginError, attribute_errors_to
+from ..base.errors import InputError, PluginError
+from ..base.guard import guard
 from ..base.link import LINKS, Link
 from ..base.numbers import FloatArray
 from ..base.part import Part, display_name
@@ -91,7 +92,7 @@ def checked_value(objective: Objective, performance: Performance) -> FloatArray:
         If the objective raises, or its value does not have the batch axes.
     """
     who = f"objective {display_name(objective)}"
-    with attribute_errors_to(who):
+    with guard(who, objective):
         value = np.asarray(objective.value(performance), dtype=np.float64)
     shape = performance.rates.shape[:-1]
     if value.shape != shape:

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
+
+from .time_limit import time_limit
+
+_LONGEST_LINE = 2000
+_DESCRIPTION_S = 1.0
+"""Longest time in seconds in which an object may describe itself."""
 
 
 def one_line(text: object) -> str:
-    """Return text with every run of white space collapsed to one space."""
-    return " ".join(str(text).split())
+    """Return text in one line that every file and stream can hold, with runs of white space collapsed.
+
+    Characters that have no encoding, and NUL, are replaced; what is longer than a page is shortened.
+    """
+    line = " ".join(str(text).split())
+    if not line.isascii():
+        line = line.encode("utf-8", "replace").decode()
+    if "\0" in line:
+        line = line.replace("\0", "?")
+    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 4]} ..."
 
 
 class IsacError(Exception):
@@ -59,6 +72,10 @@ class PartTimedOutError(PluginError):
     """A part was stopped at its time limit."""
 
 
+class PartEndedError(PluginError):
+    """A part ended its process."""
+
+
 class IncompatibleError(IsacError):
     """Two parts are incompatible: the comparison shows a skipped row with this reason.
 
@@ -84,16 +101,30 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def short_repr(value: Any) -> str:
     """Return the representation of `value`, shortened so that a message stays on one line."""
-    text = one_line(repr(value))
+    text = _description(repr, value)
+    if text is None:
+        return f"a {type(value).__name__} that cannot be shown"
     return text if len(text) <= 80 else f"{text[:76]} ..."
 
 
 def describe_exception(error: BaseException) -> str:
     """Return ``"raised X: ..."`` for an exception of a part, even if its text cannot be formatted."""
+    text = _description(str, error)
+    name = one_line(type(error).__name__)
+    return f"raised {name}" if text is None else f"raised {name}: {text}"
+
+
+def _description(describe: Callable[[Any], str], value: Any) -> str | None:
+    """Return an object's description of itself in one line, or None if it has none within a second."""
     try:
-        return f"raised {type(error).__name__}: {error}"
-    except Exception:
-        return f"raised {type(error).__name__}"
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return one_line(describe(value))
+        with time_limit(_DESCRIPTION_S):
+            return one_line(describe(value))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return None
 
 
 def log_traceback(sentence: str) -> None:
@@ -112,15 +143,3 @@ class NoFadingError(InputError):
 
     def __reduce__(self) -> tuple[type[NoFadingError], tuple[()]]:
         return NoFadingError, ()
-
-
-@contextmanager
-def attribute_errors_to(part: str) -> Iterator[None]:
-    """Turn any exception except the framework's own into a :class:`PluginError` that names the part."""
-    try:
-        yield
-    except IsacError:
-        raise
-    except (Exception, SystemExit) as error:
-        log_traceback(f"{part} {describe_exception(error)}")
-        raise PluginError(f"{part} {describe_exception(error)}") from error

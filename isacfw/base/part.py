@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import sys
 import threading
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cache
 from types import MappingProxyType
-from typing import Any, ClassVar, Self, SupportsIndex
+from typing import Any, ClassVar, Self, SupportsIndex, cast
 
 import attrs
 
-from .errors import one_line
+from .errors import IsacError, one_line
+from .guard import guard
 from .validators import optional, text
 
 ONE_AT_A_TIME = threading.RLock()
@@ -87,11 +89,11 @@ class Part(ABC):  # noqa: B024 - each kind of part has its own abstract methods
     def why_unavailable(cls) -> str | None:
         """Return :meth:`unavailable`, or that the probe itself failed."""
         try:
-            with ONE_AT_A_TIME:
+            with ONE_AT_A_TIME, guard("the probe of its availability", cls):
                 reason = cls.unavailable()
-        except Exception as error:
-            reason = f"the probe of its availability raised {type(error).__name__}: {error}"
-        return None if reason is None else one_line(reason)
+                return None if reason is None else one_line(reason)
+        except IsacError as error:
+            return str(error)
 
 
 @cache
@@ -103,6 +105,25 @@ def owner(package: str) -> str:
     if package == f"{own}_plugins":
         return own
     return packages_distributions().get(package, [package])[0]
+
+
+def key_of(value: Any) -> Hashable:
+    """Return a part, or another value, as a key of mappings: itself, or its content if it has no hash."""
+    try:
+        hash(value)
+    except Exception:
+        try:
+            return pickle.dumps(value)
+        except Exception:
+            return _Identity(value)
+    return cast(Hashable, value)
+
+
+@attrs.frozen(eq=False)
+class _Identity:
+    """Keeps a value that equals nothing else."""
+
+    value: Any
 
 
 def display_name(part: Part) -> str:

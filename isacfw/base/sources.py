@@ -12,7 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .errors import PluginError
+from .environment import FOREIGN
+from .errors import PluginError, describe_exception, one_line
+from .guard import guard
+from .time_limit import TimeUp
 
 _LOADING = threading.RLock()
 """Held while a plugin file is run, so that no other thread of a worker sees a partially executed module."""
@@ -24,13 +27,17 @@ Sources = tuple[tuple[str, bytes] | str, ...]
 
 def import_plugin(source: str, load: Callable[[], Any]) -> Any:
     """Return the result of `load`; turn any exception into a :class:`PluginError` that names the source."""
-    try:
-        return load()
-    except (Exception, SystemExit) as error:
-        line = next(
-            (f" (line {frame.lineno})" for frame in reversed(inspect.trace()) if frame.filename == source), ""
-        )
-        raise PluginError(f"plugin {source} raised {type(error).__name__}{line}: {error}") from error
+    with guard(f"plugin {source}", FOREIGN):
+        try:
+            return load()
+        except (KeyboardInterrupt, TimeUp):
+            raise
+        except BaseException as error:
+            line = next(
+                (f" (line {frame.lineno})" for frame in reversed(inspect.trace()) if frame.filename == source), ""
+            )
+            told, _, text = describe_exception(error).partition(":")
+            raise PluginError(one_line(f"plugin {source} {told}{line}:{text}")) from error
 
 
 def module_from_file(path: Path) -> ModuleType:

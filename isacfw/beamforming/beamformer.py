@@ -11,7 +11,16 @@ import attrs
 import numpy as np
 
 from ..allocation.status import Status
-from ..base.errors import IncompatibleError, describe_exception, log_traceback, short_repr
+from ..base.errors import (
+    IncompatibleError,
+    PartEndedError,
+    PartTimedOutError,
+    describe_exception,
+    log_traceback,
+    one_line,
+    short_repr,
+)
+from ..base.guard import guard_environment
 from ..base.part import ONE_AT_A_TIME, LabelledPart, display_name
 from ..base.time_limit import TimeUp, time_limit
 from .beams import Beamforming, Beams
@@ -77,24 +86,32 @@ class Beamformer(LabelledPart):
     def _attempt(self, problem: BeamformingProblem, time_limit_s: float | None) -> tuple[Beams, float]:
         # Acquire the lock outside the time limit, whose exception can occur anywhere and must not leave it held.
         with nullcontext() if self.thread_safe else ONE_AT_A_TIME:
-            start = time.perf_counter()
+            elapsed = 0.0
             try:
-                with time_limit(time_limit_s):
-                    beams = _copy_of(self.solve(problem), problem)
+                with guard_environment(display_name(self), self):
+                    start = time.perf_counter()
+                    try:
+                        with time_limit(time_limit_s):
+                            beams = _copy_of(self.solve(problem), problem)
+                    finally:
+                        elapsed = time.perf_counter() - start
             except IncompatibleError as error:
-                beams = Beams.none(problem, Status.SKIPPED, str(error))
+                beams = Beams.none(problem, Status.SKIPPED, describe_exception(error).partition(": ")[2])
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
                 # A faulty part must fail only its own rows. Panics of libraries in Rust are no Exception.
                 beams = self._failure(problem, error, time_limit_s)
-            return beams, time.perf_counter() - start
+            return beams, elapsed
 
     def _failure(self, problem: BeamformingProblem, error: BaseException, time_limit_s: float | None) -> Beams:
         status, failure = Status.FAILED, describe_exception(error)
         if isinstance(error, TimeUp):
             status, failure = Status.TIMED_OUT, f"was stopped at its time limit of {time_limit_s:g} s"
         message = f"{display_name(self)} {failure}"
+        if isinstance(error, (PartEndedError, PartTimedOutError)):  # In a process that ended.
+            status = Status.TIMED_OUT if isinstance(error, PartTimedOutError) else status
+            message = str(error)
         log_traceback(message)
         return Beams.none(problem, status, message)
 
@@ -119,12 +136,11 @@ def _copy_of(beams: Any, problem: BeamformingProblem) -> Beams:
         multipliers = np.array(multipliers, dtype=np.float64)
         if multipliers.shape != (problem.users,):
             raise ValueError(f"its multipliers have shape {multipliers.shape}, not ({problem.users},)")
-    return attrs.evolve(
-        beams,
-        weights=np.array(beams.weights),
-        sensing=None if sensing is None else np.array(sensing),
+    return Beams(
+        weights=np.array(beams.weights, dtype=np.complex128),
+        sensing=None if sensing is None else np.array(sensing, dtype=np.complex128),
         rest=rest,
         status=None if beams.status is None else Status(beams.status),
-        message=str(beams.message),
+        message=one_line(beams.message),
         multipliers=multipliers,
     )

@@ -13,7 +13,9 @@ from typing import Any
 
 import pluggy
 
-from ..base.errors import InputError, PluginError, log_traceback, one_line, short_repr, suggestion
+from ..base.environment import FOREIGN
+from ..base.errors import InputError, IsacError, PluginError, one_line, short_repr, suggestion
+from ..base.guard import call_guarded, guard
 from ..base.part import Part
 from ..base.sources import Sources, import_plugin, module_from_source
 from . import hookspecs
@@ -75,8 +77,9 @@ class PluginHost:
             self._discover()
         self._asked: list[Any] = []
         for plugin in plugins:
-            asked = find_plugin(plugin, base or Path.cwd())
-            self._add(asked)
+            with guard(f"plugin {short_repr(plugin)}", FOREIGN):
+                asked = find_plugin(plugin, base or Path.cwd())
+                self._add(asked)
             self._asked.append(asked.module)
 
     @classmethod
@@ -101,19 +104,19 @@ class PluginHost:
 
     def _discover(self) -> None:
         for entry in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
-            distribution = entry.dist
-            provider = distribution.name if distribution else entry.module.partition(".")[0]
-            version = distribution.version if distribution else ""
+            provider = entry.value.partition(".")[0]
             try:
-                self._add(
-                    Plugin(
+                with guard(f"plugin {entry.value}", FOREIGN):
+                    distribution = entry.dist
+                    provider = distribution.name if distribution else provider
+                    plugin = Plugin(
                         module=import_plugin(entry.value, entry.load),
                         source=entry.value,
                         provider=provider,
-                        version=version,
+                        version=distribution.version if distribution else "",
                     )
-                )
-            except PluginError as error:
+                    self._add(plugin)
+            except IsacError as error:
                 self.problems.append(f"plugin {entry.name!r} of {provider} was skipped: {error}")
 
     def _add(self, plugin: Plugin) -> None:
@@ -138,12 +141,7 @@ class PluginHost:
     def _call(self, hook: str, plugin: Plugin, source: str) -> Any:
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
             if implementation.plugin is plugin.module:
-                try:
-                    return implementation.function()
-                except Exception as error:
-                    raise PluginError(
-                        f"{hook} of plugin {source} raised {type(error).__name__}: {error}"
-                    ) from error
+                return call_guarded(f"{hook} of plugin {source}", implementation.function)
         return ()
 
     def _collect_parts(self, kind: str, plugin: Plugin, source: str) -> list[PartInfo]:
@@ -238,12 +236,12 @@ class PluginHost:
         """Call an observer hook of every plugin; return a message for each one that raises."""
         problems = []
         for implementation in getattr(self._manager.hook, hook).get_hookimpls():
+            who = f"{hook} of plugin {self._sources[id(implementation.plugin)]}"
+            given = [arguments[name] for name in implementation.argnames]
             try:
-                implementation.function(*(arguments[name] for name in implementation.argnames))
-            except Exception as error:
-                source = self._sources[id(implementation.plugin)]
-                problems.append(one_line(f"{hook} of plugin {source} raised {type(error).__name__}: {error}"))
-                log_traceback(problems[-1])
+                call_guarded(who, implementation.function, *given)
+            except IsacError as error:
+                problems.append(str(error) if str(error).startswith(who) else one_line(f"{who} {error}"))
         return problems
 
 

@@ -60,7 +60,14 @@ def find_plugin(plugin: str | PathLike[str] | ModuleType | type, base: Path) -> 
 
 def check_hooks(module: Any, source: str, known: Collection[str]) -> None:
     """Refuse a plugin without hooks, or with a hook that does not exist."""
-    marked = [name for name in dir(module) if hasattr(getattr(module, name, None), "isacfw_impl")]
+    marked = []
+    for name in dict.fromkeys([*dir(module), *getattr(module, "__all__", ())]):
+        try:
+            value = getattr(module, name)
+        except AttributeError:
+            raise PluginError(f"plugin {source} lists {short_repr(name)}, which cannot be imported") from None
+        if hasattr(value, "isacfw_impl"):
+            marked.append(name)
     for name in marked:
         if name not in known:
             raise PluginError(f"plugin {source} implements unknown hook {name!r}{suggestion(name, known)}")
@@ -79,7 +86,7 @@ def check_part_class(base: type[Part], cls: Any, source: str) -> None:
         raise PluginError(
             f"{source} must return attrs classes, got {cls.__name__} without @attrs.frozen(kw_only=True)"
         )
-    if not isinstance(cls.name, str) or not cls.name or set(cls.name) & set(": \t\n"):
+    if not isinstance(cls.name, str) or not cls.name or not cls.name.isprintable() or set(cls.name) & set(": "):
         raise PluginError(
             f"{source} must return classes with a name without spaces and colons,"
             f" got {cls.__name__} with name {cls.name!r}"

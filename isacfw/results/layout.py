@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base.errors import PluginError
 from ..scenario.labels import by_label, label_values
 from ..scenario.scenario import Scenario
 from ..scenario.sweep import Sweep, sweep_axes, sweep_shape
@@ -40,7 +41,8 @@ class ResultSizes:
         users, iterations = [0] * points, 0
         widths: dict[str, int] = {}
         for summary in summaries:
-            users[summary.chunk.points.start : summary.chunk.points.stop] = map(int, summary.users)
+            for point, count in zip(summary.chunk.points, summary.users, strict=True):
+                users[point] = max(users[point], int(count))
             iterations = max(iterations, summary.iterations)
             widths |= {name: max(width, widths.get(name, 1)) for name, width in summary.widths.items()}
         return cls(users=tuple(users), iterations=iterations, widths=widths)
@@ -80,12 +82,13 @@ class Layout:
         self.axes = (*("precoder", "beam")[: len(self.rows)], "allocator", *_names(scenario.sweep), "drop")
         self.lengths = (*self.rows, len(scenario.allocators), *self.sweep_shape, scenario.drops)
         self.streams = streams
-        self.coordinates = _coordinates(scenario, max(sizes.users), streams)
+        self.users = max(1, *sizes.users)
+        self.coordinates = _coordinates(scenario, self.users, streams)
         self.fixed = _fixed_variables(scenario, sizes.users)
 
     def axes_of(self, name: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
         """Return axes and lengths of a variable."""
-        lengths = {"user": max(self.sizes.users), "stream": self.streams, "iteration": self.sizes.iterations}
+        lengths = {"user": self.users, "stream": self.streams, "iteration": self.sizes.iterations}
         own = self.variables[name].axes
         return (*self.axes, *own), (*self.lengths, *(lengths[axis] for axis in own))
 
@@ -152,12 +155,20 @@ def _derived_units(scenario: Scenario) -> list[list[float]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
+def _crlb_limits(point: Scenario) -> NDArray[np.float64]:
+    """Return the CRLB limits of a point; NaN if a faulty requirement, whose rows have failed, has none to tell."""
+    try:
+        return point.crlb_limits()
+    except PluginError:
+        return np.full(2 * len(point.sensed), np.nan)
+
+
 def _fixed_variables(scenario: Scenario, users: tuple[int, ...]) -> dict[str, Any]:
     """Return the variables over the sweep alone."""
     sweep, shape = _names(scenario.sweep), sweep_shape(scenario.sweep)
     variables: dict[str, Any] = {}
     if scenario.link == "downlink":
-        limits = 10 * np.log10([point.crlb_limits() for _, point in scenario.points()])
+        limits = 10 * np.log10([_crlb_limits(point) for _, point in scenario.points()])
         variables |= {
             limit.name: (sweep, limits[:, position].reshape(shape), limit.attributes)
             for position, limit in enumerate(limits_of(len(scenario.sensed)))

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..base.errors import InputError
+from ..base.errors import InputError, IsacError
+from ..base.guard import guard
 from ..base.numbers import FloatArray
 from ..sensing.fisher import EchoModel
 from ..sensing.reduction import ANGLES, angle_names
@@ -68,7 +69,8 @@ def check_directions(arrays: Sequence[Array], targets: Sequence[Target]) -> None
 def _same_direction(arrays: Sequence[Array], first: Direction, second: Direction) -> bool:
     """Return whether two directions are indistinguishable; faulty arrays are reported elsewhere."""
     try:
-        products = [abs(array.inner_products(first, second)[0, 0]) / array.n_elements for array in arrays]
-    except Exception:
+        with guard("an array", *arrays):
+            products = [abs(array.inner_products(first, second)[0, 0]) / array.n_elements for array in arrays]
+    except IsacError:
         return False
     return all(product > 1 - 1e-12 for product in products)

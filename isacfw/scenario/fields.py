@@ -14,7 +14,8 @@ from ..allocation.objective import Objective
 from ..allocation.requirement import Requirement
 from ..allocation.setting import Echoes, Radar
 from ..allocation.utilities import SumRate
-from ..base.errors import InputError, attribute_errors_to
+from ..base.errors import InputError
+from ..base.guard import guard, part_time_limit
 from ..base.link import LINKS, Link
 from ..base.part import display_name
 from ..base.validators import choice, each, instance_of, integer, number, optional, real, text
@@ -93,8 +94,9 @@ class ScenarioFields:
         check_link(self)
         if self.link == "downlink":
             check_units(self.snr_db, self.link_budget, self.sensed)
-        check_directions((self.station_array, self.receive_array), self.targets)
-        self.goals.check()
+        with part_time_limit(self.time_limit_s):
+            check_directions((self.station_array, self.receive_array), self.targets)
+            self.goals.check()
         if self.sweep:
             for _, point in self.points():
                 self._check_objective(point)
@@ -104,7 +106,7 @@ class ScenarioFields:
         """Check that the objective of a point, if it is another one, has its values in the same variable."""
         if type(point.objective) is type(self.objective):
             return
-        with attribute_errors_to(f"objective {display_name(point.objective)}"):
+        with guard(f"objective {display_name(point.objective)}", point.objective):
             own, other = self.objective.reported(), point.objective.reported()
         if (own.name, own.better) != (other.name, other.better):
             problem = f"must report {own.name}, as in the scenario, got {point.objective.name}"

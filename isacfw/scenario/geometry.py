@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from ..base.errors import attribute_errors_to
+from ..base.guard import guard
 from ..base.numbers import FloatArray
 from ..base.part import display_name
 from ..signal.statistics import ChannelStatistics
@@ -60,7 +60,7 @@ def array_views(scenario: Scenario) -> list[ArrayView]:
     unit, scale = ("half wavelengths", 1.0) if budget is None else ("m", budget.wavelength_m / 2)
     arrays = [("transmit", scenario.transmit_array), ("receive", scenario.receive_array)]
     for role, array in arrays[scenario.link == "uplink" :]:
-        with attribute_errors_to(f"{role} array {display_name(array)}"):
+        with guard(f"{role} array {display_name(array)}", array):
             positions = scale * array.centred_positions()
         count = len(positions)
         title = f"{role} array: {array.name}, {count} element{'s' * (count > 1)}"
@@ -153,7 +153,7 @@ def cell_map(scenario: Scenario, statistics: ChannelStatistics, drop: int) -> Ce
     if users is None:
         reason = "has only large-scale fading" if statistics.isotropic else "gives none here"
         missing = f"users have no positions, since channel {scenario.channel.name} {reason}"
-    with attribute_errors_to(f"channel {display_name(scenario.channel)}"):
+    with guard(f"channel {display_name(scenario.channel)}", scenario.channel):
         region = scenario.budgeted_channel.user_region()
     return CellMap(users=users, others=others, region=region, targets=target_places(scenario), missing=missing)
 

@@ -12,7 +12,8 @@ from ..allocation.constraints import AngleLimits, Constraint
 from ..allocation.objective import Objective
 from ..allocation.requirement import Constraints, Requirement
 from ..allocation.setting import Echoes, Radar, Setting
-from ..base.errors import InputError, PluginError, attribute_errors_to, short_repr
+from ..base.errors import InputError, PluginError, short_repr
+from ..base.guard import guard
 from ..base.numbers import FloatArray
 from ..base.part import display_name
 from ..sensing.reduction import ANGLES
@@ -147,7 +148,7 @@ class Goals:
 
 
 def _check(key: str, part: Objective | Requirement, setting: Setting) -> None:
-    with attribute_errors_to(f"{key.partition('.')[0].rstrip('s')} {display_name(part)}"):
+    with guard(f"{key.partition('.')[0].rstrip('s')} {display_name(part)}", part):
         try:
             part.check(setting)
         except InputError as error:
@@ -163,7 +164,7 @@ def checked_constraint(requirement: Requirement, setting: Setting) -> Constraint
         If the requirement breaks its contract.
     """
     who = f"requirement {display_name(requirement)}"
-    with attribute_errors_to(who):
+    with guard(who, requirement):
         found = requirement.constraint(setting)
     if not isinstance(found, Constraint):
         raise PluginError(f"{who} must return a constraint, got {short_repr(found)}")

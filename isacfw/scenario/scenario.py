@@ -12,7 +12,8 @@ from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.requirement import Constraints, Requirement
 from ..allocation.uplink import UplinkProblem
-from ..base.errors import InputError, attribute_errors_to
+from ..base.errors import InputError, PluginError
+from ..base.guard import guard
 from ..base.link import refuse_link
 from ..base.numbers import FloatArray
 from ..base.part import display_name
@@ -120,8 +121,16 @@ class Scenario(ScenarioFields):
     @property
     def regions(self) -> tuple[AngularRegion, ...]:
         """The regions of directions over which requirements and metrics need mean gains."""
-        parts: tuple[Requirement | Metric, ...] = (*self.requirements.values(), *self.metrics)
-        return tuple(dict.fromkeys(region for part in parts for region in part.regions()))
+        found: dict[AngularRegion, None] = {}
+        for part in (*self.requirements.values(), *self.metrics):
+            try:
+                with guard(f"the regions of {display_name(part)}", part):
+                    found |= dict.fromkeys(part.regions())
+            except PluginError:
+                # A faulty metric must not fail the rows; it fails where it is evaluated.
+                if isinstance(part, Requirement):
+                    raise
+        return tuple(found)
 
     def _find_model(self) -> EchoModel:
         return self.echo_model
@@ -209,7 +218,7 @@ class Scenario(ScenarioFields):
 
     def _blamed_arrays(self) -> AbstractContextManager[None]:
         arrays = f"{display_name(self.transmit_array)} or receive array {display_name(self.receive_array)}"
-        return attribute_errors_to(f"transmit array {arrays}")
+        return guard(f"transmit array {arrays}", self.transmit_array, self.receive_array)
 
     def problem(
         self,

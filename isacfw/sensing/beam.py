@@ -8,7 +8,8 @@ from typing import Any, ClassVar, final
 import attrs
 import numpy as np
 
-from ..base.errors import InputError, PluginError, attribute_errors_to, short_repr
+from ..base.errors import InputError, PluginError, short_repr
+from ..base.guard import guard
 from ..base.numbers import ComplexArray, read_only
 from ..base.part import display_name
 from ..signal.array import Direction, gram
@@ -77,7 +78,7 @@ class Beam(WeightedPart):
             # Add a draw; otherwise the first axis of the weights could be that of draws or of antennas.
             more = read_only(np.concatenate([estimates, estimates[-1:]]))
             return self.checked_weights(scene, more, time_limit_s)[:draws]
-        given = call_weights(who, lambda: self.weights(scene, estimates), time_limit_s)
+        given = call_weights(self, who, lambda: self.weights(scene, estimates), time_limit_s)
         fixed = given.ndim in (2, 3) and given.shape[0] == antennas
         weights = np.broadcast_to(given, (draws, *given.shape)) if fixed else given
         weights = weights[..., None] if weights.ndim == 3 else weights
@@ -170,7 +171,7 @@ class SteeringBeam(Beam):
 
 def checked_beam_statistics(beam: Beam, scene: Scene) -> BeamStatistics:
     """Return the validated moments of a beam."""
-    with attribute_errors_to(f"beam {display_name(beam)}"):
+    with guard(f"beam {display_name(beam)}", beam, scene.array):
         found = beam.beam_statistics(scene)
         if not isinstance(found, BeamStatistics):
             raise TypeError(f"it must return BeamStatistics, got {short_repr(found)}")
@@ -183,7 +184,7 @@ def count_streams(beam: Beam, scene: Scene, time_limit_s: float | None) -> int:
     """Return the number of streams of a beam, from the weights of a few draws if necessary."""
     own = scene.of_drop(0)
     if isinstance(beam, SteeringBeam):
-        with attribute_errors_to(f"beam {display_name(beam)}"):
+        with guard(f"beam {display_name(beam)}", beam, scene.array):
             return int(beam.coefficients(own).shape[1])
     fading = scene.statistics.source
     _, estimates = drawn_channels(fading.channel, own, 2, fading_generator(fading.seed, 0))

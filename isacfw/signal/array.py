@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import attrs
 import numpy as np
 
-from ..base.errors import PluginError, attribute_errors_to
+from ..base.errors import PluginError
+from ..base.guard import guard
 from ..base.numbers import ComplexArray, FloatArray, float_array
 from ..base.part import Part, display_name
 from ..base.validators import number, real
@@ -208,7 +209,7 @@ def validate_positions(positions: object, array: Array, elements: int | None = N
         If they are not finite, or have another shape.
     """
     who = f"array {display_name(array)}"
-    with attribute_errors_to(who):
+    with guard(who, array):
         found = float_array(positions)
     rows = found.shape[:1] if elements is None else (elements,)
     if not found.size or found.shape not in ((*rows, 2), (*rows, 3)):

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from ..base.errors import InputError, PluginError, attribute_errors_to, short_repr
+from ..base.errors import InputError, PluginError, short_repr
+from ..base.guard import guard
 from ..base.numbers import ComplexArray, read_only
 from ..base.part import Part, display_name
 from .array import Array
@@ -198,7 +199,7 @@ def channel_statistics(channel: Channel, array: Array, fading: FadingSource) -> 
     numbers = fading.drops
     # Two drops, since one cannot reveal whether all are the same; of the same number, since no other may exist.
     asked = numbers if len(numbers) > 1 else (numbers[0], numbers[0])
-    with attribute_errors_to(f"channel {display_name(channel)}"):
+    with guard(f"channel {display_name(channel)}", channel, array):
         given = channel.statistics(drops_of(fading.seed, asked), array)
         found = validate_statistics(given, channel, len(asked), array)
     if len(found.beta) == 1:

@@ -19,11 +19,12 @@ from typing import Any, Protocol
 import attrs
 import numpy as np
 
-from ..base.errors import IncompatibleError, PartTimedOutError, PluginError, attribute_errors_to
+from ..base.errors import IncompatibleError, PluginError
+from ..base.guard import guard
 from ..base.numbers import ComplexArray, read_only
 from ..base.part import LabelledPart, display_name
 from ..base.threads import one_thread
-from ..base.time_limit import TimeUp, time_limit
+from ..base.time_limit import time_limit
 from .scene import Scene
 from .statistics import FadingSource
 
@@ -98,7 +99,8 @@ def sample_each_drop(part: WeightedPart, scene: Scene, sums: Callable[[Scene], S
         )
     chunk = max(1, BYTES_AT_ONCE // (16 * scene.users * (2 * scene.antennas + scene.users)))
     found = []
-    with one_thread():
+    # The time limit of a part is for its own calls, of which accuracy determines the number.
+    with time_limit(math.inf), one_thread():
         for position in range(len(scene.statistics.beta)):
             own = scene.of_drop(position)
             found.append(_sample(part, own, sums(own), fading, position, chunk))
@@ -145,7 +147,7 @@ def drawn_channels(
     """Draw channels and estimates of one drop, validated and read-only; (M, N, K) each."""
     shape = (draws, scene.antennas, scene.users)
     origin = f"channel {display_name(channel)}"
-    with attribute_errors_to(origin):
+    with guard(origin, channel, scene.array):
         drawn = channel.draw(scene.statistics, scene.array, draws, generator)
         # A channel may reuse its buffers for the next draws.
         channels, estimates = (np.array(value, dtype=np.complex128) for value in drawn)
@@ -157,13 +159,17 @@ def drawn_channels(
     return read_only(channels), read_only(estimates)
 
 
-def call_weights(who: str, weights: Callable[[], Any], time_limit_s: float | None) -> ComplexArray:
+def call_weights(
+    part: WeightedPart, who: str, weights: Callable[[], Any], time_limit_s: float | None
+) -> ComplexArray:
     """Return the weights of a part, checked to be finite and within the time limit.
 
     Parameters
     ----------
+    part : WeightedPart
+        The part.
     who : str
-        Kind and name of the part, for messages.
+        Its kind and name, for messages.
     weights : callable
         Returns the weights.
     time_limit_s : float or None
@@ -174,12 +180,8 @@ def call_weights(who: str, weights: Callable[[], Any], time_limit_s: float | Non
     PluginError
         If the part raises, takes longer, or returns anything else.
     """
-    with attribute_errors_to(who):
-        try:
-            with time_limit(time_limit_s):
-                found = np.asarray(weights(), dtype=np.complex128)
-        except TimeUp:
-            raise PartTimedOutError(f"{who} was stopped at its time limit of {time_limit_s:g} s") from None
+    with guard(who, part, seconds=time_limit_s):
+        found = np.asarray(weights(), dtype=np.complex128)
     if not np.isfinite(found.sum()):
         raise PluginError(f"{who} must return finite weights, got NaN or an infinite number")
     return found

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 import attrs
 import numpy as np
 
-from ..base.errors import IncompatibleError, NoFadingError, attribute_errors_to
+from ..base.errors import IncompatibleError, NoFadingError, PluginError
+from ..base.guard import guard
 from ..base.numbers import ComplexArray, FloatArray
 from ..base.part import display_name
 from .array import Array, Direction, conjugate_steering, received_power
@@ -142,15 +143,15 @@ def unsampled(who: str, moments: Callable[[Scene], _Moments], drop: DropScene) -
     PluginError
         If it fails.
     """
+    part = getattr(moments, "__self__", moments)
     try:
-        return moments(drop.closed)
-    except IncompatibleError:
-        raise
+        with guard(who, part, drop.scene.array):
+            return moments(drop.closed)
     except NoFadingError:
         return None
-    except Exception:
+    except PluginError:
         # It may only need the source of fading, without asking whether there is one.
-        with attribute_errors_to(who):
+        with guard(who, part, drop.scene.array):
             moments(drop.scene)
         return None
 

@@ -11,7 +11,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.errors import PluginError, attribute_errors_to, short_repr
+from ..base.errors import PluginError, short_repr
+from ..base.guard import guard
 from ..base.link import LINKS, Link
 from ..base.numbers import ComplexArray, FloatArray
 from ..base.part import display_name
@@ -94,7 +95,7 @@ class Precoder(WeightedPart):
             If they break the contract of a precoder, or take longer than the time limit.
         """
         who = f"precoder {display_name(self)}"
-        weights = call_weights(who, lambda: self.weights_in(scene, estimates), time_limit_s)
+        weights = call_weights(self, who, lambda: self.weights_in(scene, estimates), time_limit_s)
         if weights.shape != estimates.shape:
             raise PluginError(f"{who} must return weights of shape {estimates.shape}, got {weights.shape}")
         return weights
@@ -141,9 +142,9 @@ def sampled_in_full(precoder: Precoder, scene: Scene) -> LinkStatistics:
 
 def checked_link_statistics(precoder: Precoder, scene: Scene) -> LinkStatistics:
     """Return the validated moments of a precoder; unknown forms at the targets are sampled."""
-    with attribute_errors_to(f"transmit array {display_name(scene.array)}"):
+    with guard(f"transmit array {display_name(scene.array)}", scene.array):
         _ = scene.antennas
-    with attribute_errors_to(f"precoder {display_name(precoder)}"):
+    with guard(f"precoder {display_name(precoder)}", precoder, scene.array):
         link = precoder.link_statistics(scene)
         if not isinstance(link, LinkStatistics):
             raise TypeError(f"it must return LinkStatistics, got {short_repr(link)}")

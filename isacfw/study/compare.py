@@ -6,7 +6,7 @@ import json
 import math
 import platform
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from ..allocation.allocator import Allocator
-from ..base.errors import InputError, IsacError, short_repr
+from ..base.errors import InputError, short_repr
 from ..config.load import ScenarioLike, to_loaded
 from ..config.toml import to_toml
 from ..host.host import PluginHost
@@ -29,7 +29,7 @@ from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
 from ..signal.precoder import Precoder
 from .execution import Execution, accept_former_options
-from .executors import solve_chunks
+from .executors import measure_by, solve_chunks
 from .key import InputFiles, study_key
 from .plan import plan_chunks
 from .selection import with_parts
@@ -86,7 +86,11 @@ class _Study:
     """A run of a scenario: solves its chunks and combines their results."""
 
     def __init__(self, scenario: Scenario, host: PluginHost, execution: Execution) -> None:
-        self.spec, self.host, self.execution = specify(scenario, host), host, execution
+        self.spec, self.host, self.execution = (
+            specify(scenario, host, measure_by(execution, host)),
+            host,
+            execution,
+        )
         self.scenario = scenario
         self.points = [point for _, point in scenario.points()]
         rows = len(by_label(scenario.precoders)) * len(by_label(scenario.compared_beams))
@@ -178,15 +182,8 @@ class _Study:
             "scenario": self._toml(),
             "seed": self.scenario.seed,
             "versions": self._versions(),
-            **self._assumptions(),
+            **({"assumptions": json.dumps(list(self.spec.assumptions))} if self.spec.assumptions else {}),
         }
-
-    def _assumptions(self) -> dict[str, str]:
-        found: dict[str, None] = {}
-        for point in self.points:
-            with suppress(IsacError):  # A faulty array has already failed its rows.
-                found |= dict.fromkeys(point.assumptions())
-        return {"assumptions": json.dumps(list(found))} if found else {}
 
 
 @cache

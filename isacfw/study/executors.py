@@ -8,14 +8,21 @@ import pickle
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor, Future
 from functools import lru_cache
+from typing import Any
 
+from ..base.environment import is_own
 from ..base.errors import InputError
+from ..base.guard import watch_calls
 from ..base.sources import Sources
 from ..host.host import PluginHost
 from ..results.chunk import Chunk, ChunkResult
+from ..scenario.scenario import Scenario
+from .careful import CarefulProcesses, watch_given_up
+from .execution import Execution
 from .processes import process_pool
 from .queue import ChunkQueue, Task, collect_results
 from .solve import solve_chunk
+from .spec import Measure
 from .study_spec import StudySpec
 
 
@@ -55,13 +62,19 @@ def solve_chunks(
         finally:
             for future in waiting:
                 future.cancel()
-    elif workers > 1 and len(chunks) > 1:
+    elif workers > 1 and (len(chunks) > 1 or needs_process(spec, host)):
         if getattr(multiprocessing.current_process(), "_inheriting", False):
             # In a worker that imports a script which asks for workers: its parent reports the error.
             raise SystemExit(1)
-        task = (_in_process, (_pack(spec, host.sources),))
+        packed, careful = _pack(spec, host.sources), CarefulProcesses(spec.scenario.time_limit_s)
+        task = (_in_process, (packed, careful.given_up))
+
+        def alone(chunk: Chunk) -> ChunkResult:
+            found: ChunkResult = careful.run(_in_process, packed, {}, chunk)
+            return found
+
         with process_pool(min(workers, len(chunks))) as pool:
-            yield from collect_results(pool, task, ChunkQueue(chunks, workers), row, advance, waiting)
+            yield from collect_results(pool, task, ChunkQueue(chunks, workers), row, advance, waiting, alone)
     else:
         for chunk in chunks:
             yield solve_chunk(spec, host, chunk, advance)
@@ -82,8 +95,31 @@ def _pack(spec: StudySpec, sources: Sources) -> bytes:
         raise InputError("workers", f"cannot be several: a part cannot be pickled: {error}") from error
 
 
-def _in_process(packed: bytes, chunk: Chunk) -> ChunkResult:
-    return _in_worker(*_unpack(packed), chunk)
+def measure_by(execution: Execution, host: PluginHost) -> Measure | None:
+    """Return what calls parts before a study is solved: another process, where workers are there for it."""
+    if execution.workers == 1 or execution.executor is not None:
+        return None
+
+    def measure(function: Callable[[Scenario], Any], scenario: Scenario) -> Any:
+        parts = [point.channel for _, point in scenario.points()]
+        others = [part for _, one in scenario.points() for part in (one.station_array, one.receive_array)]
+        if all(map(is_own, (*parts, *others, *scenario.compared_beams, scenario.objective))):
+            return function(scenario)
+        return CarefulProcesses(scenario.time_limit_s).run(function, scenario)
+
+    return measure
+
+
+def needs_process(spec: StudySpec, host: PluginHost) -> bool:
+    """Return whether parts or observers of others take part, which may end the process that calls them."""
+    return bool(host.sources) or not all(map(is_own, spec.parts))
+
+
+def _in_process(packed: bytes, given_up: dict[str, str], chunk: Chunk) -> ChunkResult:
+    if not given_up:
+        return _in_worker(*_unpack(packed), chunk)
+    with watch_calls(watch_given_up(given_up)):
+        return _in_worker(*_unpack(packed), chunk)
 
 
 @lru_cache(maxsize=1)

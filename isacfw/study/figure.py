@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..base.errors import attribute_errors_to
 from ..base.files import atomic_write, open_for_hdf5, write_netcdf
+from ..base.guard import guard
 from ..base.progress import Progress
 from ..config.load import LoadedScenario
 from ..report.files import save_figures
@@ -51,7 +51,7 @@ def make_figure(
     figure = figures[0].cls(**({} if trials is None else {"trials": trials}))
     assert isinstance(figure, Figure)
     settings: Any = dict(figure.style)
-    with attribute_errors_to(f"figure {name}"):
+    with guard(f"figure {name}", figure):
         data = figure.collect(loaded.scenario, run, progress)
         with rc_context(settings):
             return data, {"": figure.draw(data)}

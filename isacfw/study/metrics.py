@@ -15,7 +15,8 @@ from ..allocation.any_problem import AnyProblem
 from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.quantity import Quantity
-from ..base.errors import IncompatibleError, IsacError, describe_exception, log_traceback, one_line
+from ..base.errors import IsacError, one_line
+from ..base.guard import guard
 from ..base.numbers import FloatArray
 from ..base.part import display_name
 from ..sensing.fisher import EchoModel
@@ -169,22 +170,20 @@ class MetricValues:
         compute: Callable[[], Mapping[str, FloatArray]],
     ) -> None:
         """Write the quantities of a metric at a place in the arrays: row, column, point and drop."""
+        who = f"metric {display_name(metric)}"
         try:
-            values = compute()
-            for quantity in quantities:
-                last: tuple[slice, ...] = ()
-                if quantity.per_user or quantity.per_stream:
-                    last = (slice(problem.users if quantity.per_user else problem.streams),)
-                self.values[quantity.name][(*place, *last)] = quantity.select(values, problem)
-        except IncompatibleError as error:
-            self._tell(f"metric {display_name(metric)} {error}")
-        except (Exception, SystemExit) as error:  # A faulty metric must not fail the allocation.
-            self._tell(f"metric {display_name(metric)} {describe_exception(error)}")
+            with guard(who, metric, problem.objective):
+                values = compute()
+                for quantity in quantities:
+                    last: tuple[slice, ...] = ()
+                    if quantity.per_user or quantity.per_stream:
+                        last = (slice(problem.users if quantity.per_user else problem.streams),)
+                    self.values[quantity.name][(*place, *last)] = quantity.select(values, problem)
+        except IsacError as error:  # A faulty metric must not fail the allocation.
+            self._tell(str(error) if str(error).startswith(who) else f"{who} {error}")
 
     def _tell(self, sentence: str) -> None:
-        sentence = one_line(sentence)
-        log_traceback(sentence)
-        self.told[sentence] = None
+        self.told[one_line(sentence)] = None
 
 
 def _is_answered(answers: Answers, index: tuple[int, int]) -> bool:

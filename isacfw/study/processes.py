@@ -6,17 +6,34 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 
+from ..base.errors import InputError
 from ..base.threads import THREADS
+from ..base.time_limit import end_process_after
+
+
+GRACE_S = 1.0
+"""Time after its time limit at which the call of a part in a worker ends the worker."""
 
 
 @contextmanager
 def process_pool(workers: int) -> Iterator[Callable[[], Executor]]:
-    """Yield a function that returns a pool of processes, and a new one if the last is broken."""
+    """Yield a function that returns a pool of processes, and a new one if the last is broken.
+
+    Raises
+    ------
+    InputError
+        If this process cannot start others.
+    """
+    if multiprocessing.current_process().daemon:
+        raise InputError(
+            "workers", f"must be 1 in a daemonic process, such as one of multiprocessing.Pool, got {workers}"
+        )
     pools: list[ProcessPoolExecutor] = []
 
     def renew() -> Executor:
@@ -24,8 +41,6 @@ def process_pool(workers: int) -> Iterator[Callable[[], Executor]]:
             pools.append(_start(workers))
         return pools[-1]
 
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))
     try:
         yield renew
     except BaseException:
@@ -35,11 +50,6 @@ def process_pool(workers: int) -> Iterator[Callable[[], Executor]]:
                 process.kill()
         raise
     finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
         for pool in pools:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -48,21 +58,44 @@ def _start(workers: int) -> ProcessPoolExecutor:
     """Start a pool whose workers ignore SIGINT; the parent terminates them."""
     # Spawn, since a fork of a process with threads may hang.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
-    if not hasattr(signal, "pthread_sigmask"):
-        return pool
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=prepare_worker)
+    with worker_start():
         for _ in range(workers):
             pool.submit(os.getpid)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return pool
 
 
-def _prepare_worker() -> None:
-    """Make a process of a pool ignore SIGINT and end with its parent."""
+@contextmanager
+def worker_start() -> Iterator[None]:
+    """Start processes in the body: with one thread each, without interrupts, and with a script that exists."""
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    mask = hasattr(signal, "pthread_sigmask")
+    masked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT}) if mask else None
+    script = sys.modules["__main__"]
+    path = getattr(script, "__file__", None)
+    # A script that was read from standard input has no file that a worker could import.
+    hidden = path is not None and not os.path.exists(path)
+    if hidden:
+        script.__file__ = None
+    try:
+        yield
+    finally:
+        if hidden:
+            script.__file__ = path
+        if masked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def prepare_worker() -> None:
+    """Make a worker ignore SIGINT, end with its parent, and end where compiled code outlasts a time limit."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_process_after(GRACE_S)
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -27,6 +27,7 @@ def collect_results(
     row: int,
     advance: Callable[[int], None],
     waiting: dict[Future[ChunkResult], Chunk],
+    alone: Callable[[Chunk], ChunkResult] | None = None,
 ) -> Generator[ChunkResult, None, None]:
     """Yield results from an executor; a chunk that was lost with a worker is done again.
 
@@ -44,8 +45,16 @@ def collect_results(
         Called with the number of allocations done since the last call.
     waiting : dict
         Futures that are submitted and not done, with their chunks; empty at first.
+    alone : callable, optional
+        Solves a chunk whose worker may have died of it; by default the executor does, one such chunk at a time.
     """
     while queue or waiting:
+        for chunk in queue.take_suspects() if alone is not None and not waiting else ():
+            result = alone(chunk)
+            advance(result.values["status"].size)
+            yield result
+        if not queue and not waiting:
+            return
         outstanding = sum(len(chunk.points) * len(chunk.drops) * row for chunk in waiting.values())
         # Limit outstanding work so that results are written as fast as they arrive.
         while outstanding < NUMBERS_OUTSTANDING or not waiting:
@@ -110,6 +119,13 @@ class ChunkQueue:
             self._alone = bool(self._suspects)
             return (self._suspects or self._ahead).popleft()
         return None if self._alone or self._lost or not self._ahead else self._ahead.popleft()
+
+    def take_suspects(self) -> list[Chunk]:
+        """Return the chunks of which a worker may have died; the others that were lost with it stay here."""
+        lost = sorted(self._lost, key=self._position.__getitem__)
+        self._lost.clear()
+        self._ahead.extendleft(reversed(lost[self._running :]))
+        return lost[: self._running]
 
     def lose(self, chunk: Chunk) -> None:
         """Take back a chunk whose worker has died."""

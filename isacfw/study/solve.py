@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, Protocol, cast
 
@@ -17,8 +18,10 @@ from ..allocation.any_problem import AnyProblem
 from ..allocation.requirement import Constraints, margin_of
 from ..allocation.status import Status
 from ..allocation.verdict import verify
-from ..base.errors import IncompatibleError, IsacError, PartTimedOutError, PluginError
-from ..base.part import LabelledPart
+from ..base.environment import is_own
+from ..base.errors import IncompatibleError, IsacError, PluginError
+from ..base.guard import guard, part_time_limit
+from ..base.part import LabelledPart, display_name, key_of
 from ..base.threads import one_thread
 from ..results.chunk import Chunk, ChunkResult, trim_histories
 from ..results.schema import HISTORY
@@ -31,6 +34,7 @@ from ..signal.moments import WeightedPart
 from ..signal.precoder import Precoder
 from ..signal.statistics import ChannelStatistics
 from ..simulation.channels import EffectiveChannels
+from .drops import draw_drops, status_of
 from .metrics import Answers, DrawSource, MetricValues
 from .study_spec import StudySpec, fading_key, view_key
 
@@ -66,7 +70,7 @@ def solve_chunk(
     IsacError
         If the channel of a point fails, so that there is no problem to solve.
     """
-    with one_thread():
+    with one_thread(), part_time_limit(spec.scenario.time_limit_s):
         return _Run(spec, host, chunk, advance or (lambda _count: None)).solve_chunk()
 
 
@@ -78,8 +82,8 @@ class _Run:
         scenario = spec.scenario
         everything = [point for _, point in scenario.points()]
         self.points = [everything[number] for number in chunk.points]
-        self.statistics = self._statistics()
-        self.users = np.array([statistics.users for statistics in self.statistics])
+        self.drawn = draw_drops(self.points, chunk.drops)
+        self.users = np.array([0 if one.statistics is None else one.statistics.users for one in self.drawn])
         self.constraints: dict[int, Constraints] = {}
         precoders, beams = by_label(scenario.precoders), by_label(scenario.compared_beams)
         self.rows = list(itertools.product(precoders.items(), beams.items()))
@@ -92,16 +96,8 @@ class _Run:
         metrics = [(metric, spec.quantities_of(metric)) for metric in spec.metrics]
         self.metrics = MetricValues(metrics, self.values, self.told)
 
-    def _statistics(self) -> list[ChannelStatistics]:
-        """Return the channel statistics of each point, drawn once for equal channels."""
-        known: dict[Any, ChannelStatistics] = {}
-        for point in self.points:
-            if fading_key(point) not in known:
-                known[fading_key(point)] = point.statistics(self.chunk.drops)
-        return [known[fading_key(point)] for point in self.points]
-
     def _empty(self) -> dict[str, NDArray[Any]]:
-        widths = {"user": int(self.users.max()), "stream": self.spec.streams}
+        widths = {"user": max(1, int(self.users.max())), "stream": self.spec.streams}
         kinds: dict[str, tuple[Any, Any]] = {
             "float": (np.nan, np.float64),
             "int": (0, np.int64),
@@ -116,6 +112,32 @@ class _Run:
         values["seconds"][:] = 0
         return values
 
+    def _statistics(self, number: int) -> ChannelStatistics:
+        """Return the channel statistics of a point.
+
+        Raises
+        ------
+        PluginError
+            If its channel fails for all drops.
+        """
+        drawn = self.drawn[number]
+        if drawn.statistics is None:
+            raise next(iter(drawn.failures.values()))
+        return drawn.statistics
+
+    def _fail_drops(self) -> None:
+        """Replace the rows of stand-ins by what the channel raised for the drops that they stand for."""
+        for number, drawn in enumerate(self.drawn):
+            for position, error in drawn.failures.items() if drawn.statistics is not None else ():
+                empty = self._empty()
+                for name, value in self.values.items():
+                    value[:, :, number, position] = empty[name][:, :, number, position]
+                self.values["status"][:, :, number, position] = status_of(error).value
+                self.values["message"][:, :, number, position] = str(error)
+                for place, history in self.histories.items():
+                    if place[2] == number:
+                        history[position] = np.nan
+
     def solve_chunk(self) -> ChunkResult:
         """Solve everything."""
         for row in range(len(self.rows)):
@@ -125,6 +147,7 @@ class _Run:
                 for column in range(len(self.allocators))
             ]
             self.metrics.simulate([one for one in answers if one is not None], partial(self._source, row))
+        self._fail_drops()
         values = self.values | {HISTORY: self._history()}
         return ChunkResult(chunk=self.chunk, users=self.users, values=values, warnings=tuple(self.told))
 
@@ -134,16 +157,17 @@ class _Run:
         reasons = (("precoder", precoder_title), ("beam", beam_title))
         reason = next(filter(None, map(self.spec.unavailable.get, reasons)), None)
         groups: dict[Any, list[tuple[int, AnyProblem]]] = {}
-        for number, (point, statistics) in enumerate(zip(self.points, self.statistics, strict=True)):
+        for number, point in enumerate(self.points):
             try:
                 if reason is not None:
                     raise IncompatibleError(reason)
+                statistics = self._statistics(number)
                 problem = self._problem(point, cast(Precoder, precoder), cast(Beam, beam), statistics)
                 groups.setdefault(problem.layout, []).append((number, problem))
             except IncompatibleError as error:
                 self._mark(row, number, Status.SKIPPED, str(error))
-            except PartTimedOutError as error:
-                self._mark(row, number, Status.TIMED_OUT, str(error))
+            except PluginError as error:
+                self._mark(row, number, status_of(error), str(error))
             except IsacError as error:  # A faulty part must fail only its own rows.
                 self._mark(row, number, Status.FAILED, str(error))
         batches = []
@@ -166,7 +190,7 @@ class _Run:
         self, point: Scenario, part: LabelledPart, statistics: ChannelStatistics
     ) -> LinkStatistics | BeamStatistics:
         """Return the moments of a precoder or a beam, cached because they do not depend on limits."""
-        key: Any = part, fading_key(point), view_key(point, part, statistics)
+        key: Any = key_of(part), fading_key(point), view_key(point, part, statistics)
         if key not in self.moments:
             of = point.link_statistics if isinstance(part, Precoder) else point.beam_statistics
             try:
@@ -193,9 +217,10 @@ class _Run:
                 self.advance(math.prod(problem.batch_shape))
             else:
                 self._observe("allocation_started", allocator=allocator, problem=problem)
-                allocation = allocator.allocate(problem, self.advance, self.spec.scenario.time_limit_s)
+                with self._objective_guard():
+                    allocation = allocator.allocate(problem, self.advance, self.spec.scenario.time_limit_s)
         except PluginError as error:  # A faulty objective must not end the study.
-            self.values["status"][row, column, group] = Status.FAILED.value
+            self.values["status"][row, column, group] = status_of(error).value
             self.values["message"][row, column, group] = str(error)
             return None
         if reason is None and self.host.observed("allocation_finished"):
@@ -203,6 +228,11 @@ class _Run:
                 "allocation_finished", allocator=allocator, problem=problem, allocation=allocation.copy()
             )
         return self._fill(row, column, group, problem, allocation)
+
+    def _objective_guard(self) -> AbstractContextManager[None]:
+        """Return a guard for calls of an objective of others while answers are verified."""
+        objective = self.spec.scenario.objective
+        return nullcontext() if is_own(objective) else guard(f"objective {display_name(objective)}", objective)
 
     def _observe(self, hook: str, **arguments: Any) -> None:
         for sentence in self.host.observe(hook, **arguments):
@@ -220,7 +250,7 @@ class _Run:
         self.values[objective][place] = allocation.value
         self._fill_margins((row, column), group, problem, allocation)
         for number, history in zip(group, allocation.history, strict=True):
-            self.histories[row, column, number] = history
+            self.histories[row, column, number] = np.array(history)
         answers = Answers(place=(row, column), points=group, problem=problem, allocation=allocation)
         self.metrics.evaluate(answers)
         return answers
@@ -228,7 +258,7 @@ class _Run:
     def _source(self, row: int, number: int) -> DrawSource:
         """Return the source of draws at a point for a precoder and a beam, whose moments exist."""
         precoder, beam = (cast(WeightedPart, part) for _, part in self.rows[row])
-        point, statistics = self.points[number], self.statistics[number]
+        point, statistics = self.points[number], self._statistics(number)
         link = cast(LinkStatistics, self._moments(point, precoder, statistics))
         streams = cast(BeamStatistics, self._moments(point, beam, statistics))
         scene = point.scene(statistics)
@@ -252,7 +282,7 @@ class _Run:
         for position, number in enumerate(group):
             if number not in self.constraints:
                 self.constraints[number] = self.points[number].constraints(
-                    int(self.users[number]), self.statistics[number].prelog
+                    int(self.users[number]), self._statistics(number).prelog
                 )
             for name, constraint in self.constraints[number].named.items():
                 own = ratios[position][..., self.constraints[number].rows_of(name)]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
 from ..allocation.metric import Metric
-from ..base.errors import InputError, IsacError, IsacWarning, PluginError, attribute_errors_to, one_line
-from ..base.part import LabelledPart, display_name
+from ..allocation.quantity import Quantity
+from ..base.errors import InputError, IsacError, IsacWarning, PluginError, one_line, short_repr
+from ..base.guard import guard, part_time_limit
+from ..base.part import LabelledPart, display_name, key_of
 from ..host.host import PluginHost
 from ..results.schema import OBJECTIVE_VALUE, limits_of, margin_variable, units_of, variables_of
 from ..scenario.labels import by_label
@@ -22,11 +24,29 @@ from .study_spec import StudySpec, fading_key, view_key
 STANDARD_METRICS = ("sum_rate", "user_rates", "crlb", "powers")
 
 
+Measure = Callable[[Callable[[Scenario], Any], Scenario], Any]
+
+
 _AXES = ("precoder", "beam", "allocator", "drop", "user", "stream", "iteration", "users")
 
 
-def specify(scenario: Scenario, host: PluginHost) -> StudySpec:
-    """Return the specification of a study, after checking that it can be run."""
+def specify(scenario: Scenario, host: PluginHost, measure: Measure | None = None) -> StudySpec:
+    """Return the specification of a study, after checking that it can be run.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The study.
+    host : PluginHost
+        Its plugins.
+    measure : callable, optional
+        Calls a function with a scenario, perhaps in another process; by default in this one.
+    """
+    with part_time_limit(scenario.time_limit_s):
+        return _specify(scenario, host, measure or (lambda function, one: function(one)))
+
+
+def _specify(scenario: Scenario, host: PluginHost, measure: Measure) -> StudySpec:
     for _, point in scenario.points():
         for part in (point.station_array, point.receive_array, point.channel):
             if (reason := part.why_unavailable()) is not None:
@@ -41,11 +61,27 @@ def specify(scenario: Scenario, host: PluginHost) -> StudySpec:
         for title, labelled_part in by_label(parts).items():
             if (reason := labelled_part.why_unavailable()) is not None:
                 unavailable[kind, title] = reason
-    largest_array, streams = measure_sizes(scenario)
+    (largest_array, streams), assumptions = measure(_measure, scenario)
     metrics = _metrics(scenario, host, streams)
     return StudySpec(
-        scenario=scenario, metrics=metrics, unavailable=unavailable, largest_array=largest_array, streams=streams
+        scenario=scenario,
+        metrics=metrics,
+        unavailable=unavailable,
+        largest_array=largest_array,
+        streams=streams,
+        assumptions=assumptions,
     )
+
+
+def _measure(scenario: Scenario) -> tuple[tuple[int, int], tuple[str, ...]]:
+    """Return sizes and assumptions of a study, for which parts are called."""
+    found: dict[str, None] = {}
+    with part_time_limit(scenario.time_limit_s):
+        sizes = measure_sizes(scenario)
+        for _, point in scenario.points():
+            with suppress(IsacError):  # A faulty array fails its rows.
+                found |= dict.fromkeys(point.assumptions())
+    return sizes, tuple(found)
 
 
 def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric, ...]:
@@ -53,6 +89,7 @@ def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric
     metrics = [metric for metric in metrics if scenario.link in metric.links]
     metrics += [metric for metric in scenario.metrics if metric not in metrics]
     targets = len(scenario.sensed)
+    metrics = [metric for metric in metrics if _has_quantities(metric, targets, streams)]
     names = [one.name for metric in metrics for one in metric.quantities_of(targets, streams)]
     fixed = (*variables_of(()), *limits_of(targets), *units_of(targets))
     reserved = [OBJECTIVE_VALUE, *(one.name for one in fixed)]
@@ -68,9 +105,35 @@ def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric
     return tuple(metric for metric in metrics if metric.why_unavailable() is None)
 
 
+def _has_quantities(metric: Metric, targets: int, streams: int) -> bool:
+    """Return whether a metric says what it reports; warn if not."""
+    who = f"metric {display_name(metric)}"
+    try:
+        with guard(who, metric):
+            found = metric.quantities_of(targets, streams)
+            if not isinstance(found, tuple) or not all(map(_is_quantity, found)):
+                raise TypeError(f"it must report quantities with names, got {short_repr(found)}")
+    except IsacError as error:
+        warn(f"{error}" if str(error).startswith(who) else f"{who} {error}")
+        return False
+    return True
+
+
+def _is_quantity(value: object) -> bool:
+    texts = ("name", "unit", "description", "limit", "heading")
+    return (
+        isinstance(value, Quantity)
+        and all(isinstance(getattr(value, text), str) for text in texts)
+        and value.name.isidentifier()
+        and all(
+            getattr(value, text) == getattr(value, text).encode("utf-8", "replace").decode() for text in texts
+        )
+    )
+
+
 def input_files(point: Scenario) -> tuple[Path, ...]:
     """Return the files that the channel declares as inputs, and that of the sensing noise."""
-    with attribute_errors_to(f"channel {display_name(point.channel)}"):
+    with guard(f"channel {display_name(point.channel)}", point.channel):
         return (*map(Path, point.channel.inputs()), *point.sensing_noise.inputs())
 
 
@@ -87,20 +150,42 @@ def measure_sizes(scenario: Scenario) -> tuple[int, int]:
     largest_array, streams = 1, 1
     channels: dict[Any, ChannelStatistics] = {}
     counted: set[Any] = set()
+    failures: dict[Any, PluginError] = {}
     for _, point in scenario.points():
-        fading = fading_key(point)
+        try:
+            fading = fading_key(point)
+        except PluginError as error:
+            failures[None] = error
+            continue
+        if fading in failures:
+            continue
         if fading not in channels:
-            # The last drop, since a channel may have fewer than the scenario.
-            one = channels[fading] = point.statistics([point.drops - 1])
+            try:
+                one = channels[fading] = _one_drop(point)
+            except PluginError as error:  # Fails its rows later, unless there are no others.
+                failures[fading] = error
+                continue
             own = one.users if one.collinear is None and one.isotropic else one.users**2
             extra = [value for value in (one.covariances, *one.extra.values()) if value is not None]
             largest_array = max(largest_array, own, *(value[0].size for value in extra))
         with suppress(PluginError):  # A faulty array, objective or requirement fails its rows later.
             point.constraints(channels[fading].users)  # Refuses, for example, a wrong number of weights.
         for beam in scenario.compared_beams:
-            key = beam, fading, view_key(point, beam, channels[fading])
-            if key not in counted:
-                counted.add(key)
-                with suppress(IsacError):
+            with suppress(IsacError):
+                key = key_of(beam), fading, view_key(point, beam, channels[fading])
+                if key not in counted:
+                    counted.add(key)
                     streams = max(streams, point.streams_of(beam, channels[fading]))
+    if failures and not channels:
+        raise next(iter(failures.values()))
     return largest_array, streams
+
+
+def _one_drop(point: Scenario) -> ChannelStatistics:
+    """Return the statistics of the last drop, since a channel may have fewer than the scenario."""
+    try:
+        return point.statistics([point.drops - 1])
+    except PluginError:
+        if point.drops == 1:
+            raise
+        return point.statistics([0])

@@ -8,7 +8,8 @@ import attrs
 
 from ..allocation.metric import Metric
 from ..allocation.quantity import Quantity
-from ..base.part import LabelledPart, Part
+from ..base.guard import guard
+from ..base.part import LabelledPart, Part, display_name, key_of
 from ..results.schema import ANGLES_GROUP, Role, Variable, margin_variable, variables_of
 from ..scenario.goals import SHORT_FORM
 from ..scenario.scenario import Scenario
@@ -34,6 +35,8 @@ class StudySpec:
         with covariances.
     streams : int
         Largest number of sensing streams of any beam.
+    assumptions : tuple of str
+        Messages on angles that count as known.
     """
 
     scenario: Scenario
@@ -41,6 +44,7 @@ class StudySpec:
     unavailable: dict[tuple[str, str], str]
     largest_array: int
     streams: int = 1
+    assumptions: tuple[str, ...] = ()
 
     def quantities_of(self, metric: Metric) -> tuple[Quantity, ...]:
         """Return the quantities that a metric reports in this study."""
@@ -91,17 +95,32 @@ class StudySpec:
 
 def fading_key(point: Scenario) -> tuple[Any, ...]:
     """Return everything that the fading at a sweep point depends on, and the accuracy of its moments."""
-    return point.budgeted_channel, point.station_array, point.seed, point.sampling_accuracy
+    with guard(f"channel {display_name(point.channel)}", point.channel):
+        parts = key_of(point.budgeted_channel), key_of(point.station_array)
+    return *parts, point.seed, point.sampling_accuracy
 
 
 def view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics) -> tuple[Any, ...]:
     """Return other dependencies of a precoder's or beam's moments: directions, power, requirements if used."""
+    with guard(f"{'precoder' if isinstance(part, Precoder) else 'beam'} {display_name(part)}", part):
+        return _view_key(point, part, statistics)
+
+
+def _view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics) -> tuple[Any, ...]:
     if isinstance(part, Precoder) and statistics.isotropic and part.turns_with_channel and not part.uses_scene():
         return point.regions  # Its signals are isotropic.
     directions = tuple((target.direction, point.sensing.beam(target)) for target in point.sensed)
     if isinstance(part, Beam) and part.depends_on_requirements():
         goals = point.goals
-        asked = goals.targets, goals.sensing, goals.objective, *goals.requirements.items()
-        return *asked, point.receive_array, point.link_budget, point.sensing_noise, point.power_db, point.regions
+        named = ((name, key_of(one)) for name, one in goals.requirements.items())
+        asked = goals.targets, goals.sensing, key_of(goals.objective), *named
+        return (
+            *asked,
+            key_of(point.receive_array),
+            point.link_budget,
+            point.sensing_noise,
+            point.power_db,
+            point.regions,
+        )
     uses_power = part.uses_scene() if isinstance(part, Precoder) else cast(Beam, part).depends_on_power()
     return directions, point.power_db if uses_power else None, point.regions

@@ -1,0 +1,147 @@
+"""The guard around every call of a part: whatever a part does costs no more than what depends on it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+
+from .environment import is_own, kept_environment
+from .errors import (
+    IncompatibleError,
+    IsacError,
+    PartTimedOutError,
+    PluginError,
+    describe_exception,
+    log_traceback,
+)
+from .time_limit import TimeUp, time_limit
+
+
+class _Ambient(threading.local):
+    """The time limit of each call of a part in this thread; None for no limit."""
+
+    seconds: float | None = None
+
+
+_AMBIENT = _Ambient()
+_NOTHING = nullcontext()
+
+
+class _Calls:
+    """What watches calls of parts; None for nothing."""
+
+    watch: Callable[[str], AbstractContextManager[None]] | None = None
+
+
+@contextmanager
+def part_time_limit(seconds: float | None) -> Iterator[None]:
+    """Limit the time of each call of a part of others in the body, in this thread."""
+    before, _AMBIENT.seconds = _AMBIENT.seconds, seconds
+    try:
+        yield
+    finally:
+        _AMBIENT.seconds = before
+
+
+def part_seconds() -> float | None:
+    """Return the time limit of each call of a part of others in this thread; None for no limit."""
+    return _AMBIENT.seconds
+
+
+@contextmanager
+def watch_calls(watch: Callable[[str], AbstractContextManager[None]]) -> Iterator[None]:
+    """Let a function watch each call of a part in the body.
+
+    Parameters
+    ----------
+    watch : callable
+        Takes the name of the part, and returns a context manager, within which the part is called; what it
+        raises before that is raised instead of the call.
+    """
+    before, _Calls.watch = _Calls.watch, watch
+    try:
+        yield
+    finally:
+        _Calls.watch = before
+
+
+def guard_environment(who: str, *parts: object) -> AbstractContextManager[None]:
+    """Return a context manager that restores what parts of others change; it does nothing for built-in ones."""
+    if all(map(is_own, parts)):
+        return _NOTHING if _Calls.watch is None else _Calls.watch(who)
+    return kept_environment() if _Calls.watch is None else _watched(who, _Calls.watch)
+
+
+@contextmanager
+def _watched(who: str, watch: Callable[[str], AbstractContextManager[None]]) -> Iterator[None]:
+    with kept_environment(), watch(who):
+        yield
+
+
+@contextmanager
+def guard(who: str, *parts: object, seconds: float | None = None) -> Iterator[None]:
+    """Attribute everything that the body raises to a part, limit its time, and restore what it changes.
+
+    Parameters
+    ----------
+    who : str
+        Kind and name of the part, for messages.
+    *parts : Part or type
+        Parts that the body calls; nothing is restored after built-in ones.
+    seconds : float, optional
+        Longest time; by default that of :func:`part_time_limit` for parts of others, and none for built-in ones.
+
+    Raises
+    ------
+    IsacError
+        As raised by the framework in the body, or by the part.
+    PartTimedOutError
+        If the body takes longer.
+    PluginError
+        For any other exception; KeyboardInterrupt alone passes through.
+    """
+    limit = seconds
+    if limit is None and _AMBIENT.seconds is not None and not all(map(is_own, parts)):
+        limit = _AMBIENT.seconds
+    with guard_environment(who, *parts):
+        try:
+            with time_limit(limit):
+                try:
+                    yield
+                except (KeyboardInterrupt, TimeUp):
+                    raise
+                except IsacError as error:
+                    raise _plain(error, who)
+                except BaseException as error:
+                    raise _attributed(error, who) from error
+        except TimeUp:
+            if limit is None:
+                raise
+            message = f"{who} was stopped at its time limit of {limit:g} s"
+            log_traceback(message)
+            raise PartTimedOutError(message) from None
+
+
+def _attributed(error: BaseException, who: str) -> PluginError:
+    """Return an exception of a part as an error that names the part; call while it is handled."""
+    message = f"{who} {describe_exception(error)}"
+    log_traceback(message)
+    return PluginError(message)
+
+
+def _plain(error: IsacError, who: str) -> IsacError:
+    """Return an error of the framework as it is, and one of a class of others as one of the framework's."""
+    if is_own(type(error)) and all(isinstance(one, (str, bool)) for one in error.args):
+        return error
+    for kind in (IncompatibleError, PartTimedOutError, PluginError):
+        if isinstance(error, kind):
+            return kind(describe_exception(error).partition(": ")[2])
+    return _attributed(error, who)
+
+
+def call_guarded(who: str, function: Callable[..., Any], *arguments: Any, seconds: float | None = None) -> Any:
+    """Return what a function of a plugin returns, called in a :func:`guard`."""
+    with guard(who, function, seconds=seconds):
+        return function(*arguments)

@@ -1,0 +1,77 @@
+"""Channel statistics of the drops of a chunk, of which a faulty channel may lack some."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from ..allocation.status import Status
+from ..base.errors import PartTimedOutError, PluginError
+from ..base.guard import part_seconds, part_time_limit
+from ..scenario.scenario import Scenario
+from ..signal.statistics import ChannelStatistics
+from .study_spec import fading_key
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class PointDrops:
+    """The drops of a sweep point.
+
+    Parameters
+    ----------
+    statistics : ChannelStatistics or None
+        Statistics; another drop stands in for one that has none. None if all drops fail.
+    failures : dict of int to PluginError
+        What the channel raised, by the positions of drops.
+    """
+
+    statistics: ChannelStatistics | None
+    failures: dict[int, PluginError]
+
+
+def draw_drops(points: Sequence[Scenario], drops: Sequence[int]) -> list[PointDrops]:
+    """Return the drops of each point, drawn once for equal channels."""
+    known: dict[Any, PointDrops] = {}
+    found = []
+    for point in points:
+        try:
+            key = fading_key(point)
+        except PluginError as error:
+            found.append(PointDrops(statistics=None, failures=dict.fromkeys(range(len(drops)), error)))
+            continue
+        if key not in known:
+            known[key] = _draw(point, drops)
+        found.append(known[key])
+    return found
+
+
+def _draw(point: Scenario, drops: Sequence[int]) -> PointDrops:
+    try:
+        return PointDrops(statistics=point.statistics(drops), failures={})
+    except PluginError as error:
+        failures = dict.fromkeys(range(len(drops)), error)
+    if len(drops) > 1:
+        failures = {}
+        for position, drop in enumerate(drops):
+            try:
+                point.statistics([drop])
+            except PluginError as error:
+                failures[position] = error
+    good = [drop for position, drop in enumerate(drops) if position not in failures]
+    if not good:
+        return PointDrops(statistics=None, failures=failures)
+    stand_ins = [good[0] if position in failures else drop for position, drop in enumerate(drops)]
+    limit = part_seconds()
+    try:
+        # Together they may take as long as one after the other.
+        with part_time_limit(None if limit is None else limit * len(drops)):
+            return PointDrops(statistics=point.statistics(stand_ins), failures=failures)
+    except PluginError as error:
+        return PointDrops(statistics=None, failures=dict.fromkeys(range(len(drops)), error))
+
+
+def status_of(error: PluginError) -> Status:
+    """Return the status of rows that lack the part which raised an error."""
+    return Status.TIMED_OUT if isinstance(error, PartTimedOutError) else Status.FAILED
