@@ -84,7 +84,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def short_repr(value: Any) -> str:
     """Return the representation of `value`, shortened so that a message stays on one line."""
-    text = one_line(repr(value))
+    try:
+        text = one_line(repr(value))
+    except Exception:  # Of another's class, or an integer of more digits than Python converts.
+        text = f"a value of type {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:76]} ..."
 
 

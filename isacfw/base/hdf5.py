@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,27 @@ _MOST_WORDS, _MOST_NUMBERS = 16, 2**16
 _DEFLATE, _SHUFFLE, _FLETCHER = 1, 2, 3
 _DESCRIPTOR = np.dtype([("length", "<u4"), ("address", "<u8"), ("index", "<u4")])
 """How a file refers to a string of variable length."""
+
+
+@contextmanager
+def open_hdf5(path: str | PathLike[str]) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Yield an HDF5 file to be read, and the options with which this process opens it.
+
+    Without locks, which some file systems lack: files are replaced, never changed. A process that has opened the
+    file with locks must do so again.
+    """
+    import h5py
+
+    options: dict[str, Any] = {"locking": False}
+    try:
+        file = h5py.File(path, "r", **options)
+    except OSError as error:
+        if "locking flag" not in str(error):
+            raise
+        options = {}
+        file = h5py.File(path, "r")
+    with file:
+        yield file, options
 
 
 def check_hdf5(file: Any, size: int) -> dict[str, Any]:

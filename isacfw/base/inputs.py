@@ -40,8 +40,6 @@ def file_state(path: str | PathLike[str]) -> os.stat_result:
     """
     try:
         found = os.stat(path)
-    except FileNotFoundError:
-        raise InputError(str(path), "must be a file that can be read, got none") from None
     except (OSError, ValueError) as error:
         raise InputError(str(path), f"must be a file that can be read, got: {why(error)}") from None
     if (noun := kind_of_file(found.st_mode)) is not None:

@@ -40,18 +40,20 @@ def check_bounds(document: Any) -> None:
     ValueError
         If they are nested too deeply, or an integer is too large.
     """
-    level = [("", document)]
+    level: list[tuple[str, Any]] = [("", document)]
     for depth in range(MOST_LEVELS + 2):
         below: list[tuple[str, Any]] = []
         for path, value in level:
-            if isinstance(value, dict):
-                below += [(f"{path}.{key}" if path else str(key), member) for key, member in value.items()]
-            elif isinstance(value, (list, tuple)):
-                below += [(f"{path}[{number}]", member) for number, member in enumerate(value)]
-            elif isinstance(value, int) and value.bit_length() > MOST_BITS:
-                raise ValueError(f"{path} is an integer of {value.bit_length()} bits, more than {MOST_BITS}")
+            for key, member in value.items() if isinstance(value, dict) else enumerate(value):
+                if not isinstance(member, (dict, list, tuple, int)):
+                    continue
+                own = f"{path}[{key}]" if isinstance(key, int) else f"{path}.{key}" if path else str(key)
+                if not isinstance(member, int):
+                    below.append((own, member))
+                elif member.bit_length() > MOST_BITS:
+                    raise ValueError(f"{own} is an integer of {member.bit_length()} bits, more than {MOST_BITS}")
         if not below:
             return
-        if depth > MOST_LEVELS:
+        if depth == MOST_LEVELS:
             raise ValueError(f"{below[0][0][:60]}... is nested more than {MOST_LEVELS} levels deep")
         level = below

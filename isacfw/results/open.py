@@ -6,6 +6,7 @@ from os import PathLike
 from typing import TYPE_CHECKING
 
 from ..base.errors import InputError, one_line
+from ..base.hdf5 import open_hdf5
 from ..base.inputs import file_state
 from .check import check_content, check_dataset
 from .schema import roles_in
@@ -46,22 +47,26 @@ def open_results(path: str | PathLike[str]) -> xarray.Dataset:
 
 
 def _open(path: str | PathLike[str], size: int) -> xarray.Dataset:
-    import h5py
-    import xarray
-
-    # Some file systems have no locks, and results are replaced but never changed.
-    with h5py.File(path, "r", locking=False) as file:
+    with open_hdf5(path) as (file, _):
         if "status" not in file or "scenario" not in file.attrs:
             raise InputError(str(path), "is not a results file of isacfw")
         check_content(file, size)
-    dataset = xarray.open_dataset(
-        path,
-        engine="h5netcdf",
-        cache=False,
-        decode_times=False,
-        decode_timedelta=False,
-        driver_kwds={"locking": False},
-    )
+    dataset = open_lazily(path)
     if "objective" not in roles_in(dataset):
         raise InputError(str(path), "was written by an older version of isacfw, which this one cannot read")
     return dataset
+
+
+def open_lazily(path: str | PathLike[str]) -> xarray.Dataset:
+    """Return the data set of a file of this framework, which is read on demand; it is not checked."""
+    import xarray
+
+    with open_hdf5(path) as (_, options):
+        return xarray.open_dataset(
+            path,
+            engine="h5netcdf",
+            cache=False,
+            decode_times=False,
+            decode_timedelta=False,
+            driver_kwds=options,
+        )
