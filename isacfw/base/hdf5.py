@@ -194,7 +194,9 @@ def _length_of_text(path: str, data: Any, room: _Room) -> int:
                 raise ValueError(f"{path} has more data than the file")
             raw.seek(offset)
             content = raw.read(length)
-            total += int(np.frombuffer(content[: len(content) // 16 * 16], _DESCRIPTOR)["length"].sum(dtype=np.int64))
+            total += int(
+                np.frombuffer(content[: len(content) // 16 * 16], _DESCRIPTOR)["length"].sum(dtype=np.int64)
+            )
     return total
 
 

@@ -16,7 +16,9 @@ def numbers(text: str) -> list[float]:
     try:
         return [float(one) for one in text.split(",")]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be numbers with commas between them, got {short_repr(text)}") from None
+        raise argparse.ArgumentTypeError(
+            f"must be numbers with commas between them, got {short_repr(text)}"
+        ) from None
 
 
 def names(text: str) -> list[str]:

@@ -56,7 +56,9 @@ def trusted_plugins(
             refused.append((one, _would_run(one, path)))
     if refused:
         listed = " and ".join(file for _, file in refused)
-        options = " ".join(f"--plugin {one if not one.endswith('.py') else _absolute(one, folder)}" for one, _ in refused)
+        options = " ".join(
+            f"--plugin {one if not one.endswith('.py') else _absolute(one, folder)}" for one, _ in refused
+        )
         outside = "" if origin == "results" else ", which is not in its folder and not installed"
         raise PluginError(f"{source} would run {listed}{outside}: allow it with {options}, or all with --trust")
     return found, notes

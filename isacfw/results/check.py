@@ -39,7 +39,14 @@ _BETTER = ("higher", "lower", "neither")
 _OWN_AXES = ("user", "stream", "iteration")
 _ONE_PER_ROW = ("objective", "bound", "requirement", "margin", "status", "cost")
 _HEADED = ("objective", "requirement", "metric")
-_ALWAYS = {"status": "OU", "message": "OU", "feasible": "b", "seconds": "f", "iterations": "iu", "max_violation": "f"}
+_ALWAYS = {
+    "status": "OU",
+    "message": "OU",
+    "feasible": "b",
+    "seconds": "f",
+    "iterations": "iu",
+    "max_violation": "f",
+}
 """Variables that every row has, and the kinds of their types."""
 
 
@@ -166,7 +173,9 @@ def _check_scenario(scenario: dict[str, Any], attributes: dict[str, Any]) -> lis
         if not isinstance(own, kind):
             raise ValueError(f"{key} of its scenario must be of type {kind.__name__}, got {own!r:.60}")
     if str(attributes.get("seed")) != str(scenario["seed"]):
-        raise ValueError(f"seed must be that of its scenario, {scenario['seed']}, got {attributes.get('seed')!r:.60}")
+        raise ValueError(
+            f"seed must be that of its scenario, {scenario['seed']}, got {attributes.get('seed')!r:.60}"
+        )
     plugins = scenario.get("plugins", [])
     if not isinstance(plugins, list) or not all(isinstance(one, str) for one in plugins):
         raise ValueError(f"plugins of its scenario must be a list of strings, got {plugins!r:.60}")
@@ -226,7 +235,9 @@ def _check_variable(name: str, variable: Any, dataset: xarray.Dataset, sweep: li
             raise ValueError(f"{name} must be along the sweep, got the axes {', '.join(map(str, own))}")
         return
     if own[: len(rows)] != rows or len(own) > len(rows) + 1 or not {*own[len(rows) :]} <= {*_OWN_AXES}:
-        raise ValueError(f"{name} must have the axes of status and at most one of {', '.join(_OWN_AXES)}, got {own}")
+        raise ValueError(
+            f"{name} must have the axes of status and at most one of {', '.join(_OWN_AXES)}, got {own}"
+        )
     attributes = variable.attrs
     role = attributes.get("role")
     if role not in typing.get_args(Role):
@@ -243,7 +254,9 @@ def _check_variable(name: str, variable: Any, dataset: xarray.Dataset, sweep: li
         if not isinstance(attributes.get(key), str):
             raise ValueError(f"{key} of {name} must be text, got {attributes.get(key)!r:.60}")
     if attributes.get("better", "neither") not in _BETTER:
-        raise ValueError(f"better of {name} must be one of {', '.join(_BETTER)}, got {attributes['better']!r:.60}")
+        raise ValueError(
+            f"better of {name} must be one of {', '.join(_BETTER)}, got {attributes['better']!r:.60}"
+        )
     if role == "requirement":
         limit = attributes["limit"]
         if limit not in dataset.data_vars or "drop" in dataset[limit].dims:

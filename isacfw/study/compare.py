@@ -33,6 +33,7 @@ from .executors import solve_chunks
 from .key import InputFiles, study_key
 from .plan import plan_chunks
 from .selection import with_parts
+from .size import check_study_size
 from .spec import input_files, specify, warn
 from .store import ChunkStore
 
@@ -86,6 +87,7 @@ class _Study:
     """A run of a scenario: solves its chunks and combines their results."""
 
     def __init__(self, scenario: Scenario, host: PluginHost, execution: Execution) -> None:
+        check_study_size(scenario, in_memory=execution.out is None)
         self.spec, self.host, self.execution = specify(scenario, host), host, execution
         self.scenario = scenario
         self.points = [point for _, point in scenario.points()]

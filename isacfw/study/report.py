@@ -107,7 +107,9 @@ def _load(dataset: xarray.Dataset, trust: bool) -> LoadedScenario:
         reason = f" (needs --trust for the plugins {', '.join(plugins)})" if plugins else ""
         raise InputError("", f"{error}{reason}") from None
     if files := [file for file in input_files(scenario) if not is_within(file, source.parent)]:
-        raise InputError("", f"it reads {files[0]}, which is outside of the folder of the results (needs --trust)")
+        raise InputError(
+            "", f"it reads {files[0]}, which is outside of the folder of the results (needs --trust)"
+        )
     return LoadedScenario(scenario=scenario, host=host)
 
 
