@@ -103,7 +103,7 @@ def short_repr(value: Any) -> str:
     """Return the representation of `value`, shortened so that a message stays on one line."""
     text = _description(repr, value)
     if text is None:
-        return f"a {type(value).__name__} that cannot be shown"
+        return f"a value of type {type(value).__name__}"
     return text if len(text) <= 80 else f"{text[:76]} ..."
 
 

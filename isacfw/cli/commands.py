@@ -26,8 +26,8 @@ def _compare(options: argparse.Namespace) -> int:
 
     keys = (("seed", options.seed), ("time_limit_s", options.time_limit))
     overrides = [*options.set, *(f"{key} = {value}" for key, value in keys if value is not None)]
-    loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=overrides)
-    report_problems(loaded.host)
+    loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=overrides, trust=options.trust)
+    report_problems(loaded.host, loaded.notes)
     if options.out is not None:
         ensure_writable(options.out)
     # Keep output printed by parts out of the JSON records.
@@ -82,8 +82,8 @@ def _figure(options: argparse.Namespace) -> int:
 
     keys = (("drops", options.drops), ("seed", options.seed))
     overrides = [*options.set, *(f"{key} = {value}" for key, value in keys if value is not None)]
-    loaded = load_scenario(options.name, plugins=options.plugin, overrides=overrides)
-    report_problems(loaded.host)
+    loaded = load_scenario(options.name, plugins=options.plugin, overrides=overrides, trust=options.trust)
+    report_problems(loaded.host, loaded.notes)
     _check_figure_options(options, loaded)
     parts = {kind: getattr(options, kind) for kind in _COMPARED}
     loaded = attrs.evolve(loaded, scenario=with_parts(loaded.scenario, loaded.host, **parts))
@@ -132,8 +132,8 @@ def _plot(options: argparse.Namespace) -> int:
         if len(names) != 1:
             raise InputError("-o", "requires --only with one figure")
     overrides = [*options.set, *([] if options.seed is None else [f"seed = {options.seed}"])]
-    loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=overrides)
-    report_problems(loaded.host)
+    loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=overrides, trust=options.trust)
+    report_problems(loaded.host, loaded.notes)
     ensure_writable(options.out if options.file is None else options.file.parent)
     draws = DEFAULT_DRAWS if options.draws is None else options.draws
     try:
@@ -168,8 +168,9 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    first, *others = map(_load, options.results)
-    print(f"wrote {first.report(options.file, others=others)}", file=sys.stderr)
+    from ..study.report import write_report
+
+    print(f"wrote {write_report(options.results, options.file, trust=options.trust)}", file=sys.stderr)
     return 0
 
 

@@ -58,8 +58,8 @@ def _load(options: argparse.Namespace) -> LoadedScenario:
 
     keys = (("drops", options.drops), ("seed", options.seed), ("time_limit_s", options.time_limit))
     overrides = [*options.set, *(f"{key} = {value}" for key, value in keys if value is not None)]
-    loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=overrides)
-    report_problems(loaded.host)
+    loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=overrides, trust=options.trust)
+    report_problems(loaded.host, loaded.notes)
     if options.out is not None:
         ensure_writable(options.out)
     return loaded

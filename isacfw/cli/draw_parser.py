@@ -6,7 +6,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .options import add_debug_option, add_plugin_option, add_set_option, count, names, numbers, seconds
+from .options import (
+    add_debug_option,
+    add_plugin_option,
+    add_set_option,
+    add_trust_option,
+    count,
+    names,
+    numbers,
+    seconds,
+)
 
 BEAMFORMING_SCENARIO, REGIMES_SCENARIO = "liu2022", "regimes"
 
@@ -74,4 +83,5 @@ def _add_run_options(command: argparse.ArgumentParser) -> None:
         "--time-limit", type=seconds, metavar="S", help="longest time of a beamformer for a channel, in seconds"
     )
     add_plugin_option(command)
+    add_trust_option(command)
     add_debug_option(command)

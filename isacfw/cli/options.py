@@ -8,13 +8,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ..base.errors import short_repr
+
 
 def numbers(text: str) -> list[float]:
     """Parse numbers with commas between them; the command validates their range."""
     try:
         return [float(one) for one in text.split(",")]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be numbers with commas between them, got {text!r}") from None
+        raise argparse.ArgumentTypeError(
+            f"must be numbers with commas between them, got {short_repr(text)}"
+        ) from None
 
 
 def names(text: str) -> list[str]:
@@ -27,7 +31,7 @@ def count(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be an integer, got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"must be an integer, got {short_repr(text)}") from None
 
 
 def seconds(text: str) -> float:
@@ -35,7 +39,7 @@ def seconds(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number of seconds, got {text!r}") from None
+        raise argparse.ArgumentTypeError(f"must be a number of seconds, got {short_repr(text)}") from None
 
 
 def tolerance(text: str) -> float:
@@ -45,7 +49,7 @@ def tolerance(text: str) -> float:
     except ValueError:
         found = -1.0
     if not 0 <= found < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a finite number at least 0, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a finite number at least 0, got {short_repr(text)}")
     return found
 
 
@@ -85,14 +89,23 @@ def add_plugin_option(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_trust_option(command: argparse.ArgumentParser) -> None:
+    """Add the option that runs all plugins that a scenario or results file names."""
+    command.add_argument(
+        "--trust",
+        action="store_true",
+        help="run all plugins, and read all files, that the given file names, from wherever they are",
+    )
+
+
 def add_debug_option(command: argparse.ArgumentParser) -> None:
     """Add the option that shows tracebacks."""
     command.add_argument("--debug", action="store_true", help="show the tracebacks of parts that fail")
 
 
-def report_problems(host: Any) -> None:
-    """Print why plugins were skipped."""
-    for problem in host.problems:
+def report_problems(host: Any, notes: Iterable[str] = ()) -> None:
+    """Print why plugins were skipped, and which were loaded because a file names them."""
+    for problem in (*host.problems, *notes):
         print(f"isacfw: {problem}", file=sys.stderr)
 
 

@@ -15,6 +15,7 @@ from .options import (
     add_plugin_option,
     add_scenario_options,
     add_set_option,
+    add_trust_option,
     count,
     names,
     seconds,
@@ -130,6 +131,7 @@ def _add_compare(commands: _Commands) -> None:
         "--time-limit", type=seconds, metavar="S", help="longest time of an allocation, in seconds"
     )
     add_plugin_option(command)
+    add_trust_option(command)
     add_debug_option(command)
 
 
@@ -156,6 +158,7 @@ def _add_figure(commands: _Commands) -> None:
         "--out", type=Path, default=Path(), metavar="DIR", help="output folder (default: the current one)"
     )
     add_plugin_option(command)
+    add_trust_option(command)
     add_debug_option(command)
 
 
@@ -198,6 +201,7 @@ def _add_plot(commands: _Commands) -> None:
         help="a file for a single figure instead: png, pdf or svg",
     )
     add_plugin_option(command)
+    add_trust_option(command)
     add_debug_option(command)
 
 
@@ -260,4 +264,5 @@ def _add_report(commands: _Commands) -> None:
         metavar="FILE",
         help="the file to write (default: %(default)s)",
     )
+    add_trust_option(command)
     add_debug_option(command)

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from ..base.errors import InputError
+from ..base.errors import InputError, short_repr
+from ..base.inputs import read_text
+from ..base.toml import check_bounds, parse_toml
 
 Document = dict[str, Any]
 
@@ -30,15 +32,7 @@ def read_document(path: Path) -> Document:
     InputError
         If the file cannot be read or is not valid TOML; its key is the path.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(str(path), f"must be a file that can be read, got: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(str(path), "is not a UTF-8 text file") from None
-    except ValueError as error:
-        raise InputError(str(path), f"must be a file that can be read, got: {error}") from None
-    return parse(path, text)
+    return parse(path, read_text(path))
 
 
 def parse(path: Path, text: Any) -> Document:
@@ -50,22 +44,39 @@ def parse(path: Path, text: Any) -> Document:
         If the text is not valid TOML; its key is the path.
     """
     try:
-        return tomllib.loads(text)
+        return parse_toml(text)
     except (TypeError, ValueError) as error:
         raise InputError(str(path), f"is not valid TOML: {error}") from None
+
+
+def check_document(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a mapping with the keys of a file, after checking its depth and integers.
+
+    Raises
+    ------
+    InputError
+        If it is nested too deeply, or an integer is too large.
+    """
+    try:
+        check_bounds(document)
+    except ValueError as error:
+        raise InputError("scenario", f"is not valid: {error}") from None
+    return document
 
 
 def parse_assignment(text: str) -> Document:
     """Parse ``key=value``; a value that is not TOML is a string, so that words need no quotes."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise InputError("--set", f"must be key=value, got {text!r}")
+        raise InputError("--set", f"must be key=value, got {short_repr(text)}")
     for right in (value, json.dumps(value.strip())):
         try:
-            return tomllib.loads(f"{key} = {right}")
+            return parse_toml(f"{key} = {right}")
         except tomllib.TOMLDecodeError:
             continue
-    raise InputError("--set", f"must be key=value with a key of a scenario file, got {text!r}")
+        except ValueError as error:
+            raise InputError("--set", f"must be key=value of a scenario file: {error}") from None
+    raise InputError("--set", f"must be key=value with a key of a scenario file, got {short_repr(text)}")
 
 
 def assigned_path(text: str) -> str:

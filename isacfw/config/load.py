@@ -10,13 +10,15 @@ from typing import Any
 import attrs
 
 from ..base.errors import InputError, short_repr, suggestion
+from ..base.inputs import exists
 from ..host.host import PluginHost, ScenarioSource, default_host
 from ..results.open import open_results
 from ..scenario.scenario import Scenario
-from .document import Document, assigned_path, parse, parse_assignment, read_document, to_plain
+from .document import Document, assigned_path, check_document, parse, parse_assignment, read_document, to_plain
 from .paths import place_paths
 from .structure import structure
 from .sweep import check_effect, merge_assignment, paths_of
+from .trust import Origin, trusted_plugins
 
 
 @attrs.frozen(kw_only=True)
@@ -28,10 +30,14 @@ class LoadedScenario:
     scenario : Scenario
     host : PluginHost
         Built-in parts, installed ones and the scenario's own plugins.
+
+    notes : tuple of str
+        One line for each plugin that was loaded because a file names it.
     """
 
     scenario: Scenario
     host: PluginHost
+    notes: tuple[str, ...] = ()
 
 
 def load_scenario(
@@ -39,6 +45,7 @@ def load_scenario(
     *,
     plugins: Iterable[str | PathLike[str]] = (),
     overrides: Iterable[str] = (),
+    trust: bool = False,
 ) -> LoadedScenario:
     """Load a scenario from a file, by its registered name, or from a mapping with the keys of a file.
 
@@ -52,6 +59,9 @@ def load_scenario(
     overrides : iterable of str
         TOML assignments such as ``"snr_db = 20"`` or ``"sensing.crlb_limit_db = -40"``, applied before
         validation.
+    trust : bool
+        Whether to run all plugins that a file names. Otherwise those of a scenario file must be in its folder or
+        installed, and a results file may name only those in `plugins`.
 
     Raises
     ------
@@ -59,14 +69,14 @@ def load_scenario(
         If the source does not exist, is not TOML, or has an invalid key or value; if a sweep makes an override
         ineffective.
     PluginError
-        If a requested plugin cannot be loaded.
+        If a requested plugin cannot be loaded, or a file names one that needs consent.
     """
     if isinstance(plugins, str) or not isinstance(plugins, Iterable):
         raise InputError("plugins", f"must be a list of paths and modules, got {short_repr(plugins)}")
     names = [fspath(plugin) for plugin in plugins]
     asked = [str(Path.cwd() / name) if name.endswith(".py") else name for name in names]
-    document, base = _load_document(source, asked)
-    folder = base if isinstance(source, (str, PathLike)) and Path(source).exists() else None
+    document, base, origin = _load_document(source, asked)
+    folder = base if isinstance(source, (str, PathLike)) and exists(source) else None
     overrides = list(overrides)
     swept = paths_of(document)
     for override in overrides:
@@ -77,13 +87,15 @@ def load_scenario(
     own = document.get("plugins", [])
     if not isinstance(own, list) or not all(isinstance(plugin, str) for plugin in own):
         raise InputError("plugins", f"must be a list of strings, got {short_repr(own)}")
-    own = [str(base / plugin) if plugin.endswith(".py") else plugin for plugin in own]
+    if trust or any(parse_assignment(override).get("plugins") is not None for override in overrides):
+        origin = "own"
+    own, notes = trusted_plugins(own, asked, base, source=str(source), origin=origin)
     host = PluginHost([*own, *asked]) if own or asked else default_host()
     scenario = structure(document, host, folder)
     if folder is not None:
         placed = [place_paths(document, parse_assignment(override), scenario) for override in overrides]
         scenario = structure(document, host, folder) if any(placed) else scenario
-    return LoadedScenario(scenario=scenario, host=host)
+    return LoadedScenario(scenario=scenario, host=host, notes=tuple(notes))
 
 
 ScenarioLike = Scenario | LoadedScenario | str | PathLike[str] | Mapping[str, Any]
@@ -98,21 +110,23 @@ def to_loaded(scenario: ScenarioLike, plugins: Iterable[str | PathLike[str]] = (
     return load_scenario(scenario, plugins=plugins)
 
 
-def _load_document(source: str | PathLike[str] | Mapping[str, Any], plugins: list[str]) -> tuple[Document, Path]:
+def _load_document(
+    source: str | PathLike[str] | Mapping[str, Any], plugins: list[str]
+) -> tuple[Document, Path, Origin]:
     if isinstance(source, Mapping):
-        return to_plain(source), Path.cwd()
+        return to_plain(check_document(source)), Path.cwd(), "own"
     if not isinstance(source, (str, PathLike)):
         raise InputError("scenario", f"must be a file, a name or a mapping, got {short_repr(source)}")
     path = Path(source)
-    if path.suffix != ".toml" and not path.exists():
+    if path.suffix != ".toml" and not exists(path):
         named = PluginHost(plugins).scenarios if plugins else default_host().scenarios
         if str(source) not in named:
             hint = suggestion(str(source), named)
             raise InputError("scenario", f"must be a file or the name of a scenario, got {str(source)!r}{hint}")
-        return _load_named(named[str(source)])
+        return *_load_named(named[str(source)]), "own"
     if path.suffix == ".nc":
-        return parse(path, open_results(path).attrs["scenario"]), path.resolve().parent
-    return read_document(path), path.resolve().parent
+        return parse(path, open_results(path).attrs["scenario"]), path.resolve().parent, "results"
+    return read_document(path), path.resolve().parent, "file"
 
 
 def _load_named(source: ScenarioSource) -> tuple[Document, Path]:

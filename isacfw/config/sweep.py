@@ -10,6 +10,7 @@ import attrs
 import cattrs
 
 from ..base.errors import InputError, short_repr
+from ..base.toml import MOST_LEVELS
 from ..host.kinds import KINDS
 from ..scenario.scenario import Scenario
 from ..scenario.sweep import Sweep
@@ -38,6 +39,8 @@ def sweep_tables(sweep: Any) -> dict[str, Document]:
             raise InputError(key, f"must be a table of lists, got {short_repr(table)}")
         tables[key] = table = flatten(table)
         for path, values in table.items():
+            if path.count(".") >= MOST_LEVELS:
+                raise InputError(f"{key}.{path:.60}...", f"must be a path of at most {MOST_LEVELS} keys")
             if not isinstance(values, list):
                 raise InputError(f"{key}.{path}", f"must be a list, got {short_repr(values)}")
     return tables

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..base.files import HDF5File, atomic_write, open_for_hdf5, write_netcdf
 from .chunk import ChunkResult
 from .layout import Layout
+from .open import open_lazily
 
 if TYPE_CHECKING:
     import xarray
@@ -39,7 +40,7 @@ def write_to_file(layout: Layout, results: Iterable[ChunkResult], path: Path) ->
                         if slab.size:
                             file[name][place] = _encode(slab, layout.sizes.widths.get(name))
                 raw.check()
-    return xarray.open_dataset(path, engine="h5netcdf", cache=False)
+    return open_lazily(path)
 
 
 def _encode(values: NDArray[Any], width: int | None) -> NDArray[Any]:

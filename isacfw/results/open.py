@@ -5,31 +5,68 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from ..base.errors import InputError
+from ..base.errors import InputError, one_line
+from ..base.hdf5 import open_hdf5
+from ..base.inputs import file_state
+from .check import check_content, check_dataset
 from .schema import roles_in
 
 if TYPE_CHECKING:
     import xarray
 
+READ = "isacfw_read"
+"""Key of the encoding of a data set that was read from a file, which need not be the user's own."""
+
 
 def open_results(path: str | PathLike[str]) -> xarray.Dataset:
     """Return the data set of a file ``results.nc``, which is read on demand.
+
+    The file may be from anyone: its structure, types, sizes and scenario are checked first.
 
     Raises
     ------
     InputError
         If the file cannot be read, or holds no results.
     """
-    import xarray
-
+    size = file_state(path).st_size
     try:
-        dataset = xarray.open_dataset(path, engine="h5netcdf", cache=False)
-    except FileNotFoundError:
-        raise InputError(str(path), "must be a file that can be read, got none") from None
+        dataset = _open(path, size)
+    except InputError:
+        raise
     except Exception as error:
-        raise InputError(str(path), f"must be a NetCDF file of results, got: {error}") from None
-    if "status" not in dataset or "scenario" not in dataset.attrs:
-        raise InputError(str(path), "is not a results file of isacfw")
+        # HDF5, NetCDF and xarray raise anything for a damaged file.
+        reason = one_line(error) or type(error).__name__
+        raise InputError(str(path), f"must be a NetCDF file of results, got: {reason:.300}") from None
+    try:
+        check_dataset(dataset)
+    except (ValueError, TypeError) as error:
+        dataset.close()
+        raise InputError(str(path), f"must be a NetCDF file of results, got: {one_line(error):.300}") from None
+    dataset.encoding[READ] = True
+    return dataset
+
+
+def _open(path: str | PathLike[str], size: int) -> xarray.Dataset:
+    with open_hdf5(path) as (file, _):
+        if "status" not in file or "scenario" not in file.attrs:
+            raise InputError(str(path), "is not a results file of isacfw")
+        check_content(file, size)
+    dataset = open_lazily(path)
     if "objective" not in roles_in(dataset):
         raise InputError(str(path), "was written by an older version of isacfw, which this one cannot read")
     return dataset
+
+
+def open_lazily(path: str | PathLike[str]) -> xarray.Dataset:
+    """Return the data set of a file of this framework, which is read on demand; it is not checked."""
+    import xarray
+
+    with open_hdf5(path) as (_, options):
+        return xarray.open_dataset(
+            path,
+            engine="h5netcdf",
+            cache=False,
+            decode_times=False,
+            decode_timedelta=False,
+            driver_kwds=options,
+        )

@@ -81,11 +81,11 @@ class Variable:
 
     @property
     def attributes(self) -> dict[str, str]:
-        """Attributes in a data set; none for a variable without a label."""
+        """Attributes in a data set; the role alone for a variable without label and heading."""
         found = {"units": self.unit, "long_name": self.label, "better": self.better, "role": self.role}
         found |= {name: getattr(self, name) for name in ("limit", "heading", "group") if getattr(self, name)}
         found |= {"signed": "true"} if self.signed else {}
-        return found if self.label else {"role": self.role}
+        return found if self.label or self.heading else {"role": self.role}
 
 
 _STATUS = (

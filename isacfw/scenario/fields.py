@@ -16,6 +16,7 @@ from ..allocation.setting import Echoes, Radar
 from ..allocation.utilities import SumRate
 from ..base.errors import InputError
 from ..base.guard import guard, part_time_limit
+from ..base.limits import check_points
 from ..base.link import LINKS, Link
 from ..base.part import display_name
 from ..base.validators import choice, each, instance_of, integer, number, optional, real, text
@@ -31,7 +32,7 @@ from .angles import check_directions
 from .changes import nest, to_tuple, with_changes
 from .goals import Goals, check_requirements
 from .labels import parts_validator
-from .sweep import Sweep, check_distinct, check_sweep, locate, sweep_places, to_sweep
+from .sweep import Sweep, check_distinct, check_sweep, locate, sweep_places, sweep_shape, to_sweep
 from .units import check_units, in_units_of, power_db
 from .uplink import Uplink, check_link, radar_of
 
@@ -98,6 +99,7 @@ class ScenarioFields:
             check_directions((self.station_array, self.receive_array), self.targets)
             self.goals.check()
         if self.sweep:
+            check_points("sweep", sweep_shape(self.sweep))
             for _, point in self.points():
                 self._check_objective(point)
             check_distinct(self.sweep)

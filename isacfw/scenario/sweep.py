@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from ..base.errors import InputError, short_repr
+from ..base.toml import MOST_LEVELS
 from .changes import to_tuple
 
 SweepTable = dict[str, tuple[Any, ...]]
@@ -128,6 +129,8 @@ def check_sweep(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> 
 
 def _check_lists(table: Mapping[str, Any], key: str) -> None:
     for path, values in table.items():
+        if str(path).count(".") >= MOST_LEVELS:
+            raise InputError(f"{key}.{path:.60}...", f"must be a path of at most {MOST_LEVELS} keys")
         if isinstance(values, tuple) and any(value is None for value in values):
             position = next(number for number, value in enumerate(values) if value is None)
             raise InputError(f"{key}.{path}[{position}]", "must be a value, got None")

@@ -96,6 +96,15 @@ class Channel(Part):
         """Return where users are placed at random, to be drawn; None, the default, if there is no such place."""
         return None
 
+    def memory(self, array: Array) -> int:
+        """Return about how many bytes the statistics of a drop take, to refuse what does not fit into memory.
+
+        By default, 40 numbers for each of the users in the field `users`, if there is one. A channel with matrices
+        of users or antennas should count them.
+        """
+        users = getattr(self, "users", None)
+        return 320 * users if isinstance(users, int) else 0
+
     def inputs(self) -> tuple[Path, ...]:
         """Return the files that the channel reads; results depend on their content."""
         return ()

@@ -20,6 +20,7 @@ from ..config.load import LoadedScenario, ScenarioLike, to_loaded
 from ..host.host import default_host
 from ..report.beamforming import PER_CHANNEL, BeamformingResults
 from .beamforming_input import check_draws, counted, draw_blocks, select_beamformers, sensed_by, without_sweep
+from .size import check_draws_size
 
 _AXES = ("beamformer", "sinr_db", *PER_CHANNEL)
 _VARIABLES = {
@@ -108,6 +109,7 @@ def _problem(
         raise InputError("sinr_db", "must be given for a scenario", missing=True)
     check_draws(draws)
     scenario = without_sweep(loaded.scenario)
+    check_draws_size(scenario, draws)
     channels = np.array(
         [[one for one, _ in draw_blocks(scenario, drop, draws)] for drop in range(scenario.drops)]
     )

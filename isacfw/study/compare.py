@@ -33,6 +33,7 @@ from .executors import measure_by, solve_chunks
 from .key import InputFiles, study_key
 from .plan import plan_chunks
 from .selection import with_parts
+from .size import check_study_size
 from .spec import input_files, specify, warn
 from .store import ChunkStore
 
@@ -86,11 +87,9 @@ class _Study:
     """A run of a scenario: solves its chunks and combines their results."""
 
     def __init__(self, scenario: Scenario, host: PluginHost, execution: Execution) -> None:
-        self.spec, self.host, self.execution = (
-            specify(scenario, host, measure_by(execution, host)),
-            host,
-            execution,
-        )
+        check_study_size(scenario, in_memory=execution.out is None)
+        self.spec = specify(scenario, host, measure_by(execution, host))
+        self.host, self.execution = host, execution
         self.scenario = scenario
         self.points = [point for _, point in scenario.points()]
         rows = len(by_label(scenario.precoders)) * len(by_label(scenario.compared_beams))

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 import attrs
 
 from ..base.errors import InputError, short_repr
+from ..base.limits import MOST_WORKERS
 from ..base.progress import Progress
 from ..base.validators import instance_of, integer, optional
 from ..host.host import PluginHost
@@ -52,7 +53,7 @@ class Execution:
     Parameters
     ----------
     workers : int
-        Number of processes on this machine that share the work.
+        Number of processes on this machine that share the work, at most four for each processor or 64.
     executor : concurrent.futures.Executor or distributed.Client, optional
         A pool, or a Dask cluster, that solves the chunks instead of processes on this machine.
     out : str or path, optional
@@ -72,7 +73,7 @@ class Execution:
         If a value is not valid.
     """
 
-    workers: int = attrs.field(default=1, validator=integer(at_least=1))
+    workers: int = attrs.field(default=1, validator=integer(at_least=1, at_most=MOST_WORKERS))
     executor: Executor | None = attrs.field(default=None, converter=_to_executor, validator=_check_executor)
     out: Path | None = attrs.field(default=None, converter=_to_path, validator=_check_path)
     host: PluginHost | None = attrs.field(

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from ..base.errors import InputError
+from ..base.errors import InputError, short_repr
+from ..base.limits import check_points
 from ..base.services import service
 from ..config.load import LoadedScenario, ScenarioLike, to_loaded
 from ..report.front import ParetoFront
@@ -65,7 +66,8 @@ def pareto(
     if values is None:
         points = DEFAULT_POINTS if points is None else points
         if isinstance(points, bool) or not isinstance(points, int) or points < 2:
-            raise InputError("points", f"must be an integer of at least 2, got {points!r}")
+            raise InputError("points", f"must be an integer of at least 2, got {short_repr(points)}")
+        check_points("points", (points,))
         # Values that differ by rounding only are one value as an offset.
         values = list({value - path.reference: value for value in front_values(path, points)}.values())
     sweep = extend(path.scenario.sweep, path.key, [value - path.reference for value in values])

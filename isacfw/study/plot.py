@@ -10,6 +10,7 @@ import attrs
 
 from ..allocation.allocator import Allocator
 from ..base.errors import IncompatibleError, InputError, nearest, short_repr
+from ..base.limits import check_memory
 from ..config.load import ScenarioLike, to_loaded
 from ..host.host import PluginHost
 from ..report.places import short_labels
@@ -24,6 +25,7 @@ from ..signal.eigenvalues import correlation_spectrum
 from ..signal.pattern import DropScene
 from ..signal.statistics import ChannelStatistics
 from .selection import select_parts
+from .size import memory_of
 from .spec import warn
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ def plot_scenario(
     loaded = to_loaded(scenario)
     names = _check_names(only)
     point, place = _first_point(loaded.scenario)
+    check_memory("scenario", memory_of(point))
     _check_count("drop", drop, 0, point.drops - 1, f"less than drops, which is {point.drops}")
     _check_count("draws", draws, 2, MOST_DRAWS, f"at most {MOST_DRAWS}")
     found = None if allocator is None else _find_allocator(allocator, point, loaded.host)

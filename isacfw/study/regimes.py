@@ -20,6 +20,7 @@ from ..report.regimes import RegimeResults
 from ..scenario.scenario import Scenario
 from .beamforming_input import check_draws, counted, draw_blocks, select_beamformers, sensed_by, without_sweep
 from .regime_designs import Design, DrawnDrop, RegimeSetting, list_designs
+from .size import check_draws_size
 
 if TYPE_CHECKING:
     import xarray
@@ -112,6 +113,7 @@ def _rates(rates: Any) -> FloatArray:
 def _setting(loaded: LoadedScenario, draws: int) -> RegimeSetting:
     """Return a scenario without its goals, and its draws."""
     scenario = _without_goals(without_sweep(loaded.scenario))
+    check_draws_size(scenario, draws)
     statistics = scenario.statistics()
     drops = []
     for number in range(scenario.drops):

@@ -12,9 +12,14 @@ from ..base.errors import InputError, IsacError, IsacWarning
 from ..base.files import atomic_write, ensure_writable
 from ..config.document import parse
 from ..config.load import LoadedScenario, load_scenario
+from ..config.structure import structure
+from ..config.trust import is_within
+from ..host.host import default_host
 from ..report.comparison import Comparison
+from ..results.open import READ
 from ..scenario.scenario import Scenario
 from .plot import plot_scenario
+from .spec import input_files
 
 if TYPE_CHECKING:
     import xarray
@@ -35,6 +40,8 @@ _TITLES = {"cell": "Cell", "patterns": "Radiation patterns"}
 def write_report(
     results: ResultsLike | Sequence[ResultsLike],
     path: str | PathLike[str] = "report.html",
+    *,
+    trust: bool = False,
 ) -> Path:
     """Write a report on one or several comparisons, a single file in HTML that needs no others; return its path.
 
@@ -45,6 +52,9 @@ def write_report(
         side, with all differences from the first.
     path : str or path
         The file, whose name ends in ``.html``.
+    trust : bool
+        Whether to run the plugins, and to read the files, that results read from a file name; otherwise, figures
+        that need them are left out.
 
     Raises
     ------
@@ -65,7 +75,7 @@ def write_report(
         raise InputError("results", f"must be 1 to {MOST_RESULTS} comparisons, got {len(given)}")
     datasets = [_dataset(one) for one in given]
     ensure_writable(path.parent)
-    text = render_page([_entry(dataset) for dataset in datasets])
+    text = render_page([_entry(dataset, trust) for dataset in datasets])
     with atomic_write(path) as new:
         new.write_text(text, encoding="utf-8")
     return path
@@ -77,26 +87,44 @@ def _dataset(results: ResultsLike) -> xarray.Dataset:
     return Comparison.load(results).dataset
 
 
-def _load(dataset: xarray.Dataset) -> LoadedScenario:
-    """Return the scenario of results, whose paths are relative to their file if they are read from one."""
+def _load(dataset: xarray.Dataset, trust: bool) -> LoadedScenario:
+    """Return the scenario of results, whose paths are relative to their file if they are read from one.
+
+    Of results that were read, no plugin is run; figures of the scenario need neither allocators nor metrics.
+    """
     source = Path(str(dataset.encoding.get("source", "")))
-    if source.suffix == ".nc" and source.is_file():
-        return load_scenario(source)
-    return load_scenario(parse(Path("scenario"), dataset.attrs["scenario"]))
+    if not dataset.encoding.get(READ) or trust:
+        if source.suffix == ".nc" and source.is_file():
+            return load_scenario(source, trust=True)
+        return load_scenario(parse(Path("scenario"), dataset.attrs["scenario"]), trust=True)
+    document = parse(source, dataset.attrs["scenario"])
+    plugins = document.pop("plugins", [])
+    document |= {"allocators": ["equal_com"], "metrics": []}
+    host = default_host()
+    try:
+        scenario = structure(document, host, source.parent)
+    except IsacError as error:
+        reason = f" (needs --trust for the plugins {', '.join(plugins)})" if plugins else ""
+        raise InputError("", f"{error}{reason}") from None
+    if files := [file for file in input_files(scenario) if not is_within(file, source.parent)]:
+        raise InputError(
+            "", f"it reads {files[0]}, which is outside of the folder of the results (needs --trust)"
+        )
+    return LoadedScenario(scenario=scenario, host=host)
 
 
-def _entry(dataset: xarray.Dataset) -> Entry:
+def _entry(dataset: xarray.Dataset, trust: bool) -> Entry:
     from ..report.page import Entry
 
-    figures, skipped = _scenario_figures(dataset)
+    figures, skipped = _scenario_figures(dataset, trust)
     return Entry(dataset=dataset, figures=figures, skipped=skipped)
 
 
-def _scenario_figures(dataset: xarray.Dataset) -> tuple[dict[str, Figure], tuple[str, ...]]:
+def _scenario_figures(dataset: xarray.Dataset, trust: bool) -> tuple[dict[str, Figure], tuple[str, ...]]:
     """Return figures of a scenario by their titles, and reasons for those that are left out."""
     skipped: list[str] = []
     try:
-        loaded = _load(dataset)
+        loaded = _load(dataset, trust)
     except IsacError as error:
         return {}, (f"cell and radiation patterns: the scenario cannot be loaded: {error}",)
     elements = _elements(loaded.scenario)

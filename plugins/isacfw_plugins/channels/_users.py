@@ -111,6 +111,10 @@ class PlacedChannel(isacfw.Channel):
             return self.users
         return next(len(given) for given in (getattr(self, key) for key in self.lists) if given is not None)
 
+    def memory(self, array: Array) -> int:
+        """Return about how many bytes the statistics of a drop take: covariances, filters, and pairs of users."""
+        return 64 * self.count * array.n_elements**2 + 32 * self.count**2
+
     def _refuse(self, reason: str, *keys: str) -> None:
         """Refuse options that have no effect for a reason."""
         fields = attrs.fields_dict(type(self))

@@ -136,7 +136,9 @@ class Rayleigh(isacfw.Channel):
         else:
             beta = np.array([self.large_scale_fading])
         pilot = self._pilots(beta.shape[-1])
-        sharing = np.equal.outer(pilot, pilot) & ~np.eye(len(pilot), dtype=np.bool_)
+        sharing = None
+        if self.estimates == "physical" and len(pilot) > self.pilot_length:
+            sharing = np.equal.outer(pilot, pilot) & ~np.eye(len(pilot), dtype=np.bool_)
         pilot_energy = self._pilot_energy
         disturbance = pilot_energy * self._of_others(beta) + 1
         received = pilot_energy * beta + disturbance
@@ -146,9 +148,15 @@ class Rayleigh(isacfw.Channel):
             xi=beta if perfect else pilot_energy * beta**2 / received,
             epsilon=np.zeros_like(beta) if perfect else beta * disturbance / received,
             prelog=(self.coherence_length - self.pilot_length) / self.coherence_length,
-            collinear=sharing if self.estimates == "physical" and sharing.any() else None,
+            collinear=sharing,
             isotropic=True,
         )
+
+    def memory(self, array: Array) -> int:
+        """Return about how many bytes the statistics of a drop take, pairs of users that share a pilot included."""
+        users = self.users or len(self.large_scale_fading or ())
+        pairs = users**2 if self.estimates == "physical" and users > self.pilot_length else 0
+        return 320 * users + 32 * pairs
 
     def with_link_budget(self, budget: LinkBudget) -> Self:
         """Return the channel with absolute path losses and pilots of given power."""

@@ -1,0 +1,263 @@
+"""Results files of any origin: structure, types, sizes and the scenario in them, checked before they are used."""
+
+from __future__ import annotations
+
+import json
+import typing
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..allocation.status import Status
+from ..base.hdf5 import check_hdf5, inflate, is_dimension
+from ..base.toml import parse_toml
+from ..scenario.fields import ScenarioFields
+from .schema import HISTORY, Role
+
+if TYPE_CHECKING:
+    import xarray
+
+_TEXT_ATTRIBUTES = ("units", "long_name", "better", "role", "limit", "heading", "group", "signed")
+_STORAGE_ATTRIBUTES = {
+    "CLASS",
+    "NAME",
+    "DIMENSION_LIST",
+    "REFERENCE_LIST",
+    "DIMENSION_LABELS",
+    "_FillValue",
+    "_Encoding",
+    "_Netcdf4Coordinates",
+    "_Netcdf4Dimid",
+    "coordinates",
+    "dtype",
+}
+_LONGEST_TEXT = 1000
+_LONGEST_SCENARIO = 2**24
+_WIDEST_TEXT = 2**20
+_BETTER = ("higher", "lower", "neither")
+_OWN_AXES = ("user", "stream", "iteration")
+_ONE_PER_ROW = ("objective", "bound", "requirement", "margin", "status", "cost")
+_HEADED = ("objective", "requirement", "metric")
+_ALWAYS = {
+    "status": "OU",
+    "message": "OU",
+    "feasible": "b",
+    "seconds": "f",
+    "iterations": "iu",
+    "max_violation": "f",
+}
+"""Variables that every row has, and the kinds of their types."""
+
+
+def check_content(file: Any, size: int) -> None:
+    """Check an open HDF5 file of results: only numbers and text, in the file itself, with small attributes.
+
+    Parameters
+    ----------
+    file : h5py.File
+        The file.
+    size : int
+        Its number of bytes.
+
+    Raises
+    ------
+    ValueError
+        If it is refused, see also :func:`~isacfw.base.hdf5.check_hdf5`.
+    """
+    if file.userblock_size:
+        raise ValueError("it has a user block")
+    found = check_hdf5(file, size)
+    for path, data in found.items():
+        if path.count("/") != 1:
+            raise ValueError(f"{path} is in a group")
+        if unknown := {*data.attrs} - _STORAGE_ATTRIBUTES - {*_TEXT_ATTRIBUTES}:
+            raise ValueError(f"{path} has the unknown attribute {min(unknown)!r}")
+        for name in (*_TEXT_ATTRIBUTES, "_Encoding", "dtype", "coordinates"):
+            if name in data.attrs:
+                _check_text(data.attrs[name], f"{name} of {path}")
+        if is_dimension(data):
+            continue
+        if _is_text(data):
+            statuses = {one.value.encode() for one in Status} if path == "/status" else None
+            _check_words(path, data, statuses)
+        elif data.dtype.kind not in "fiu" or data.dtype.itemsize > 8:
+            raise ValueError(f"{path} must have numbers or text, got {data.dtype}")
+    for name in file.attrs:
+        if name in ("title", "scenario", "versions", "assumptions"):
+            _check_text(file.attrs[name], name, _LONGEST_SCENARIO)
+
+
+def _is_text(data: Any) -> bool:
+    import h5py
+
+    return data.dtype == "S1" or h5py.check_string_dtype(data.dtype) is not None
+
+
+def _check_text(value: Any, name: str, longest: int = _LONGEST_TEXT) -> None:
+    if not isinstance(value, str) or len(value) > longest:
+        got = f"{len(value)} characters" if isinstance(value, str) else type(value).__name__
+        raise ValueError(f"{name} must be text of at most {longest} characters, got {got}")
+    value.encode()
+
+
+def _check_words(path: str, data: Any, known: set[bytes] | None) -> None:
+    """Check that text is UTF-8, and one of the known words if there are any."""
+    if data.dtype.kind == "O":
+        words = set(np.ravel(data[()]).tolist())
+    elif data.dtype != "S1":
+        raise ValueError(f"{path} must have numbers or text, got {data.dtype}")
+    else:
+        width = data.shape[-1] if data.shape else 1
+        if not 1 <= width <= _WIDEST_TEXT:
+            raise ValueError(f"{path} has text of {width} bytes")
+        words = set()
+        for piece in _pieces(path, data, width):
+            words |= {*np.ravel(piece.reshape(-1, width).view(f"S{width}")).tolist()}
+    for word in words:
+        word.decode()
+    if known is not None and not words <= known:
+        raise ValueError(f"{path} must be among {', '.join(Status)}, got {min(words - known)!r:.60}")
+
+
+def _pieces(path: str, data: Any, width: int) -> Iterable[Any]:
+    """Yield the bytes of text of fixed width, without HDF5 where pieces are many."""
+    if data.chunks is not None and data.chunks[-1] == width and data.compression == "gzip" and not data.shuffle:
+        return inflate(path, data)
+    return [np.ascontiguousarray(data[()]).view(np.uint8)]
+
+
+def check_dataset(dataset: xarray.Dataset) -> None:
+    """Check names, axes, types and roles of a data set of results against its scenario.
+
+    Raises
+    ------
+    ValueError
+        If something is missing, or is not as in the schema.
+    """
+    attributes = dataset.attrs
+    for name in ("title", "scenario", "versions"):
+        if not isinstance(attributes.get(name), str):
+            raise ValueError(f"{name} must be text, got {type(attributes.get(name)).__name__}")
+    _check_table(attributes["versions"])
+    scenario = parse_toml(attributes["scenario"])
+    axes = _check_scenario(scenario, attributes)
+    _check_axes(dataset, axes, scenario)
+    for name, kinds in _ALWAYS.items():
+        if name not in dataset.data_vars or dataset[name].dtype.kind not in kinds:
+            raise ValueError(f"it must have {name} for each row, of another type than it has or at all")
+    for name, variable in dataset.data_vars.items():
+        _check_variable(str(name), variable, dataset, axes)
+
+
+def _check_table(text: str) -> None:
+    """Check that text is a JSON object of strings."""
+    try:
+        found = json.loads(text)
+    except (RecursionError, ValueError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
+        raise ValueError("versions must be a table of names and versions")
+
+
+def _check_scenario(scenario: dict[str, Any], attributes: dict[str, Any]) -> list[str]:
+    """Check the keys that results depend on; return the axes of the sweep."""
+    import attrs
+
+    known = {field.name for field in attrs.fields(ScenarioFields)}
+    if unknown := {*scenario} - known:
+        raise ValueError(f"its scenario has the unknown key {min(unknown)!r:.60}")
+    kinds = {"name": str, "seed": int, "drops": int, "precoders": list, "allocators": list, "beams": list}
+    for key, kind in kinds.items():
+        own = scenario.get(key, [] if key == "beams" else None)
+        if not isinstance(own, kind):
+            raise ValueError(f"{key} of its scenario must be of type {kind.__name__}, got {own!r:.60}")
+    if str(attributes.get("seed")) != str(scenario["seed"]):
+        raise ValueError(
+            f"seed must be that of its scenario, {scenario['seed']}, got {attributes.get('seed')!r:.60}"
+        )
+    plugins = scenario.get("plugins", [])
+    if not isinstance(plugins, list) or not all(isinstance(one, str) for one in plugins):
+        raise ValueError(f"plugins of its scenario must be a list of strings, got {plugins!r:.60}")
+    sweep = scenario.get("sweep", {})
+    tables = sweep if isinstance(sweep, list) else [{path: values} for path, values in _flat(sweep)]
+    if not all(isinstance(table, dict) and table for table in tables):
+        raise ValueError("sweep of its scenario must be a table of lists, or a list of such tables")
+    return [next(path for path, _ in _flat(table)) for table in tables]
+
+
+def _flat(table: Any) -> list[tuple[str, Any]]:
+    """Return the dotted paths of nested tables, and their values."""
+    if not isinstance(table, dict):
+        raise ValueError("sweep of its scenario must be a table of lists, or a list of such tables")
+    found: list[tuple[str, Any]] = []
+    for key, value in table.items():
+        nested = _flat(value) if isinstance(value, dict) and value else None
+        found += [(f"{key}.{path}", own) for path, own in nested] if nested else [(str(key), value)]
+    return found
+
+
+def _check_axes(dataset: xarray.Dataset, sweep: list[str], scenario: dict[str, Any]) -> None:
+    """Check the axes of a row of results, and their labels."""
+    beams = ["beam"] if "beam" in dataset.dims else []
+    expected = ("precoder", *beams, "allocator", *sweep, "drop")
+    if "status" not in dataset or dataset["status"].dims != expected:
+        found = dataset["status"].dims if "status" in dataset else "none"
+        raise ValueError(f"status must have the axes {', '.join(expected)}, got {found!r:.200}")
+    for axis in expected:
+        if axis not in dataset.coords or dataset[axis].dims != (axis,):
+            raise ValueError(f"the axis {axis} must have labels")
+        labels = dataset[axis].to_numpy()
+        if not len(labels) or len({*labels.tolist()}) < len(labels):
+            raise ValueError(f"the axis {axis} must have distinct labels, got {labels.tolist()!r:.60}")
+        if axis not in sweep and axis != "drop" and not all(isinstance(one, str) and one for one in labels):
+            raise ValueError(f"the axis {axis} must have names, got {labels.tolist()!r:.60}")
+    for axis, key in (("precoder", "precoders"), ("allocator", "allocators"), ("beam", "beams")):
+        if axis in expected and dataset.sizes[axis] > len(scenario[key]):
+            raise ValueError(f"the axis {axis} must have at most the {len(scenario[key])} labels of its scenario")
+    drops = dataset["drop"]
+    if drops.dtype.kind not in "iu" or drops.min() < 0 or drops.max() >= scenario["drops"]:
+        raise ValueError(f"the axis drop must have numbers below the {scenario['drops']} drops of its scenario")
+    for name, variable in dataset.coords.items():
+        if len(variable.dims) != 1 or variable.dims[0] not in (*expected, *_OWN_AXES):
+            raise ValueError(f"{name} must be along one axis, got {', '.join(map(str, variable.dims))}")
+        if variable.dtype.kind not in "iufbOU":
+            raise ValueError(f"{name} must have numbers or text, got {variable.dtype}")
+
+
+def _check_variable(name: str, variable: Any, dataset: xarray.Dataset, sweep: list[str]) -> None:
+    """Check axes, type and attributes of a variable."""
+    rows, own = dataset["status"].dims, variable.dims
+    if variable.dtype.kind not in ("OU" if name in ("status", "message") else "iufb"):
+        raise ValueError(f"{name} must have {'text' if name in _ALWAYS else 'numbers'}, got {variable.dtype}")
+    if "drop" not in own:
+        if not {*own} <= {*sweep}:
+            raise ValueError(f"{name} must be along the sweep, got the axes {', '.join(map(str, own))}")
+        return
+    if own[: len(rows)] != rows or len(own) > len(rows) + 1 or not {*own[len(rows) :]} <= {*_OWN_AXES}:
+        raise ValueError(
+            f"{name} must have the axes of status and at most one of {', '.join(_OWN_AXES)}, got {own}"
+        )
+    attributes = variable.attrs
+    role = attributes.get("role")
+    if role not in typing.get_args(Role):
+        raise ValueError(f"role of {name} must be one of {', '.join(typing.get_args(Role))}, got {role!r:.60}")
+    if (role in _ONE_PER_ROW or name in _ALWAYS) and own != rows:
+        raise ValueError(f"{name} must have the axes of status, got {', '.join(map(str, own))}")
+    if role == "limit":
+        raise ValueError(f"{name} must be along the sweep, as a limit")
+    if name == HISTORY and own != (*rows, "iteration"):
+        raise ValueError(f"{name} must have an axis of iterations")
+    required = {*("better", "long_name", "units", "heading")} if role in _HEADED and own == rows else set()
+    required |= {"long_name", "units", "better", "limit", "group"} if role == "requirement" else set()
+    for key in sorted(required):
+        if not isinstance(attributes.get(key), str):
+            raise ValueError(f"{key} of {name} must be text, got {attributes.get(key)!r:.60}")
+    if attributes.get("better", "neither") not in _BETTER:
+        raise ValueError(
+            f"better of {name} must be one of {', '.join(_BETTER)}, got {attributes['better']!r:.60}"
+        )
+    if role == "requirement":
+        limit = attributes["limit"]
+        if limit not in dataset.data_vars or "drop" in dataset[limit].dims:
+            raise ValueError(f"limit of {name} must be a variable along the sweep, got {limit!r:.60}")

@@ -1,0 +1,88 @@
+"""Estimates of the memory that a study takes, before it is taken."""
+
+from __future__ import annotations
+
+import math
+from contextlib import suppress
+
+from ..base.errors import PluginError
+from ..base.guard import guard
+from ..base.limits import check_memory
+from ..base.part import display_name
+from ..scenario.scenario import Scenario
+from ..scenario.sweep import sweep_shape
+from .plan import POINTS_TOGETHER
+
+_PER_ELEMENT = 40
+"""Numbers of an array for each antenna: positions, steering vectors and their derivatives."""
+
+_PER_ROW, _PER_USER = 30, 3
+"""Numbers of a row of results: by itself, and for each user."""
+
+
+def check_scenario_size(scenario: Scenario) -> None:
+    """Check that arrays and channel statistics at each point of a scenario fit into memory.
+
+    Raises
+    ------
+    InputError
+        If they do not; the limit can be set.
+    """
+    for _, point in scenario.points():
+        check_memory("scenario", memory_of(point))
+
+
+def check_study_size(scenario: Scenario, *, in_memory: bool) -> None:
+    """Check that a study fits into memory: a chunk of its problems, and its results unless they go to a file.
+
+    Raises
+    ------
+    InputError
+        If it does not; the limit can be set.
+    """
+    check_scenario_size(scenario)
+    points = math.prod(sweep_shape(scenario.sweep))
+    users = max((_users_of(point) for _, point in scenario.points()), default=1)
+    rows = len(scenario.precoders) * len(scenario.compared_beams) * len(scenario.allocators)
+    together = min(points, POINTS_TOGETHER)
+    parts = {"the problems of a chunk": 8 * (_PER_ROW + _PER_USER * users) * (rows + 4) * together}
+    if in_memory:
+        drops = 8 * (_PER_ROW + _PER_USER * users) * rows * points * scenario.drops
+        parts["results, which an output folder (--out) would take"] = drops
+    check_memory("scenario", parts)
+
+
+def check_draws_size(scenario: Scenario, draws: int) -> None:
+    """Check that drawn channels of a scenario, and their estimates, fit into memory.
+
+    Raises
+    ------
+    InputError
+        If they do not; the limit can be set.
+    """
+    parts = memory_of(scenario)
+    entries = _users_of(scenario) * scenario.station_array.n_elements * draws * scenario.drops
+    check_memory("scenario", parts | {"the drawn channels": 64 * entries})
+
+
+def memory_of(point: Scenario) -> dict[str, int]:
+    """Return the bytes that a drop at a point of a sweep takes, by purpose."""
+    parts = {}
+    arrays = {"transmit array": point.transmit_array, "receive array": point.receive_array}
+    for name, array in arrays.items():
+        if array is not None:
+            with suppress(PluginError), guard(f"{name} {display_name(array)}", array):
+                parts[f"the {name}"] = 8 * _PER_ELEMENT * int(array.n_elements)
+    channel = point.channel
+    with suppress(PluginError), guard(f"channel {display_name(channel)}", channel):
+        parts["the channel"] = int(channel.memory(point.station_array))
+    return parts
+
+
+def _users_of(point: Scenario) -> int:
+    """Return the number of users of a point, 1 if its channel does not state it."""
+    users = getattr(point.channel, "users", None)
+    if isinstance(users, int):
+        return users
+    fading = getattr(point.channel, "large_scale_fading", None)
+    return len(fading) if isinstance(fading, tuple) else 1
