@@ -14,6 +14,7 @@ from ..base.numbers import FloatArray
 from .files import save_figures
 from .style import COLOURS, LINES, MARKERS
 from .table import duration
+from .text_table import align, text_cell, write_parts
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -105,9 +106,15 @@ class BeamformingResults:
             "messages": sorted({str(one) for one in own["message"].to_numpy()[~solved].flat}),
         }
 
-    def table(self) -> str:
-        """Return a table of :meth:`records` as text."""
-        return format_table(self.records(), self.dataset.attrs)
+    def table(self, width: int | None = None) -> str:
+        """Return a table of :meth:`records` as text.
+
+        Parameters
+        ----------
+        width : int, optional
+            Largest width of a line; by default the table is as wide as it needs to be.
+        """
+        return format_table(self.records(), self.dataset.attrs, width)
 
     def plot(self) -> matplotlib.figure.Figure:
         """Return a figure of the mean CRB against the SINR target, with standard errors."""
@@ -151,11 +158,12 @@ class BeamformingResults:
 _HEADINGS = ("SINR ≥ dB", "beamformer", "root CRB °", "± s.e.", "excess %", "gap", "solved", "median time")
 
 
-def format_table(records: list[dict[str, Any]], attributes: dict[str, Any]) -> str:
+def format_table(records: list[dict[str, Any]], attributes: dict[str, Any], width: int | None = None) -> str:
     """Return records of :class:`BeamformingResults` as a table."""
     points = attributes["sensed"] == "points"
     headings = [heading if points else heading.replace("root CRB °", "CRB") for heading in _HEADINGS]
-    rows, notes, last = [headings], [], None
+    rows: list[list[str]] = []
+    notes, last = [], None
     for one in records:
         name = "root_crb_deg" if points else "crb"
         partly = one["solved"] < one["channels"]
@@ -173,19 +181,11 @@ def format_table(records: list[dict[str, Any]], attributes: dict[str, Any]) -> s
         )
         last = one["sinr_db"]
         notes += [f"{one['beamformer']} at {one['sinr_db']:g} dB: {text}" for text in one["messages"][:1] if text]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(headings))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if column == 1 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    lines.insert(1, "─" * (sum(widths) + 2 * (len(widths) - 1)))
     notes += ["excess: mean CRB above the largest certified bound; gap: largest certified gap of a channel"]
     if any(0 < one["solved"] < one["channels"] for one in records):
         notes.append("† mean over solved channels only; not comparable with the other rows")
-    return "\n".join([attributes["title"], "", *lines, "", *notes])
+    table = align(headings, rows, words=(1,), heads=2, margin=0)
+    return write_parts([text_cell(attributes["title"]), table, *map(text_cell, notes)], width)
 
 
 def _number(value: float, digits: int) -> str:

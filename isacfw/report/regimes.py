@@ -14,6 +14,7 @@ from .beamforming import FAILURES, PER_CHANNEL, mean_and_error
 from .files import save_figures
 from .style import COLOURS, MARKERS
 from .table import duration
+from .text_table import align, text_cell, write_parts
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -68,9 +69,15 @@ class RegimeResults:
                 found.append(_record(own))
         return found
 
-    def table(self) -> str:
-        """Return a table of :meth:`records` as text."""
-        return _format_table(self.records(), self.dataset.attrs["title"])
+    def table(self, width: int | None = None) -> str:
+        """Return a table of :meth:`records` as text.
+
+        Parameters
+        ----------
+        width : int, optional
+            Largest width of a line; by default the table is as wide as it needs to be.
+        """
+        return _format_table(self.records(), self.dataset.attrs["title"], width)
 
     def plot(self) -> matplotlib.figure.Figure:
         """Return a figure of the CRLBs against the mean rate of the weakest user, and against the low rate.
@@ -183,9 +190,10 @@ _HEADINGS = (
 _LEFT = (1, 2)
 
 
-def _format_table(records: list[dict[str, Any]], title: str) -> str:
+def _format_table(records: list[dict[str, Any]], title: str, width: int | None) -> str:
     """Return records of :class:`RegimeResults` as a table."""
-    rows, notes, last = [[*_HEADINGS]], [], None
+    rows: list[list[str]] = []
+    notes, last = [], None
     for one in records:
         partly = one["solved"] < one["draws"]
         rows.append(
@@ -208,22 +216,14 @@ def _format_table(records: list[dict[str, Any]], title: str) -> str:
         last = one["target"]
         place = f"{one['title']} ({one['knows']}) at {one['target']:g}"
         notes += [f"{place}: {text}" for text in one["messages"][:1] if text]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if column in _LEFT else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    lines.insert(1, "─" * (sum(widths) + 2 * (len(widths) - 1)))
     notes += [
         "rate: mean of the weakest user, in bit/s/Hz; in 95 %: what 95 % of users and draws exceed",
         "root CRB: mean over draws; mean R: of the mean covariance, which the allocation minimises",
     ]
     if any(0 < one["solved"] < one["draws"] for one in records):
         notes.append("† means over solved draws only; not comparable with the other rows")
-    return "\n".join([title, "", *lines, "", *notes])
+    table = align(_HEADINGS, rows, words=_LEFT, heads=3, margin=0)
+    return write_parts([text_cell(title), table, *map(text_cell, notes)], width)
 
 
 def _number(value: float, decimals: int) -> str:

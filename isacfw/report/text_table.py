@@ -27,6 +27,9 @@ _LONGEST_WORD = 24
 _LEAST = 4
 """Least width of any column."""
 
+_AMPLE = 0.7
+"""Part of a line that columns with folded words may need at least for wide gaps between them."""
+
 _HANGING = 2
 """Indentation of the further lines of a cell."""
 
@@ -83,36 +86,44 @@ class TextTable:
         Number of the first columns that name the rows and are repeated in each part of a table that is split.
     sections : mapping of int to str
         Titles of groups of rows, by the number of their first row; an empty line is above each but the first.
+    margin : int
+        Number of spaces on the left.
     """
 
     columns: Sequence[Column]
     heads: int = 1
     sections: Mapping[int, str] = {}
+    margin: int = 1
 
     @property
     def width(self) -> int:
         """Width that it needs without folding."""
-        titles = [1 + _length(title) for title in self.sections.values()]
-        return max([_total([one.natural for one in self.columns], gap=2), *titles])
+        titles = [_length(title) for title in self.sections.values()]
+        return self.margin + max([_total([one.natural for one in self.columns], gap=2), *titles])
 
     def lines(self, width: int | None = None) -> Iterator[Text]:
         """Yield its lines, of at most a width if one is given, beginning and ending with an empty one."""
         from rich.text import Text
 
+        margin = Text(" " * self.margin)
+        room = None if width is None else max(1, width - self.margin)
         yield Text()
-        for number, (shown, widths, gap) in enumerate(_arrange(self.columns, self.heads, width)):
-            if number:
-                yield Text()
-            yield from _draw_heading(shown, widths, gap)
-            for row in range(len(shown[0].cells)):
-                yield from self._section(row, width)
-                cells = [
-                    # Of the names, lines after the first are not to be taken for other rows.
-                    _fold(one.cells[row], size, 0 if column else _HANGING)
-                    for column, (one, size) in enumerate(zip(shown, widths, strict=True))
-                ]
-                yield from _join(cells, shown, widths, gap)
-        yield Text()
+        for shown, widths, gap in _arrange(self.columns, self.heads, room):
+            for line in (*_draw_heading(shown, widths, gap), *self._rows(shown, widths, gap, room)):
+                yield margin + line
+            yield Text()
+
+    def _rows(
+        self, shown: Sequence[Column], widths: list[int], gap: int, width: int | None
+    ) -> Iterator[Text]:
+        for row in range(len(shown[0].cells)):
+            yield from self._section(row, width)
+            cells = [
+                # Of the names, lines after the first are not to be taken for other rows.
+                _fold(one.cells[row], size, _HANGING if column < self.heads else 0)
+                for column, (one, size) in enumerate(zip(shown, widths, strict=True))
+            ]
+            yield from _join(cells, shown, widths, gap)
 
     def _section(self, row: int, width: int | None) -> Iterator[Text]:
         """Yield the title of the rows that begin with a row, if they have one."""
@@ -123,8 +134,7 @@ class TextTable:
         if row:
             yield Text()
         title = text_cell(self.sections[row], "bold")
-        for line in [title] if width is None else _fold(title, width - 1):
-            yield Text(" ") + line
+        yield from [title] if width is None else _fold(title, width)
 
 
 def _longest_word(texts: Iterable[str]) -> int:
@@ -154,10 +164,11 @@ def _arrange(
             yield columns, natural, gap
             return
     assert width is not None
+    gap = 2 if _total(narrow, 2) <= _AMPLE * width else 1
     for first, last in pairwise(_splits(narrow, heads, width)):
         part = [*range(heads), *range(first, last)]
         shown = [columns[number] for number in part]
-        yield shown, _widen(shown, [narrow[number] for number in part], width), 1
+        yield shown, _widen(shown, [narrow[number] for number in part], width, gap), gap
 
 
 def _splits(narrow: list[int], heads: int, width: int) -> Iterator[int]:
@@ -172,25 +183,25 @@ def _splits(narrow: list[int], heads: int, width: int) -> Iterator[int]:
     yield len(narrow)
 
 
-def _widen(columns: Sequence[Column], widths: list[int], width: int) -> list[int]:
+def _widen(columns: Sequence[Column], widths: list[int], width: int, gap: int) -> list[int]:
     """Return widths that use the room of a line: first for words, then for headings."""
     widths = list(widths)
     for number in range(len(columns)):
         # Words give way to a number that is as wide as the line.
-        excess = _total(widths, 1) - width
+        excess = _total(widths, gap) - width
         if excess > 0 and columns[number].words:
             widths[number] = max(_LEAST, widths[number] - excess)
     for words in (True, False):
         for number, one in enumerate(columns):
-            room = width - _total(widths, 1)
+            room = width - _total(widths, gap)
             if one.words == words and room > 0:
                 widths[number] = min(one.natural, widths[number] + room)
     return widths
 
 
 def _total(widths: Sequence[int], gap: int) -> int:
-    """Return the width of a table: a space on the left, its columns and the gaps between them."""
-    return 1 + sum(widths) + gap * (len(widths) - 1)
+    """Return the width of columns and the gaps between them."""
+    return sum(widths) + gap * (len(widths) - 1)
 
 
 def _draw_heading(columns: Sequence[Column], widths: list[int], gap: int) -> Iterator[Text]:
@@ -204,7 +215,7 @@ def _draw_heading(columns: Sequence[Column], widths: list[int], gap: int) -> Ite
         headings = [one[1:] for one in headings]
     most = max(map(len, headings))
     yield from _join([[Text()] * (most - len(one)) + one for one in headings], columns, widths, gap)
-    yield Text(" " + "─" * (_total(widths, gap) - 1))
+    yield Text("─" * _total(widths, gap))
 
 
 def _join(cells: Sequence[list[Text]], columns: Sequence[Column], widths: list[int], gap: int) -> Iterator[Text]:
@@ -212,7 +223,7 @@ def _join(cells: Sequence[list[Text]], columns: Sequence[Column], widths: list[i
     from rich.text import Text
 
     for number in range(max(map(len, cells))):
-        line = Text(" ")
+        line = Text()
         for lines, column, size in zip(cells, columns, widths, strict=True):
             cell = lines[number] if number < len(lines) else Text()
             space = " " * (size - cell.cell_len)
@@ -280,6 +291,13 @@ def write_parts(parts: Iterable[Text | TextTable], width: int | None = None, *, 
             console.print(line, highlight=False, overflow="fold", no_wrap=False)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def fold_text(text: str, width: int | None) -> str:
+    """Return lines of text that are no wider than a width, further lines indented; no width folds nothing."""
+    lines = [text_cell(line) for line in text.split("\n")]
+    folded = lines if width is None else [part for line in lines for part in _fold(line, width, _HANGING)]
+    return "\n".join(line.plain for line in folded)
 
 
 def align(headings: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int], **options: Any) -> TextTable:
