@@ -23,6 +23,15 @@ def escape_controls(text: str, *, keep: str = "") -> str:
     return "".join(one if _is_visible(one) or one in keep else _escape(one) for one in text)
 
 
+_FORMULAS = tuple("=+-@\t\r＝＋－＠")
+"""Characters with which spreadsheets begin a formula."""
+
+
+def spreadsheet_cell(value: object) -> object:
+    """Return a cell of a CSV file: text that a spreadsheet would take for a formula begins with an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+
+
 def _is_visible(one: str) -> bool:
     return one.isprintable() or one in _JOINERS or unicodedata.category(one) == "Zs"
 

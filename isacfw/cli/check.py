@@ -10,7 +10,7 @@ from ..base.errors import InputError, PluginError, suggestion
 from ..base.part import Part
 from ..host.host import PluginHost
 from ..host.kinds import PartInfo
-from ..report.text_table import fold_text
+from ..report.text_lines import fold_text
 from ..testing.checks import TIME_LIMIT_S, CheckReport, Outcome, checks_of
 from ..testing.run import attempts, examples_of
 from .progress import ProgressBars

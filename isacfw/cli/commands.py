@@ -152,7 +152,7 @@ def _plot(options: argparse.Namespace) -> int:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from ..report.text_table import fold_text
+    from ..report.text_lines import fold_text
 
     found = _load(options.first).difference(_load(options.second), tolerance=options.tolerance)
     print(fold_text(str(found), text_width()))

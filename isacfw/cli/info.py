@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import InputError, suggestion
-from ..report.text_table import align, text_cell, write_parts
+from ..report.text_lines import text_cell
+from ..report.text_table import align, write_parts
 from .streams import has_colour, text_width
 
 if TYPE_CHECKING:

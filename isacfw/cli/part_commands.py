@@ -8,7 +8,6 @@ from ..base.errors import suggestion
 from .options import report_problems
 from .streams import has_colour, text_width
 
-
 _PIPE_WIDTH = 160
 """Width of the list of parts in a file or pipe."""
 

@@ -12,9 +12,11 @@ from ..allocation.status import Status
 from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_netcdf
 from ..base.numbers import FloatArray
 from .files import save_figures
+from .records import write_records
 from .style import COLOURS, LINES, MARKERS
 from .table import duration
-from .text_table import align, text_cell, write_parts
+from .text_lines import text_cell
+from .text_table import align, write_parts
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -118,11 +120,11 @@ class BeamformingResults:
 
     def plot(self) -> matplotlib.figure.Figure:
         """Return a figure of the mean CRB against the SINR target, with standard errors."""
-        from matplotlib.figure import Figure
+        from .plain_figure import PlainFigure
 
         records, points = self.records(), self.dataset.attrs["sensed"] == "points"
         name = "root_crb_deg" if points else "crb"
-        figure = Figure(figsize=(4.6, 3.2), layout="constrained")
+        figure = PlainFigure(figsize=(4.6, 3.2), layout="constrained")
         axes = figure.subplots()
         for number, part in enumerate(self.dataset["beamformer"].to_numpy()):
             own = [one for one in records if one["beamformer"] == part and one["solved"] == one["channels"]]
@@ -144,14 +146,12 @@ class BeamformingResults:
 
     def save(self, folder: Path) -> list[Path]:
         """Write data set, records and figure as ``beamforming.nc``, ``.csv``, ``.png`` and ``.pdf``."""
-        import pandas
-
         ensure_writable(folder)
         files = [folder / "beamforming.nc", folder / "beamforming.csv"]
         with atomic_write(files[0]) as new, open_for_hdf5(new) as raw:
             write_netcdf(self.dataset, raw)
         with atomic_write(files[1]) as new:
-            pandas.DataFrame(self.records()).to_csv(new, index=False)
+            write_records(self.records(), new)
         return [*files, *save_figures({"beamforming": self.plot()}, folder)]
 
 

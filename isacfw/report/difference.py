@@ -23,8 +23,6 @@ _MEASURED = {"seconds"}
 _RELATIVE = ("max_violation", "margin_")
 """Names of variables that are relative themselves, and so is their difference."""
 
-_CHANGE = ("key", "first", "second")
-
 _WITHOUT_LABELS = "iteration"
 
 
@@ -199,7 +197,9 @@ def _changes(first: dict[str, Any], second: dict[str, Any]) -> Iterator[Change]:
     for key in dict.fromkeys([*first, *second]):
         values = [str(each.get(key, "")) for each in (first, second)]
         if values[0] != values[1]:
-            yield Change(**{name: escape_controls(text) for name, text in zip(_CHANGE, (key, *values), strict=True)})
+            yield Change(
+                key=escape_controls(key), first=escape_controls(values[0]), second=escape_controls(values[1])
+            )
 
 
 def _labels_of_one(first: xarray.Dataset, second: xarray.Dataset) -> Iterator[str]:

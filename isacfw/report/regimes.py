@@ -12,9 +12,11 @@ from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_net
 from ..base.numbers import FloatArray
 from .beamforming import FAILURES, PER_CHANNEL, mean_and_error
 from .files import save_figures
+from .records import write_records
 from .style import COLOURS, MARKERS
 from .table import duration
-from .text_table import align, text_cell, write_parts
+from .text_lines import text_cell
+from .text_table import align, write_parts
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -84,9 +86,9 @@ class RegimeResults:
 
         Points where a draw is not solved are left out.
         """
-        from matplotlib.figure import Figure
+        from .plain_figure import PlainFigure
 
-        figure = Figure(figsize=(7.2, 3.4), layout="constrained")
+        figure = PlainFigure(figsize=(7.2, 3.4), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
         records, data = self.records(), self.dataset
         titles = list(dict.fromkeys(map(str, data["title"].to_numpy())))
@@ -106,14 +108,12 @@ class RegimeResults:
 
     def save(self, folder: Path) -> list[Path]:
         """Write data set, records and figure as ``regimes.nc``, ``.csv``, ``.png`` and ``.pdf``."""
-        import pandas
-
         ensure_writable(folder)
         files = [folder / "regimes.nc", folder / "regimes.csv"]
         with atomic_write(files[0]) as new, open_for_hdf5(new) as raw:
             write_netcdf(self.dataset, raw)
         with atomic_write(files[1]) as new:
-            pandas.DataFrame(self.records()).to_csv(new, index=False)
+            write_records(self.records(), new)
         return [*files, *save_figures({"regimes": self.plot()}, folder)]
 
 

@@ -14,7 +14,8 @@ from ..allocation.status import Status
 from ..base.progress import Progress
 from .places import labels_of, name_place, swept_paths
 from .summary import Columns, blocks_of, summary
-from .text_table import Column, TextTable, text_cell, write_parts
+from .text_lines import text_cell
+from .text_table import Column, TextTable, write_parts
 
 if TYPE_CHECKING:
     import xarray
@@ -29,7 +30,6 @@ OPEN_GAP = 1e-3
 
 MOST_NAMED = 24
 """Width down to which names in a table are folded before it is split."""
-
 
 
 def duration(seconds: float) -> str:
@@ -56,9 +56,7 @@ def _limit(row: Any, bounds: Sequence[tuple[str, str]]) -> Text:
     if _by_margin(row, bounds):
         values = [value - limit for value, limit in known if np.isfinite(limit)]
     # Avoid a negative zero, which results from the tolerance of a solver.
-    return text_cell(
-        f"{max(values, default=np.nan) + 0.0:.2f}".replace("-0.00", "0.00"), "red" if broken else ""
-    )
+    return text_cell(f"{max(values, default=np.nan) + 0.0:.2f}".replace("-0.00", "0.00"), "red" if broken else "")
 
 
 def _by_margin(row: Any, bounds: Sequence[tuple[str, str]]) -> bool:
@@ -214,7 +212,8 @@ def _parts(dataset: xarray.Dataset, progress: Progress | None) -> Iterator[Text 
     """Yield the title, the tables and the notes of a comparison."""
     frame = summary(dataset, progress)
     drops = dataset.sizes["drop"]
-    yield text_cell(f"{dataset.attrs['title']}: {drops} drop{'s' * (drops > 1)}, seed {dataset.attrs['seed']}", "bold")
+    title, seed = dataset.attrs["title"], dataset.attrs["seed"]
+    yield text_cell(f"{title}: {drops} drop{'s' * (drops > 1)}, seed {seed}", "bold")
     sweep, labels = swept_paths(dataset), labels_of(dataset)
     columns = Columns.of(dataset)
     groups = frame.groupby(level=_levels(sweep), sort=False) if sweep else [((), frame)]

@@ -1,18 +1,16 @@
-"""Tables of text that fit a width: cells with words are folded, numbers never; wide tables are split into parts."""
+"""Tables of text that fit a width: words are folded, numbers never; wide tables are split into parts."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..base.text import escape_controls
+from .text_lines import HANGING, cell_width, fold_line, longest_word, plain_console, text_cell
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.text import Text
 
 FULL = 100
@@ -29,9 +27,6 @@ _LEAST = 4
 
 _AMPLE = 0.7
 """Part of a line that columns with folded words may need at least for wide gaps between them."""
-
-_HANGING = 2
-"""Indentation of the further lines of a cell."""
 
 
 @attrs.frozen(kw_only=True)
@@ -58,16 +53,16 @@ class Column:
     @property
     def natural(self) -> int:
         """Width that it needs without folding."""
-        return max([self._widest_cell, *(_length(line) for line in self.heading.split("\n"))])
+        return max([self._widest_cell, *(cell_width(line) for line in self.heading.split("\n"))])
 
     @property
     def narrow(self) -> int:
         """Least width: that of its numbers and of the words of its heading."""
         cells = self._widest_cell
         if self.words:
-            longest = _longest_word(one.plain for one in self.cells)
+            longest = longest_word(one.plain for one in self.cells)
             cells = min(cells, max(self.least, min(longest, _LONGEST_WORD)))
-        return max(cells, _longest_word([self.heading]))
+        return max(cells, longest_word([self.heading]))
 
     @property
     def _widest_cell(self) -> int:
@@ -98,7 +93,7 @@ class TextTable:
     @property
     def width(self) -> int:
         """Width that it needs without folding."""
-        titles = [_length(title) for title in self.sections.values()]
+        titles = [cell_width(title) for title in self.sections.values()]
         return self.margin + max([_total([one.natural for one in self.columns], gap=2), *titles])
 
     def lines(self, width: int | None = None) -> Iterator[Text]:
@@ -113,14 +108,12 @@ class TextTable:
                 yield margin + line
             yield Text()
 
-    def _rows(
-        self, shown: Sequence[Column], widths: list[int], gap: int, width: int | None
-    ) -> Iterator[Text]:
+    def _rows(self, shown: Sequence[Column], widths: list[int], gap: int, width: int | None) -> Iterator[Text]:
         for row in range(len(shown[0].cells)):
             yield from self._section(row, width)
             cells = [
                 # Of the names, lines after the first are not to be taken for other rows.
-                _fold(one.cells[row], size, _HANGING if column < self.heads else 0)
+                fold_line(one.cells[row], size, HANGING if column < self.heads else 0)
                 for column, (one, size) in enumerate(zip(shown, widths, strict=True))
             ]
             yield from _join(cells, shown, widths, gap)
@@ -134,24 +127,7 @@ class TextTable:
         if row:
             yield Text()
         title = text_cell(self.sections[row], "bold")
-        yield from [title] if width is None else _fold(title, width)
-
-
-def _longest_word(texts: Iterable[str]) -> int:
-    return max((_length(word) for text in texts for word in text.split()), default=0)
-
-
-def _length(text: str) -> int:
-    from rich.cells import cell_len
-
-    return cell_len(escape_controls(text))
-
-
-def text_cell(text: str, style: str = "") -> Text:
-    """Return text as a cell in which nothing is markup or controls the terminal."""
-    from rich.text import Text
-
-    return Text(escape_controls(text), style)
+        yield from [title] if width is None else fold_line(title, width)
 
 
 def _arrange(
@@ -210,7 +186,7 @@ def _draw_heading(columns: Sequence[Column], widths: list[int], gap: int) -> Ite
     headings = []
     for column, size in zip(columns, widths, strict=True):
         lines = [text_cell(line, "bold") for line in column.heading.split("\n")]
-        headings.append([part for line in lines for part in _fold(line, size)])
+        headings.append([part for line in lines for part in fold_line(line, size)])
     while all(one and not one[0] for one in headings):
         headings = [one[1:] for one in headings]
     most = max(map(len, headings))
@@ -230,45 +206,6 @@ def _join(cells: Sequence[list[Text]], columns: Sequence[Column], widths: list[i
             line = line + (cell + space if column.words else Text(space) + cell) + " " * gap
         line.rstrip()
         yield line
-
-
-def _fold(text: Text, width: int, hang: int = 0) -> list[Text]:
-    """Return the lines of a text: folded between words, and within those that are longer than a line."""
-    from rich.text import Text
-
-    if text.cell_len <= width:
-        return [text]
-    indent = len(text.plain) - len(text.plain.lstrip(" "))
-    if indent + hang >= width:
-        indent = hang = 0
-    first, *_ = _wrap(text[indent:], width - indent)
-    rest = text[indent + len(first.plain) :]
-    rest = rest[len(rest.plain) - len(rest.plain.lstrip(" ")) :]
-    others = [Text(" " * (indent + hang)) + line for line in _wrap(rest, width - indent - hang)]
-    return [Text(" " * indent) + first, *others]
-
-
-def _wrap(text: Text, width: int) -> Sequence[Text]:
-    lines = text.wrap(plain_console(width), width, overflow="fold", no_wrap=False)
-    for line in lines:
-        line.rstrip()
-    return list(lines)
-
-
-def plain_console(width: int, *, colour: bool = False) -> Console:
-    """Return a console that writes text of a width, for all environments alike, notebooks included."""
-    from rich.console import Console
-
-    system: Any = "standard" if colour else None
-    return Console(
-        file=io.StringIO(),
-        width=width,
-        height=25,
-        force_terminal=colour,
-        force_jupyter=False,
-        color_system=system,
-        legacy_windows=False,
-    )
 
 
 def write_parts(parts: Iterable[Text | TextTable], width: int | None = None, *, colour: bool = False) -> str:
@@ -293,14 +230,9 @@ def write_parts(parts: Iterable[Text | TextTable], width: int | None = None, *, 
     return "\n".join(line.rstrip() for line in text.splitlines())
 
 
-def fold_text(text: str, width: int | None) -> str:
-    """Return lines of text that are no wider than a width, further lines indented; no width folds nothing."""
-    lines = [text_cell(line) for line in text.split("\n")]
-    folded = lines if width is None else [part for line in lines for part in _fold(line, width, _HANGING)]
-    return "\n".join(line.plain for line in folded)
-
-
-def align(headings: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int], **options: Any) -> TextTable:
+def align(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], words: Sequence[int], **options: Any
+) -> TextTable:
     """Return a table of text, whose columns of some numbers are words.
 
     Parameters
@@ -315,9 +247,7 @@ def align(headings: Sequence[str], rows: Sequence[Sequence[str]], words: Sequenc
         Those of :class:`TextTable`.
     """
     columns = [
-        Column(
-            heading=heading, cells=tuple(text_cell(row[number]) for row in rows), words=number in words
-        )
+        Column(heading=heading, cells=tuple(text_cell(row[number]) for row in rows), words=number in words)
         for number, heading in enumerate(headings)
     ]
     return TextTable(columns=columns, **options)
