@@ -12,11 +12,10 @@ from ..allocation.status import Status
 from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_netcdf
 from ..base.numbers import FloatArray
 from .files import save_figures
+from .record_table import RecordTable
 from .records import write_records
 from .style import COLOURS, LINES, MARKERS
 from .table import duration
-from .text_lines import text_cell
-from .text_table import align, write_parts
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -44,7 +43,7 @@ def mean_and_error(values: FloatArray) -> tuple[float, float]:
     return float(sample.mean()), float(error)
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class BeamformingResults:
     """Results of beamformers on channels, all of them on the same ones.
 
@@ -116,7 +115,22 @@ class BeamformingResults:
         width : int, optional
             Largest width of a line; by default the table is as wide as it needs to be.
         """
-        return format_table(self.records(), self.dataset.attrs, width)
+        return self._lines().text(width)
+
+    def _lines(self) -> RecordTable:
+        return record_table(self.records(), self.dataset.attrs)
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def __repr__(self) -> str:
+        return f"<isacfw.BeamformingResults {self.dataset.attrs['title']!r}>"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        return self._lines().html()
 
     def plot(self) -> matplotlib.figure.Figure:
         """Return a figure of the mean CRB against the SINR target, with standard errors."""
@@ -158,7 +172,7 @@ class BeamformingResults:
 _HEADINGS = ("SINR ≥ dB", "beamformer", "root CRB °", "± s.e.", "excess %", "gap", "solved", "median time")
 
 
-def format_table(records: list[dict[str, Any]], attributes: dict[str, Any], width: int | None = None) -> str:
+def record_table(records: list[dict[str, Any]], attributes: dict[str, Any]) -> RecordTable:
     """Return records of :class:`BeamformingResults` as a table."""
     points = attributes["sensed"] == "points"
     headings = [heading if points else heading.replace("root CRB °", "CRB") for heading in _HEADINGS]
@@ -184,8 +198,7 @@ def format_table(records: list[dict[str, Any]], attributes: dict[str, Any], widt
     notes += ["excess: mean CRB above the largest certified bound; gap: largest certified gap of a channel"]
     if any(0 < one["solved"] < one["channels"] for one in records):
         notes.append("† mean over solved channels only; not comparable with the other rows")
-    table = align(headings, rows, words=(1,), heads=2, margin=0)
-    return write_parts([text_cell(attributes["title"]), table, *map(text_cell, notes)], width)
+    return RecordTable(title=attributes["title"], headings=headings, rows=rows, words=(1,), notes=notes)
 
 
 def _number(value: float, digits: int) -> str:

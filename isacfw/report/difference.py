@@ -118,6 +118,9 @@ class Difference:
             return "no difference"
         return "\n\n".join(filter(None, (*self._changes(), self._missing(), self._deviations())))
 
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(str(self))
+
     def _changes(self) -> Iterator[str]:
         for title, changes in (("scenario", self.keys), ("versions", self.versions)):
             if changes:

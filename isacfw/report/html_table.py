@@ -96,7 +96,7 @@ class HtmlTable:
 
     def fragment(self) -> str:
         """Return the table with its style and script, for a notebook."""
-        return environment().get_template("notebook.html").render(table=self)
+        return environment().get_template("notebook.html").render(table=self, variables=(), scenario="")
 
 
 def caption_of(dataset: xarray.Dataset) -> str:

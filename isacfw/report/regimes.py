@@ -12,11 +12,10 @@ from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_net
 from ..base.numbers import FloatArray
 from .beamforming import FAILURES, PER_CHANNEL, mean_and_error
 from .files import save_figures
+from .record_table import RecordTable
 from .records import write_records
 from .style import COLOURS, MARKERS
 from .table import duration
-from .text_lines import text_cell
-from .text_table import align, write_parts
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -28,7 +27,7 @@ LOW = 0.05
 _LINES = {"statistics": ":", "estimates": "--", "channels": "-"}
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class RegimeResults:
     r"""Results of allocations and beamformers on the same draws of the fading.
 
@@ -79,7 +78,22 @@ class RegimeResults:
         width : int, optional
             Largest width of a line; by default the table is as wide as it needs to be.
         """
-        return _format_table(self.records(), self.dataset.attrs["title"], width)
+        return self._lines().text(width)
+
+    def _lines(self) -> RecordTable:
+        return _record_table(self.records(), self.dataset.attrs["title"])
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def __repr__(self) -> str:
+        return f"<isacfw.RegimeResults {self.dataset.attrs['title']!r}>"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        return self._lines().html()
 
     def plot(self) -> matplotlib.figure.Figure:
         """Return a figure of the CRLBs against the mean rate of the weakest user, and against the low rate.
@@ -190,7 +204,7 @@ _HEADINGS = (
 _LEFT = (1, 2)
 
 
-def _format_table(records: list[dict[str, Any]], title: str, width: int | None) -> str:
+def _record_table(records: list[dict[str, Any]], title: str) -> RecordTable:
     """Return records of :class:`RegimeResults` as a table."""
     rows: list[list[str]] = []
     notes, last = [], None
@@ -222,8 +236,7 @@ def _format_table(records: list[dict[str, Any]], title: str, width: int | None) 
     ]
     if any(0 < one["solved"] < one["draws"] for one in records):
         notes.append("† means over solved draws only; not comparable with the other rows")
-    table = align(_HEADINGS, rows, words=_LEFT, heads=3, margin=0)
-    return write_parts([text_cell(title), table, *map(text_cell, notes)], width)
+    return RecordTable(title=title, headings=_HEADINGS, rows=rows, words=_LEFT, notes=notes)
 
 
 def _number(value: float, decimals: int) -> str:

@@ -143,7 +143,7 @@ def fold_label(axes: Axes, label: str, axis: str) -> str:
     return fill(label, max(10, int(length / (0.56 * rcParams["font.size"]))))
 
 
-_COSTS = {
+COSTS = {
     "seconds": "Time of an allocation [s]",
     "iterations": "Iterations",
     "max_violation": "Largest violation",
@@ -155,7 +155,7 @@ def axis_label(quantity: xarray.DataArray) -> str:
     """Return the label of an axis that shows a quantity: its name and unit."""
     label = quantity.attrs.get("long_name")
     if not label:
-        return _COSTS.get(str(quantity.name), str(quantity.name))
+        return COSTS.get(str(quantity.name), str(quantity.name))
     # The name of a level in dB includes its reference.
     unit = quantity.attrs["units"].removesuffix(" rad^2")
     return f"{label} [{unit}]" if unit else str(label)
