@@ -10,9 +10,11 @@ from ..base.errors import InputError, PluginError, suggestion
 from ..base.part import Part
 from ..host.host import PluginHost
 from ..host.kinds import PartInfo
+from ..report.text_lines import fold_text
 from ..testing.checks import TIME_LIMIT_S, CheckReport, Outcome, checks_of
 from ..testing.run import attempts, examples_of
 from .progress import ProgressBars
+from .streams import text_width
 
 
 def check_parts(
@@ -56,7 +58,7 @@ def check_parts(
     for info, parts in found:
         if isinstance(parts, PluginError):
             with bars.hide():
-                print(f"{info.kind} {parts}", flush=True)
+                print(fold_text(f"{info.kind} {parts}", text_width()), flush=True)
             well = False
             continue
         for number, part in enumerate(parts):
@@ -67,7 +69,8 @@ def check_parts(
             report = CheckReport(part=part, results=tuple(results))
             title = f"example {number + 1}: " if len(parts) > 1 else ""
             with bars.hide():
-                print(f"{info.kind} {title}{_format_report(report, verbose)}", flush=True)
+                text = f"{info.kind} {title}{_format_report(report, verbose)}"
+                print(fold_text(text, text_width()), flush=True)
             well &= report.ok
     return well
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .options import name_files, report_problems
 from .show import run_show
+from .streams import has_colour, text_width
 
 if TYPE_CHECKING:
     from ..config.load import LoadedScenario
@@ -152,8 +152,10 @@ def _plot(options: argparse.Namespace) -> int:
 
 
 def _diff(options: argparse.Namespace) -> int:
+    from ..report.text_lines import fold_text
+
     found = _load(options.first).difference(_load(options.second), tolerance=options.tolerance)
-    print(found)
+    print(fold_text(str(found), text_width()))
     return 0 if found.same else 1
 
 
@@ -183,17 +185,12 @@ def _load(path: Path) -> Comparison:
 
 def _table(dataset: Any) -> str:
     """Return the table, as wide as the terminal and in colour if there is one."""
-    from shutil import get_terminal_size
-
     from ..report.table import render
     from .progress import ProgressBars
 
-    options: dict[str, Any] = {}
-    if sys.stdout.isatty():
-        colour = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-        options = {"colour": colour, "width": get_terminal_size().columns}
     with ProgressBars() as bars:
-        return render(dataset, progress=bars.task("rows of the table"), **options)
+        progress = bars.task("rows of the table")
+        return render(dataset, progress=progress, colour=has_colour(), width=text_width())
 
 
 COMMANDS = {

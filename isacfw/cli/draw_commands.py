@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .options import name_files, report_problems
+from .streams import text_width
 
 if TYPE_CHECKING:
     from ..config.load import LoadedScenario
@@ -70,7 +71,7 @@ def _report(found: Any, out: Path | None) -> None:
     # Results first: the output may end early.
     if out is not None:
         name_files(found.save(out))
-    print(found.table())
+    print(found.table(text_width()))
 
 
 DRAW_COMMANDS = {"beamform": run_beamform, "regimes": run_regimes}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import InputError, suggestion
+from ..report.text_lines import text_cell
+from ..report.text_table import align, write_parts
+from .streams import has_colour, text_width
 
 if TYPE_CHECKING:
     from ..host.describe import Description
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ..host.kinds import PartInfo
 
 _WIDTH = 100
+"""Width of lines in a file or pipe."""
+
+_HEADINGS = ("option", "type", "default", "meaning")
 
 
 def print_info(host: PluginHost, name: str) -> None:
@@ -52,62 +55,28 @@ def _names_of(part: PartInfo) -> tuple[str, ...]:
 def _print(title: str, description: Description, reason: str | None) -> None:
     from ..host.describe import describe
 
-    console, table = _console()
-    console.print(table.text(f"{title}: {description.summary}", style="bold"))
+    parts = [text_cell(f"{title}: {description.summary}", "bold")]
     if reason is not None:
-        console.print(table.text(f"not available: {reason}"))
-    _print_options(console, table, description)
+        parts.append(text_cell(f"not available: {reason}"))
+    parts += _options(description)
     for cls in description.tables:
-        console.print(table.text(f"\ntable {cls.__name__}: {describe(cls).summary}"))
-        _print_options(console, table, describe(cls))
-    console.print()
+        parts += [text_cell(f"table {cls.__name__}: {describe(cls).summary}"), *_options(describe(cls))]
+    print(write_parts(parts, text_width(_WIDTH), colour=has_colour()))
 
 
-def _print_options(console: Any, table: type[_Rich], description: Description) -> None:
+def _options(description: Description) -> list[Any]:
     if not description.options:
-        console.print(table.text("no options"))
-        return
+        return [text_cell("no options"), text_cell("")]
     rows = [
         (one.name, one.type, "required" if one.required else one.default or "-", one.meaning)
         for one in description.options
     ]
-    console.print(table.of(("option", "type", "default", "meaning"), rows))
+    return [align(_HEADINGS, rows, words=range(len(_HEADINGS)))]
 
 
 def _print_scenario(host: PluginHost, name: str) -> None:
     source = host.scenarios[name]
-    console, table = _console()
-    console.print(table.text(f"scenario {name} of {host.scenario_provider(name)}", style="bold"))
+    title = text_cell(f"scenario {name} of {host.scenario_provider(name)}", "bold")
     text = Path(source).read_text(encoding="utf-8") if isinstance(source, (str, Path)) else str(source)
-    console.print(table.text(text.rstrip()))
-
-
-class _Rich:
-    """Text and tables in which nothing is markup."""
-
-    @staticmethod
-    def text(words: str, style: str = "") -> Any:
-        from rich.text import Text
-
-        return Text(words, style=style)
-
-    @classmethod
-    def of(cls, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Any:
-        from rich import box
-        from rich.table import Table
-
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        *narrow, last = headings
-        for heading in narrow:
-            table.add_column(heading, overflow="fold", ratio=None)
-        table.add_column(last, overflow="fold")
-        for row in rows:
-            table.add_row(*(cls.text(cell) for cell in row))
-        return table
-
-
-def _console() -> tuple[Any, type[_Rich]]:
-    from rich.console import Console
-
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _WIDTH
-    return Console(width=width, highlight=False), _Rich
+    lines = map(text_cell, text.rstrip().split("\n"))
+    print(write_parts([title, *lines], text_width(_WIDTH), colour=has_colour()))

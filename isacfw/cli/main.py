@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import traceback
 import warnings
@@ -53,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run() -> None:
     """Run the command line and end the process with its exit status."""
     prepare_streams()
+    # Figures are only written to files; a backend for windows may be missing.
+    os.environ["MPLBACKEND"] = "agg"
     try:
         status = main()
         sys.stdout.flush()

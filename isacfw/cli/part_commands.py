@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from ..base.errors import suggestion
 from .options import report_problems
+from .streams import has_colour, text_width
+
+_PIPE_WIDTH = 160
+"""Width of the list of parts in a file or pipe."""
+
+_HEADINGS = ("kind", "name", "provider", "version", "available", "summary")
 
 
 def _plugins(options: argparse.Namespace) -> int:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from ..host.host import PluginHost
+    from ..report.text_table import align, write_parts
 
     host = PluginHost(options.plugin)
     report_problems(host)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("kind", "name", "provider", "version", "available"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("summary")
+    rows = []
     for part in host.parts():
         reason = part.cls.why_unavailable()
-        cells = (
-            part.kind,
-            part.name,
-            part.provider,
-            part.version or "-",
-            "yes" if reason is None else "no",
-            part.cls.summary() if reason is None else reason,
-        )
-        table.add_row(*map(Text, cells))
-    for name in host.scenarios:
-        cells = ("scenario", name, host.scenario_provider(name), "-", "yes", host.scenario_summary(name))
-        table.add_row(*map(Text, cells))
-    width = None if sys.stdout.isatty() else 160
-    Console(width=width, highlight=False).print(table)
+        available = ("yes", part.cls.summary()) if reason is None else ("no", reason)
+        rows.append((part.kind, part.name, part.provider, part.version or "-", *available))
+    rows += [
+        ("scenario", name, host.scenario_provider(name), "-", "yes", host.scenario_summary(name))
+        for name in host.scenarios
+    ]
+    table = align(_HEADINGS, rows, words=range(len(_HEADINGS)), heads=2)
+    print(write_parts([table], text_width(_PIPE_WIDTH), colour=has_colour()))
     return 0
 
 

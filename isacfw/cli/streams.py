@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import codecs
 import os
+import shutil
 import sys
 import unicodedata
 
 _ERRORS = "isacfw.replace"
+
+_LEAST_WIDTH = 20
 
 _ALIKE = {
     "★": "*",
@@ -46,6 +49,24 @@ def prepare_streams() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors=_ERRORS)
+
+
+def text_width(otherwise: int | None = None) -> int | None:
+    """Return the largest width of lines: that of the terminal, or else the variable COLUMNS of the environment.
+
+    Parameters
+    ----------
+    otherwise : int, optional
+        Width for a file or pipe; by default lines are as wide as they need to be.
+    """
+    if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal():
+        return otherwise
+    return max(_LEAST_WIDTH, shutil.get_terminal_size().columns)
+
+
+def has_colour() -> bool:
+    """Return whether standard output is a terminal that shows colours."""
+    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
 def drop_output() -> None:

@@ -12,6 +12,8 @@ from ..allocation.status import Status
 from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_netcdf
 from ..base.numbers import FloatArray
 from .files import save_figures
+from .record_table import RecordTable
+from .records import write_records
 from .style import COLOURS, LINES, MARKERS
 from .table import duration
 
@@ -41,7 +43,7 @@ def mean_and_error(values: FloatArray) -> tuple[float, float]:
     return float(sample.mean()), float(error)
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class BeamformingResults:
     """Results of beamformers on channels, all of them on the same ones.
 
@@ -105,17 +107,38 @@ class BeamformingResults:
             "messages": sorted({str(one) for one in own["message"].to_numpy()[~solved].flat}),
         }
 
-    def table(self) -> str:
-        """Return a table of :meth:`records` as text."""
-        return format_table(self.records(), self.dataset.attrs)
+    def table(self, width: int | None = None) -> str:
+        """Return a table of :meth:`records` as text.
+
+        Parameters
+        ----------
+        width : int, optional
+            Largest width of a line; by default the table is as wide as it needs to be.
+        """
+        return self._lines().text(width)
+
+    def _lines(self) -> RecordTable:
+        return record_table(self.records(), self.dataset.attrs)
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def __repr__(self) -> str:
+        return f"<isacfw.BeamformingResults {self.dataset.attrs['title']!r}>"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        return self._lines().html()
 
     def plot(self) -> matplotlib.figure.Figure:
         """Return a figure of the mean CRB against the SINR target, with standard errors."""
-        from matplotlib.figure import Figure
+        from .plain_figure import PlainFigure
 
         records, points = self.records(), self.dataset.attrs["sensed"] == "points"
         name = "root_crb_deg" if points else "crb"
-        figure = Figure(figsize=(4.6, 3.2), layout="constrained")
+        figure = PlainFigure(figsize=(4.6, 3.2), layout="constrained")
         axes = figure.subplots()
         for number, part in enumerate(self.dataset["beamformer"].to_numpy()):
             own = [one for one in records if one["beamformer"] == part and one["solved"] == one["channels"]]
@@ -137,25 +160,24 @@ class BeamformingResults:
 
     def save(self, folder: Path) -> list[Path]:
         """Write data set, records and figure as ``beamforming.nc``, ``.csv``, ``.png`` and ``.pdf``."""
-        import pandas
-
         ensure_writable(folder)
         files = [folder / "beamforming.nc", folder / "beamforming.csv"]
         with atomic_write(files[0]) as new, open_for_hdf5(new) as raw:
             write_netcdf(self.dataset, raw)
         with atomic_write(files[1]) as new:
-            pandas.DataFrame(self.records()).to_csv(new, index=False)
+            write_records(self.records(), new)
         return [*files, *save_figures({"beamforming": self.plot()}, folder)]
 
 
 _HEADINGS = ("SINR ≥ dB", "beamformer", "root CRB °", "± s.e.", "excess %", "gap", "solved", "median time")
 
 
-def format_table(records: list[dict[str, Any]], attributes: dict[str, Any]) -> str:
+def record_table(records: list[dict[str, Any]], attributes: dict[str, Any]) -> RecordTable:
     """Return records of :class:`BeamformingResults` as a table."""
     points = attributes["sensed"] == "points"
     headings = [heading if points else heading.replace("root CRB °", "CRB") for heading in _HEADINGS]
-    rows, notes, last = [headings], [], None
+    rows: list[list[str]] = []
+    notes, last = [], None
     for one in records:
         name = "root_crb_deg" if points else "crb"
         partly = one["solved"] < one["channels"]
@@ -173,19 +195,10 @@ def format_table(records: list[dict[str, Any]], attributes: dict[str, Any]) -> s
         )
         last = one["sinr_db"]
         notes += [f"{one['beamformer']} at {one['sinr_db']:g} dB: {text}" for text in one["messages"][:1] if text]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(headings))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if column == 1 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    lines.insert(1, "─" * (sum(widths) + 2 * (len(widths) - 1)))
     notes += ["excess: mean CRB above the largest certified bound; gap: largest certified gap of a channel"]
     if any(0 < one["solved"] < one["channels"] for one in records):
         notes.append("† mean over solved channels only; not comparable with the other rows")
-    return "\n".join([attributes["title"], "", *lines, "", *notes])
+    return RecordTable(title=attributes["title"], headings=headings, rows=rows, words=(1,), notes=notes)
 
 
 def _number(value: float, digits: int) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .difference import Difference
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class Comparison:
     """A comparison of allocators.
 
@@ -97,7 +97,8 @@ class Comparison:
         """Return a figure of the objective, of each group of requirements, and of each metric of the scenario.
 
         A panel for each combination of the swept keys that are not on the horizontal axis. Keys of the figures
-        are ``"sum_rate"``, ``"crlb"`` and so on, or else ``"convergence"`` and ``"time"``.
+        are ``"sum_rate"``, ``"crlb"`` and so on, or else ``"convergence"`` and ``"time"``. Notebooks show all of
+        them.
 
         Parameters
         ----------
@@ -124,11 +125,12 @@ class Comparison:
             If a name is not known, options exclude each other, or the size leaves no room for the panels.
         """
         from .figures import FigureOptions, comparison_figures
+        from .notebook import Figures
         from .style import plain_text
 
         options = FigureOptions(kind=kind, x=x, reference=reference, quantity=quantity, style=style, size=size)
         with plain_text():
-            return comparison_figures(self.dataset, options)
+            return Figures(comparison_figures(self.dataset, options))
 
     def difference(self, other: Comparison, *, tolerance: float = 1e-9) -> Difference:
         """Return what differs from another comparison: scenario keys, versions, rows and numbers.
@@ -210,7 +212,14 @@ class Comparison:
 
         return render(self.dataset)
 
-    def _repr_html_(self) -> str:
-        from .html_table import html_table
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name}: {size}" for name, size in self.dataset["status"].sizes.items())
+        return f"<isacfw.Comparison {self.dataset.attrs['title']!r} ({sizes})>"
 
-        return html_table(self.dataset).fragment()
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        from .notebook import comparison_html
+
+        return comparison_html(self.dataset)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..base.errors import InputError
 from ..base.numbers import FloatArray
+from ..base.text import escape_controls
 
 if TYPE_CHECKING:
     import xarray
@@ -117,6 +118,9 @@ class Difference:
             return "no difference"
         return "\n\n".join(filter(None, (*self._changes(), self._missing(), self._deviations())))
 
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(str(self))
+
     def _changes(self) -> Iterator[str]:
         for title, changes in (("scenario", self.keys), ("versions", self.versions)):
             if changes:
@@ -196,7 +200,9 @@ def _changes(first: dict[str, Any], second: dict[str, Any]) -> Iterator[Change]:
     for key in dict.fromkeys([*first, *second]):
         values = [str(each.get(key, "")) for each in (first, second)]
         if values[0] != values[1]:
-            yield Change(key=key, first=values[0], second=values[1])
+            yield Change(
+                key=escape_controls(key), first=escape_controls(values[0]), second=escape_controls(values[1])
+            )
 
 
 def _labels_of_one(first: xarray.Dataset, second: xarray.Dataset) -> Iterator[str]:
@@ -207,7 +213,7 @@ def _labels_of_one(first: xarray.Dataset, second: xarray.Dataset) -> Iterator[st
             alone = [str(label) for label in own if label not in other]
             if alone:
                 shown = ", ".join(alone[:10]) + (", ..." if len(alone) > 10 else "")
-                yield f"{which}: {dimension} {shown}"
+                yield escape_controls(f"{which}: {dimension} {shown}")
 
 
 def _labels(data: xarray.Dataset, dimension: Hashable) -> dict[Any, None]:
@@ -259,7 +265,7 @@ def _sizes(a: FloatArray, b: FloatArray, *, absolute: bool) -> FloatArray:
 
 
 def _shown(value: Any) -> str:
-    return f"{value:.12g}" if isinstance(value, (float, np.floating)) else str(value)
+    return f"{value:.12g}" if isinstance(value, (float, np.floating)) else escape_controls(str(value))
 
 
 def _place(data: xarray.DataArray, place: tuple[Any, ...]) -> str:
@@ -267,4 +273,4 @@ def _place(data: xarray.DataArray, place: tuple[Any, ...]) -> str:
     for dimension, number in zip(data.dims, place, strict=True):
         label = data.indexes[dimension][int(number)] if dimension in data.indexes else int(number)
         words.append(f"{dimension} {label}")
-    return ", ".join(words) or "everywhere"
+    return escape_controls(", ".join(words)) or "everywhere"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,9 @@ import numpy as np
 
 from ..base.errors import InputError
 from ..base.files import atomic_write
+from ..base.text import escape_controls
 from .places import labels_of, swept_paths
-from .records import list_records
+from .records import list_records, write_records
 from .summary import Columns, blocks_of, summary
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 _LATEX = {
     "\\": r"\textbackslash{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
+    # After the end of a row, LaTeX would take these for options of it.
+    **{character: f"{{{character}}}" for character in "[]*"},
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
@@ -95,17 +101,22 @@ class Grid:
         return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
+_MARKDOWN = re.compile(r"[\\`*\[\]<>|~$&!#:@]|(?<!\w)_|_(?!\w)|(?<=www)\.", re.IGNORECASE)
+"""Characters that GitHub's Markdown may take for markup; an underscore within a word is none."""
+
+
 def _markdown(cell: str) -> str:
-    return _one_line(cell).replace("\\", "\\\\").replace("|", "\\|")
+    """Return text for a cell in Markdown, without markup."""
+    return _MARKDOWN.sub(lambda found: f"\\{found.group()}", _one_line(cell))
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return escape_controls(" ".join(text.split()))
 
 
 def latex_text(text: str) -> str:
     """Return text for LaTeX in one line, without commands."""
-    return "".join(_LATEX.get(one, one) for one in _one_line(text))
+    return "".join(_LATEX.get(one, one) for one in _one_line(text)).replace("--", "-{}-")
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -160,14 +171,6 @@ def tidy(dataset: xarray.Dataset) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _write_csv(dataset: xarray.Dataset, path: Path) -> None:
-    rows = list(tidy(dataset))
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def _write_matlab(dataset: xarray.Dataset, path: Path) -> None:
     """Write variables, coordinates, the names of their axes and units, and the scenario for MATLAB."""
     from scipy.io import savemat
@@ -196,7 +199,7 @@ def _write_text(text: str, path: Path) -> None:
 _WRITERS = {
     ".tex": lambda dataset, path: _write_text(grid_of(dataset).latex(), path),
     ".md": lambda dataset, path: _write_text(grid_of(dataset).markdown(), path),
-    ".csv": _write_csv,
+    ".csv": lambda dataset, path: write_records(tidy(dataset), path),
     ".mat": _write_matlab,
 }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..base.errors import InputError, nearest, short_repr
+from ..base.text import escape_controls
 from ..results.schema import HISTORY
 from .abscissa import Abscissa
 from .distributions import draw_boxes, draw_cdf
@@ -17,7 +18,7 @@ from .means import MOST_SPACED, Row, draw_means
 from .paired import differences, find_reference
 from .places import sweep_of
 from .sheet import Sheet
-from .style import STYLES, axis_label
+from .style import STYLES, axis_label, plain_labels
 from .summary import Columns
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def comparison_figures(dataset: xarray.Dataset, options: FigureOptions | None = 
     """Return the figures of :meth:`isacfw.Comparison.plot`."""
     options = FigureOptions() if options is None else options
     _check_kind(options)
-    dataset = _in_one_axis(dataset)
+    dataset = _in_one_axis(plain_labels(dataset))
     sheet = Sheet(style=_style(options.style), size=_size(options.size))
     if options.kind == "convergence":
         return {"convergence": _convergence_figure(dataset, sheet)}
@@ -60,7 +61,7 @@ def comparison_figures(dataset: xarray.Dataset, options: FigureOptions | None = 
     abscissa = Abscissa.of(dataset, options.x)
     about = f"mean of {_drops(dataset)} with 95 % interval" if dataset.sizes["drop"] > 1 else "1 drop"
     if options.kind == "difference":
-        reference = find_reference(dataset, options.reference)
+        reference = find_reference(dataset, options.reference and escape_controls(options.reference))
         about = f"difference from {reference} on the same drops, {about}"
         changed = {title: differences(dataset, own, reference) for title, own in rows.items()}
     else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..base.errors import InputError, nearest
 from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_netcdf
 from ..base.progress import Progress
-from .records import list_records
+from .records import list_records, write_records
 
 if TYPE_CHECKING:
     import xarray
@@ -31,7 +29,7 @@ def save_numbers(dataset: xarray.Dataset, folder: Path, *, name: str = "results"
             write_netcdf(dataset, raw)
     if dataset["status"].size <= MOST_ROWS:
         with atomic_write(files[1]) as new:
-            _write_csv(dataset, new)
+            write_records(list_records(dataset), new)
     else:
         files.pop(1).unlink(missing_ok=True)
     with atomic_write(files[-1]) as new:
@@ -45,7 +43,7 @@ FORMATS = ("png", "pdf", "svg")
 NUMBERS = ("tex", "csv")
 """Formats of the plotted numbers: for pgfplots, and for other programs."""
 
-EMBEDDED: Any = {"pdf.fonttype": 42, "ps.fonttype": 42}
+EMBEDDED: Any = {"pdf.fonttype": 42, "ps.fonttype": 42, "text.usetex": False}
 """Settings that embed fonts as TrueType, as journals demand: text stays text that can be searched and edited."""
 
 
@@ -112,15 +110,3 @@ def save_figure_as(figure: Figure, path: Path) -> Path:
             with rc_context(EMBEDDED):
                 figure.savefig(new, dpi=200, format=figure_format(path))
     return path
-
-
-def _write_csv(dataset: xarray.Dataset, path: Path) -> None:
-    """Write the records; lists become JSON in a cell."""
-    records = list_records(dataset)
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(records[0]))
-        writer.writeheader()
-        for record in records:
-            writer.writerow(
-                {key: json.dumps(value) if isinstance(value, list) else value for key, value in record.items()}
-            )

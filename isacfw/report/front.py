@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -30,7 +30,7 @@ _LABELS = {
 }
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class ParetoFront:
     r"""Allocations along a limit: an objective against what the limit holds down.
 
@@ -154,6 +154,23 @@ class ParetoFront:
 
         files = save_numbers(self.dataset, Path(folder), name="front")
         return files + save_figures({"front": self.plot()}, Path(folder), progress)
+
+    def __str__(self) -> str:
+        from .table import render
+
+        return render(self.dataset)
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{name}: {size}" for name, size in self.dataset["status"].sizes.items())
+        return f"<isacfw.ParetoFront {self.dataset.attrs['title']!r} along {self.along} ({sizes})>"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        from .notebook import comparison_html
+
+        return comparison_html(self.dataset)
 
 
 def _better(against: str) -> str:

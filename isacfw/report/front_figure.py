@@ -120,7 +120,7 @@ def front_figure(dataset: xarray.Dataset) -> Figure:
 
 
 def _figure(dataset: xarray.Dataset) -> Figure:
-    from matplotlib.figure import Figure
+    from .plain_figure import PlainFigure
 
     style = _Style.of(dataset)
     others = [name for name in sweep_of(dataset) if name != dataset.attrs["along"]]
@@ -128,7 +128,7 @@ def _figure(dataset: xarray.Dataset) -> Figure:
     total, drawn = count_panels(dataset, apart)
     blocks, columns = grid_shape(drawn)
     size = (_LEGEND_WIDTH + _PANEL[0] * columns, _PANEL[1] * blocks)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = PlainFigure(figsize=size, layout="constrained")
     if drawn < total:
         figure.suptitle(f"the first {drawn} of {total} combinations", fontsize="medium")
     for panel in make_panels(figure, dataset, apart):

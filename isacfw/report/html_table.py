@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
 from ..allocation.status import Status
+from .markup import environment, shorten
 from .places import labels_of, swept_paths
 from .summary import Columns, blocks_of, summary
 from .table import duration, notes_of
 
 if TYPE_CHECKING:
     import xarray
-    from jinja2 import Environment
-
-_LONGEST = 200
-"""Number of characters of a cell; a longer text ends in an ellipsis."""
 
 _MOST_NOTES = 16
 
@@ -100,26 +96,7 @@ class HtmlTable:
 
     def fragment(self) -> str:
         """Return the table with its style and script, for a notebook."""
-        return environment().get_template("notebook.html").render(table=self)
-
-
-@cache
-def environment() -> Environment:
-    """Return the templates of reports, which escape all text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    return Environment(
-        loader=PackageLoader("isacfw", "report/templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def shorten(text: str, most: int = _LONGEST) -> str:
-    """Return a text of at most a number of characters."""
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+        return environment().get_template("notebook.html").render(table=self, variables=(), scenario="")
 
 
 def caption_of(dataset: xarray.Dataset) -> str:

@@ -196,11 +196,11 @@ def _panels(dataset: xarray.Dataset, name: str) -> list[tuple[str, FloatArray]]:
 
 
 def _figure(panels: int) -> tuple[Figure, list[Axes]]:
-    from matplotlib.figure import Figure
+    from .plain_figure import PlainFigure
 
     columns = min(panels, 2)
     rows = -(-panels // 2)
-    figure = Figure(figsize=((5.4, 7.0)[columns - 1], 0.4 + 2.6 * rows), layout="constrained")
+    figure = PlainFigure(figsize=((5.4, 7.0)[columns - 1], 0.4 + 2.6 * rows), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     for spare in list(grid.flat)[panels:]:
         spare.remove()

@@ -10,7 +10,8 @@ import attrs
 
 from ..base.errors import IncompatibleError
 from .figures import comparison_figures
-from .html_table import HtmlTable, caption_of, environment, html_table, shorten
+from .html_table import HtmlTable, caption_of, html_table
+from .markup import environment, shorten
 from .overview_figures import (
     convergence_figure,
     distribution_figure,

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..base.errors import InputError
 from ..base.numbers import FloatArray
+from ..base.text import spreadsheet_cell
 from .export import latex_text
 
 if TYPE_CHECKING:
@@ -160,7 +161,8 @@ def write_csv(figure: Figure, path: Path) -> None:
                     name = plot.names.get(float(np.round(x)), "")
                     values = (float(one) for one in (x, y, y - below, y + above))
                     numbers = [repr(one) if np.isfinite(one) else "" for one in values]
-                    writer.writerow([plot.title, plot.y, " ".join(curve.label.split()), plot.x, name, *numbers])
+                    words = (plot.title, plot.y, " ".join(curve.label.split()), plot.x, name)
+                    writer.writerow([*map(spreadsheet_cell, words), *numbers])
 
 
 def write_pgfplots(figure: Figure, path: Path) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..base.text import spreadsheet_cell
 from ..results.schema import OBJECTIVE_VALUE, record_keys, roles_in
 from .places import paths_along, sweep_of
 
@@ -40,6 +45,23 @@ def list_records(data: xarray.Dataset) -> list[dict[str, Any]]:
                 row[OBJECTIVE_VALUE] = _plain(columns[objective][index])
         records.append({**heads, "drop": drop, **place, **row})
     return records
+
+
+def write_records(records: Iterable[Mapping[str, Any]], path: Path) -> None:
+    """Write records with the same keys as CSV, in which text is text and lists are JSON; NaN is an empty cell."""
+    writer: Any = None
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        for record in records:
+            if writer is None:
+                writer = csv.writer(stream)
+                writer.writerow(map(spreadsheet_cell, record))
+            writer.writerow(map(_csv_cell, record.values()))
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, list):
+        return json.dumps(value)
+    return None if isinstance(value, float) and math.isnan(value) else spreadsheet_cell(value)
 
 
 def _without_padding(values: Any) -> list[Any]:

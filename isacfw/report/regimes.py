@@ -12,6 +12,8 @@ from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_net
 from ..base.numbers import FloatArray
 from .beamforming import FAILURES, PER_CHANNEL, mean_and_error
 from .files import save_figures
+from .record_table import RecordTable
+from .records import write_records
 from .style import COLOURS, MARKERS
 from .table import duration
 
@@ -25,7 +27,7 @@ LOW = 0.05
 _LINES = {"statistics": ":", "estimates": "--", "channels": "-"}
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, repr=False)
 class RegimeResults:
     r"""Results of allocations and beamformers on the same draws of the fading.
 
@@ -68,18 +70,39 @@ class RegimeResults:
                 found.append(_record(own))
         return found
 
-    def table(self) -> str:
-        """Return a table of :meth:`records` as text."""
-        return _format_table(self.records(), self.dataset.attrs["title"])
+    def table(self, width: int | None = None) -> str:
+        """Return a table of :meth:`records` as text.
+
+        Parameters
+        ----------
+        width : int, optional
+            Largest width of a line; by default the table is as wide as it needs to be.
+        """
+        return self._lines().text(width)
+
+    def _lines(self) -> RecordTable:
+        return _record_table(self.records(), self.dataset.attrs["title"])
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def __repr__(self) -> str:
+        return f"<isacfw.RegimeResults {self.dataset.attrs['title']!r}>"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        return self._lines().html()
 
     def plot(self) -> matplotlib.figure.Figure:
         """Return a figure of the CRLBs against the mean rate of the weakest user, and against the low rate.
 
         Points where a draw is not solved are left out.
         """
-        from matplotlib.figure import Figure
+        from .plain_figure import PlainFigure
 
-        figure = Figure(figsize=(7.2, 3.4), layout="constrained")
+        figure = PlainFigure(figsize=(7.2, 3.4), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
         records, data = self.records(), self.dataset
         titles = list(dict.fromkeys(map(str, data["title"].to_numpy())))
@@ -99,14 +122,12 @@ class RegimeResults:
 
     def save(self, folder: Path) -> list[Path]:
         """Write data set, records and figure as ``regimes.nc``, ``.csv``, ``.png`` and ``.pdf``."""
-        import pandas
-
         ensure_writable(folder)
         files = [folder / "regimes.nc", folder / "regimes.csv"]
         with atomic_write(files[0]) as new, open_for_hdf5(new) as raw:
             write_netcdf(self.dataset, raw)
         with atomic_write(files[1]) as new:
-            pandas.DataFrame(self.records()).to_csv(new, index=False)
+            write_records(self.records(), new)
         return [*files, *save_figures({"regimes": self.plot()}, folder)]
 
 
@@ -183,9 +204,10 @@ _HEADINGS = (
 _LEFT = (1, 2)
 
 
-def _format_table(records: list[dict[str, Any]], title: str) -> str:
+def _record_table(records: list[dict[str, Any]], title: str) -> RecordTable:
     """Return records of :class:`RegimeResults` as a table."""
-    rows, notes, last = [[*_HEADINGS]], [], None
+    rows: list[list[str]] = []
+    notes, last = [], None
     for one in records:
         partly = one["solved"] < one["draws"]
         rows.append(
@@ -208,22 +230,13 @@ def _format_table(records: list[dict[str, Any]], title: str) -> str:
         last = one["target"]
         place = f"{one['title']} ({one['knows']}) at {one['target']:g}"
         notes += [f"{place}: {text}" for text in one["messages"][:1] if text]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if column in _LEFT else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-    lines.insert(1, "─" * (sum(widths) + 2 * (len(widths) - 1)))
     notes += [
         "rate: mean of the weakest user, in bit/s/Hz; in 95 %: what 95 % of users and draws exceed",
         "root CRB: mean over draws; mean R: of the mean covariance, which the allocation minimises",
     ]
     if any(0 < one["solved"] < one["draws"] for one in records):
         notes.append("† means over solved draws only; not comparable with the other rows")
-    return "\n".join([title, "", *lines, "", *notes])
+    return RecordTable(title=title, headings=_HEADINGS, rows=rows, words=_LEFT, notes=notes)
 
 
 def _number(value: float, decimals: int) -> str:

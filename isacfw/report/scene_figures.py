@@ -33,11 +33,12 @@ _MOST_NAMED = 8
 def arrays_figure(views: list[ArrayView], title: str) -> Figure:
     """Return the figure of the elements of both arrays."""
     from matplotlib import rc_context
-    from matplotlib.figure import Figure
+
+    from .plain_figure import PlainFigure
 
     rows = math.ceil(len(views) / 2)
     with rc_context(PAGE):
-        figure = Figure(figsize=(6.4, 0.4 + 3.0 * rows), layout="constrained")
+        figure = PlainFigure(figsize=(6.4, 0.4 + 3.0 * rows), layout="constrained")
         grid: Any = figure.subplots(rows, 2, squeeze=False)
         for number, axes in enumerate(grid.flat):
             if number >= len(views):
@@ -77,10 +78,11 @@ def _marker_size(points: FloatArray) -> float:
 def cell_figure(cell: CellMap, title: str, drop: int) -> Figure:
     """Return the figure of the cell from above."""
     from matplotlib import rc_context
-    from matplotlib.figure import Figure
+
+    from .plain_figure import PlainFigure
 
     with rc_context(PAGE):
-        figure = Figure(figsize=(6.4, 4.3), layout="constrained")
+        figure = PlainFigure(figsize=(6.4, 4.3), layout="constrained")
         axes = figure.subplots()
         metres = _extent(cell)
         _draw_region(axes, cell)

@@ -60,7 +60,8 @@ class Sheet:
     def draw(self, dataset: xarray.Dataset, apart: Sequence[str], rows: int, about: str, draw: Draw) -> Figure:
         """Return a figure with a panel, of a number of rows of axes, for each combination along dimensions."""
         from matplotlib import rc_context
-        from matplotlib.figure import Figure
+
+        from .plain_figure import PlainFigure
 
         total, drawn = count_panels(dataset, apart)
         most = self.style.side_by_side
@@ -69,7 +70,7 @@ class Sheet:
         settings: Any = {"font.size": self.style.fonts[small]}
         settings["lines.markersize"] = 3 if self.dense or small else 0.5 * self.style.fonts[0]
         with rc_context(settings):
-            figure = Figure(figsize=self._size(small, columns, rows * blocks), layout="constrained")
+            figure = PlainFigure(figsize=self._size(small, columns, rows * blocks), layout="constrained")
             notes: dict[str, None] = {}
             for panel in make_panels(figure, dataset, apart, rows, most):
                 note = draw(panel)

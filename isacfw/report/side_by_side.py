@@ -9,7 +9,8 @@ import attrs
 import numpy as np
 
 from .difference import difference
-from .html_table import Cell, Heading, HtmlTable, shorten
+from .html_table import Cell, Heading, HtmlTable
+from .markup import shorten
 from .places import labels_of, name_place, swept_paths
 from .summary import Columns, blocks_of
 

@@ -33,7 +33,8 @@ _LABEL = 24
 def patterns_figure(radiation: Radiation, title: str) -> Figure:
     """Return the figure of patterns along all cuts."""
     from matplotlib import rc_context
-    from matplotlib.figure import Figure
+
+    from .plain_figure import PlainFigure
 
     cuts = radiation.cuts
     styles = _styles(radiation.curves)
@@ -43,7 +44,7 @@ def patterns_figure(radiation: Radiation, title: str) -> Figure:
     if radiation.draws is not None:
         heading += f"; patterns marked * are means of {radiation.draws} draws"
     with rc_context(PAGE):
-        figure = Figure(figsize=(7.0, 0.6 + max(2.4 * rows, 0.17 * lines)), layout="constrained")
+        figure = PlainFigure(figsize=(7.0, 0.6 + max(2.4 * rows, 0.17 * lines)), layout="constrained")
         grid: Any = figure.subplots(rows, 2, squeeze=False, sharey=True)
         limits = _limits(radiation.curves)
         for number, axes in enumerate(grid.flat):
@@ -144,7 +145,8 @@ def _steps(cut: Cut) -> Any:
 def eigenvalues_figure(spectrum: Spectrum, title: str, *, isotropic: bool) -> Figure:
     """Return the figure of the eigenvalues of the users' correlation matrices."""
     from matplotlib import rc_context
-    from matplotlib.figure import Figure
+
+    from .plain_figure import PlainFigure
 
     values = spectrum.relative_db
     heading = f"{title}: eigenvalues of $E\\{{h_k h_k^H\\}}$"
@@ -153,7 +155,7 @@ def eigenvalues_figure(spectrum: Spectrum, title: str, *, isotropic: bool) -> Fi
     if len(values) < spectrum.users:
         heading += f", of the first {len(values)} of {spectrum.users} users"
     with rc_context(PAGE):
-        figure = Figure(figsize=(6.4, 3.2), layout="constrained")
+        figure = PlainFigure(figsize=(6.4, 3.2), layout="constrained")
         axes = figure.subplots()
         _draw_spectrum(axes, values, isotropic=isotropic)
         seen = np.flatnonzero((values >= _LOWEST_EIGENVALUE_DB).any(axis=0))[-1] + 1

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import attrs
+
+from ..base.errors import InputError
+from ..base.text import escape_controls
 
 if TYPE_CHECKING:
     import xarray
@@ -36,11 +40,39 @@ PAGE: Any = {"font.size": 8, "axes.linewidth": 0.6, "xtick.major.width": 0.6, "y
 
 @contextmanager
 def plain_text() -> Iterator[None]:
-    """Draw text as it is, since dollars in names of a scenario are not formulas."""
-    from matplotlib import rc_context
+    """Draw text as it is, since dollars and backslashes in names of a scenario are not formulas.
 
-    with rc_context({"text.parse_math": False}):
+    Raises
+    ------
+    InputError
+        If the environment names a backend that Matplotlib does not have.
+    """
+    try:
+        from matplotlib import rc_context
+    except ValueError:
+        backend = os.environ.get("MPLBACKEND", "")
+        raise InputError("MPLBACKEND", f"must be a backend of Matplotlib, got {backend!r}") from None
+
+    with rc_context({"text.parse_math": False, "text.usetex": False, "axes.formatter.use_mathtext": False}):
         yield
+
+
+def plain_labels(dataset: xarray.Dataset) -> xarray.Dataset:
+    """Return a data set without control characters in its labels, title, names and units."""
+    labels = {
+        name: (values.dims, [escape_controls(str(one)) for one in values.to_numpy()], values.attrs)
+        for name, values in dataset.coords.items()
+        if values.dtype.kind in "OUT" and values.ndim == 1
+    }
+    changed = dataset.assign_coords(labels).assign_attrs(_plain(dataset.attrs))
+    for name, values in dataset.data_vars.items():
+        changed[name].attrs = _plain(values.attrs)
+    return changed
+
+
+def _plain(attributes: dict[Any, Any]) -> dict[Any, Any]:
+    shown = ("title", "long_name", "units", "heading")
+    return attributes | {name: escape_controls(str(attributes[name])) for name in shown if name in attributes}
 
 
 @attrs.frozen(kw_only=True)
@@ -111,7 +143,7 @@ def fold_label(axes: Axes, label: str, axis: str) -> str:
     return fill(label, max(10, int(length / (0.56 * rcParams["font.size"]))))
 
 
-_COSTS = {
+COSTS = {
     "seconds": "Time of an allocation [s]",
     "iterations": "Iterations",
     "max_violation": "Largest violation",
@@ -123,7 +155,7 @@ def axis_label(quantity: xarray.DataArray) -> str:
     """Return the label of an axis that shows a quantity: its name and unit."""
     label = quantity.attrs.get("long_name")
     if not label:
-        return _COSTS.get(str(quantity.name), str(quantity.name))
+        return COSTS.get(str(quantity.name), str(quantity.name))
     # The name of a level in dB includes its reference.
     unit = quantity.attrs["units"].removesuffix(" rad^2")
     return f"{label} [{unit}]" if unit else str(label)

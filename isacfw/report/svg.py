@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from ..base.text import escape_controls
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -96,7 +98,7 @@ def _embedded(text: str, label: str, prefix: str) -> str:
     body = re.sub(r"\s*\n\s*", "\n", body)
     return (
         f'<svg viewBox="{box}" style="max-width: {width:.0f}px; min-width: {_LEAST_SCALE * width:.0f}px"'
-        f' role="img" aria-label="{escape(label)}">{body}</svg>'
+        f' role="img" aria-label="{escape(escape_controls(label))}">{body}</svg>'
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,11 +14,11 @@ from ..allocation.status import Status
 from ..base.progress import Progress
 from .places import labels_of, name_place, swept_paths
 from .summary import Columns, blocks_of, summary
+from .text_lines import text_cell
+from .text_table import Column, TextTable, write_parts
 
 if TYPE_CHECKING:
     import xarray
-    from rich.console import Console, RenderableType
-    from rich.table import Table
     from rich.text import Text
 
 
@@ -30,7 +29,7 @@ OPEN_GAP = 1e-3
 """Gap in per cent above which a best answer is not shown as proved optimal."""
 
 MOST_NAMED = 24
-"""Width up to which names in a table are not folded."""
+"""Width down to which names in a table are folded before it is split."""
 
 
 def duration(seconds: float) -> str:
@@ -49,19 +48,15 @@ def _percent(distance: float) -> str:
 
 def _limit(row: Any, bounds: Sequence[tuple[str, str]]) -> Text:
     """Return the cell of a requirement; of several targets the worst, or its distance to the limit if any."""
-    from rich.text import Text
-
     known = [(row[name], row[limit]) for name, limit in bounds if np.isfinite(row[name])]
     if not known:
-        return Text("-")
+        return text_cell("-")
     broken = any(value > limit + 1e-5 for value, limit in known)
     values = [value for value, _ in known]
     if _by_margin(row, bounds):
         values = [value - limit for value, limit in known if np.isfinite(limit)]
     # Avoid a negative zero, which results from the tolerance of a solver.
-    return Text(
-        f"{max(values, default=np.nan) + 0.0:.2f}".replace("-0.00", "0.00"), style="red" if broken else ""
-    )
+    return text_cell(f"{max(values, default=np.nan) + 0.0:.2f}".replace("-0.00", "0.00"), "red" if broken else "")
 
 
 def _by_margin(row: Any, bounds: Sequence[tuple[str, str]]) -> bool:
@@ -80,38 +75,36 @@ def _headings(frame: Any, columns: Columns) -> Iterator[str]:
             yield f"{heading}\n{bound}"
 
 
-def _table(title: str, frame: Any, columns: Columns, width: int) -> Table:
+def _table(frame: Any, columns: Columns) -> TextTable:
     """Return the table of one sweep point: its precoders, one below the other."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    gap = 1 if width >= 90 else 0
-    shown = Text(title, "table.title") if title else None
-    table = Table(box=box.SIMPLE_HEAD, title=shown, title_justify="left", pad_edge=False, padding=(0, gap, 0, 0))
     blocks = [name for name in ("precoder", "beam") if name in frame.index.names]
-    titles = [_block_name(names) for names, _ in frame.groupby(level=_levels(blocks), sort=False)]
-    names = frame.index.get_level_values("allocator")
-    titles += [f"  {name}{' ★' * best}" for name, best in zip(names, frame["best"], strict=True)]
-    table.add_column("\n\nallocator", overflow="fold", min_width=min(MOST_NAMED, max(map(len, titles))))
     gaps = _open_gaps(frame)
-    for heading in (
+    headings = [
+        "\n\nallocator",
         columns.headings[columns.objective],
         "\nto best\n%",
         *(["\ngap ≤\n%"] if gaps else []),
         *_headings(frame, columns),
         *(columns.headings[name] for name in columns.metrics),
         "\nwithin\nlimits",
-    ):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("\n\nstatus", overflow="fold")
-    table.add_column("\nmedian\ntime", justify="right", no_wrap=True)
+        "\n\nstatus",
+        "\nmedian\ntime",
+    ]
+    rows: list[list[Text]] = []
+    sections = {}
     for names, group in frame.groupby(level=_levels(blocks), sort=False):
-        table.add_row(Text(_block_name(names), "bold"))
-        for index, row in group.iterrows():
-            table.add_row(*_cells_of(str(index[-1]), row, columns, gaps=gaps))
-        table.add_section()
-    return table
+        sections[len(rows)] = _block_name(names)
+        rows += [list(_cells_of(str(index[-1]), row, columns, gaps=gaps)) for index, row in group.iterrows()]
+    cells = list(zip(*rows, strict=True))
+    statuses = [piece for one in cells[-2] for piece in one.plain.split(", ")]
+    words = {0: MOST_NAMED, len(headings) - 2: 1 + max(map(len, statuses))}
+    return TextTable(
+        columns=[
+            Column(heading=heading, cells=own, words=number in words, least=words.get(number, 0))
+            for number, (heading, own) in enumerate(zip(headings, cells, strict=True))
+        ],
+        sections=sections,
+    )
 
 
 def _open_gaps(frame: Any) -> bool:
@@ -129,10 +122,8 @@ def _block_name(names: Any) -> str:
     return ", ".join(map(str, names)) if isinstance(names, tuple) else str(names)
 
 
-def _cells_of(allocator: str, row: Any, columns: Columns, *, gaps: bool) -> Iterator[Text | str]:
+def _cells_of(allocator: str, row: Any, columns: Columns, *, gaps: bool) -> Iterator[Text]:
     """Yield the cells of one allocator."""
-    from rich.text import Text
-
     answered = row["answered"] > 0
     mean, half_width = row[columns.objective], row[f"{columns.objective}_ci95"]
     small = 0 < abs(mean) < SMALL
@@ -141,18 +132,18 @@ def _cells_of(allocator: str, row: Any, columns: Columns, *, gaps: bool) -> Iter
     dagger = " †" if answered and row["answered"] < row["drops"] else ""
     dagger += " ‡" if answered and broken and row["drops"] > 1 else ""
     broken_down = not {Status.FAILED, Status.TIMED_OUT}.isdisjoint(re.findall(r"[a-z_]+", row["status"]))
-    yield Text(f"  {allocator}{' ★' if row['best'] else ''}", "green" if row["best"] else "")
-    yield f"{mean:{'.4g' if small else '.4f'}}{interval}{dagger}" if answered else "-"
-    yield _percent(row["distance_to_best_percent"]) if answered else "-"
+    yield text_cell(f"  {allocator}{' ★' if row['best'] else ''}", "green" if row["best"] else "")
+    yield text_cell(f"{mean:{'.4g' if small else '.4f'}}{interval}{dagger}" if answered else "-")
+    yield text_cell(_percent(row["distance_to_best_percent"]) if answered else "-")
     if gaps:
-        yield _percent(row["gap_percent"]) if answered else "-"
+        yield text_cell(_percent(row["gap_percent"]) if answered else "-")
     for own in columns.worst.values():
         yield _limit(row, own)
     for name in columns.metrics:
-        yield f"{row[name]:.5g}" if np.isfinite(row[name]) else "-"
-    yield Text(f"{row['within_limits']}/{row['drops']}", "red" if broken else "")
-    yield Text(row["status"].replace("locally_optimal", "local"), "red" if broken_down else "")
-    yield duration(row["seconds_median"])
+        yield text_cell(f"{row[name]:.5g}" if np.isfinite(row[name]) else "-")
+    yield text_cell(f"{row['within_limits']}/{row['drops']}", "red" if broken else "")
+    yield text_cell(row["status"].replace("locally_optimal", "local"), "red" if broken_down else "")
+    yield text_cell(duration(row["seconds_median"]))
 
 
 def _requirement_line(frame: Any, margin: str) -> str:
@@ -217,20 +208,22 @@ def _where(points: Any, sweep: Sequence[str], labels: Mapping[str, Any], group: 
     return f" at {name_place(dict(own.iloc[0]), labels)}"
 
 
-def _renderables(dataset: xarray.Dataset, width: int, progress: Progress | None) -> Iterator[RenderableType]:
-    from rich.text import Text
-
+def _parts(dataset: xarray.Dataset, progress: Progress | None) -> Iterator[Text | TextTable]:
+    """Yield the title, the tables and the notes of a comparison."""
     frame = summary(dataset, progress)
     drops = dataset.sizes["drop"]
-    yield Text(f"{dataset.attrs['title']}: {drops} drop{'s' * (drops > 1)}, seed {dataset.attrs['seed']}", "bold")
+    title, seed = dataset.attrs["title"], dataset.attrs["seed"]
+    yield text_cell(f"{title}: {drops} drop{'s' * (drops > 1)}, seed {seed}", "bold")
     sweep, labels = swept_paths(dataset), labels_of(dataset)
     columns = Columns.of(dataset)
     groups = frame.groupby(level=_levels(sweep), sort=False) if sweep else [((), frame)]
     for values, group in groups:
         place = dict(zip(sweep, values if isinstance(values, tuple) else (values,), strict=True))
-        yield _table(name_place(place, labels), group, columns, width)
+        if place:
+            yield text_cell(name_place(place, labels), "italic")
+        yield _table(group, columns)
     for note in notes_of(dataset, frame):
-        yield Text(note)
+        yield text_cell(note)
 
 
 def notes_of(dataset: xarray.Dataset, frame: Any, *, messages: bool = True) -> Iterator[str]:
@@ -265,32 +258,24 @@ def _budget_notes(dataset: xarray.Dataset) -> Iterator[str]:
     )
 
 
-def _width(console: Console, item: RenderableType) -> int:
-    """Return the width that a table needs; 0 for text, which wraps."""
-    from rich.measure import Measurement
-    from rich.table import Table
-
-    options = console.options.update(max_width=10_000)
-    return Measurement.get(console, options, item).maximum if isinstance(item, Table) else 0
-
-
 def render(
     dataset: xarray.Dataset,
     *,
     colour: bool = False,
-    width: int = 100,
+    width: int | None = None,
     progress: Progress | None = None,
 ) -> str:
-    """Return the tables as text, with colours for a terminal on request."""
-    from rich.console import Console
+    """Return the tables as text.
 
-    system: Any = "standard" if colour else None
-    console = Console(file=io.StringIO(), width=width, force_terminal=colour, color_system=system)
-    items = list(_renderables(dataset, width, progress))
-    if Columns.of(dataset).metrics and not colour:
-        # Files and pipes have no width, so requested columns are not squeezed.
-        console.width = max(width, *(_width(console, item) for item in items))
-    for item in items:
-        console.print(item, highlight=False)
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]
-    return "\n".join(line.rstrip() for line in text.splitlines())
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        Results.
+    colour : bool
+        Whether to use the colours of a terminal.
+    width : int, optional
+        Largest width of a line; by default tables are as wide as they need to be.
+    progress : callable, optional
+        Called with the numbers of completed and of all rows.
+    """
+    return write_parts(_parts(dataset, progress), width, colour=colour)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .html_table import breaks_down, shorten
+from .html_table import breaks_down
+from .markup import shorten
 from .places import labels_of, name_place, swept_paths
 from .summary import Columns, blocks_of
 

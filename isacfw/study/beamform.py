@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 import numpy as np
@@ -19,6 +19,7 @@ from ..beamforming.problem import BeamformingProblem
 from ..config.load import LoadedScenario, ScenarioLike, to_loaded
 from ..host.host import default_host
 from ..report.beamforming import PER_CHANNEL, BeamformingResults
+from ..report.notebook_progress import show_progress
 from .beamforming_input import check_draws, counted, draw_blocks, select_beamformers, sensed_by, without_sweep
 from .size import check_draws_size
 
@@ -43,7 +44,7 @@ def beamform(
     sinr_db: Sequence[float] | None = None,
     draws: int = 1,
     extended: bool = False,
-    progress: Progress | None = None,
+    progress: Progress | Literal[False] | None = None,
 ) -> BeamformingResults:
     """Run beamformers on the same channels, known to the base station, for each SINR target.
 
@@ -62,8 +63,9 @@ def beamform(
     extended : bool
         Whether the targets of a scenario are taken as one extended target, of which the whole response is
         estimated.
-    progress : callable, optional
-        Called with the number of solved channels and their total number.
+    progress : callable or False, optional
+        Called with the number of solved channels and their total number. By default a notebook shows a bar if it
+        takes more than a second; False for none.
 
     Returns
     -------
@@ -85,7 +87,8 @@ def beamform(
     else:
         problem, title = _problem(loaded, targets, draws, extended)
         limit = loaded.scenario.time_limit_s
-    return _run(problem, parts, targets, _Study(title=title, time_limit_s=limit, progress=progress))
+    with show_progress("channels", progress) as shown:
+        return _run(problem, parts, targets, _Study(title=title, time_limit_s=limit, progress=shown))
 
 
 def _targets(sinr_db: Sequence[float] | None) -> FloatArray | None:

@@ -20,6 +20,7 @@ from ..config.load import ScenarioLike, to_loaded
 from ..config.toml import to_toml
 from ..host.host import PluginHost
 from ..report.comparison import Comparison
+from ..report.notebook_progress import show_progress
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary
 from ..results.layout import Layout, ResultSizes
 from ..results.memory import build_in_memory
@@ -80,7 +81,8 @@ def compare(
     if drops is not None:
         found = attrs.evolve(found, drops=drops)
     found = with_parts(found, host, precoders=precoders, beams=beams, allocators=allocators)
-    return _Study(found, host, execution).run()
+    with show_progress("allocations", execution.progress) as progress:
+        return _Study(found, host, attrs.evolve(execution, progress=progress)).run()
 
 
 class _Study:
@@ -172,7 +174,7 @@ class _Study:
 
     def _advance(self, count: int) -> None:
         self.done += count
-        if self.execution.progress is not None:
+        if self.execution.progress:
             self.execution.progress(self.done, math.prod(self.shape))
 
     def _provenance(self) -> dict[str, Any]:

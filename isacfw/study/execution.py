@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from functools import wraps
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import attrs
 
@@ -46,6 +46,11 @@ def _check_callable(_instance: Any, attribute: attrs.Attribute[Any], value: Any)
         raise InputError(attribute.name, f"must be callable, got {short_repr(value)}")
 
 
+def _check_progress(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is not False and not callable(value):
+        raise InputError(attribute.name, f"must be callable or False, got {short_repr(value)}")
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Execution:
     """Execution of a comparison, which does not affect its results.
@@ -62,8 +67,9 @@ class Execution:
     host : PluginHost, optional
         Host that resolves names and whose observers are called; by default that of a loaded scenario, or the
         built-in and installed plugins.
-    progress : callable, optional
-        Called with the numbers of completed and of all allocations.
+    progress : callable or False, optional
+        Called with the numbers of completed and of all allocations. By default a notebook shows a bar if it takes
+        more than a second; False for none.
     saving : callable, optional
         Called at the end with the numbers of written and of all chunks, while ``results.nc`` is written.
 
@@ -79,7 +85,7 @@ class Execution:
     host: PluginHost | None = attrs.field(
         default=None, validator=optional(instance_of(PluginHost, "a plugin host"))
     )
-    progress: Progress | None = attrs.field(default=None, validator=optional(_check_callable))
+    progress: Progress | Literal[False] | None = attrs.field(default=None, validator=optional(_check_progress))
     saving: Progress | None = attrs.field(default=None, validator=optional(_check_callable))
 
 

@@ -50,7 +50,7 @@ def make_figure(
         return comparison.dataset, comparison.plot()
     figure = figures[0].cls(**({} if trials is None else {"trials": trials}))
     assert isinstance(figure, Figure)
-    settings: Any = dict(figure.style)
+    settings: Any = {"text.usetex": False, **figure.style}
     with guard(f"figure {name}", figure):
         data = figure.collect(loaded.scenario, run, progress)
         with rc_context(settings):

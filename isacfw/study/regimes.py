@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import numpy as np
@@ -16,6 +16,7 @@ from ..base.threads import one_thread
 from ..beamforming.beamformer import Beamformer
 from ..beamforming.verdict import sinr_of
 from ..config.load import LoadedScenario, ScenarioLike, to_loaded
+from ..report.notebook_progress import show_progress
 from ..report.regimes import RegimeResults
 from ..scenario.scenario import Scenario
 from .beamforming_input import check_draws, counted, draw_blocks, select_beamformers, sensed_by, without_sweep
@@ -47,7 +48,7 @@ def compare_regimes(
     *,
     rates: Sequence[float],
     draws: int = 10,
-    progress: Progress | None = None,
+    progress: Progress | Literal[False] | None = None,
 ) -> RegimeResults:
     r"""Compare allocation on statistics with beamforming for each channel, on the same drops and draws.
 
@@ -62,8 +63,9 @@ def compare_regimes(
         Least rates of every user in bit/s/Hz.
     draws : int
         Number of draws of the fading for each drop. Fewer draws are the first of more.
-    progress : callable, optional
-        Called with the number of rows that are done, and their total number.
+    progress : callable or False, optional
+        Called with the number of rows that are done, and their total number. By default a notebook shows a bar if
+        it takes more than a second; False for none.
 
     Returns
     -------
@@ -90,11 +92,12 @@ def compare_regimes(
         setting = _setting(loaded, draws)
         designs = list(list_designs(setting, parts))
     data = _empty(setting, designs, targets)
-    for row, design in enumerate(designs):
-        with one_thread():
-            _fill({name: data[name].to_numpy()[row] for name in _VARIABLES}, setting, design, targets)
-        if progress is not None:
-            progress(row + 1, len(designs))
+    with show_progress("designs", progress) as shown:
+        for row, design in enumerate(designs):
+            with one_thread():
+                _fill({name: data[name].to_numpy()[row] for name in _VARIABLES}, setting, design, targets)
+            if shown is not None:
+                shown(row + 1, len(designs))
     texts = {name: data[name].astype(str) for name in _TEXTS}
     return RegimeResults(dataset=data.assign(texts))
 

@@ -1,4 +1,4 @@
-for (const table of document.querySelectorAll("table.isacfw-table:not([data-ready])")) {
+for (const table of document.querySelectorAll("table.isacfw-table:has(thead button):not([data-ready])")) {
   table.dataset.ready = "";
   const heads = [...table.tHead.rows[0].cells], body = table.tBodies[0];
   heads.forEach((head, column) => head.querySelector("button").addEventListener("click", () => {
