@@ -31,6 +31,13 @@ myst_heading_anchors = 4
 html_math_renderer = "mathml"
 
 nitpicky = True
+# Docstrings name private modules, classes and attributes too, which have no page; public names must exist.
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!isacfw\b).*"),
+    ("py:.*", r"isacfw\.(?!simulation|testing|validators)[a-z_]+\..*"),
+    ("py:.*", r"isacfw_plugins\..*"),
+    ("py:attr", r"isacfw\.[A-Z]\w+\.\w+"),
+]
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
@@ -42,7 +49,7 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_theme_options = {
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 7,
     "navbar_end": ["theme-switcher"],
     "navigation_with_keys": False,
     "show_prev_next": True,

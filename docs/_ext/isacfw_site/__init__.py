@@ -14,15 +14,16 @@ from sphinx.application import Sphinx
 from .api import list_names
 from .command_line import list_commands, list_general
 from .errors import list_messages
+from .messages import ROOT
 from .parts import list_parts, tabulate_parts
 from .tree import list_files
 
-ROOT = Path(__file__).parents[2]
 PAGES = {
     "README.md": "index.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "examples/plugin_package/README.md": "plugin_package.md",
+    "tests/data/channels/README.md": "recorded_channels.md",
 }
 """Pages of the site that stand for files of the repository."""
 _LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)\s#]+)(#[^)\s]*)?\)")
@@ -43,7 +44,7 @@ GENERATORS = {
 
 def read_source(app: Sphinx, docname: str, source: list[str]) -> None:
     """Take in whole files of the repository, and lead links to files outside docs/ to pages, or name the files."""
-    if not Path(app.env.doc2path(docname)).suffix == ".md":
+    if Path(app.env.doc2path(docname)).suffix != ".md":
         return
     page = f"docs/{docname}.md"
     whole = _WHOLE.search(source[0])

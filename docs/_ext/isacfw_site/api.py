@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import typing
 from functools import cache
 
 import isacfw
@@ -59,6 +60,17 @@ def _entry(module: str, name: str, value: object) -> str:
         directive, options = "autoclass", "   :members:\n   :inherited-members: Exception, tuple, str, Enum\n"
     elif inspect.isroutine(value):
         directive, options = "autofunction", ""
+    elif typing.get_args(value):
+        text = _meaning(value)
+        return f"```{{eval-rst}}\n.. py:data:: {module}.{name}\n\n   {text}\n```\n"
     else:
-        directive, options = "autodata", "   :no-value:\n"
+        directive, options = "autodata", ""
     return f"```{{eval-rst}}\n.. {directive}:: {module}.{name}\n{options}```\n"
+
+
+def _meaning(alias: object) -> str:
+    """Return what a name of a type stands for."""
+    classes = [one for one in typing.get_args(alias) if inspect.isclass(one) and one.__module__.startswith("isacfw")]
+    if classes:
+        return " or ".join(f":class:`isacfw.{one.__name__}`" for one in classes) + "."
+    return f"The type ``{str(alias).replace('typing.', '').replace('numpy.', '')}``."

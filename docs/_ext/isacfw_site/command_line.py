@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from isacfw.cli.parser import parser
 
+from .parts import escape
+
 
 def commands() -> Iterator[tuple[str, argparse.ArgumentParser]]:
     """Yield names and parsers of all commands."""
@@ -22,14 +24,14 @@ def list_commands(_argument: str) -> str:
 
 
 def list_general(_argument: str) -> str:
-    """Return the table of the options without a command."""
-    return _table(parser())
+    """Return the options without a command."""
+    return _list(parser())
 
 
 def _section(title: str, command: argparse.ArgumentParser) -> str:
-    epilog = f"\n{_text(command.epilog)}\n" if command.epilog else ""
+    epilog = f"\n{escape(command.epilog)}\n" if command.epilog else ""
     usage = " ".join(command.format_usage().removeprefix("usage: ").split())
-    return f"## {title}\n\n{_text(command.description or '')}\n\n```text\n{_fold(usage)}\n```\n\n{_table(command)}{epilog}"
+    return f"## {title}\n\n{escape(command.description or '')}\n\n```text\n{_fold(usage)}\n```\n\n{_list(command)}{epilog}"
 
 
 def _fold(usage: str) -> str:
@@ -42,26 +44,22 @@ def _fold(usage: str) -> str:
     return "\n".join(lines)
 
 
-def _table(command: argparse.ArgumentParser) -> str:
-    rows = [
-        f"| {_spelling(action)} | {_text(_meaning(command, action))} |"
+def _list(command: argparse.ArgumentParser) -> str:
+    return "\n".join(
+        f"{_spelling(action)}\n: {escape(_meaning(command, action))}\n"
         for action in command._actions
         if not isinstance(action, (argparse._HelpAction, argparse._SubParsersAction))
-    ]
-    return "\n".join(["| argument | meaning |", "| --- | --- |", *rows]) + "\n"
+    )
 
 
 def _spelling(action: argparse.Action) -> str:
     metavar = action.metavar if isinstance(action.metavar, str) else action.dest.upper()
     if not action.option_strings:
-        return f"`{metavar}`".replace("|", "\\|")
+        return f"`{metavar}`"
     value = "" if action.nargs == 0 else f" {metavar}"
-    return ", ".join(f"`{option}{value}`" for option in action.option_strings).replace("|", "\\|")
+    return ", ".join(f"`{option}{value}`" for option in action.option_strings)
 
 
 def _meaning(command: argparse.ArgumentParser, action: argparse.Action) -> str:
     return (action.help or "") % {**vars(action), "prog": command.prog}
 
-
-def _text(words: str) -> str:
-    return re.sub(r"([*_{}\[\]<>|$#])", r"\\\1", words)

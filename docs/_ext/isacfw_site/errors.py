@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from .messages import ROOT, Message, messages
+from .parts import escape
 
 PAGE = ROOT / "docs" / "errors.md"
 _SECTION = re.compile(r"^## ([^\n]+)$|^```\{generated\} errors\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -70,19 +71,13 @@ def list_messages(title: str) -> str:
     modules: dict[str, set[str]] = {}
     for message in by_section()[title]:
         modules.setdefault(message.line, set()).add(message.module)
-    rows = "\n".join(
-        f"<tr><td>{_html(line)}</td><td>{', '.join(f'<code>{name}</code>' for name in sorted(names))}</td></tr>"
+    rows = [
+        f"| {_markdown(line)} | {', '.join(f'`{name}`' for name in sorted(names))} |"
         for line, names in sorted(modules.items(), key=lambda item: re.sub("‹[^›]*›", "", item[0]).strip().lower())
-    )
-    head = "<thead><tr><th>message</th><th>module</th></tr></thead>"
+    ]
     count = f"{len(modules)} message{'' if len(modules) == 1 else 's'}"
-    return (
-        f'<details class="messages"><summary>{count}</summary>\n<table class="table">{head}<tbody>\n{rows}\n'
-        "</tbody></table>\n</details>\n"
-    )
+    return "\n".join([f":::{{dropdown}} {count}", "| message | module |", "| --- | --- |", *rows, ":::", ""])
 
 
-def _html(text: str) -> str:
-    import html
-
-    return re.sub("‹([^›]*)›", r"<var>\1</var>", html.escape(text))
+def _markdown(text: str) -> str:
+    return re.sub("‹([^›]*)›", r"*\1*", escape(text))

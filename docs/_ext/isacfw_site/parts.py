@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterable
 
 import docstring_parser
 
 import isacfw
 from isacfw.host.describe import Description, Option, describe
 from isacfw.host.kinds import PartInfo
-
-PLURALS = {"statuses": "status"}
 
 
 def parts(kind: str) -> list[PartInfo]:
@@ -28,7 +25,7 @@ def list_parts(kind: str) -> str:
 def tabulate_parts(kind: str) -> str:
     """Return a table of the parts of a kind with their first lines."""
     rows = [
-        f"| [`{part.name}`]({kind}.md#{_slug(part.name)}) | {_cell(part.cls.summary())} |" for part in parts(kind)
+        f"| [`{part.name}`]({kind}.md#{_slug(part.name)}) | {escape(part.cls.summary())} |" for part in parts(kind)
     ]
     return "\n".join(["| name | |", "| --- | --- |", *rows]) + "\n"
 
@@ -40,7 +37,7 @@ def _slug(name: str) -> str:
 def _section(part: PartInfo) -> str:
     found = describe(part.cls)
     tables = "".join(
-        f"\nTable of `{cls.__name__}`: {_cell(describe(cls).summary)}\n\n{_options(describe(cls))}"
+        f"\nTable of `{cls.__name__}`: {escape(describe(cls).summary)}\n\n{_options(describe(cls))}"
         for cls in found.tables
     )
     return f"## `{part.name}`\n\n{_rst(_prose(part.cls, found))}\n{_options(found)}{tables}"
@@ -59,21 +56,18 @@ def _rst(text: str) -> str:
 
 
 def _options(found: Description) -> str:
+    """Return a list of options: on a narrow screen a table with long cells would be wider than it."""
     if not found.options:
         return "No options.\n"
-    return "\n".join([*_head(("option", "type", "default", "meaning")), *map(_row, found.options)]) + "\n"
+    return "\n".join(map(_entry, found.options))
 
 
-def _head(titles: Iterable[str]) -> tuple[str, str]:
-    titles = [*titles]
-    return f"| {' | '.join(titles)} |", f"|{' --- |' * len(titles)}"
+def _entry(option: Option) -> str:
+    default = "required" if option.required else f"default `{option.default}`" if option.default else ""
+    details = ", ".join(filter(None, (escape(option.type), default)))
+    return f"`{option.name}`{f' ({details})' if details else ''}\n: {escape(option.meaning)}\n"
 
 
-def _row(option: Option) -> str:
-    default = "required" if option.required else f"`{option.default}`" if option.default else ""
-    return f"| `{option.name}` | {_cell(option.type)} | {default} | {_cell(option.meaning)} |"
-
-
-def _cell(text: str) -> str:
+def escape(text: str) -> str:
     """Return text that Markdown leaves alone."""
     return re.sub(r"([\\`*_{}\[\]<>|$#])", r"\\\1", text)
