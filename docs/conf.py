@@ -61,7 +61,12 @@ html_theme_options = {
 sphinx_gallery_conf = {
     "examples_dirs": "../examples/gallery",
     "gallery_dirs": "gallery",
-    "filename_pattern": "/",
+    "filename_pattern": "/plot_",
+    "image_scrapers": ("isacfw_site.gallery.scrape",),
+    "capture_repr": ("_repr_html_", "__str__"),
+    "ignore_repr_types": r"matplotlib",
+    "nested_sections": False,
+    "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_memory": False,

@@ -9,6 +9,7 @@ from typing import Any
 
 from docutils import nodes
 from latex2mathml.converter import convert
+from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
 from .api import list_names
@@ -110,6 +111,7 @@ def visit_math_block(translator: Any, node: nodes.math_block) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the extension."""
+    app.add_lexer("csv", TextLexer)
     app.add_html_math_renderer("mathml", (visit_inline_math, None), (visit_math_block, None))
     app.connect("source-read", read_source)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -51,7 +51,8 @@ def list_names(package: str) -> str:
     """Return the documentation of the public names of a package."""
     if package in MODULES:
         module = importlib.import_module(f"isacfw.{package}")
-        return "\n".join(_entry(f"isacfw.{package}", name, getattr(module, name)) for name in module.__all__)
+        head = f"```{{eval-rst}}\n.. automodule:: isacfw.{package}\n   :no-members:\n```\n"
+        return head + "\n".join(_entry(f"isacfw.{package}", name, getattr(module, name)) for name in module.__all__)
     return "\n".join(_entry("isacfw", name, getattr(isacfw, name)) for name in by_package()[package])
 
 
