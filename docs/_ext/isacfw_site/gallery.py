@@ -1,0 +1,25 @@
+"""Figures of the gallery: those that a block of a script ends with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.figure import Figure
+from sphinx_gallery.scrapers import figure_rst
+
+DPI = 160
+
+
+def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
+    """Save the figure that is the last expression of a block, and return its reStructuredText.
+
+    Figures of the framework are made without pyplot, which is where sphinx-gallery looks.
+    """
+    names = block_vars["example_globals"]
+    found = names.get("___")
+    if not isinstance(found, Figure) or names.get("__saved") is found:
+        return ""
+    names["__saved"] = found
+    path = next(block_vars["image_path_iterator"])
+    found.savefig(path, dpi=DPI)
+    return figure_rst([path], gallery_conf["src_dir"])
