@@ -62,6 +62,7 @@ class Exact(isacfw.Allocator):
 
     name: ClassVar[str] = "exact"
     vectorized: ClassVar[bool] = True
+    certified: ClassVar[bool] = True
     links: ClassVar[tuple[isacfw.Link, ...]] = ("downlink", "uplink")
 
     def refusal(self, problem: AnyProblem) -> str | None:
