@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.numbers import FloatArray
+from ..base.numbers import FloatArray, sum_last
 from .any_problem import AnyProblem
 from .closed_form import has_closed_form
 from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
 from .stationarity import STATIONARITY_TOLERANCE, distance_to_best, first_order_rise
 from .uplink import UplinkProblem
 from .uplink_rise import uplink_rise
+
+
+_CLOSE = 1.01
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -88,7 +93,7 @@ class Answer:
         problem = self.problem
         if not isinstance(problem, PowerAllocationProblem) or not problem.limits_crlbs:
             return np.zeros(problem.batch_shape)
-        errors = problem.crlb_error(self.x, self.q)
+        errors = self._crlb_errors(problem)
         with np.errstate(invalid="ignore", over="ignore"):
             beyond = self.crlb * (1 + errors) > problem.crlb_limit * (1 + FEASIBILITY_TOLERANCE)
             matters = beyond & np.isfinite(problem.crlb_limit) & (errors > FEASIBILITY_TOLERANCE)
@@ -96,6 +101,16 @@ class Answer:
                 limited = (problem.crlb_sum_weights > 0).any(axis=-2) & (errors > FEASIBILITY_TOLERANCE)
                 matters = matters | limited
         return np.asarray(np.where(matters, errors, 0.0).max(axis=-1))
+
+    def _crlb_errors(self, problem: PowerAllocationProblem) -> FloatArray:
+        """Return the relative error of each CRLB; once if all rows share one sensing problem and its split."""
+        if math.prod(problem.line.shape) == 1 and problem.fisher_users is None and problem.fisher_streams is None:
+            parts = sum_last(self.x), sum_last(self.q)
+            # Changes of both shares by a factor change the error by such a factor.
+            if all(part.max() <= _CLOSE * part.min() for part in parts):
+                one = (0,) * len(problem.batch_shape)
+                return problem[one].crlb_error(self.x[one], self.q[one])
+        return problem.crlb_error(self.x, self.q)
 
     def _explain(self, rise: float, *, local: bool) -> str:
         if np.isnan(rise):

@@ -213,6 +213,11 @@ class SensingProblem(RateProblem):
         """
         return self.line.largest_share()
 
+    @property
+    def closest_communication_share(self) -> FloatArray:
+        """Share for communication at full power that comes closest to the limits where none meets them; (...)."""
+        return self.line.closest_share()
+
     def sensing_problems(self) -> Iterator[tuple[tuple[Any, ...], Self]]:
         """Yield each distinct sensing problem: its place among those of the batch, and a representative."""
         streams = () if self.fisher_streams is None else self.fisher_streams.shape[:-3]
