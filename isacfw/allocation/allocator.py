@@ -45,12 +45,16 @@ class Allocator(LabelledPart):
     vectorized : bool
         Class attribute: whether :meth:`solve` takes a whole batch. If not, it is called with one problem at a
         time, without batch axes.
+    certified : bool
+        Class attribute: whether optimal answers follow from a closed form. If not, the framework compares them
+        with one, where it knows one.
     links : tuple of {"downlink", "uplink"}
         Class attribute: the links whose problems :meth:`solve` takes; an :class:`~isacfw.UplinkProblem` in the
         uplink.
     """
 
     vectorized: ClassVar[bool] = False
+    certified: ClassVar[bool] = False
     links: ClassVar[tuple[Link, ...]] = ("downlink",)
 
     @property
@@ -113,7 +117,10 @@ class Allocator(LabelledPart):
             if attempt.breakdown is None or size == 1:
                 if progress is not None:
                     progress(size)
-                return verify(problem, attempt.shares, attempt.seconds / max(size, 1), by=display_name(self))
+                seconds_each = attempt.seconds / max(size, 1)
+                return verify(
+                    problem, attempt.shares, seconds_each, by=display_name(self), certified=self.certified
+                )
         answers, seconds = [], np.zeros(shape)
         for index in np.ndindex(shape):
             attempt = self._attempt(problem[index], time_limit_s)
@@ -122,7 +129,8 @@ class Allocator(LabelledPart):
             if progress is not None:
                 progress(1)
         histories = [answer.history for answer in answers]
-        return verify(problem, _merge(problem, answers), seconds, histories, by=display_name(self))
+        merged = _merge(problem, answers)
+        return verify(problem, merged, seconds, histories, by=display_name(self), certified=self.certified)
 
     def _attempt(self, problem: AnyProblem, time_limit_s: float | None) -> _Attempt:
         # Acquire the lock outside the time limit, whose exception can occur anywhere and must not leave it held.

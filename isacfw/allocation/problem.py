@@ -198,6 +198,14 @@ class PowerAllocationProblem(LimitedProblem):
             messages[index] = rate_certificate(needed[index], "" if np.isinf(alone[index]) else others)
         return messages
 
+    @cached_property
+    def requirements_can_be_met(self) -> NDArray[np.bool_]:
+        """Whether shares exist that meet all requirements: where :attr:`infeasibility` is empty; (...)."""
+        if not self._on_a_line or self.coupled:
+            return np.asarray(self.infeasibility == "")
+        met = np.broadcast_to(~np.isnan(self.largest_communication_share), self.batch_shape)
+        return met if self.minimum_rate is None else met & (needed_power(self, met) <= 1 + FEASIBILITY_TOLERANCE)
+
     @property
     def _others(self) -> str:
         """The requirements other than minimum rates, in words; empty if there are none."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..base.errors import IncompatibleError
 from ..base.numbers import FloatArray
+from ..sensing.accuracy import crlb_error, crlb_error_of_one
 from ..sensing.information import Line, crlb, crlb_of_split
 from ..sensing.linear import LinearLevels
 from ..sensing.reduction import in_angles
@@ -63,6 +64,25 @@ class SensingProblem(RateProblem):
         sensing = self.stream_shares(x, q).sum(axis=-1)
         return crlb_of_split(
             self.fisher_communication, self.fisher_sensing, x.sum(axis=-1), sensing, self.jacobians, self.known
+        )
+
+    def crlb_error(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
+        """Return the relative rounding error of each CRLB, 0 for those that are infinite; (..., 2T).
+
+        Parameters
+        ----------
+        x, q
+            See :meth:`fisher`.
+        """
+        if self.targets > 1 or not self._on_a_line:
+            return crlb_error(self.information(x, q), self.jacobians, self.known)
+        f, sensing = x.sum(axis=-1), self.stream_shares(x, q).sum(axis=-1)
+        return crlb_error_of_one(
+            lambda row, column: (
+                f * self.fisher_communication[..., row, column] + sensing * self.fisher_sensing[..., row, column]
+            ),
+            self.jacobians,
+            self.known,
         )
 
     def displaced_crlb(self, x: FloatArray, q: FloatArray | float) -> list[FloatArray]:
@@ -192,6 +212,11 @@ class SensingProblem(RateProblem):
         and equal parts for the streams.
         """
         return self.line.largest_share()
+
+    @property
+    def closest_communication_share(self) -> FloatArray:
+        """Share for communication at full power that comes closest to the limits where none meets them; (...)."""
+        return self.line.closest_share()
 
     def sensing_problems(self) -> Iterator[tuple[tuple[Any, ...], Self]]:
         """Yield each distinct sensing problem: its place among those of the batch, and a representative."""

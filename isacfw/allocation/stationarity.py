@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.numbers import FloatArray
+from .closed_form import best_value, has_closed_form
 from .first_order import Pieces, gradient, is_smallest, is_sum_rate, utility_and_weights
 from .objective import Utility
 from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
@@ -57,8 +58,61 @@ def first_order_rise(
     -------
     ndarray, shape (...)
         0 at a stationary point, infinite where the objective has an infinite derivative, NaN if it is not wanted
-        or cannot be determined, as for objectives of unknown kind.
+        or cannot be determined, as for objectives of unknown kind. If the best value has a closed form, it is not
+        below the distance to that.
     """
+    if not has_closed_form(problem):
+        return _largest_rise(problem, x, q, where)
+    if not _is_simple(problem):
+        # The distance itself; a linear program would be less accurate.
+        return distance_to_best(problem, x, q, where)
+    rise = _largest_rise(problem, x, q, where)
+    # Small slopes prove nothing where they grow by magnitudes along the way.
+    close = rise <= STATIONARITY_TOLERANCE
+    return np.where(close, np.fmax(rise, distance_to_best(problem, x, q, close)), rise) if close.any() else rise
+
+
+def distance_to_best(
+    problem: PowerAllocationProblem,
+    x: FloatArray,
+    q: FloatArray,
+    where: NDArray[np.bool_] | None = None,
+) -> FloatArray:
+    """Return how far the value at shares is below, or above, the best one that has a closed form, relatively.
+
+    Parameters
+    ----------
+    problem : PowerAllocationProblem
+        With :func:`~isacfw.allocation.closed_form.has_closed_form`.
+    x, q, where
+        See :func:`first_order_rise`.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        NaN where it is not wanted or unknown.
+    """
+    shape = problem.batch_shape
+    where = np.ones(shape, dtype=np.bool_) if where is None else np.broadcast_to(where, shape)
+    found = np.full(shape, np.nan)
+    if not where.any():
+        return found
+    wanted = problem[where]
+    streams = np.broadcast_to(problem.stream_shares(x, q), (*shape, problem.streams))[where]
+    value = wanted.value(np.broadcast_to(x, (*shape, problem.users))[where], streams)
+    best = best_value(wanted)
+    lost = np.isnan(best)
+    if lost.any():
+        best[lost] = best_value(_relax(wanted[lost]))
+    with np.errstate(invalid="ignore"):
+        short = best - value if problem.objective.rises else value - best
+        found[where] = np.maximum(short, 0.0) / _size(problem, best)
+    return found
+
+
+def _largest_rise(
+    problem: PowerAllocationProblem, x: FloatArray, q: FloatArray, where: NDArray[np.bool_] | None
+) -> FloatArray:
     shape = problem.batch_shape
     simple = _is_simple(problem)
     one_line = problem.fisher_users is None and problem.fisher_streams is None

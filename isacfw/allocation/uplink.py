@@ -244,6 +244,11 @@ class UplinkProblem(LinkProblem):
             messages[index] = uplink_certificate(x[index], float(q[index]), unreachable, others=others)
         return messages
 
+    @property
+    def requirements_can_be_met(self) -> NDArray[np.bool_]:
+        """Whether shares exist that meet all requirements: where :attr:`infeasibility` is empty; (...)."""
+        return np.asarray(self.infeasibility == "")
+
     def _unreachable(self, index: tuple[int, ...]) -> list[str]:
         """Return what each linear requirement of one problem reaches at full radar power if users are silent."""
         one = self[index]

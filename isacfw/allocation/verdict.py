@@ -13,12 +13,10 @@ from ..base.numbers import FloatArray, in_rows, read_only
 from .allocation import Allocation, Shares
 from .any_problem import AnyProblem
 from .breakdown import Breakdown, BreakdownKind
+from .claims import Answer
 from .objective import checked_value
 from .problem import FEASIBILITY_TOLERANCE
-from .stationarity import STATIONARITY_TOLERANCE, first_order_rise
 from .status import Status
-from .uplink import UplinkProblem
-from .uplink_rise import uplink_rise
 
 
 def pad_histories(histories: list[tuple[float, ...]], shape: tuple[int, ...]) -> FloatArray:
@@ -38,6 +36,8 @@ def verify(
     seconds: FloatArray | float = 0.0,
     histories: list[tuple[float, ...]] | None = None,
     by: str = "the allocator",
+    *,
+    certified: bool = False,
 ) -> Allocation:
     """Verify shares by recomputing rates, CRLBs and constraint violations.
 
@@ -53,6 +53,8 @@ def verify(
         Value of the objective after every iteration, for each problem.
     by : str
         Name of the allocator, for messages.
+    certified : bool
+        Whether an optimal answer follows from a closed form, which needs no comparison with another.
     """
     shape = problem.batch_shape
     x, q = in_rows(shares.communication), problem.stream_shares(shares.communication, in_rows(shares.sensing))
@@ -66,7 +68,8 @@ def verify(
         violation = problem.violation(x, q, crlb, performance.rates)
     feasible = np.asarray(violation <= FEASIBILITY_TOLERANCE)
     status, message = _resolve_status(problem, shares, answered, feasible, by)
-    status, message = _check_claims(problem, x, q, status, message, violation)
+    answer = Answer(problem=problem, x=x, q=q, crlb=crlb, violation=violation)
+    status, message = _check_claims(answer, status, message, certified=certified)
     bound, message = _check_bound(problem, shares.bound, value, status, message)
     values = {
         "communication": x,
@@ -91,6 +94,8 @@ def verify(
 
 BOUND_TOLERANCE = 1e-6
 """Largest amount, relative to the value, by which a valid bound may be worse than a feasible value."""
+
+_CONTRARY = "the requirements can be met"
 
 _ANSWERS = (Status.OPTIMAL, Status.LOCALLY_OPTIMAL, Status.FEASIBLE)
 
@@ -137,40 +142,30 @@ def _claim(shares: Shares, shape: tuple[int, ...]) -> NDArray[Any]:
 
 
 def _check_claims(
-    problem: AnyProblem,
-    x: FloatArray,
-    q: FloatArray,
-    status: NDArray[Any],
-    message: NDArray[Any],
-    violation: FloatArray,
+    answer: Answer, status: NDArray[Any], message: NDArray[Any], *, certified: bool
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return status and message, with every reported status that does not hold replaced by one that does."""
+    violation = answer.violation
     violated = ~(violation <= FEASIBILITY_TOLERANCE)
     if violated.any():
         violated &= np.logical_or.reduce([_equal(status, answer) for answer in _ANSWERS])
-    local = _equal(status, Status.LOCALLY_OPTIMAL) & ~violated
-    if not violated.any() and not local.any():
+    doubts = answer.doubts(
+        optimal=_equal(status, Status.OPTIMAL) & ~violated,
+        local=_equal(status, Status.LOCALLY_OPTIMAL) & ~violated,
+        certified=certified,
+    )
+    contrary = answer.contradicts_certificate(_equal(status, Status.INFEASIBLE))
+    if not violated.any() and not contrary.any() and not doubts:
         return status, message
-    if isinstance(problem, UplinkProblem):
-        rise = uplink_rise(problem, x, where=local)
-    else:
-        rise = first_order_rise(problem, x, q, where=local)
-    improvable = local & ~(rise <= STATIONARITY_TOLERANCE)
-    if not violated.any() and not improvable.any():
-        return status, message
+    reasons = {index: (Status.FEASIBLE, sentence) for index, sentence in doubts.items()}
+    for index in map(tuple, np.argwhere(violated)):
+        sentence = f"the allocation violates a constraint by {violation[index]:.2g} of its limit"
+        reasons[index] = Status.INFEASIBLE, sentence
+    reasons |= {tuple(index): (Status.FAILED, _CONTRARY) for index in np.argwhere(contrary)}
     status, message = np.array(status, dtype=object), np.array(message, dtype=object)
-    for index in map(tuple, np.argwhere(violated | improvable)):
-        reported = f"reported as {str(status[index]).replace('_', ' ')}, but"
-        if violated[index]:
-            status[index] = Status.INFEASIBLE.value
-            sentence = f"{reported} the allocation violates a constraint by {violation[index]:.2g} of its limit"
-        elif np.isnan(rise[index]):
-            status[index] = Status.FEASIBLE.value
-            sentence = f"{reported} this could not be verified"
-        else:
-            status[index] = Status.FEASIBLE.value
-            gain = f"{100 * rise[index]:.2g} %" if rise[index] < 10 else "more than 1000 %"
-            sentence = f"{reported} a feasible direction {_change(problem)} by {gain} to first order"
+    for index, (verdict, reason) in reasons.items():
+        sentence = f"reported as {str(status[index]).replace('_', ' ')}, but {reason}"
+        status[index] = verdict.value
         message[index] = f"{message[index]}; {sentence}" if message[index] else sentence
     return status, message
 
@@ -204,12 +199,6 @@ def _check_bound(
 def _scale(problem: AnyProblem) -> float:
     """Return the magnitude below which values are not compared relatively."""
     return 1.0 if problem.objective.reported().signed else 0.0
-
-
-def _change(problem: AnyProblem) -> str:
-    """Return the improvement of the objective as a verb with its object."""
-    named = problem.objective.reported().description
-    return f"{'raises' if problem.objective.rises else 'lowers'} the {named[:1].lower()}{named[1:]}"
 
 
 def _equal(status: NDArray[Any], wanted: Status) -> NDArray[np.bool_]:

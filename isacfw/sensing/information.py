@@ -218,7 +218,7 @@ class Line:
                     return information[..., angle], slope[..., angle]
                 return worst(information[..., angle], slope[..., angle])
 
-            return _concave_maximum(value_and_slope, self.shape)
+            return _concave_maximum(value_and_slope, self.shape)[0]
 
         best = np.stack([of_angle(angle) for angle in range(self.limit.shape[-1])], axis=-1)
         return np.asarray(np.divide(1.0, best, out=np.full(best.shape, np.inf), where=best > 0))
@@ -237,8 +237,19 @@ class Line:
             return worst(ratio, slope)
 
         low, high = self.interval
-        best = np.where(low <= high, _concave_maximum(value_and_slope, self.shape, low, high), 0.0)
+        best = np.where(low <= high, _concave_maximum(value_and_slope, self.shape, low, high)[0], 0.0)
         return np.asarray(np.divide(1.0, best, out=np.full(best.shape, np.inf), where=best > 0))
+
+    def closest_share(self) -> FloatArray:
+        """Return the f at which the largest ratio of CRLB to limit is smallest; (...)."""
+
+        def value_and_slope(share: FloatArray) -> tuple[FloatArray, FloatArray]:
+            information, slope = self.on_requirements(share)
+            required = self.required
+            unit = np.where(required > 0, required, 1.0)
+            return worst(np.where(required > 0, information / unit, np.inf), slope / unit)
+
+        return _concave_maximum(value_and_slope, self.shape, *self.interval)[1]
 
     @property
     def interval(self) -> tuple[FloatArray | float, FloatArray | float]:
@@ -258,8 +269,8 @@ def _concave_maximum(
     shape: tuple[int, ...],
     first: FloatArray | float = 0.0,
     last: FloatArray | float = 1.0,
-) -> FloatArray:
-    """Return the largest value of concave functions within [0, 1], by bisection on the sign of the slope."""
+) -> tuple[FloatArray, FloatArray]:
+    """Return the largest value of concave functions within [0, 1], and its place, by bisection on the slope."""
     low, high = (np.clip(np.broadcast_to(end, shape), 0.0, 1.0) for end in (first, last))
     best = np.maximum(value_and_slope(low)[0], value_and_slope(high)[0])
     for _ in range(60):
@@ -268,7 +279,7 @@ def _concave_maximum(
         best = np.maximum(best, value)
         rising: NDArray[np.bool_] = slope > 0
         low, high = np.where(rising, middle, low), np.where(rising, high, middle)
-    return best
+    return best, np.asarray((low + high) / 2)
 
 
 def largest_communication_share(communication: FloatArray, sensing: FloatArray, limit: FloatArray) -> FloatArray:

@@ -86,12 +86,21 @@ def reduction(
     return np.array(columns).T, np.array(row)
 
 
-def information_on(fisher: FloatArray, basis: FloatArray, row: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return the information on a linear function of unknowns, and its minimiser; (...) and (..., 4T)."""
+def information_on(
+    fisher: FloatArray, basis: FloatArray, row: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the information on a linear function of unknowns, its minimiser, and its relative rounding error.
+
+    Returns
+    -------
+    information, minimiser, error : ndarray, shapes (...), (..., 4T) and (...)
+    """
     answered = np.asarray(np.isfinite(fisher).all(axis=(-2, -1)))
     if not answered.all():
-        information, minimiser = information_on(np.where(answered[..., None, None], fisher, 0.0), basis, row)
-        return np.where(answered, information, np.nan), np.where(answered[..., None], minimiser, np.nan)
+        information, minimiser, error = information_on(
+            np.where(answered[..., None, None], fisher, 0.0), basis, row
+        )
+        return np.where(answered, information, np.nan), np.where(answered[..., None], minimiser, np.nan), error
     reduced = basis.T @ fisher @ basis
     diagonal = np.diagonal(reduced, axis1=-2, axis2=-1)
     scale = 1 / np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
@@ -107,7 +116,10 @@ def information_on(fisher: FloatArray, basis: FloatArray, row: FloatArray) -> tu
         np.where(lost, wanted, 0.0), outside[..., None], out=np.zeros(values.shape), where=outside[..., None] > 0
     )
     coefficients = np.where(blind[..., None], unseen, solved)
-    return information, ((vectors @ coefficients[..., None])[..., 0] * scale) @ basis.T
+    # Of rounding errors of all entries, relative to the largest eigenvalue.
+    squares = np.divide(wanted**2, values**2, out=np.zeros(values.shape), where=~lost).sum(axis=-1)
+    error = LOST * values[..., -1] * squares * information
+    return information, ((vectors @ coefficients[..., None])[..., 0] * scale) @ basis.T, error
 
 
 class ReducedInformation:
@@ -127,7 +139,7 @@ class ReducedInformation:
             eliminated = real[row] * real[column] + imaginary[row] * imaginary[column]
             return np.asarray(entry(row, column) - eliminated * inverse_alpha)
 
-        own = entry(0, 0), entry(1, 1)
+        self.own = own = entry(0, 0), entry(1, 1)
         first, second = reduce(0, 0), reduce(1, 1)
         self.first = np.where(first > LOST * own[0], first, 0.0)
         self.second = np.where(second > LOST * own[1], second, 0.0)
@@ -156,6 +168,17 @@ class ReducedInformation:
         volume = self.determinant * self.turn**2
         both = np.divide(volume, other, out=np.zeros(volume.shape), where=other > 0)
         return np.where(single, self.alone[angle], both) if single.any() else both
+
+    def error(self, angle: int) -> FloatArray:
+        """Return the relative rounding error of the information on an angle; 0 where there is none."""
+        single = self._single(angle, self.alone[1 - angle])
+        lost = LOST * (self.own[0] * self.second + self.own[1] * self.first)
+        both = _ratio(lost, self.determinant) + self._error_alone(1 - angle)
+        return np.where(single, self._error_alone(angle), both)
+
+    def _error_alone(self, angle: int) -> FloatArray:
+        along, across = self.jacobian[..., 0, angle], self.jacobian[..., 1, angle]
+        return _ratio(LOST * (along**2 * self.own[0] + across**2 * self.own[1]), self.alone[angle])
 
     def minimiser(self, angle: int) -> tuple[FloatArray, FloatArray]:
         """Return the change of both coordinates with an angle, for the worst change of the other one."""
@@ -205,8 +228,27 @@ def angle_information(
     known = np.zeros(2 * targets) if known is None else known
     if targets == 1:
         return _of_one_target(fisher, jacobians, known)
+    return information_with_errors(fisher, jacobians, known)[:2]
+
+
+def information_with_errors(
+    fisher: FloatArray, jacobians: FloatArray, known: FloatArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the results of :func:`angle_information` for any number of targets, and relative rounding errors.
+
+    Parameters
+    ----------
+    fisher, jacobians, known
+        See :func:`angle_information`.
+
+    Returns
+    -------
+    information, minimiser, error : ndarray, shapes (..., 2T), (..., 2T, 4T) and (..., 2T)
+    """
+    targets = fisher.shape[-1] // 4
     shape = np.broadcast_shapes(fisher.shape[:-2], jacobians.shape[:-3], known.shape[:-1])
     information, minimiser = np.zeros((*shape, 2 * targets)), np.zeros((*shape, 2 * targets, 4 * targets))
+    error = np.zeros((*shape, 2 * targets))
     outer = np.broadcast_shapes(jacobians.shape[:-3], known.shape[:-1])
     outer = (1,) * (len(shape) - len(outer)) + outer
     jacobians = np.broadcast_to(jacobians, (*outer, targets, 2, 2))
@@ -218,8 +260,15 @@ def angle_information(
             basis, row = reduction(jacobians[index], known[index], angle)
             if basis is not None and row is not None:
                 own = information_on(fisher[place], basis, row)
-                information[(*place, angle)], minimiser[(*place, angle, slice(None))] = own
-    return information, minimiser
+                information[(*place, angle)], minimiser[(*place, angle, slice(None))] = own[:2]
+                error[(*place, angle)] = own[2]
+    return information, minimiser, error
+
+
+def _ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
+    """Return ratios, 0 where the denominator is 0."""
+    shape = np.broadcast_shapes(part.shape, whole.shape)
+    return np.divide(part, whole, out=np.zeros(shape), where=whole > 0)
 
 
 def _of_one_target(fisher: FloatArray, jacobians: FloatArray, known: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -23,8 +23,6 @@ from ._power_control import max_min_control, product_control
 from ._uplink_exact import solve_uplink, uplink_refusal
 
 _LARGEST_INVERSE = 1e300
-_ROUNDING = 1e-12
-"""Relative excess of the least shares over their total that is a rounding error."""
 
 
 @final
@@ -62,6 +60,7 @@ class Exact(isacfw.Allocator):
 
     name: ClassVar[str] = "exact"
     vectorized: ClassVar[bool] = True
+    certified: ClassVar[bool] = True
     links: ClassVar[tuple[isacfw.Link, ...]] = ("downlink", "uplink")
 
     def refusal(self, problem: AnyProblem) -> str | None:
@@ -204,7 +203,7 @@ def _optimal_split(problem: PowerAllocationProblem, share: FloatArray) -> FloatA
             continue
         floor = least[block] * inverse
         needed = np.einsum("...k->...", floor)
-        missed = needed > total * (1 + _ROUNDING)
+        missed = needed > total * (1 + isacfw.FEASIBILITY_TOLERANCE / 2)
         floor[missed] = 0
         floor *= np.minimum(1, np.divide(total, needed, out=np.ones_like(total), where=needed > 0))[..., None]
         found = np.array(objective.split(inverse, total, floor))

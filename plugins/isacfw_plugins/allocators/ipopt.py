@@ -182,7 +182,7 @@ class Ipopt(isacfw.Allocator):
     def _solve_general(self, problem: PowerAllocationProblem) -> Shares:
         limits = Limits.of(problem)
         if limits is None:
-            return Shares.none(problem, Status.INFEASIBLE, str(problem.infeasibility))
+            return _without_answer(problem, "a limited angle cannot be estimated at all")
         numbers = GeneralNumbers.of(problem, limits)
         with PROGRAMS.lent(numbers.kind, lambda: _nlp(build_general_model(numbers.kind))) as program:
             numbers.set_in(program.model, problem)
@@ -194,9 +194,7 @@ class Ipopt(isacfw.Allocator):
         inner = inner_shares(problem)
         numbers = None if inner.infeasibility else GoalNumbers.of(problem)
         if numbers is None:
-            reason = str(problem.infeasibility) or inner.infeasibility
-            reason = reason or "an angle in the objective cannot be estimated at all"
-            return Shares.none(problem, Status.INFEASIBLE, reason)
+            return _without_answer(problem, inner.infeasibility or _UNSEEN)
         starts = self._general_starts(problem, inner)
         with PROGRAMS.lent(numbers.key, lambda: _nlp(build_goal_model(*numbers.key))) as program:
             numbers.set_in(program.model, problem, starts[0])
@@ -207,7 +205,7 @@ class Ipopt(isacfw.Allocator):
     def _solve_plain(self, problem: PowerAllocationProblem) -> Shares:
         limited = np.isfinite(problem.crlb_limit)
         if (limited & np.isinf(problem.crlb(problem.equal_split / 2, 0.5))).any():
-            return Shares.none(problem, Status.INFEASIBLE, "a limited angle cannot be estimated at all")
+            return _without_answer(problem, "a limited angle cannot be estimated at all")
         key = (
             problem.users,
             problem.aligned,
@@ -241,9 +239,7 @@ class Ipopt(isacfw.Allocator):
         shares, status, _, message = best
         if status in (Status.INFEASIBLE, Status.FAILED):
             # IPOPT is a local method: its report of infeasibility is not a proof.
-            certificate = str(problem.infeasibility)
-            status = Status.INFEASIBLE if certificate else Status.FAILED
-            return Shares.none(problem, status, certificate or message)
+            return _without_answer(problem, message)
         streams = _streams(problem, shares)
         return Shares(
             communication=shares[: problem.users],
@@ -306,6 +302,15 @@ class Ipopt(isacfw.Allocator):
             coupled = np.zeros(0) if problem.coupling is None else problem.coupling @ (f * split)
             points.append(np.concatenate([f * split, [f, q], coupled, eliminated]))
         return points
+
+
+_UNSEEN = "an angle in the objective cannot be estimated where IPOPT starts"
+
+
+def _without_answer(problem: PowerAllocationProblem, reason: str) -> Shares:
+    """Return the certificate of infeasibility, or a failure for a reason if there is none."""
+    certificate = str(problem.infeasibility)
+    return Shares.none(problem, Status.INFEASIBLE if certificate else Status.FAILED, certificate or reason)
 
 
 def new_program(users: int, aligned: bool, limited: tuple[bool, bool], coupled: bool) -> Any:

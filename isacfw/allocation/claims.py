@@ -1,0 +1,128 @@
+"""Claims of allocators that do not hold, with the sentences that say why."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ..base.numbers import FloatArray, sum_last
+from .any_problem import AnyProblem
+from .closed_form import has_closed_form
+from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
+from .stationarity import STATIONARITY_TOLERANCE, distance_to_best, first_order_rise
+from .uplink import UplinkProblem
+from .uplink_rise import uplink_rise
+
+
+_CLOSE = 1.01
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Answer:
+    """Shares of a batch of problems, and what follows from them.
+
+    Parameters
+    ----------
+    problem : PowerAllocationProblem or UplinkProblem
+        The problem.
+    x, q : ndarray, shapes (..., K) and (..., S)
+        Shares of users and streams; NaN where there are none.
+    crlb : ndarray, shape (..., 2T)
+        Their CRLBs.
+    violation : ndarray, shape (...)
+        Largest relative violation of a constraint.
+    """
+
+    problem: AnyProblem
+    x: FloatArray
+    q: FloatArray
+    crlb: FloatArray
+    violation: FloatArray
+
+    def doubts(
+        self, *, optimal: NDArray[np.bool_], local: NDArray[np.bool_], certified: bool
+    ) -> dict[tuple[int, ...], str]:
+        """Return a sentence about each row whose claim does not hold, by its index.
+
+        Parameters
+        ----------
+        optimal, local : ndarray of bool, shape (...)
+            Rows reported as optimal, and as locally optimal, that violate no constraint.
+        certified : bool
+            Whether optimal answers follow from a closed form.
+        """
+        found: dict[tuple[int, ...], str] = {}
+        if not (local.any() or optimal.any()):
+            return found
+        rise = self._rise(optimal & (not certified), local)
+        for index in map(tuple, np.argwhere((local | optimal) & ~(rise <= STATIONARITY_TOLERANCE))):
+            found[index] = self._explain(float(rise[index]), local=bool(local[index]))
+        error = self._error()
+        for index in map(tuple, np.argwhere((local | optimal) & (error > 0))):
+            found[index] = (
+                f"its CRLBs are accurate to {error[index]:.2g} only, since the Fisher information is close to"
+                " singular, so the limits cannot be verified"
+            )
+        return found
+
+    def contradicts_certificate(self, infeasible: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return where a report of infeasibility without an answer does not agree with the certificate; (...)."""
+        missing = infeasible & np.isnan(self.violation)
+        return missing & self.problem.requirements_can_be_met if missing.any() else missing
+
+    def _rise(self, optimal: NDArray[np.bool_], local: NDArray[np.bool_]) -> FloatArray:
+        """Return the largest improvement of the objective, 0 where no claim is to be checked."""
+        problem = self.problem
+        rise = np.zeros(problem.batch_shape)
+        if local.any():
+            if isinstance(problem, UplinkProblem):
+                found = uplink_rise(problem, self.x, where=local)
+            else:
+                found = first_order_rise(problem, self.x, self.q, where=local)
+            rise = np.where(local, found, rise)
+        if optimal.any() and isinstance(problem, PowerAllocationProblem) and has_closed_form(problem):
+            distance = distance_to_best(problem, self.x, self.q, optimal)
+            rise = np.where(optimal & (distance > STATIONARITY_TOLERANCE), distance, rise)
+        return rise
+
+    def _error(self) -> FloatArray:
+        """Return the relative error of a CRLB where it matters: the limit may be exceeded; 0 elsewhere."""
+        problem = self.problem
+        if not isinstance(problem, PowerAllocationProblem) or not problem.limits_crlbs:
+            return np.zeros(problem.batch_shape)
+        errors = self._crlb_errors(problem)
+        with np.errstate(invalid="ignore", over="ignore"):
+            beyond = self.crlb * (1 + errors) > problem.crlb_limit * (1 + FEASIBILITY_TOLERANCE)
+            matters = beyond & np.isfinite(problem.crlb_limit) & (errors > FEASIBILITY_TOLERANCE)
+            if problem.crlb_sum_limit is not None and problem.crlb_sum_weights is not None:
+                limited = (problem.crlb_sum_weights > 0).any(axis=-2) & (errors > FEASIBILITY_TOLERANCE)
+                matters = matters | limited
+        return np.asarray(np.where(matters, errors, 0.0).max(axis=-1))
+
+    def _crlb_errors(self, problem: PowerAllocationProblem) -> FloatArray:
+        """Return the relative error of each CRLB; once if all rows share one sensing problem and its split."""
+        if math.prod(problem.line.shape) == 1 and problem.fisher_users is None and problem.fisher_streams is None:
+            parts = sum_last(self.x), sum_last(self.q)
+            # Changes of both shares by a factor change the error by such a factor.
+            if all(part.max() <= _CLOSE * part.min() for part in parts):
+                one = (0,) * len(problem.batch_shape)
+                return problem[one].crlb_error(self.x[one], self.q[one])
+        return problem.crlb_error(self.x, self.q)
+
+    def _explain(self, rise: float, *, local: bool) -> str:
+        if np.isnan(rise):
+            return "this could not be verified"
+        gain = f"{100 * rise:.2g} %" if rise < 10 else "more than 1000 %"
+        if not local or (isinstance(self.problem, PowerAllocationProblem) and has_closed_form(self.problem)):
+            return f"another allocation {self._change} by {gain}"
+        return f"a feasible direction {self._change} by {gain} to first order"
+
+    @property
+    def _change(self) -> str:
+        """The improvement of the objective as a verb with its object."""
+        objective = self.problem.objective
+        named = objective.reported().description
+        return f"{'raises' if objective.rises else 'lowers'} the {named[:1].lower()}{named[1:]}"
