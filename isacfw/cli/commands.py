@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -182,17 +182,25 @@ def _load(path: Path) -> Comparison:
 
 def _table(dataset: Any) -> str:
     """Return the table, as wide as the terminal and in colour if there is one."""
-    from shutil import get_terminal_size
-
     from ..report.table import render
     from .progress import ProgressBars
 
     options: dict[str, Any] = {}
     if sys.stdout.isatty():
         colour = "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
-        options = {"colour": colour, "width": get_terminal_size().columns}
+        options = {"colour": colour, "width": _columns()}
     with ProgressBars() as bars:
         return render(dataset, progress=bars.task("rows of the table"), **options)
+
+
+def _columns() -> int:
+    """Return the width of the terminal that standard output is."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return int(given)
+    with suppress(OSError, ValueError):
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    return 80
 
 
 COMMANDS = {

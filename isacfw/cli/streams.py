@@ -48,6 +48,18 @@ def prepare_streams() -> None:
             reconfigure(errors=_ERRORS)
 
 
+def divert_descriptor() -> None:
+    """Divert what is written to the number of standard output, also by compiled code, to standard error.
+
+    ``sys.stdout`` goes on to where standard output went, by another number, which workers do not inherit.
+    """
+    sys.stdout.flush()
+    own = os.dup(1)
+    os.dup2(2, 1)
+    terminal = os.isatty(own)
+    sys.stdout = open(own, "w", encoding=sys.stdout.encoding, errors=_ERRORS, buffering=1 if terminal else -1)  # noqa: SIM115
+
+
 def drop_output() -> None:
     """Discard what is still to be written to standard output, which the end of the process would try again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
