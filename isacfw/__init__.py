@@ -8,6 +8,9 @@ requirements, metrics and allocators; beamformers solve beamforming problems on 
 
 from __future__ import annotations
 
+from .base import interrupts as _interrupts
+
+# isort: split
 from typing import TYPE_CHECKING, Any
 
 from . import _moved

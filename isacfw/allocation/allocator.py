@@ -22,6 +22,7 @@ from ..base.errors import (
     short_repr,
 )
 from ..base.guard import guard_environment
+from ..base.interrupts import raise_if_interrupted
 from ..base.link import Link
 from ..base.part import ONE_AT_A_TIME, LabelledPart, display_name
 from ..base.threads import one_thread
@@ -165,6 +166,7 @@ class Allocator(LabelledPart):
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
+                raise_if_interrupted()
                 # A faulty part must fail only its own rows. Panics of libraries in Rust are no Exception.
                 return self._fail(problem, self._breakdown(error, time_limit_s), elapsed)
             return _Attempt(shares=shares, seconds=elapsed)

@@ -16,6 +16,7 @@ from .errors import (
     describe_exception,
     log_traceback,
 )
+from .interrupts import raise_if_interrupted
 from .time_limit import TimeUp, time_limit
 
 
@@ -115,6 +116,7 @@ def guard(who: str, *parts: object, seconds: float | None = None) -> Iterator[No
                 except IsacError as error:
                     raise _plain(error, who)
                 except BaseException as error:
+                    raise_if_interrupted()
                     raise _attributed(error, who) from error
         except TimeUp:
             if limit is None:

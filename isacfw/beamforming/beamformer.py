@@ -21,6 +21,7 @@ from ..base.errors import (
     short_repr,
 )
 from ..base.guard import guard_environment
+from ..base.interrupts import raise_if_interrupted
 from ..base.part import ONE_AT_A_TIME, LabelledPart, display_name
 from ..base.time_limit import TimeUp, time_limit
 from .beams import Beamforming, Beams
@@ -100,6 +101,7 @@ class Beamformer(LabelledPart):
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
+                raise_if_interrupted()
                 # A faulty part must fail only its own rows. Panics of libraries in Rust are no Exception.
                 beams = self._failure(problem, error, time_limit_s)
             return beams, elapsed

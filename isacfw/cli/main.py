@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
+from ..base.environment import divert_output
 from ..base.errors import IsacError, IsacWarning
+from ..base.interrupts import describe_interrupt, exit_status, interrupted, interruptible, note_end
 from .commands import COMMANDS
 from .draw_commands import DRAW_COMMANDS
 from .parser import parser
 from .part_commands import PART_COMMANDS
-from .streams import drop_output, prepare_streams
+from .streams import divert_descriptor, drop_output, prepare_streams
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser().print_help()
         return 0
     try:
-        with _warnings_in_a_line(), _tracebacks(options.debug):
+        # What parts print must not get between results.
+        with _warnings_in_a_line(), _tracebacks(options.debug), divert_output(lambda: sys.stderr):
             return (COMMANDS | DRAW_COMMANDS | PART_COMMANDS)[options.command](options)
     except IsacError as error:
         if options.debug:
@@ -53,30 +57,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> None:
     """Run the command line and end the process with its exit status."""
-    prepare_streams()
-    # Figures are only written to files; a backend for windows may be missing.
-    os.environ["MPLBACKEND"] = "agg"
+    status = 0
+    try:
+        with interruptible():
+            prepare_streams()
+            divert_descriptor()
+            # Figures are only written to files; a backend for windows may be missing.
+            os.environ["MPLBACKEND"] = "agg"
+            status = _run()
+    except KeyboardInterrupt:
+        status = exit_status()
+    if status == exit_status() or interrupted():
+        with suppress(OSError):
+            print(describe_interrupt(), file=sys.stderr, flush=True)
+        note_end()
+        # Python ends itself by SIGINT, instead of a status, if the exception has passed through `exec`.
+        atexit._run_exitfuncs()
+        os._exit(exit_status())
+    note_end()
+    sys.exit(status)
+
+
+def _run() -> int:
     try:
         status = main()
         sys.stdout.flush()
     except BrokenPipeError:
         # The consumer closed the pipe.
         drop_output()
-        status = 0
+        return 0
     except OSError as error:
         # Files are written with errors of their own.
         drop_output()
         print(f"isacfw: standard output could not be written: {error.strerror or error}", file=sys.stderr)
-        status = 1
-    except KeyboardInterrupt:
-        kept = (
-            "; run the same command with the same --out to resume"
-            if any(word.partition("=")[0] == "--out" for word in sys.argv)
-            else ""
-        )
-        print(f"isacfw: interrupted{kept}", file=sys.stderr)
-        status = 130
-    sys.exit(status)
+        return 1
+    return status
 
 
 @contextmanager

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import codecs
 import os
-import shutil
 import sys
 import unicodedata
+from contextlib import suppress
 
 _ERRORS = "isacfw.replace"
 
 _LEAST_WIDTH = 20
+_USUAL_WIDTH = 80
 
 _ALIKE = {
     "★": "*",
@@ -59,14 +60,32 @@ def text_width(otherwise: int | None = None) -> int | None:
     otherwise : int, optional
         Width for a file or pipe; by default lines are as wide as they need to be.
     """
-    if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal():
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and int(given):
+        return max(_LEAST_WIDTH, int(given))
+    if not sys.stdout.isatty():
         return otherwise
-    return max(_LEAST_WIDTH, shutil.get_terminal_size().columns)
+    # Not the terminal of descriptor 1, which is diverted.
+    with suppress(OSError, ValueError):
+        return max(_LEAST_WIDTH, os.get_terminal_size(sys.stdout.fileno()).columns or _USUAL_WIDTH)
+    return _USUAL_WIDTH
 
 
 def has_colour() -> bool:
     """Return whether standard output is a terminal that shows colours."""
     return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+
+
+def divert_descriptor() -> None:
+    """Divert what is written to the number of standard output, also by compiled code, to standard error.
+
+    ``sys.stdout`` goes on to where standard output went, by another number, which workers do not inherit.
+    """
+    sys.stdout.flush()
+    own = os.dup(1)
+    os.dup2(2, 1)
+    terminal = os.isatty(own)
+    sys.stdout = open(own, "w", encoding=sys.stdout.encoding, errors=_ERRORS, buffering=1 if terminal else -1)  # noqa: SIM115
 
 
 def drop_output() -> None:

@@ -16,6 +16,7 @@ import attrs
 
 from ..allocation.allocator import Allocator
 from ..base.errors import InputError, short_repr
+from ..base.interrupts import raise_if_interrupted
 from ..config.load import ScenarioLike, to_loaded
 from ..config.toml import to_toml
 from ..host.host import PluginHost
@@ -173,6 +174,7 @@ class _Study:
         return json.dumps(_versions() | self.host.versions(self.spec.parts))
 
     def _advance(self, count: int) -> None:
+        raise_if_interrupted()
         self.done += count
         if self.execution.progress:
             self.execution.progress(self.done, math.prod(self.shape))
