@@ -144,7 +144,7 @@ def _derived_units(scenario: Scenario) -> list[list[float]]:
     if scenario.link_budget is None:
         return []
     rows = []
-    for _, point in scenario.points():
+    for point in scenario.sweep_points:
         budget = point.link_budget
         assert budget is not None
         amplitudes = [target.amplitude_by(budget) for target in point.sensed]
@@ -157,7 +157,7 @@ def _fixed_variables(scenario: Scenario, users: tuple[int, ...]) -> dict[str, An
     sweep, shape = _names(scenario.sweep), sweep_shape(scenario.sweep)
     variables: dict[str, Any] = {}
     if scenario.link == "downlink":
-        limits = 10 * np.log10([point.crlb_limits() for _, point in scenario.points()])
+        limits = 10 * np.log10([point.crlb_limits() for point in scenario.sweep_points])
         variables |= {
             limit.name: (sweep, limits[:, position].reshape(shape), limit.attributes)
             for position, limit in enumerate(limits_of(len(scenario.sensed)))

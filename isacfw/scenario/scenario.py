@@ -14,7 +14,7 @@ from ..allocation.requirement import Constraints, Requirement
 from ..allocation.uplink import UplinkProblem
 from ..base.errors import InputError, attribute_errors_to
 from ..base.link import refuse_link
-from ..base.numbers import FloatArray
+from ..base.numbers import FloatArray, read_only
 from ..base.part import display_name
 from ..sensing.beam import Beam, checked_beam_statistics, count_streams
 from ..sensing.beam_statistics import BeamStatistics
@@ -172,7 +172,7 @@ class Scenario(ScenarioFields):
 
     def crlb_limits(self) -> FloatArray:
         """Return the CRLB limits of azimuth and elevation of each target in rad², infinite for none; (2T,)."""
-        return self.goals.crlb_limit()
+        return self.find_goal("CRLB limits", (), lambda goals: read_only(goals.crlb_limit()))
 
     def constraints(self, users: int, prelog: float = 1.0) -> Constraints:
         """Return all requirements by name as constraints; the limits of ``[sensing]`` are called ``"sensing"``.
@@ -189,7 +189,9 @@ class Scenario(ScenarioFields):
         InputError
             If the objective, or a requirement, does not fit the numbers of users and targets.
         """
-        return self.goals.constraints(self.known_angles(), users, prelog)
+        known = self.known_angles()
+        inputs = known.tobytes(), users, prelog
+        return self.find_goal("constraints", inputs, lambda goals: goals.constraints(known, users, prelog))
 
     def known_angles(self, echo_model: EchoModel | None = None) -> FloatArray:
         """Return 1 for each angle that counts as known, 0 for the others; (2T,).
@@ -199,9 +201,15 @@ class Scenario(ScenarioFields):
         """
         if self.link == "uplink":
             return np.zeros(2 * len(self.sensed))
+        limits = self.crlb_limits()
+
+        def find() -> FloatArray:
+            with self._blamed_arrays():
+                return read_only(known_angles(self.sensed, limits, model))
+
         with self._blamed_arrays():
             model = self.echo_model if echo_model is None else echo_model
-            return known_angles(self.sensed, self.crlb_limits(), model)
+        return self.shared.find("known angles", (*self.sensed, limits.tobytes(), model), find)
 
     def assumptions(self) -> list[str]:
         """Return a message for each angle that counts as known without being declared known."""
@@ -259,10 +267,8 @@ class Scenario(ScenarioFields):
                 power=self.power,
                 prelog=channel.prelog,
                 limits=Limits(
-                    constraints=self.goals.constraints(
-                        known := self.known_angles(model), channel.users, channel.prelog
-                    ),
-                    known=known,
+                    constraints=self.constraints(channel.users, channel.prelog),
+                    known=self.known_angles(model),
                     objective=self.objective,
                     bandwidth=None if self.link_budget is None else self.link_budget.bandwidth_hz,
                     squared_arcs=squared_arcs(self.sensed),

@@ -76,9 +76,7 @@ def compare(
         raise InputError("execution", f"must be an Execution, got {short_repr(execution)}")
     loaded = to_loaded(scenario)
     host, found = execution.host or loaded.host, loaded.scenario
-    if drops is not None:
-        found = attrs.evolve(found, drops=drops)
-    found = with_parts(found, host, precoders=precoders, beams=beams, allocators=allocators)
+    found = with_parts(found, host, drops=drops, precoders=precoders, beams=beams, allocators=allocators)
     return _Study(found, host, execution).run()
 
 
@@ -88,10 +86,10 @@ class _Study:
     def __init__(self, scenario: Scenario, host: PluginHost, execution: Execution) -> None:
         self.spec, self.host, self.execution = specify(scenario, host), host, execution
         self.scenario = scenario
-        self.points = [point for _, point in scenario.points()]
         rows = len(by_label(scenario.precoders)) * len(by_label(scenario.compared_beams))
-        self.shape = (rows, len(by_label(scenario.allocators)), len(self.points), scenario.drops)
-        self.files = InputFiles(path for point in self.points for path in input_files(point))
+        self.shape = (rows, len(by_label(scenario.allocators)), len(scenario.sweep_points), scenario.drops)
+        reading = scenario.sweep_points.distinct("channel", "sensing_noise")
+        self.files = InputFiles(path for point in reading for path in input_files(point))
         self.done = 0
 
     def run(self) -> Comparison:
@@ -144,7 +142,7 @@ class _Study:
             self.scenario,
             self.spec.variables,
             self.spec.streams,
-            sizes=ResultSizes.of(len(self.points), summaries),
+            sizes=ResultSizes.of(self.shape[2], summaries),
             attributes=self._provenance(),
         )
         found = results(summaries)
@@ -183,7 +181,7 @@ class _Study:
 
     def _assumptions(self) -> dict[str, str]:
         found: dict[str, None] = {}
-        for point in self.points:
+        for point in self.scenario.sweep_points:
             with suppress(IsacError):  # A faulty array has already failed its rows.
                 found |= dict.fromkeys(point.assumptions())
         return {"assumptions": json.dumps(list(found))} if found else {}

@@ -74,8 +74,7 @@ class _Run:
     def __init__(self, spec: StudySpec, host: Observers, chunk: Chunk, advance: Callable[[int], None]) -> None:
         self.spec, self.host, self.chunk, self.advance = spec, host, chunk, advance
         scenario = spec.scenario
-        everything = [point for _, point in scenario.points()]
-        self.points = [everything[number] for number in chunk.points]
+        self.points = list(map(scenario.sweep_points.point, chunk.points))
         self.statistics = self._statistics()
         self.users = np.array([statistics.users for statistics in self.statistics])
         self.constraints: dict[int, Constraints] = {}

@@ -12,7 +12,8 @@ from ..allocation.metric import Metric
 from ..base.errors import InputError, IsacError, IsacWarning, PluginError, attribute_errors_to, one_line
 from ..base.part import LabelledPart, display_name
 from ..host.host import PluginHost
-from ..results.schema import OBJECTIVE_VALUE, limits_of, margin_variable, units_of, variables_of
+from ..results.schema import ANGLES_GROUP, OBJECTIVE_VALUE, limits_of, margin_variable, units_of, variables_of
+from ..scenario.goals import SHORT_FORM
 from ..scenario.labels import by_label
 from ..scenario.scenario import Scenario
 from ..scenario.sweep import sweep_axes
@@ -27,7 +28,7 @@ _AXES = ("precoder", "beam", "allocator", "drop", "user", "stream", "iteration",
 
 def specify(scenario: Scenario, host: PluginHost) -> StudySpec:
     """Return the specification of a study, after checking that it can be run."""
-    for _, point in scenario.points():
+    for point in scenario.sweep_points.distinct("transmit_array", "receive_array", "channel"):
         for part in (point.station_array, point.receive_array, point.channel):
             if (reason := part.why_unavailable()) is not None:
                 raise PluginError(f"{display_name(part)} is not available: {reason}")
@@ -44,8 +45,23 @@ def specify(scenario: Scenario, host: PluginHost) -> StudySpec:
     largest_array, streams = measure_sizes(scenario)
     metrics = _metrics(scenario, host, streams)
     return StudySpec(
-        scenario=scenario, metrics=metrics, unavailable=unavailable, largest_array=largest_array, streams=streams
+        scenario=scenario,
+        metrics=metrics,
+        unavailable=unavailable,
+        largest_array=largest_array,
+        streams=streams,
+        requirements=_requirements(scenario),
     )
+
+
+def _requirements(scenario: Scenario) -> dict[str, str]:
+    """Return :attr:`StudySpec.requirements`."""
+    found: dict[str, str] = {}
+    for point in scenario.sweep_points.distinct("target", "sensing", "requirements", "objective"):
+        for name in point.goals.names:
+            limits_angles = name == SHORT_FORM or point.requirements[name].limits_angles
+            found.setdefault(name, ANGLES_GROUP if limits_angles else "")
+    return found
 
 
 def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric, ...]:
@@ -87,7 +103,7 @@ def measure_sizes(scenario: Scenario) -> tuple[int, int]:
     largest_array, streams = 1, 1
     channels: dict[Any, ChannelStatistics] = {}
     counted: set[Any] = set()
-    for _, point in scenario.points():
+    for point in scenario.sweep_points:
         fading = fading_key(point)
         if fading not in channels:
             # The last drop, since a channel may have fewer than the scenario.
