@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 import attrs
@@ -189,7 +189,9 @@ class Scenario(ScenarioFields):
         InputError
             If the objective, or a requirement, does not fit the numbers of users and targets.
         """
-        known = self.known_angles()
+        return self._constraints(self.known_angles(), users, prelog)
+
+    def _constraints(self, known: FloatArray, users: int, prelog: float) -> Constraints:
         inputs = known.tobytes(), users, prelog
         return self.find_goal("constraints", inputs, lambda goals: goals.constraints(known, users, prelog))
 
@@ -216,8 +218,10 @@ class Scenario(ScenarioFields):
         return [] if self.link == "uplink" else assumptions(self.sensed, self.known_angles())
 
     def _blamed_arrays(self) -> AbstractContextManager[None]:
-        arrays = f"{display_name(self.transmit_array)} or receive array {display_name(self.receive_array)}"
-        return attribute_errors_to(f"transmit array {arrays}")
+        arrays = self.transmit_array, self.receive_array
+        return attribute_errors_to(
+            self.shared.find("arrays", arrays, lambda: "transmit array {} or receive array {}".format(*map(display_name, arrays)))
+        )
 
     def problem(
         self,
@@ -258,17 +262,29 @@ class Scenario(ScenarioFields):
         link = self.link_statistics(precoder, channel) if link is None else link
         if beam_statistics is None:
             beam_statistics = self.beam_statistics(beam or self.compared_beams[0], channel)
+        return self.problem_of(channel, link, beam_statistics)
+
+    def problem_of(
+        self,
+        channel: ChannelStatistics,
+        link: LinkStatistics,
+        beam: BeamStatistics,
+        make: Callable[..., PowerAllocationProblem] = PowerAllocationProblem,
+    ) -> PowerAllocationProblem:
+        """Return :meth:`problem` for known moments, made from its fields by a function."""
         with self._blamed_arrays():
             model = self.echo_model
+            known = self.known_angles(model)
             return build_problem(
                 link,
-                beam_statistics,
+                beam,
                 model,
                 power=self.power,
                 prelog=channel.prelog,
+                make=make,
                 limits=Limits(
-                    constraints=self.constraints(channel.users, channel.prelog),
-                    known=self.known_angles(model),
+                    constraints=self._constraints(known, channel.users, channel.prelog),
+                    known=known,
                     objective=self.objective,
                     bandwidth=None if self.link_budget is None else self.link_budget.bandwidth_hz,
                     squared_arcs=squared_arcs(self.sensed),

@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from ..allocation.allocation import Allocation, Shares
 from ..allocation.allocator import Allocator
 from ..allocation.any_problem import AnyProblem
+from ..allocation.problem import PowerAllocationProblem
 from ..allocation.requirement import Constraints, margin_of
 from ..allocation.status import Status
 from ..allocation.verdict import verify
-from ..base.errors import IncompatibleError, IsacError, PartTimedOutError, PluginError
+from ..base.errors import IncompatibleError, InputError, IsacError, PartTimedOutError, PluginError
 from ..base.part import LabelledPart
 from ..results.chunk import Chunk, ChunkResult, trim_histories
 from ..results.schema import HISTORY
 from ..scenario.labels import by_label
-from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
 from ..sensing.beam_statistics import BeamStatistics
 from ..signal.link import LinkStatistics
@@ -68,6 +68,17 @@ def solve_chunk(
     return _Run(spec, host, chunk, advance or (lambda _count: None)).solve_chunk()
 
 
+_Groups = list[list[tuple[int, AnyProblem]]]
+_Failure = tuple[int, IsacError]
+
+
+def _status_of(error: IsacError) -> Status:
+    """Return the status of rows without a problem."""
+    if isinstance(error, IncompatibleError):
+        return Status.SKIPPED
+    return Status.TIMED_OUT if isinstance(error, PartTimedOutError) else Status.FAILED
+
+
 class _Run:
     """The solution of a chunk: precoder by precoder, points with the same number of users as one batch."""
 
@@ -92,10 +103,12 @@ class _Run:
     def _statistics(self) -> list[ChannelStatistics]:
         """Return the channel statistics of each point, drawn once for equal channels."""
         known: dict[Any, ChannelStatistics] = {}
+        found = []
         for point in self.points:
-            if fading_key(point) not in known:
-                known[fading_key(point)] = point.statistics(self.chunk.drops)
-        return [known[fading_key(point)] for point in self.points]
+            if (key := fading_key(point)) not in known:
+                known[key] = point.statistics(self.chunk.drops)
+            found.append(known[key])
+        return found
 
     def _empty(self) -> dict[str, NDArray[Any]]:
         widths = {"user": int(self.users.max()), "stream": self.spec.streams}
@@ -127,43 +140,53 @@ class _Run:
 
     def _problems(self, row: int) -> list[tuple[list[int], AnyProblem]]:
         """Return the problems of a precoder and a beam; problems of the same layout form one batch."""
+        try:
+            groups, without = self._group(row, PowerAllocationProblem.trusted)
+            batches = [self._stack(group) for group in groups]
+        except InputError:
+            # Numbers of one point are not valid: validated one by one, only its own rows fail.
+            groups, without = self._group(row, PowerAllocationProblem)
+            batches = [self._stack(group) for group in groups]
+        for number, error in without:
+            self._mark(row, number, _status_of(error), str(error))
+        return batches
+
+    def _group(self, row: int, make: Callable[..., PowerAllocationProblem]) -> tuple[_Groups, list[_Failure]]:
+        """Return problems with their positions by layout, and the positions without one, with the reason."""
         (precoder_title, precoder), (beam_title, beam) = self.rows[row]
         reasons = (("precoder", precoder_title), ("beam", beam_title))
         reason = next(filter(None, map(self.spec.unavailable.get, reasons)), None)
         groups: dict[Any, list[tuple[int, AnyProblem]]] = {}
-        for number, (point, statistics) in enumerate(zip(self.points, self.statistics, strict=True)):
+        without: list[_Failure] = []
+        for number in range(len(self.points)):
             try:
                 if reason is not None:
                     raise IncompatibleError(reason)
-                problem = self._problem(point, cast(Precoder, precoder), cast(Beam, beam), statistics)
+                problem = self._problem(number, cast(Precoder, precoder), cast(Beam, beam), make)
                 groups.setdefault(problem.layout, []).append((number, problem))
-            except IncompatibleError as error:
-                self._mark(row, number, Status.SKIPPED, str(error))
-            except PartTimedOutError as error:
-                self._mark(row, number, Status.TIMED_OUT, str(error))
             except IsacError as error:  # A faulty part must fail only its own rows.
-                self._mark(row, number, Status.FAILED, str(error))
-        batches = []
-        for group in groups.values():
-            problems = [problem for _, problem in group]
-            stacked = type(problems[0]).stack(cast(list[Any], problems))
-            batches.append(([number for number, _ in group], stacked.with_drops(len(self.chunk.drops))))
-        return batches
+                without.append((number, error))
+        return list(groups.values()), without
+
+    def _stack(self, group: list[tuple[int, AnyProblem]]) -> tuple[list[int], AnyProblem]:
+        problems = [problem for _, problem in group]
+        stacked = type(problems[0]).stack(cast(list[Any], problems))
+        return [number for number, _ in group], stacked.with_drops(len(self.chunk.drops))
 
     def _problem(
-        self, point: Scenario, precoder: Precoder, beam: Beam, statistics: ChannelStatistics
+        self, number: int, precoder: Precoder, beam: Beam, make: Callable[..., PowerAllocationProblem]
     ) -> AnyProblem:
-        link = cast(LinkStatistics, self._moments(point, precoder, statistics))
+        point, statistics = self.points[number], self.statistics[number]
+        link = cast(LinkStatistics, self._moments(number, precoder))
         if point.link == "uplink":
             return point.uplink_problem(precoder, statistics, link)
-        streams = cast(BeamStatistics, self._moments(point, beam, statistics))
-        return point.problem(precoder, statistics, link, beam, streams)
+        return point.problem_of(statistics, link, cast(BeamStatistics, self._moments(number, beam)), make)
 
-    def _moments(
-        self, point: Scenario, part: LabelledPart, statistics: ChannelStatistics
-    ) -> LinkStatistics | BeamStatistics:
+    def _moments(self, number: int, part: LabelledPart) -> LinkStatistics | BeamStatistics:
         """Return the moments of a precoder or a beam, cached because they do not depend on limits."""
-        key: Any = part, fading_key(point), view_key(point, part, statistics)
+        point, statistics = self.points[number], self.statistics[number]
+        # Points with the same fading have the same statistics.
+        key: Any = part, id(statistics), view_key(point, part, statistics)
         if key not in self.moments:
             of = point.link_statistics if isinstance(part, Precoder) else point.beam_statistics
             try:
@@ -226,8 +249,8 @@ class _Run:
         """Return the source of draws at a point for a precoder and a beam, whose moments exist."""
         precoder, beam = (cast(WeightedPart, part) for _, part in self.rows[row])
         point, statistics = self.points[number], self.statistics[number]
-        link = cast(LinkStatistics, self._moments(point, precoder, statistics))
-        streams = cast(BeamStatistics, self._moments(point, beam, statistics))
+        link = cast(LinkStatistics, self._moments(number, precoder))
+        streams = cast(BeamStatistics, self._moments(number, beam))
         scene = point.scene(statistics)
         views = tuple(view_key(point, part, statistics) for part in (precoder, beam))
         return DrawSource(
