@@ -224,6 +224,9 @@ class LimitedProblem(SensingProblem):
         """The certificate that no shares meet the requirements on sensing, a message; empty if some do; (...)."""
         none = np.isnan(self.largest_communication_share)
         messages = np.full(none.shape, "", dtype=object)
+        if self._on_a_line and self.linear_least is None and self.crlb_sum_limit is None and none.any():
+            messages[none] = self._certificates(none)
+            return np.broadcast_to(messages, self.batch_shape)
         for index in map(tuple, np.argwhere(none)):
             if self._on_a_line or none.shape != self.batch_shape:
                 own = self._at_line(index, none.shape)
@@ -231,6 +234,14 @@ class LimitedProblem(SensingProblem):
                 own = self[index]
             messages[index] = own._unreachable or own._certificate()
         return np.broadcast_to(messages, self.batch_shape)
+
+    def _certificates(self, none: NDArray[np.bool_]) -> list[str]:
+        """Return the messages on those problems of the line whose limits on single CRLBs are infeasible."""
+        each = self._at_line(tuple(np.nonzero(none)), none.shape)
+        excess = np.broadcast_to(each.line.smallest_excess(), each.batch_shape)
+        fields = each.smallest_crlb, each.crlb_limit
+        reachable, limit = (np.broadcast_to(one, (*each.batch_shape, 2 * self.targets)) for one in fields)
+        return [certificate(*one) for one in zip(reachable, limit, excess.tolist(), strict=True)]
 
     @property
     def _unreachable(self) -> str:

@@ -111,18 +111,28 @@ class LinkProblem(ABC):
         return attrs.evolve(self, gain=np.broadcast_to(self.gain, (*shape, self.users)))
 
     @classmethod
+    def trusted(cls, **fields: Any) -> Self:
+        """Return a problem without validation or conversion of its fields: one of many, which are validated together."""
+        problem = object.__new__(cls)
+        for field in attrs.fields(cls):
+            object.__setattr__(problem, field.name, fields.get(field.name, field.default))
+        return problem
+
+    @classmethod
     def stack(cls, problems: Sequence[Self]) -> Self:
         """Stack problems of the same :attr:`layout` along a new first batch axis."""
         if len({problem.layout for problem in problems}) > 1:
             raise ValueError("problems of different layouts cannot be put into one batch")
-        axes = max(len(problem.batch_shape) for problem in problems)
+        axes = max(value.ndim - core for problem in problems for _, value, core in problem._numbers())
         fields: dict[str, Any] = {}
         for name, core in cores_of(cls).items():
             given = [getattr(problem, name) for problem in problems]
             if given[0] is not None:
-                padded = [value.reshape((1,) * (axes + core - value.ndim) + value.shape) for value in given]
-                shape = np.broadcast_shapes(*(value.shape for value in padded))
-                fields[name] = np.stack([np.broadcast_to(value, shape) for value in padded])
+                if len(shapes := {value.shape for value in given}) > 1:
+                    given = _alike(given, axes + core)
+                elif len(shape := shapes.pop()) < axes + core:
+                    given = [value.reshape((1,) * (axes + core - len(shape)) + shape) for value in given]
+                fields[name] = np.stack(given)
         others = {
             field.name: getattr(problems[0], field.name)
             for field in attrs.fields(cls)
@@ -215,6 +225,13 @@ class LinkProblem(ABC):
     def linear_needed(self) -> FloatArray:
         """The parts of these coefficients that are needed; (..., R, K + S)."""
         return np.maximum(-self.linear_rows, 0.0)
+
+
+def _alike(arrays: Sequence[FloatArray], axes: int) -> list[FloatArray]:
+    """Return arrays with a number of axes, broadcast against each other."""
+    padded = [value.reshape((1,) * (axes - value.ndim) + value.shape) for value in arrays]
+    shape = np.broadcast_shapes(*(value.shape for value in padded))
+    return [np.broadcast_to(value, shape) for value in padded]
 
 
 def side_by_side(users: FloatArray | None, streams: FloatArray | None) -> FloatArray:

@@ -104,7 +104,7 @@ class PowerAllocationProblem(LimitedProblem):
 
     objective: Objective = SumRate()
 
-    @property
+    @cached_property
     def layout(self) -> tuple[Any, ...]:
         """The properties that all problems of a batch must share."""
         return (*super().layout, self.objective)

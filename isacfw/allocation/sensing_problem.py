@@ -234,10 +234,10 @@ class SensingProblem(RateProblem):
         return self.fisher_users is None and self.fisher_streams is None
 
     def _at_line(self, index: tuple[Any, ...], shape: tuple[int, ...]) -> Self:
-        """Return a representative of all problems at an index of the line's batch axes."""
+        """Return a representative of all problems at an index of the line's batch axes, or at arrays of them."""
         whole = self.batch_shape
         padded = (1,) * (len(whole) - len(shape)) + shape
-        place = (0,) * (len(whole) - len(shape)) + tuple(int(one) for one in index)
+        place = (0,) * (len(whole) - len(shape)) + tuple(index)
         return self[tuple(one if length > 1 else 0 for one, length in zip(place, padded, strict=True))]
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -97,22 +98,39 @@ class Layout:
         return self.variables[name].attributes
 
     def slabs(self, result: ChunkResult, name: str) -> Iterator[tuple[tuple[Any, ...], NDArray[Any]]]:
-        """Yield index and values of a chunk in a variable, sweep point by sweep point."""
+        """Yield index and values of a chunk in a variable, for as many sweep points at a time as are a block."""
         value, drops = result.values[name], result.chunk.drops
-        for position, point in enumerate(result.chunk.points):
-            at = np.unravel_index(point, self.sweep_shape) if self.sweep_shape else ()
-            last = (slice(value.shape[4]),) if value.ndim > 4 else ()
-            slab = value[:, :, position]
+        first = result.chunk.points.start
+        before = (slice(None),) * (len(self.rows) + 1)
+        after = (slice(drops.start, drops.stop), *map(slice, value.shape[4:]))
+        for points, block in blocks_of_points(result.chunk.points, self.sweep_shape):
+            slab = value[:, :, points.start - first : points.stop - first]
+            shape = tuple(one.stop - one.start for one in block)
             yield (
-                (
-                    *[slice(None)] * len(self.rows),
-                    slice(None),
-                    *map(int, at),
-                    slice(drops.start, drops.stop),
-                    *last,
-                ),
-                slab.reshape(*self.rows, *slab.shape[1:]),
+                (*before, *block, *after),
+                slab.reshape(*self.rows, slab.shape[1], *shape, *slab.shape[3:]),
             )
+
+
+def blocks_of_points(points: range, shape: tuple[int, ...]) -> Iterator[tuple[range, tuple[slice, ...]]]:
+    """Yield the parts of a range of points that are blocks of a sweep of a shape, with their indices.
+
+    A range is at most two blocks for each axis: the rest of a row, whole rows, and the beginning of one.
+    """
+    if not shape:
+        yield points, ()
+        return
+    size = math.prod(shape[1:])
+    first, last = -(-points.start // size), points.stop // size
+    if first < last:
+        whole = tuple(slice(0, length) for length in shape[1:])
+        yield range(first * size, last * size), (slice(first, last), *whole)
+    ends = [points] if first > last else [range(points.start, first * size), range(last * size, points.stop)]
+    for end in filter(len, ends):
+        row = end.start // size
+        start = row * size
+        for own, block in blocks_of_points(range(end.start - start, end.stop - start), shape[1:]):
+            yield range(own.start + start, own.stop + start), (slice(row, row + 1), *block)
 
 
 def _coordinates(scenario: Scenario, users: int, streams: int) -> dict[str, Any]:
@@ -147,7 +165,7 @@ def _derived_units(scenario: Scenario) -> list[list[float]]:
     if scenario.link_budget is None:
         return []
     rows = []
-    for _, point in scenario.points():
+    for point in scenario.sweep_points:
         budget = point.link_budget
         assert budget is not None
         amplitudes = [target.amplitude_by(budget) for target in point.sensed]
@@ -168,7 +186,7 @@ def _fixed_variables(scenario: Scenario, users: tuple[int, ...]) -> dict[str, An
     sweep, shape = _names(scenario.sweep), sweep_shape(scenario.sweep)
     variables: dict[str, Any] = {}
     if scenario.link == "downlink":
-        limits = 10 * np.log10([_crlb_limits(point) for _, point in scenario.points()])
+        limits = 10 * np.log10([_crlb_limits(point) for point in scenario.sweep_points])
         variables |= {
             limit.name: (sweep, limits[:, position].reshape(shape), limit.attributes)
             for position, limit in enumerate(limits_of(len(scenario.sensed)))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import xarray
 
 _BYTES_TOGETHER = 2**20
+_BYTES_OF_POINTS = 2**16
 
 
 def write_to_file(layout: Layout, results: Iterable[ChunkResult], path: Path) -> xarray.Dataset:
@@ -89,7 +90,16 @@ def _declare_one(file: Any, layout: Layout, name: str, value: NDArray[Any]) -> N
 
 
 def _pieces(layout: Layout, lengths: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of the pieces of a variable in a file: many drops of one precoder, allocator and point."""
+    """Return the shape of the pieces of a variable in a file.
+
+    Many drops of one precoder, allocator and point; of few drops, as many points as make up a small piece.
+    """
     drops = layout.axes.index("drop")
-    together = max(1, _BYTES_TOGETHER // (8 * math.prod(lengths[drops + 1 :])))
-    return (*[1] * drops, min(lengths[drops], together), *lengths[drops + 1 :])
+    size = 8 * math.prod(lengths[drops + 1 :])
+    together = min(lengths[drops], max(1, _BYTES_TOGETHER // size))
+    pieces = [*[1] * drops, together, *lengths[drops + 1 :]]
+    room = _BYTES_OF_POINTS // (size * together)
+    for axis in range(drops - 1, drops - 1 - len(layout.sweep_shape), -1):
+        pieces[axis] = max(1, min(lengths[axis], room))
+        room //= lengths[axis]
+    return tuple(pieces)

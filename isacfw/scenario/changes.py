@@ -79,6 +79,17 @@ def with_changes(part: Any, changes: Mapping[str, Any]) -> Any:
     """Return an attrs object with changed values of its fields, and of the fields of its parts."""
     if isinstance(part, Mapping):
         return _with_changed_parts(part, changes)
+    values = changed_values(part, changes)
+    try:
+        return attrs.evolve(part, **values)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(next(iter(values)), f"is not valid: {error}") from error
+
+
+def changed_values(part: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changed values of the fields of an attrs object."""
     known = [field.name for field in attrs.fields(type(part))] if attrs.has(type(part)) else []
     values: dict[str, Any] = {}
     for key, value in changes.items():
@@ -94,12 +105,7 @@ def with_changes(part: Any, changes: Mapping[str, Any]) -> Any:
             raise InputError(key, f"must lead to a value and not to a table, got {short_repr(value)}")
         else:
             values[key] = to_tuple(value)
-    try:
-        return attrs.evolve(part, **values)
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(next(iter(values)), f"is not valid: {error}") from error
+    return values
 
 
 def _with_changed_parts(parts: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Self, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, Self, TypeVar, cast
 
 import attrs
 import numpy as np
@@ -24,7 +25,7 @@ from ..sensing.beam import Beam, Steered
 from ..sensing.fisher import EchoModel
 from ..sensing.noise import ReceiverNoise, SensingNoise
 from ..sensing.target import Sensing, Target
-from ..signal.array import Array
+from ..signal.array import Array, Direction
 from ..signal.channel import Channel
 from ..signal.link_budget import LinkBudget
 from ..signal.precoder import Precoder
@@ -32,9 +33,13 @@ from .angles import check_directions
 from .changes import nest, to_tuple, with_changes
 from .goals import Goals, check_requirements
 from .labels import parts_validator
-from .sweep import Sweep, check_distinct, check_sweep, locate, sweep_places, sweep_shape, to_sweep
+from .points import SweepPoints
+from .shared import SharedValues
+from .sweep import Sweep, check_distinct, check_sweep, locate, sweep_shape, to_sweep
 from .units import check_units, in_units_of, power_db
 from .uplink import Uplink, check_link, radar_of
+
+Value = TypeVar("Value")
 
 
 @attrs.frozen(kw_only=True)
@@ -97,10 +102,10 @@ class ScenarioFields:
             check_units(self.snr_db, self.link_budget, self.sensed)
         with part_time_limit(self.time_limit_s):
             check_directions((self.station_array, self.receive_array), self.targets)
-            self.goals.check()
+            self.find_goal("check", (), Goals.check)
         if self.sweep:
             check_points("sweep", sweep_shape(self.sweep))
-            for _, point in self.points():
+            for point in self.sweep_points:
                 self._check_objective(point)
             check_distinct(self.sweep)
 
@@ -118,6 +123,16 @@ class ScenarioFields:
     def sensed(self) -> tuple[Target, ...]:
         """All targets."""
         return self.targets if self.target is None else (self.target,)
+
+    @property
+    def directions(self) -> tuple[tuple[Direction, Direction], ...]:
+        """The direction of each target, and that of its beam."""
+        targets, sensing = self.sensed, self.sensing
+        return self.shared.find(
+            "directions",
+            (*targets, sensing),
+            lambda: tuple((target.direction, sensing.beam(target)) for target in targets),
+        )
 
     @property
     def station_array(self) -> Array:
@@ -159,6 +174,15 @@ class ScenarioFields:
         """The echoes of all targets, in the downlink."""
         if self.link == "uplink":
             raise InputError("link", "must be 'downlink' for the Fisher information of echoes, got 'uplink'")
+        noise = self.sensing_noise
+        if noise.covariance is not None:  # A file may change.
+            return self._echo_model()
+        power = self.power_db if noise.clutter or noise.self_interference_db is not None else None
+        arrays = self.transmit_array, self.receive_array
+        inputs = *arrays, *self.sensed, self.link_budget, self.sensing.frame_length, noise, power
+        return self.shared.find("echo model", inputs, self._echo_model)
+
+    def _echo_model(self) -> EchoModel:
         return EchoModel(
             transmit=self.transmit_array,
             receive=self.receive_array,
@@ -186,13 +210,38 @@ class ScenarioFields:
     @property
     def goals(self) -> Goals:
         """Objective and requirements."""
+        return self._goals(self._find_echoes, lambda: self.radar)
+
+    def _goals(self, find_echoes: Callable[[], Echoes], find_radar: Callable[[], Radar]) -> Goals:
         return Goals(
             targets=self.sensed,
             sensing=self.sensing,
             objective=self.objective,
             requirements=self.requirements,
-            find_echoes=self._find_echoes,
-            find_radar=lambda: self.radar,
+            find_echoes=find_echoes,
+            find_radar=find_radar,
+        )
+
+    def find_goal(self, name: str, inputs: tuple[Any, ...], compute: Callable[[Goals], Value]) -> Value:
+        """Return what follows from the goals and further inputs.
+
+        Points of a sweep with the same goals share it, unless it depends on the echoes or the radar.
+        """
+        asked: list[None] = []
+
+        def find_echoes() -> Echoes:
+            asked.append(None)
+            return self._find_echoes()
+
+        def find_radar() -> Radar:
+            asked.append(None)
+            return self.radar
+
+        everything = *inputs, *self.sensed, self.sensing, self.objective, self.link
+        for requirement in self.requirements.items():
+            everything += requirement
+        return self.shared.find(
+            name, everything, lambda: compute(self._goals(find_echoes, find_radar)), keep=lambda: not asked
         )
 
     @property
@@ -220,11 +269,47 @@ class ScenarioFields:
         except InputError as error:
             raise error.within("sweep") from None
 
-    def points(self) -> Iterator[tuple[dict[str, Any], Self]]:
-        """Yield each point of the sweep: the values of all swept paths, and its scenario."""
-        for values in sweep_places(self.sweep):
-            try:
-                point = self.with_values(values)
-            except InputError as error:
-                raise locate(error, self.sweep) from None
-            yield values, point
+    def with_fields(self, values: Mapping[str, Any], shared: SharedValues) -> Self:
+        """Return the scenario with other values of some fields, which are validated; a point of a sweep.
+
+        Parameters
+        ----------
+        values : mapping
+            Values by name of the field.
+        shared : SharedValues
+            What the points of the sweep share.
+        """
+        changed = object.__new__(type(self))
+        fields = attrs.fields_dict(type(self))
+        for name in fields:
+            object.__setattr__(changed, name, getattr(self, name))
+        object.__setattr__(changed, "shared", shared)
+        for name, value in values.items():
+            convert, validate = cast(Any, fields[name].converter), fields[name].validator
+            object.__setattr__(changed, name, value if convert is None else convert(value))
+            if validate is not None:
+                validate(changed, fields[name], getattr(changed, name))
+        changed.__attrs_post_init__()
+        return changed
+
+    @cached_property
+    def shared(self) -> SharedValues:
+        """What the points of a sweep share."""
+        return SharedValues()
+
+    @cached_property
+    def sweep_points(self) -> SweepPoints[Self]:
+        """The points of the sweep, one by one."""
+        return SweepPoints(self)
+
+    def points(self, numbers: Iterable[int] | None = None) -> Iterator[tuple[dict[str, Any], Self]]:
+        """Yield each point of the sweep: the values of all swept paths, and its scenario.
+
+        Parameters
+        ----------
+        numbers : iterable of int, optional
+            Positions of the points; all of them in order by default.
+        """
+        points = self.sweep_points
+        for number in range(len(points)) if numbers is None else numbers:
+            yield points.place(number), points.point(number)

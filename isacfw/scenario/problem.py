@@ -62,6 +62,7 @@ def build_problem(
     power: float,
     prelog: float,
     limits: Limits,
+    make: Callable[..., PowerAllocationProblem] = PowerAllocationProblem,
 ) -> PowerAllocationProblem:
     r"""Return the power-allocation problem of each drop, for the moments of a precoder and a beam.
 
@@ -77,6 +78,8 @@ def build_problem(
         Share of the coherence block that carries data.
     limits : Limits
         Objective and requirements.
+    make : callable
+        Returns the problem for its fields: the class, or :meth:`~isacfw.PowerAllocationProblem.trusted`.
 
     Notes
     -----
@@ -92,7 +95,7 @@ def build_problem(
     users = None if link.forms is None else power * model.fisher(link.forms)
     isotropic = power * model.fisher(model.isotropic_forms)[None]
     coupling, streams = link.coupling, beam.coupling
-    problem = PowerAllocationProblem(
+    problem = make(
         gain=power * link.signal_gain / (antennas * link.weight_power),
         sensing_interference=power * beam.interference,
         common_interference=power * link.interference_gain,

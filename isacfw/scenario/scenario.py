@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 import attrs
@@ -15,7 +15,7 @@ from ..allocation.uplink import UplinkProblem
 from ..base.errors import InputError, PluginError
 from ..base.guard import guard
 from ..base.link import refuse_link
-from ..base.numbers import FloatArray
+from ..base.numbers import FloatArray, read_only
 from ..base.part import display_name
 from ..sensing.beam import Beam, checked_beam_statistics, count_streams
 from ..sensing.beam_statistics import BeamStatistics
@@ -181,7 +181,7 @@ class Scenario(ScenarioFields):
 
     def crlb_limits(self) -> FloatArray:
         """Return the CRLB limits of azimuth and elevation of each target in rad², infinite for none; (2T,)."""
-        return self.goals.crlb_limit()
+        return self.find_goal("CRLB limits", (), lambda goals: read_only(goals.crlb_limit()))
 
     def constraints(self, users: int, prelog: float = 1.0) -> Constraints:
         """Return all requirements by name as constraints; the limits of ``[sensing]`` are called ``"sensing"``.
@@ -198,7 +198,11 @@ class Scenario(ScenarioFields):
         InputError
             If the objective, or a requirement, does not fit the numbers of users and targets.
         """
-        return self.goals.constraints(self.known_angles(), users, prelog)
+        return self._constraints(self.known_angles(), users, prelog)
+
+    def _constraints(self, known: FloatArray, users: int, prelog: float) -> Constraints:
+        inputs = known.tobytes(), users, prelog
+        return self.find_goal("constraints", inputs, lambda goals: goals.constraints(known, users, prelog))
 
     def known_angles(self, echo_model: EchoModel | None = None) -> FloatArray:
         """Return 1 for each angle that counts as known, 0 for the others; (2T,).
@@ -208,17 +212,27 @@ class Scenario(ScenarioFields):
         """
         if self.link == "uplink":
             return np.zeros(2 * len(self.sensed))
+        limits = self.crlb_limits()
+
+        def find() -> FloatArray:
+            with self._blamed_arrays():
+                return read_only(known_angles(self.sensed, limits, model))
+
         with self._blamed_arrays():
             model = self.echo_model if echo_model is None else echo_model
-            return known_angles(self.sensed, self.crlb_limits(), model)
+        return self.shared.find("known angles", (*self.sensed, limits.tobytes(), model), find)
 
     def assumptions(self) -> list[str]:
         """Return a message for each angle that counts as known without being declared known."""
         return [] if self.link == "uplink" else assumptions(self.sensed, self.known_angles())
 
     def _blamed_arrays(self) -> AbstractContextManager[None]:
-        arrays = f"{display_name(self.transmit_array)} or receive array {display_name(self.receive_array)}"
-        return guard(f"transmit array {arrays}", self.transmit_array, self.receive_array)
+        arrays = self.transmit_array, self.receive_array
+        return guard(self.shared.find("arrays", arrays, self._name_arrays), *arrays)
+
+    def _name_arrays(self) -> str:
+        transmit, receive = display_name(self.transmit_array), display_name(self.receive_array)
+        return f"transmit array {transmit} or receive array {receive}"
 
     def problem(
         self,
@@ -259,18 +273,28 @@ class Scenario(ScenarioFields):
         link = self.link_statistics(precoder, channel) if link is None else link
         if beam_statistics is None:
             beam_statistics = self.beam_statistics(beam or self.compared_beams[0], channel)
+        return self.problem_of(channel, link, beam_statistics)
+
+    def problem_of(
+        self,
+        channel: ChannelStatistics,
+        link: LinkStatistics,
+        beam: BeamStatistics,
+        make: Callable[..., PowerAllocationProblem] = PowerAllocationProblem,
+    ) -> PowerAllocationProblem:
+        """Return :meth:`problem` for known moments, made from its fields by a function."""
         with self._blamed_arrays():
             model = self.echo_model
+            known = self.known_angles(model)
             return build_problem(
                 link,
-                beam_statistics,
+                beam,
                 model,
                 power=self.power,
                 prelog=channel.prelog,
+                make=make,
                 limits=Limits(
-                    constraints=self.goals.constraints(
-                        known := self.known_angles(model), channel.users, channel.prelog
-                    ),
+                    constraints=self._constraints(known, channel.users, channel.prelog),
                     known=known,
                     objective=self.objective,
                     bandwidth=None if self.link_budget is None else self.link_budget.bandwidth_hz,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import attrs
@@ -39,14 +38,8 @@ def sweep_shape(sweep: Sweep) -> tuple[int, ...]:
     return tuple(len(next(iter(axis.values()))) for axis in sweep_axes(sweep))
 
 
-def sweep_places(sweep: Sweep) -> Iterator[dict[str, Any]]:
-    """Yield the values of all paths at each point, the last axis first to move."""
-    rows = [[dict(zip(axis, row, strict=True)) for row in _rows(axis)] for axis in sweep_axes(sweep)]
-    for together in itertools.product(*rows):
-        yield {path: value for row in together for path, value in row.items()}
-
-
-def _rows(axis: SweepTable) -> list[tuple[Any, ...]]:
+def axis_rows(axis: SweepTable) -> list[tuple[Any, ...]]:
+    """Return the values of all paths of an axis at each of its positions."""
     return list(zip(*axis.values(), strict=True))
 
 
@@ -142,7 +135,7 @@ def check_distinct(sweep: Sweep) -> None:
     """Raise an InputError if an axis has the same value, or the same values of linked paths, twice."""
     for number, axis in enumerate(sweep_axes(sweep)):
         known: dict[Hashable, int] = {}
-        for position, row in enumerate(_rows(axis)):
+        for position, row in enumerate(axis_rows(axis)):
             first = known.setdefault(identity(row), position)
             if first == position:
                 continue

@@ -9,10 +9,12 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.numbers import ComplexArray, FloatArray
+from ..base.numbers import ComplexArray, FloatArray, read_only
 from ..signal.array import Array, Direction, gram
 from .noise import ReceiverNoise
 from .reduction import ReducedInformation, in_angles
+
+_MOST_KNOWN = 16
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -54,6 +56,11 @@ class EchoModel:
         return len(self.directions)
 
     @cached_property
+    def _known(self) -> dict[int, tuple[FloatArray | ComplexArray, FloatArray]]:
+        """Fisher information for forms that cannot change, by their identity."""
+        return {}
+
+    @cached_property
     def _planar(self) -> bool:
         return self.transmit.planar and self.receive.planar
 
@@ -71,7 +78,8 @@ class EchoModel:
     @cached_property
     def isotropic_forms(self) -> ComplexArray:
         """:math:`P^H P / N_t`, of a signal that is the same in every direction on average; (3T, 3T)."""
-        return gram(self.transmit, self.directions) / self.transmit.n_elements
+        forms: ComplexArray = read_only(gram(self.transmit, self.directions) / self.transmit.n_elements)
+        return forms
 
     @cached_property
     def weights(self) -> ComplexArray:
@@ -116,6 +124,17 @@ class EchoModel:
         ndarray, shape (..., 4T, 4T)
             In the coordinates of :attr:`jacobians`.
         """
+        if forms.flags.writeable:
+            return self._fisher(forms)
+        # The same moments occur at many points of a sweep.
+        known = self._known.get(id(forms))
+        if known is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            known = self._known[id(forms)] = forms, read_only(self._fisher(forms))
+        return known[1]
+
+    def _fisher(self, forms: FloatArray | ComplexArray) -> FloatArray:
         parameters = 4 * self.targets
         flat = forms.reshape(*forms.shape[:-2], -1, 1)
         found = (self.weights @ flat).real.reshape(*forms.shape[:-2], parameters, parameters)

@@ -79,9 +79,7 @@ def compare(
         raise InputError("execution", f"must be an Execution, got {short_repr(execution)}")
     loaded = to_loaded(scenario)
     host, found = execution.host or loaded.host, loaded.scenario
-    if drops is not None:
-        found = attrs.evolve(found, drops=drops)
-    found = with_parts(found, host, precoders=precoders, beams=beams, allocators=allocators)
+    found = with_parts(found, host, drops=drops, precoders=precoders, beams=beams, allocators=allocators)
     with show_progress("allocations", execution.progress) as progress:
         return _Study(found, host, attrs.evolve(execution, progress=progress)).run()
 
@@ -94,10 +92,10 @@ class _Study:
         self.spec = specify(scenario, host, measure_by(execution, host))
         self.host, self.execution = host, execution
         self.scenario = scenario
-        self.points = [point for _, point in scenario.points()]
         rows = len(by_label(scenario.precoders)) * len(by_label(scenario.compared_beams))
-        self.shape = (rows, len(by_label(scenario.allocators)), len(self.points), scenario.drops)
-        self.files = InputFiles(path for point in self.points for path in input_files(point))
+        self.shape = (rows, len(by_label(scenario.allocators)), len(scenario.sweep_points), scenario.drops)
+        reading = scenario.sweep_points.distinct("channel", "sensing_noise")
+        self.files = InputFiles(path for point in reading for path in input_files(point))
         self.done = 0
 
     def run(self) -> Comparison:
@@ -150,7 +148,7 @@ class _Study:
             self.scenario,
             self.spec.variables,
             self.spec.streams,
-            sizes=ResultSizes.of(len(self.points), summaries),
+            sizes=ResultSizes.of(self.shape[2], summaries),
             attributes=self._provenance(),
         )
         found = results(summaries)

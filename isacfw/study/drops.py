@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from ..allocation.status import Status
-from ..base.errors import PartTimedOutError, PluginError
+from ..base.errors import IncompatibleError, IsacError, PartTimedOutError, PluginError
 from ..base.guard import part_seconds, part_time_limit
 from ..scenario.scenario import Scenario
 from ..signal.statistics import ChannelStatistics
@@ -72,6 +72,8 @@ def _draw(point: Scenario, drops: Sequence[int]) -> PointDrops:
         return PointDrops(statistics=None, failures=dict.fromkeys(range(len(drops)), error))
 
 
-def status_of(error: PluginError) -> Status:
+def status_of(error: IsacError) -> Status:
     """Return the status of rows that lack the part which raised an error."""
+    if isinstance(error, IncompatibleError):
+        return Status.SKIPPED
     return Status.TIMED_OUT if isinstance(error, PartTimedOutError) else Status.FAILED

@@ -101,9 +101,9 @@ def measure_by(execution: Execution, host: PluginHost) -> Measure | None:
         return None
 
     def measure(function: Callable[[Scenario], Any], scenario: Scenario) -> Any:
-        parts = [point.channel for _, point in scenario.points()]
-        others = [part for _, one in scenario.points() for part in (one.station_array, one.receive_array)]
-        if all(map(is_own, (*parts, *others, *scenario.compared_beams, scenario.objective))):
+        points = list(scenario.sweep_points.distinct("channel", "transmit_array", "receive_array"))
+        parts = [part for one in points for part in (one.channel, one.station_array, one.receive_array)]
+        if all(map(is_own, (*parts, *scenario.compared_beams, scenario.objective))):
             return function(scenario)
         return CarefulProcesses(scenario.time_limit_s).run(function, scenario)
 

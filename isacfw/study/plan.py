@@ -12,7 +12,10 @@ from ..sensing.beam import Beam
 from ..signal.precoder import Precoder
 from ..simulation.metric import SimulatedMetric
 
-POINTS_TOGETHER = 64
+POINTS_TOGETHER = 256
+
+
+POINTS_IN_A_LOOP = 64
 
 
 PROBLEMS_TOGETHER = 16384
@@ -58,10 +61,13 @@ def plan_chunks(
     for chunk in done:
         finished.setdefault(chunk.points, []).append(chunk.drops)
     chunks = []
-    for first in range(0, points, POINTS_TOGETHER):
-        group = range(first, min(first + POINTS_TOGETHER, points))
-        most = PROBLEMS_TOGETHER if fast else PROBLEMS_IN_A_LOOP
-        together = min(most, (NUMBERS_TOGETHER if fast else NUMBERS_IN_A_LOOP) // largest_array)
+    most = PROBLEMS_TOGETHER if fast else PROBLEMS_IN_A_LOOP
+    together = min(most, (NUMBERS_TOGETHER if fast else NUMBERS_IN_A_LOOP) // largest_array)
+    # The number of points depends on the study alone, so that more drops, or workers, need no other chunks.
+    few = not fast or together < POINTS_TOGETHER
+    side = min(POINTS_TOGETHER, POINTS_IN_A_LOOP) if few else POINTS_TOGETHER
+    for first in range(0, points, side):
+        group = range(first, min(first + side, points))
         size = max(1, together // len(group))
         if workers > 1:
             size = min(size, math.ceil(scenario.drops / (CHUNKS_PER_WORKER * workers)))

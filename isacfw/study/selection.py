@@ -18,12 +18,16 @@ def with_parts(
     scenario: Scenario,
     host: PluginHost,
     *,
+    drops: int | None = None,
     precoders: Sequence[Any] | None = None,
     beams: Sequence[Any] | None = None,
     allocators: Sequence[Any] | None = None,
 ) -> Scenario:
-    """Return a scenario with other parts than its own, see :func:`select_parts`; None keeps those of a kind."""
-    changes: dict[str, Any] = {}
+    """Return a scenario with other parts and drops than its own; None keeps what it has.
+
+    See :func:`select_parts`.
+    """
+    changes: dict[str, Any] = {} if drops is None else {"drops": drops}
     for kind, wanted, own in (
         ("precoder", precoders, scenario.precoders),
         ("beam", beams, scenario.compared_beams),
@@ -31,7 +35,8 @@ def with_parts(
     ):
         if wanted is not None:
             changes[f"{kind}s"] = select_parts(kind, wanted, own, host)
-    return attrs.evolve(scenario, **changes)
+    # All points of a sweep are validated anew.
+    return attrs.evolve(scenario, **changes) if changes else scenario
 
 
 def select_parts(

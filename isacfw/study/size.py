@@ -28,7 +28,7 @@ def check_scenario_size(scenario: Scenario) -> None:
     InputError
         If they do not; the limit can be set.
     """
-    for _, point in scenario.points():
+    for point in scenario.sweep_points:
         check_memory("scenario", memory_of(point))
 
 
@@ -42,7 +42,7 @@ def check_study_size(scenario: Scenario, *, in_memory: bool) -> None:
     """
     check_scenario_size(scenario)
     points = math.prod(sweep_shape(scenario.sweep))
-    users = max((_users_of(point) for _, point in scenario.points()), default=1)
+    users = max((_users_of(point) for point in scenario.sweep_points), default=1)
     rows = len(scenario.precoders) * len(scenario.compared_beams) * len(scenario.allocators)
     together = min(points, POINTS_TOGETHER)
     parts = {"the problems of a chunk": 8 * (_PER_ROW + _PER_USER * users) * (rows + 4) * together}

@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 from ..allocation.allocation import Allocation, Shares
 from ..allocation.allocator import Allocator
 from ..allocation.any_problem import AnyProblem
+from ..allocation.problem import PowerAllocationProblem
 from ..allocation.requirement import Constraints, margin_of
 from ..allocation.status import Status
 from ..allocation.verdict import verify
 from ..base.environment import is_own
-from ..base.errors import IncompatibleError, IsacError, PluginError
+from ..base.errors import IncompatibleError, InputError, IsacError, PluginError
 from ..base.guard import guard, part_time_limit
 from ..base.part import LabelledPart, display_name, key_of
 from ..base.threads import one_thread
 from ..results.chunk import Chunk, ChunkResult, trim_histories
 from ..results.schema import HISTORY
 from ..scenario.labels import by_label
-from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
 from ..sensing.beam_statistics import BeamStatistics
 from ..signal.link import LinkStatistics
@@ -74,14 +74,17 @@ def solve_chunk(
         return _Run(spec, host, chunk, advance or (lambda _count: None)).solve_chunk()
 
 
+_Groups = list[list[tuple[int, AnyProblem]]]
+_Failure = tuple[int, IsacError]
+
+
 class _Run:
     """The solution of a chunk: precoder by precoder, points with the same number of users as one batch."""
 
     def __init__(self, spec: StudySpec, host: Observers, chunk: Chunk, advance: Callable[[int], None]) -> None:
         self.spec, self.host, self.chunk, self.advance = spec, host, chunk, advance
         scenario = spec.scenario
-        everything = [point for _, point in scenario.points()]
-        self.points = [everything[number] for number in chunk.points]
+        self.points = list(map(scenario.sweep_points.point, chunk.points))
         self.drawn = draw_drops(self.points, chunk.drops)
         self.users = np.array([0 if one.statistics is None else one.statistics.users for one in self.drawn])
         self.constraints: dict[int, Constraints] = {}
@@ -153,44 +156,53 @@ class _Run:
 
     def _problems(self, row: int) -> list[tuple[list[int], AnyProblem]]:
         """Return the problems of a precoder and a beam; problems of the same layout form one batch."""
+        try:
+            groups, without = self._group(row, PowerAllocationProblem.trusted)
+            batches = [self._stack(group) for group in groups]
+        except InputError:
+            # Numbers of one point are not valid: validated one by one, only its own rows fail.
+            groups, without = self._group(row, PowerAllocationProblem)
+            batches = [self._stack(group) for group in groups]
+        for number, error in without:
+            self._mark(row, number, status_of(error), str(error))
+        return batches
+
+    def _group(self, row: int, make: Callable[..., PowerAllocationProblem]) -> tuple[_Groups, list[_Failure]]:
+        """Return problems with their positions by layout, and the positions without one, with the reason."""
         (precoder_title, precoder), (beam_title, beam) = self.rows[row]
         reasons = (("precoder", precoder_title), ("beam", beam_title))
         reason = next(filter(None, map(self.spec.unavailable.get, reasons)), None)
         groups: dict[Any, list[tuple[int, AnyProblem]]] = {}
-        for number, point in enumerate(self.points):
+        without: list[_Failure] = []
+        for number in range(len(self.points)):
             try:
                 if reason is not None:
                     raise IncompatibleError(reason)
-                statistics = self._statistics(number)
-                problem = self._problem(point, cast(Precoder, precoder), cast(Beam, beam), statistics)
+                problem = self._problem(number, cast(Precoder, precoder), cast(Beam, beam), make)
                 groups.setdefault(problem.layout, []).append((number, problem))
-            except IncompatibleError as error:
-                self._mark(row, number, Status.SKIPPED, str(error))
-            except PluginError as error:
-                self._mark(row, number, status_of(error), str(error))
             except IsacError as error:  # A faulty part must fail only its own rows.
-                self._mark(row, number, Status.FAILED, str(error))
-        batches = []
-        for group in groups.values():
-            problems = [problem for _, problem in group]
-            stacked = type(problems[0]).stack(cast(list[Any], problems))
-            batches.append(([number for number, _ in group], stacked.with_drops(len(self.chunk.drops))))
-        return batches
+                without.append((number, error))
+        return list(groups.values()), without
+
+    def _stack(self, group: list[tuple[int, AnyProblem]]) -> tuple[list[int], AnyProblem]:
+        problems = [problem for _, problem in group]
+        stacked = type(problems[0]).stack(cast(list[Any], problems))
+        return [number for number, _ in group], stacked.with_drops(len(self.chunk.drops))
 
     def _problem(
-        self, point: Scenario, precoder: Precoder, beam: Beam, statistics: ChannelStatistics
+        self, number: int, precoder: Precoder, beam: Beam, make: Callable[..., PowerAllocationProblem]
     ) -> AnyProblem:
-        link = cast(LinkStatistics, self._moments(point, precoder, statistics))
+        point, statistics = self.points[number], self._statistics(number)
+        link = cast(LinkStatistics, self._moments(number, precoder))
         if point.link == "uplink":
             return point.uplink_problem(precoder, statistics, link)
-        streams = cast(BeamStatistics, self._moments(point, beam, statistics))
-        return point.problem(precoder, statistics, link, beam, streams)
+        return point.problem_of(statistics, link, cast(BeamStatistics, self._moments(number, beam)), make)
 
-    def _moments(
-        self, point: Scenario, part: LabelledPart, statistics: ChannelStatistics
-    ) -> LinkStatistics | BeamStatistics:
+    def _moments(self, number: int, part: LabelledPart) -> LinkStatistics | BeamStatistics:
         """Return the moments of a precoder or a beam, cached because they do not depend on limits."""
-        key: Any = key_of(part), fading_key(point), view_key(point, part, statistics)
+        point, statistics = self.points[number], self._statistics(number)
+        # Points with the same fading have the same statistics.
+        key: Any = key_of(part), id(statistics), view_key(point, part, statistics)
         if key not in self.moments:
             of = point.link_statistics if isinstance(part, Precoder) else point.beam_statistics
             try:
@@ -259,8 +271,8 @@ class _Run:
         """Return the source of draws at a point for a precoder and a beam, whose moments exist."""
         precoder, beam = (cast(WeightedPart, part) for _, part in self.rows[row])
         point, statistics = self.points[number], self._statistics(number)
-        link = cast(LinkStatistics, self._moments(point, precoder, statistics))
-        streams = cast(BeamStatistics, self._moments(point, beam, statistics))
+        link = cast(LinkStatistics, self._moments(number, precoder))
+        streams = cast(BeamStatistics, self._moments(number, beam))
         scene = point.scene(statistics)
         views = tuple(view_key(point, part, statistics) for part in (precoder, beam))
         return DrawSource(

@@ -14,7 +14,8 @@ from ..base.errors import InputError, IsacError, IsacWarning, PluginError, one_l
 from ..base.guard import guard, part_time_limit
 from ..base.part import LabelledPart, display_name, key_of
 from ..host.host import PluginHost
-from ..results.schema import OBJECTIVE_VALUE, limits_of, margin_variable, units_of, variables_of
+from ..results.schema import ANGLES_GROUP, OBJECTIVE_VALUE, limits_of, margin_variable, units_of, variables_of
+from ..scenario.goals import SHORT_FORM
 from ..scenario.labels import by_label
 from ..scenario.scenario import Scenario
 from ..scenario.sweep import sweep_axes
@@ -47,7 +48,7 @@ def specify(scenario: Scenario, host: PluginHost, measure: Measure | None = None
 
 
 def _specify(scenario: Scenario, host: PluginHost, measure: Measure) -> StudySpec:
-    for _, point in scenario.points():
+    for point in scenario.sweep_points.distinct("transmit_array", "receive_array", "channel"):
         for part in (point.station_array, point.receive_array, point.channel):
             if (reason := part.why_unavailable()) is not None:
                 raise PluginError(f"{display_name(part)} is not available: {reason}")
@@ -70,6 +71,7 @@ def _specify(scenario: Scenario, host: PluginHost, measure: Measure) -> StudySpe
         largest_array=largest_array,
         streams=streams,
         assumptions=assumptions,
+        requirements=_requirements(scenario),
     )
 
 
@@ -78,10 +80,20 @@ def _measure(scenario: Scenario) -> tuple[tuple[int, int], tuple[str, ...]]:
     found: dict[str, None] = {}
     with part_time_limit(scenario.time_limit_s):
         sizes = measure_sizes(scenario)
-        for _, point in scenario.points():
+        for point in scenario.sweep_points:
             with suppress(IsacError):  # A faulty array fails its rows.
                 found |= dict.fromkeys(point.assumptions())
     return sizes, tuple(found)
+
+
+def _requirements(scenario: Scenario) -> dict[str, str]:
+    """Return :attr:`StudySpec.requirements`."""
+    found: dict[str, str] = {}
+    for point in scenario.sweep_points.distinct("target", "sensing", "requirements", "objective"):
+        for name in point.goals.names:
+            limits_angles = name == SHORT_FORM or point.requirements[name].limits_angles
+            found.setdefault(name, ANGLES_GROUP if limits_angles else "")
+    return found
 
 
 def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric, ...]:
@@ -151,7 +163,7 @@ def measure_sizes(scenario: Scenario) -> tuple[int, int]:
     channels: dict[Any, ChannelStatistics] = {}
     counted: set[Any] = set()
     failures: dict[Any, PluginError] = {}
-    for _, point in scenario.points():
+    for point in scenario.sweep_points:
         try:
             fading = fading_key(point)
         except PluginError as error:

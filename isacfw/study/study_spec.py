@@ -10,8 +10,7 @@ from ..allocation.metric import Metric
 from ..allocation.quantity import Quantity
 from ..base.guard import guard
 from ..base.part import LabelledPart, Part, display_name, key_of
-from ..results.schema import ANGLES_GROUP, Role, Variable, margin_variable, variables_of
-from ..scenario.goals import SHORT_FORM
+from ..results.schema import Role, Variable, margin_variable, variables_of
 from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
 from ..signal.precoder import Precoder
@@ -37,6 +36,8 @@ class StudySpec:
         Largest number of sensing streams of any beam.
     assumptions : tuple of str
         Messages on angles that count as known.
+    requirements : dict of str to str
+        Names of all requirements at any point of the sweep, with the group of their margins.
     """
 
     scenario: Scenario
@@ -45,6 +46,7 @@ class StudySpec:
     largest_array: int
     streams: int = 1
     assumptions: tuple[str, ...] = ()
+    requirements: dict[str, str] = attrs.field(factory=dict)
 
     def quantities_of(self, metric: Metric) -> tuple[Quantity, ...]:
         """Return the quantities that a metric reports in this study."""
@@ -73,21 +75,12 @@ class StudySpec:
         return "metric" if metric in self.scenario.metrics and role in ("detail", "derived") else role
 
     @property
-    def requirements(self) -> dict[str, str]:
-        """Names of all requirements at any point of the sweep, with the group of their margins."""
-        found: dict[str, str] = {}
-        for _, point in self.scenario.points():
-            for name in point.goals.names:
-                limits_angles = name == SHORT_FORM or point.requirements[name].limits_angles
-                found.setdefault(name, ANGLES_GROUP if limits_angles else "")
-        return found
-
-    @property
     def parts(self) -> list[type[Part]]:
         """Classes of all parts that affect the results, at any point of the sweep."""
         beams = self.scenario.compared_beams
         parts: list[Part] = [*self.scenario.precoders, *beams, *self.scenario.allocators, *self.metrics]
-        for _, point in self.scenario.points():
+        keys = "channel", "transmit_array", "receive_array", "objective", "requirements"
+        for point in self.scenario.sweep_points.distinct(*keys):
             parts += [point.channel, point.station_array, point.receive_array, point.objective]
             parts += point.requirements.values()
         return list(dict.fromkeys(map(type, parts)))
@@ -109,7 +102,7 @@ def view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics)
 def _view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics) -> tuple[Any, ...]:
     if isinstance(part, Precoder) and statistics.isotropic and part.turns_with_channel and not part.uses_scene():
         return point.regions  # Its signals are isotropic.
-    directions = tuple((target.direction, point.sensing.beam(target)) for target in point.sensed)
+    directions = point.directions
     if isinstance(part, Beam) and part.depends_on_requirements():
         goals = point.goals
         named = ((name, key_of(one)) for name, one in goals.requirements.items())
