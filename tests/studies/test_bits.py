@@ -1,4 +1,4 @@
-"""The same bits for every executor, division, resumption, number of threads and hash seed; and alone as in a batch."""
+"""The same bits for any executor, chunks, resumption, threads and hash seeds, and alone as in a batch."""
 
 from __future__ import annotations
 
