@@ -16,7 +16,6 @@ from .stationarity import STATIONARITY_TOLERANCE, distance_to_best, first_order_
 from .uplink import UplinkProblem
 from .uplink_rise import uplink_rise
 
-
 _CLOSE = 1.01
 
 

@@ -57,19 +57,16 @@ def verify(
         Whether an optimal answer follows from a closed form, which needs no comparison with another.
     """
     shape = problem.batch_shape
-    x, q = in_rows(shares.communication), problem.stream_shares(shares.communication, in_rows(shares.sensing))
-    answered = np.asarray(np.isfinite(x).all(axis=-1) & np.isfinite(q).all(axis=-1))
+    x, q, answered = _shares_in_rows(problem, shares)
     with np.errstate(invalid="ignore"):
-        if not answered.all():
-            x, q = np.where(answered[..., None], x, np.nan), np.where(answered[..., None], q, np.nan)
         crlb = np.where(answered[..., None], problem.crlb(x, q), np.nan)
         performance = problem.performance(x, q, crlb)
         value = np.where(answered, checked_value(problem.objective, performance), np.nan)
         violation = problem.violation(x, q, crlb, performance.rates)
     feasible = np.asarray(violation <= FEASIBILITY_TOLERANCE)
-    status, message = _resolve_status(problem, shares, answered, feasible, by)
     answer = Answer(problem=problem, x=x, q=q, crlb=crlb, violation=violation)
-    status, message = _check_claims(answer, status, message, certified=certified)
+    reported = _resolve_status(problem, shares, answered, feasible, by)
+    status, message = _check_claims(answer, *reported, certified=certified)
     bound, message = _check_bound(problem, shares.bound, value, status, message)
     values = {
         "communication": x,
@@ -90,6 +87,15 @@ def verify(
         "claim": _claim(shares, shape),
     }
     return Allocation(**{name: read_only(value) for name, value in values.items()})
+
+
+def _shares_in_rows(problem: AnyProblem, shares: Shares) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:
+    """Return shares of users and streams, all NaN in rows without an answer, and which rows have one."""
+    x, q = in_rows(shares.communication), problem.stream_shares(shares.communication, in_rows(shares.sensing))
+    answered = np.asarray(np.isfinite(x).all(axis=-1) & np.isfinite(q).all(axis=-1))
+    if not answered.all():
+        x, q = np.where(answered[..., None], x, np.nan), np.where(answered[..., None], q, np.nan)
+    return x, q, answered
 
 
 BOUND_TOLERANCE = 1e-6

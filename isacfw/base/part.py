@@ -86,6 +86,14 @@ class Part(ABC):  # noqa: B024 - each kind of part has its own abstract methods
         return None
 
     @classmethod
+    def libraries(cls) -> Mapping[str, str]:
+        """Return versions, by name, of libraries that results depend on and that no Python package determines.
+
+        They are part of a study's key, as the versions of the part's own distribution and of known solvers are.
+        """
+        return {}
+
+    @classmethod
     def why_unavailable(cls) -> str | None:
         """Return :meth:`unavailable`, or that the probe itself failed."""
         try:

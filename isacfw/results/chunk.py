@@ -63,6 +63,7 @@ class ChunkResult:
             iterations=self.values[HISTORY].shape[-1],
             widths={name: _width(value) for name, value in self.values.items() if value.dtype == object},
             warnings=self.warnings,
+            unfinished=bool(is_unfinished(self.values["status"]).any()),
         )
 
 
@@ -78,6 +79,8 @@ class ChunkSummary:
         Largest length of a history.
     widths : dict of str to int
         Largest number of bytes of a string, by name of the variable.
+    unfinished : bool
+        Whether it has a row that failed or ran into a time limit.
     """
 
     chunk: Chunk
@@ -85,6 +88,12 @@ class ChunkSummary:
     iterations: int
     widths: dict[str, int]
     warnings: tuple[str, ...]
+    unfinished: bool = False
+
+
+def is_unfinished(status: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return where a row failed or ran into a time limit, so that it is worth another attempt."""
+    return np.asarray((status == "failed") | (status == "timed_out"))
 
 
 def _width(words: NDArray[Any]) -> int:

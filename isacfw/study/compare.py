@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import platform
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from functools import cache
-from importlib.metadata import version
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +32,13 @@ from .execution import Execution, accept_former_options
 from .executors import measure_by, solve_chunks
 from .key import InputFiles, study_key
 from .plan import plan_chunks
+from .retry import Place, chunks_to_retry, merge, spec_of_place
 from .selection import with_parts
 from .size import check_study_size
 from .spec import input_files, specify, warn
 from .store import ChunkStore
+from .study_spec import StudySpec
+from .versions import library_versions
 
 
 @accept_former_options(to_loaded)
@@ -108,7 +109,12 @@ class _Study:
         key = study_key(self.spec, self._toml(name="study", drops=1), self._versions(), self.files)
         store = ChunkStore(folder / "chunks", key, self.scenario.drops)
         summaries = store.choose()
-        self._advance(sum(self._allocations(summary.chunk) for summary in summaries))
+        again = self._unfinished(store, summaries)
+        retried = sum(len(chunk.points) * len(chunk.drops) for _, _, chunk in again)
+        self._advance(sum(self._allocations(summary.chunk) for summary in summaries) - retried)
+        if again:
+            self._retry(store, again)
+            summaries = store.choose()
         # Repeat in case a concurrent run with the same folder used different chunks.
         while chunks := self._plan(summaries):
             with closing(self._solve(chunks)) as results:
@@ -122,9 +128,37 @@ class _Study:
         chunks, workers = [summary.chunk for summary in done], self.execution.workers
         return plan_chunks(self.scenario, chunks, workers=workers, largest_array=self.spec.largest_array)
 
-    def _solve(self, chunks: list[Chunk]) -> Generator[ChunkResult, None, None]:
+    def _unfinished(
+        self, store: ChunkStore, summaries: list[ChunkSummary]
+    ) -> list[tuple[ChunkSummary, Place, Chunk]]:
+        """Return what failed or ran into a time limit in earlier runs, with the chunk that holds it."""
+        found = []
+        for summary in summaries:
+            result = store.read(summary) if summary.unfinished else None
+            if result is not None:
+                found += [(summary, *one) for one in chunks_to_retry(result, self.scenario.drops)]
+        return found
+
+    def _retry(self, store: ChunkStore, again: list[tuple[ChunkSummary, Place, Chunk]]) -> None:
+        """Solve rows again, and replace them in the chunks that hold them."""
+        for place in dict.fromkeys(place for _, place, _ in again):
+            holder = {chunk: summary for summary, own, chunk in again if own == place}
+            solved: dict[Chunk, list[ChunkResult]] = {}
+            try:
+                with closing(self._solve(list(holder), spec_of_place(self.spec, place))) as results:
+                    for result in results:
+                        solved.setdefault(holder[result.chunk].chunk, []).append(result)
+            finally:
+                for summary in {one.chunk: one for one in holder.values()}.values():
+                    whole = store.read(summary) if summary.chunk in solved else None
+                    if whole is not None:
+                        store.replace(
+                            reduce(lambda one, part: merge(one, place, part), solved[summary.chunk], whole)
+                        )
+
+    def _solve(self, chunks: list[Chunk], spec: StudySpec | None = None) -> Generator[ChunkResult, None, None]:
         how = self.execution
-        each = solve_chunks(self.spec, self.host, chunks, how.executor, how.workers, self._advance)
+        each = solve_chunks(spec or self.spec, self.host, chunks, how.executor, how.workers, self._advance)
         with closing(each) as results:
             for result in results:
                 self.files.check()
@@ -169,7 +203,7 @@ class _Study:
 
     def _versions(self) -> str:
         """Return the versions of all packages that affect the results, as a JSON object."""
-        return json.dumps(_versions() | self.host.versions(self.spec.parts))
+        return json.dumps(library_versions(self.spec.parts) | self.host.versions(self.spec.parts))
 
     def _advance(self, count: int) -> None:
         raise_if_interrupted()
@@ -186,8 +220,3 @@ class _Study:
             **({"assumptions": json.dumps(list(self.spec.assumptions))} if self.spec.assumptions else {}),
         }
 
-
-@cache
-def _versions() -> dict[str, str]:
-    packages = ("isacfw", "numpy", "scipy", "cvxpy", "clarabel", "pyomo", "xarray")
-    return {"python": platform.python_version()} | {name: version(name) for name in packages}

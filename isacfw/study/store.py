@@ -58,6 +58,12 @@ class ChunkStore:
                 file.write(digest)
         self._whole[result.chunk] = result.summary
 
+    def replace(self, result: ChunkResult) -> None:
+        """Write a chunk with all its drops in place of an earlier one; raises as :meth:`add`."""
+        self.add(result)
+        # It may hold drops that are not requested, whose summary is another.
+        del self._whole[result.chunk]
+
     def choose(self) -> list[ChunkSummary]:
         """Return the intact chunks in order, without duplicate drops; damaged ones count as missing.
 
@@ -90,6 +96,10 @@ class ChunkStore:
             if result is None:
                 raise InputError(str(self._path(summary.chunk)), "was damaged while the study was running")
             yield _within(result, self.drops)
+
+    def read(self, summary: ChunkSummary) -> ChunkResult | None:
+        """Return a chosen chunk with all its drops, requested or not; None if it has been damaged since."""
+        return self._read(summary.chunk)
 
     def _path(self, chunk: Chunk) -> Path:
         first, last, start, stop = chunk.key

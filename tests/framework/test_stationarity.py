@@ -156,7 +156,7 @@ def test_a_false_claim_of_local_optimality_is_feasible_with_the_reason(batch: tu
     assert set(np.ravel(false.status)) == {"feasible"}
     assert set(np.ravel(false.claim)) == {"locally_optimal"}
     for message in np.ravel(false.message):
-        assert message.startswith("reported as locally optimal, but a feasible direction raises the sum rate by ")
+        assert message.startswith("reported as locally optimal, but another allocation raises the sum rate by ")
         assert message.endswith(" % to first order")
 
 
@@ -290,4 +290,4 @@ def test_the_reason_names_the_objective() -> None:
 
     found = Even(moved=0.0).allocate(problem)
     assert found.status == "feasible"
-    assert "a feasible direction raises the smallest rate of a user by" in str(found.message)
+    assert "another allocation raises the smallest rate of a user by" in str(found.message)

@@ -158,6 +158,15 @@ class Ipopt(isacfw.Allocator):
             return "IPOPT does not solve a problem with a known solution"
         return None
 
+    @classmethod
+    def libraries(cls) -> dict[str, str]:
+        """Return the version of IPOPT, which cyipopt may be linked to from elsewhere."""
+        try:
+            import cyipopt
+        except ImportError:
+            return {}
+        return {"ipopt": ".".join(map(str, cyipopt.IPOPT_VERSION))}
+
     @property
     def thread_safe(self) -> bool:
         """Whether several threads may solve at a time: MUMPS, the linear solver in IPOPT, keeps global state."""

@@ -72,6 +72,15 @@ class Scip(isacfw.Allocator):
             return f"SCIP does not solve a problem with a known solution: {_INSTALL}"
         return None
 
+    @classmethod
+    def libraries(cls) -> dict[str, str]:
+        """Return the version of SCIP, which PySCIPOpt may be linked to from elsewhere."""
+        try:
+            from pyscipopt import Model
+        except ImportError:
+            return {}
+        return {"scip": str(Model().version())}
+
     @property
     def thread_safe(self) -> bool:
         """Whether several threads may solve at a time: MUMPS, a linear solver in SCIP, keeps global state."""
