@@ -232,7 +232,9 @@ def _copy_of(shares: Any, problem: AnyProblem) -> Shares:
     status, message, bound = shares.status, shares.message, shares.bound
     if status is not None and not isinstance(status, Status):
         each = np.asarray(status, dtype=object)
-        status = np.array(["" if claim is None else str(claim) for claim in each.flat], object).reshape(each.shape)
+        status = np.array(["" if claim is None else str(claim) for claim in each.flat], object).reshape(
+            each.shape
+        )
     if type(message) is not str:
         each = np.asarray(message, dtype=object)
         message = np.array([one_line(one) for one in each.flat], dtype=object).reshape(each.shape)

@@ -114,7 +114,7 @@ def guard(who: str, *parts: object, seconds: float | None = None) -> Iterator[No
                 except (KeyboardInterrupt, TimeUp):
                     raise
                 except IsacError as error:
-                    raise _plain(error, who)
+                    raise _plain(error, who) from error.__cause__
                 except BaseException as error:
                     raise_if_interrupted()
                     raise _attributed(error, who) from error

@@ -87,7 +87,11 @@ class _Study:
     """A run of a scenario: solves its chunks and combines their results."""
 
     def __init__(self, scenario: Scenario, host: PluginHost, execution: Execution) -> None:
-        self.spec, self.host, self.execution = specify(scenario, host, measure_by(execution, host)), host, execution
+        self.spec, self.host, self.execution = (
+            specify(scenario, host, measure_by(execution)),
+            host,
+            execution,
+        )
         self.scenario = scenario
         self.points = [point for _, point in scenario.points()]
         rows = len(by_label(scenario.precoders)) * len(by_label(scenario.compared_beams))

@@ -18,8 +18,8 @@ from ..allocation.any_problem import AnyProblem
 from ..allocation.requirement import Constraints, margin_of
 from ..allocation.status import Status
 from ..allocation.verdict import verify
-from ..base.errors import IncompatibleError, IsacError, PluginError
 from ..base.environment import is_own
+from ..base.errors import IncompatibleError, IsacError, PluginError
 from ..base.guard import guard, part_time_limit
 from ..base.part import LabelledPart, display_name, key_of
 from ..results.chunk import Chunk, ChunkResult, trim_histories

@@ -125,7 +125,9 @@ def _is_quantity(value: object) -> bool:
         isinstance(value, Quantity)
         and all(isinstance(getattr(value, text), str) for text in texts)
         and value.name.isidentifier()
-        and all(getattr(value, text) == getattr(value, text).encode("utf-8", "replace").decode() for text in texts)
+        and all(
+            getattr(value, text) == getattr(value, text).encode("utf-8", "replace").decode() for text in texts
+        )
     )
 
 

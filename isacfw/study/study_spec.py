@@ -114,6 +114,13 @@ def _view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics
         goals = point.goals
         named = ((name, key_of(one)) for name, one in goals.requirements.items())
         asked = goals.targets, goals.sensing, key_of(goals.objective), *named
-        return *asked, key_of(point.receive_array), point.link_budget, point.sensing_noise, point.power_db, point.regions
+        return (
+            *asked,
+            key_of(point.receive_array),
+            point.link_budget,
+            point.sensing_noise,
+            point.power_db,
+            point.regions,
+        )
     uses_power = part.uses_scene() if isinstance(part, Precoder) else cast(Beam, part).depends_on_power()
     return directions, point.power_db if uses_power else None, point.regions
