@@ -8,7 +8,7 @@ requirements, metrics and allocators; beamformers solve beamforming problems on 
 
 from __future__ import annotations
 
-from .base import interrupts as _interrupts
+from .base import interrupts as _interrupts  # noqa: F401 - before all others, see there
 
 # isort: split
 from typing import TYPE_CHECKING, Any

@@ -139,7 +139,8 @@ def _plain(error: IsacError, who: str) -> IsacError:
         return error
     for kind in (IncompatibleError, PartTimedOutError, PluginError):
         if isinstance(error, kind):
-            return kind(describe_exception(error).partition(": ")[2])
+            told = describe_exception(error)
+            return kind(told.partition(": ")[2] or f"{who} {told}")
     return _attributed(error, who)
 
 

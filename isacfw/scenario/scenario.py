@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 import attrs
 import numpy as np
 
+from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.requirement import Constraints, Requirement
 from ..allocation.uplink import UplinkProblem

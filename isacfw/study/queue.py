@@ -51,9 +51,9 @@ def collect_results(
     while queue or waiting:
         if alone is not None and not waiting:
             for suspect in queue.take_suspects():
-                result = alone(suspect)
-                advance(result.values["status"].size)
-                yield result
+                solved = alone(suspect)
+                advance(solved.values["status"].size)
+                yield solved
         if not queue and not waiting:
             return
         outstanding = sum(len(chunk.points) * len(chunk.drops) * row for chunk in waiting.values())

@@ -163,9 +163,7 @@ class _Run:
                 statistics = self._statistics(number)
                 problem = self._problem(point, cast(Precoder, precoder), cast(Beam, beam), statistics)
                 groups.setdefault(problem.layout, []).append((number, problem))
-            except IncompatibleError as error:
-                self._mark(row, number, Status.SKIPPED, str(error))
-            except PluginError as error:
+            except (PluginError, IncompatibleError) as error:
                 self._mark(row, number, status_of(error), str(error))
             except IsacError as error:  # A faulty part must fail only its own rows.
                 self._mark(row, number, Status.FAILED, str(error))

@@ -27,6 +27,9 @@ from .checks import (
 _CALLS = 5
 """How many times its time limit a part may take in a check that calls it several times."""
 
+_OWN_S = 10.0
+"""Time for the work of a check itself."""
+
 
 def attempts(
     part: Part,
@@ -57,7 +60,7 @@ def attempts(
 def _attempt(one: Check, part: Part) -> tuple[Outcome, str, bool]:
     """Run a check; return its outcome, the reason, and whether the part was stopped at its time limit."""
     limit = longest_s()
-    longest = None if limit is None else _CALLS * limit
+    longest = None if limit is None else _CALLS * limit + _OWN_S
     try:
         with guard_environment(display_name(part), part), part_time_limit(limit), time_limit(longest):
             one(part)
