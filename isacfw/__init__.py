@@ -8,7 +8,7 @@ requirements, metrics and allocators; beamformers solve beamforming problems on 
 
 from __future__ import annotations
 
-from .base import interrupts as _interrupts
+from .base import interrupts as _interrupts  # noqa: F401 - before all others, see there
 
 # isort: split
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,7 @@ from .base.numbers import ComplexArray, FloatArray
 from .base.part import LabelledPart, Part
 from .base.progress import Progress
 from .base.services import provide
-from .base.time_limit import interrupts_held_back
+from .base.time_limit import interrupts_held_back, limited_settings, seconds_left
 from .beamforming.beamformer import Beamformer
 from .beamforming.beams import Beamforming, Beams
 from .beamforming.bound import Certificate, certificate, lower_bound
@@ -210,11 +210,13 @@ __all__ = [
     "in_angles",
     "inner_shares",
     "interrupts_held_back",
+    "limited_settings",
     "load_scenario",
     "lower_bound",
     "mean_and_interval",
     "pareto",
     "plot_scenario",
+    "seconds_left",
     "to_boxes",
     "to_toml",
     "water_filling",

@@ -145,7 +145,7 @@ class Allocator(LabelledPart):
                 if refusal is not None and not (isinstance(refusal, str) and refusal.strip()):
                     raise TypeError(f"its refusal must be a nonempty string or None, got {short_repr(refusal)}")
             except IncompatibleError as error:
-                refusal = reason_of(error)
+                refusal = reason_of(error, display_name(self))
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -162,7 +162,7 @@ class Allocator(LabelledPart):
                     finally:
                         elapsed = time.perf_counter() - start
             except IncompatibleError as error:
-                shares = Shares.none(problem, Status.SKIPPED, reason_of(error))
+                shares = Shares.none(problem, Status.SKIPPED, reason_of(error, display_name(self)))
             except KeyboardInterrupt:
                 raise
             except BaseException as error:
@@ -264,9 +264,10 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float))
 
 
-def reason_of(error: IncompatibleError) -> str:
+def reason_of(error: IncompatibleError, by: str) -> str:
     """Return the text of an error of a part, even if it cannot be formatted."""
-    return describe_exception(error).partition(": ")[2] or "it does not fit"
+    told = describe_exception(error)
+    return told.partition(": ")[2] or f"{by} {told}"
 
 
 def _merge(problem: AnyProblem, answers: list[Shares]) -> Shares:

@@ -19,6 +19,7 @@ import attrs
 import numpy as np
 
 from ..base.numbers import FloatArray
+from ..base.time_limit import limited_settings
 from ..sensing.linear import row_sizes
 from .information_limits import InformationLimits
 from .problem import PowerAllocationProblem
@@ -226,7 +227,7 @@ class Region:
         matrix = sparse.csc_array(np.concatenate(padded))
         for step in (0.99, 0.9):
             solver = clarabel.DefaultSolver(
-                sparse.csc_array((width, width)), cost, matrix, offset, kinds, _settings(step)
+                sparse.csc_array((width, width)), cost, matrix, offset, kinds, limited_settings(_settings, step)
             )
             solution: Any = solver.solve()
             if str(solution.status) in _SOLVED:

@@ -11,7 +11,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 import attrs
 import numpy as np
@@ -50,7 +50,7 @@ class _State:
             locale=locale.setlocale(locale.LC_ALL),
             numbers=random.getstate(),
             legacy=_legacy_state(),
-            filters=warnings.filters[:],
+            filters=list(warnings.filters),
             show=warnings.showwarning,
             streams=(sys.stdin, sys.stdout, sys.stderr),
             handlers=_handlers(),
@@ -66,7 +66,7 @@ class _State:
             random.setstate(self.numbers)
         if self.legacy is not None and not _same_legacy(_legacy_state(), self.legacy):
             np.random.set_state(self.legacy)  # noqa: NPY002
-        if warnings.filters != self.filters:
+        if list(warnings.filters) != self.filters:
             warnings.filters[:] = self.filters  # type: ignore[index]
             getattr(warnings, "_filters_mutated", lambda: None)()
         warnings.showwarning = self.show
@@ -92,7 +92,7 @@ def _handlers() -> dict[int, Any]:
 
 def _legacy_state() -> tuple[Any, ...] | None:
     """Return the state of NumPy's global generator, or None if another kind of generator has been put there."""
-    state = np.random.get_state()  # noqa: NPY002 - only kept
+    state: Any = np.random.get_state()  # noqa: NPY002 - only kept
     return state if isinstance(state, tuple) and state[0] == "MT19937" else None
 
 
@@ -104,7 +104,7 @@ class _Shared:
     """The state of the process, as it was before any thread entered a part."""
 
     lock = threading.Lock()
-    depths: dict[int, int] = {}
+    depths: ClassVar[dict[int, int]] = {}
     state: _State | None = None
 
 

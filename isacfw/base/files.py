@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
+from .leftovers import remove_leftovers, temporary_path
 
 if TYPE_CHECKING:
     import xarray
@@ -25,20 +25,21 @@ def not_writable_error(folder: Path, error: Exception) -> InputError:
 
 
 def ensure_writable(folder: Path) -> None:
-    """Create a folder with its parents, and check that it is writable.
+    """Create a folder with its parents, check that it is writable, and remove temporary files of killed runs.
 
     Raises
     ------
     InputError
         If it cannot be created or written to.
     """
-    probe = folder / f".isacfw-{uuid.uuid4().hex}"
+    probe = temporary_path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe.write_bytes(b"")
         probe.unlink()
     except (OSError, ValueError) as error:
         raise not_writable_error(folder, error) from None
+    remove_leftovers(folder)
 
 
 @contextmanager
@@ -55,7 +56,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     InputError
         If the file cannot be written, for example because the disk is full. An existing file is left unchanged.
     """
-    new = path.with_name(f".{uuid.uuid4().hex}-{path.name}")
+    new = temporary_path(path.parent, path.suffix)
     try:
         yield new
         with new.open("rb+") as file:

@@ -114,7 +114,7 @@ def guard(who: str, *parts: object, seconds: float | None = None) -> Iterator[No
                 except (KeyboardInterrupt, TimeUp):
                     raise
                 except IsacError as error:
-                    raise _plain(error, who)
+                    raise _plain(error, who) from error.__cause__
                 except BaseException as error:
                     raise_if_interrupted()
                     raise _attributed(error, who) from error
@@ -139,7 +139,8 @@ def _plain(error: IsacError, who: str) -> IsacError:
         return error
     for kind in (IncompatibleError, PartTimedOutError, PluginError):
         if isinstance(error, kind):
-            return kind(describe_exception(error).partition(": ")[2])
+            told = describe_exception(error)
+            return kind(told.partition(": ")[2] or f"{who} {told}")
     return _attributed(error, who)
 
 

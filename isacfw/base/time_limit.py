@@ -79,6 +79,24 @@ def seconds_left() -> float:
     return max(_OWN.limits[-1].left, 0.0) + _AGAIN if _OWN.limits else math.inf
 
 
+def limited_settings(make: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Return settings of a solver, which may be shared, or new ones with `time_limit` where a limit runs.
+
+    Parameters
+    ----------
+    make : callable
+        Returns the settings; a cached function, or one that makes new ones.
+    *arguments, **options
+        Its arguments.
+    """
+    left = seconds_left()
+    if math.isinf(left):
+        return make(*arguments, **options)
+    settings = getattr(make, "__wrapped__", make)(*arguments, **options)
+    settings.time_limit = left
+    return settings
+
+
 @contextmanager
 def interrupts_held_back() -> Iterator[Callable[[], bool]]:
     """Hold back time limits, Ctrl-C and SIGTERM while the body runs, and raise them at its end.
@@ -158,6 +176,18 @@ def end_process_after(grace: float | None) -> None:
     _Hard.grace = grace
     if grace is not None and _Hard.sink < 0:
         _Hard.sink = os.open(os.devnull, os.O_WRONLY)
+
+
+@contextmanager
+def process_end(grace: float) -> Iterator[None]:
+    """End this process as :func:`end_process_after` while the body runs, with tracebacks on standard error."""
+    before = _Hard.grace, _Hard.sink
+    _Hard.grace, _Hard.sink = grace, 2
+    try:
+        yield
+    finally:
+        _Hard.grace, _Hard.sink = before
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _arm() -> None:

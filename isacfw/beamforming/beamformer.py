@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import attrs
 import numpy as np
 
+from ..allocation.allocator import reason_of
 from ..allocation.status import Status
 from ..base.errors import (
     IncompatibleError,
@@ -97,7 +98,7 @@ class Beamformer(LabelledPart):
                     finally:
                         elapsed = time.perf_counter() - start
             except IncompatibleError as error:
-                beams = Beams.none(problem, Status.SKIPPED, describe_exception(error).partition(": ")[2])
+                beams = Beams.none(problem, Status.SKIPPED, reason_of(error, display_name(self)))
             except KeyboardInterrupt:
                 raise
             except BaseException as error:

@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
@@ -70,8 +71,8 @@ def run() -> None:
     if status == exit_status() or interrupted():
         with suppress(OSError):
             print(describe_interrupt(), file=sys.stderr, flush=True)
-        note_end()
         # Python ends itself by SIGINT, instead of a status, if the exception has passed through `exec`.
+        threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         os._exit(exit_status())
     note_end()

@@ -57,18 +57,25 @@ def _schema(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from ..base.guard import part_time_limit
+    from ..base.time_limit import process_end
     from ..host.host import PluginHost
     from .check import check_parts
     from .progress import ProgressBars
 
     files = [name for name in options.names if name.endswith(".py")]
-    host = PluginHost([*options.plugin, *files])
-    report_problems(host)
-    with ProgressBars() as bars:
-        well = check_parts(
-            host, options.names, verbose=options.verbose, time_limit_s=options.time_limit, bars=bars
-        )
+    with part_time_limit(options.time_limit), process_end(CHECK_GRACE_S):
+        host = PluginHost([*options.plugin, *files])
+        report_problems(host)
+        with ProgressBars() as bars:
+            well = check_parts(
+                host, options.names, verbose=options.verbose, time_limit_s=options.time_limit, bars=bars
+            )
     return 0 if well else 1
+
+
+CHECK_GRACE_S = 5.0
+"""Time after a time limit at which compiled code that goes on ends the command, and shows where it is."""
 
 
 def _new(options: argparse.Namespace) -> int:

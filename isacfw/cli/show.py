@@ -64,6 +64,7 @@ def run_show(options: argparse.Namespace, table: Any) -> int:
     from ..base.files import ensure_writable
     from ..report.comparison import Comparison
     from ..report.files import check_formats, save_figures
+    from ..report.stale import mark_figures
     from .progress import ProgressBars
 
     given = {name: value for name in _CHOICES if (value := getattr(options, name, None)) is not None}
@@ -81,7 +82,7 @@ def run_show(options: argparse.Namespace, table: Any) -> int:
     # Figures first: the output may end early.
     if options.out is not None:
         ensure_writable(options.out)
-        with ProgressBars(quiet=options.json) as bars:
+        with ProgressBars(quiet=options.json) as bars, mark_figures(comparison.dataset, options.out):
             files = save_figures(figures, options.out, bars.task("files"), formats)
         name_files(files)
     print(comparison.to_json() if options.json else table(comparison.dataset))

@@ -185,6 +185,8 @@ class Comparison:
     def save(self, folder: str | PathLike[str], *, progress: Progress | None = None) -> list[Path]:
         """Write data set (NetCDF), records (CSV), scenario (TOML) and figures (PNG, PDF) into a folder.
 
+        Figures of comparisons of other scenarios, which were written there before, are removed.
+
         Parameters
         ----------
         folder : str or path
@@ -203,9 +205,11 @@ class Comparison:
             If the folder cannot be written.
         """
         from .files import save_figures, save_numbers
+        from .stale import mark_figures
 
         files = save_numbers(self.dataset, Path(folder))
-        return files + save_figures(self.plot(), Path(folder), progress)
+        with mark_figures(self.dataset, Path(folder)):
+            return files + save_figures(self.plot(), Path(folder), progress)
 
     def __str__(self) -> str:
         from .table import render

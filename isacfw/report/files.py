@@ -10,6 +10,7 @@ from ..base.errors import InputError, nearest
 from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_netcdf
 from ..base.progress import Progress
 from .records import list_records, write_records
+from .stale import metadata_of
 
 if TYPE_CHECKING:
     import xarray
@@ -108,5 +109,6 @@ def save_figure_as(figure: Figure, path: Path) -> Path:
             writers[ending](figure, new)
         else:
             with rc_context(EMBEDDED):
-                figure.savefig(new, dpi=200, format=figure_format(path))
+                suffix = figure_format(path)
+                figure.savefig(new, dpi=200, format=suffix, metadata=metadata_of(path, suffix))
     return path

@@ -174,7 +174,7 @@ def _derived_units(scenario: Scenario) -> list[list[float]]:
 
 
 def _crlb_limits(point: Scenario) -> NDArray[np.float64]:
-    """Return the CRLB limits of a point; NaN if a faulty requirement, whose rows have failed, has none to tell."""
+    """Return the CRLB limits of a point; NaN if a faulty requirement, which fails its rows, has none."""
     try:
         return point.crlb_limits()
     except PluginError:

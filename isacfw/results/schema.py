@@ -70,7 +70,7 @@ class Variable:
             name=quantity.name,
             axes=("user",) if quantity.per_user else ("stream",) if quantity.per_stream else (),
             unit=quantity.unit,
-            label=quantity.description,
+            label=quantity.description or quantity.name,
             better=quantity.better,
             role=role,
             limit=quantity.limit,

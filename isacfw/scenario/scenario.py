@@ -122,7 +122,8 @@ class Scenario(ScenarioFields):
     def regions(self) -> tuple[AngularRegion, ...]:
         """The regions of directions over which requirements and metrics need mean gains."""
         found: dict[AngularRegion, None] = {}
-        for part in (*self.requirements.values(), *self.metrics):
+        parts: tuple[Requirement | Metric, ...] = (*self.requirements.values(), *self.metrics)
+        for part in parts:
             try:
                 with guard(f"the regions of {display_name(part)}", part):
                     found |= dict.fromkeys(part.regions())

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.numbers import FloatArray
+from ..base.time_limit import limited_settings
 
 ATTEMPTS = ((0.99, 1e-7), (0.9, 1e-6), (0.9, 1e-5))
 """Largest fraction of the step to the boundary, and regularisation, of the successive attempts at a program.
@@ -119,7 +120,7 @@ def solve(cost: FloatArray, blocks: Sequence[Block], attempt: tuple[float, float
         _sparse(matrix),
         np.concatenate([block.offset for block in blocks]) / heights,
         [_cone(block.order, length) for block, length in zip(blocks, lengths, strict=True)],
-        _settings(*attempt),
+        limited_settings(_settings, *attempt),
     )
     solution: Any = solver.solve()
     dual = np.array(solution.z) * (price / heights)

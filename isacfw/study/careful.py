@@ -15,6 +15,7 @@ import attrs
 
 from ..base.errors import IsacError, PartEndedError, PartTimedOutError, PluginError
 from ..base.guard import watch_calls
+from ..base.time_limit import interrupts_held_back
 from .processes import prepare_worker, worker_start
 
 ATTEMPTS = 3
@@ -107,7 +108,7 @@ class CarefulProcesses:
         process = context.Process(target=_work, args=(theirs, packed, failures, self.given_up))
         course = _Course()
         try:
-            with worker_start():
+            with interrupts_held_back(), worker_start():
                 process.start()
             theirs.close()
             while course.answer is None:

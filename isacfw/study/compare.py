@@ -90,7 +90,7 @@ class _Study:
 
     def __init__(self, scenario: Scenario, host: PluginHost, execution: Execution) -> None:
         check_study_size(scenario, in_memory=execution.out is None)
-        self.spec = specify(scenario, host, measure_by(execution, host))
+        self.spec = specify(scenario, host, measure_by(execution))
         self.host, self.execution = host, execution
         self.scenario = scenario
         rows = len(by_label(scenario.precoders)) * len(by_label(scenario.compared_beams))

@@ -23,12 +23,12 @@ class PointDrops:
     ----------
     statistics : ChannelStatistics or None
         Statistics; another drop stands in for one that has none. None if all drops fail.
-    failures : dict of int to PluginError
+    failures : dict of int to PluginError or IncompatibleError
         What the channel raised, by the positions of drops.
     """
 
     statistics: ChannelStatistics | None
-    failures: dict[int, PluginError]
+    failures: dict[int, PluginError | IncompatibleError]
 
 
 def draw_drops(points: Sequence[Scenario], drops: Sequence[int]) -> list[PointDrops]:
@@ -38,7 +38,7 @@ def draw_drops(points: Sequence[Scenario], drops: Sequence[int]) -> list[PointDr
     for point in points:
         try:
             key = fading_key(point)
-        except PluginError as error:
+        except (PluginError, IncompatibleError) as error:
             found.append(PointDrops(statistics=None, failures=dict.fromkeys(range(len(drops)), error)))
             continue
         if key not in known:
@@ -50,14 +50,14 @@ def draw_drops(points: Sequence[Scenario], drops: Sequence[int]) -> list[PointDr
 def _draw(point: Scenario, drops: Sequence[int]) -> PointDrops:
     try:
         return PointDrops(statistics=point.statistics(drops), failures={})
-    except PluginError as error:
+    except (PluginError, IncompatibleError) as error:
         failures = dict.fromkeys(range(len(drops)), error)
     if len(drops) > 1:
-        failures = {}
+        failures = {}  # Drop by drop: the others keep their rows.
         for position, drop in enumerate(drops):
             try:
                 point.statistics([drop])
-            except PluginError as error:
+            except (PluginError, IncompatibleError) as error:
                 failures[position] = error
     good = [drop for position, drop in enumerate(drops) if position not in failures]
     if not good:
@@ -68,7 +68,7 @@ def _draw(point: Scenario, drops: Sequence[int]) -> PointDrops:
         # Together they may take as long as one after the other.
         with part_time_limit(None if limit is None else limit * len(drops)):
             return PointDrops(statistics=point.statistics(stand_ins), failures=failures)
-    except PluginError as error:
+    except (PluginError, IncompatibleError) as error:
         return PointDrops(statistics=None, failures=dict.fromkeys(range(len(drops)), error))
 
 

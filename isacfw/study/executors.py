@@ -95,7 +95,7 @@ def _pack(spec: StudySpec, sources: Sources) -> bytes:
         raise InputError("workers", f"cannot be several: a part cannot be pickled: {error}") from error
 
 
-def measure_by(execution: Execution, host: PluginHost) -> Measure | None:
+def measure_by(execution: Execution) -> Measure | None:
     """Return what calls parts before a study is solved: another process, where workers are there for it."""
     if execution.workers == 1 or execution.executor is not None:
         return None

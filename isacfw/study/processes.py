@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from ..base.errors import InputError
 from ..base.threads import THREADS
-from ..base.time_limit import end_process_after
+from ..base.time_limit import end_process_after, interrupts_held_back
 
 
 GRACE_S = 1.0
@@ -58,8 +58,9 @@ def _start(workers: int) -> ProcessPoolExecutor:
     """Start a pool whose workers ignore SIGINT; the parent terminates them."""
     # Spawn, since a fork of a process with threads may hang.
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=prepare_worker)
-    with worker_start():
+    # An interrupt amid it would leave semaphores without an owner.
+    with interrupts_held_back(), worker_start():
+        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=prepare_worker)
         for _ in range(workers):
             pool.submit(os.getpid)
     return pool
@@ -68,6 +69,7 @@ def _start(workers: int) -> ProcessPoolExecutor:
 @contextmanager
 def worker_start() -> Iterator[None]:
     """Start processes in the body: with one thread each, without interrupts, and with a script that exists."""
+    _start_tracker()
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
     mask = hasattr(signal, "pthread_sigmask")
@@ -90,6 +92,26 @@ def worker_start() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+def _start_tracker() -> None:
+    """Start Python's tracker of semaphores, which otherwise unblocks interrupts when the first worker starts.
+
+    It removes the semaphores of a process that was interrupted, and would warn of them.
+    """
+    if os.name == "nt":
+        return
+    from multiprocessing import resource_tracker
+
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (before, "ignore:resource_tracker:UserWarning")))
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def prepare_worker() -> None:

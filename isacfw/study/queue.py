@@ -49,10 +49,11 @@ def collect_results(
         Solves a chunk whose worker may have died of it; by default the executor does, one such chunk at a time.
     """
     while queue or waiting:
-        for chunk in queue.take_suspects() if alone is not None and not waiting else ():
-            result = alone(chunk)
-            advance(result.values["status"].size)
-            yield result
+        if alone is not None and not waiting:
+            for suspect in queue.take_suspects():
+                solved = alone(suspect)
+                advance(solved.values["status"].size)
+                yield solved
         if not queue and not waiting:
             return
         outstanding = sum(len(chunk.points) * len(chunk.drops) * row for chunk in waiting.values())

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from ..allocation.metric import Metric
 from ..allocation.quantity import Quantity
-from ..base.errors import InputError, IsacError, IsacWarning, PluginError, one_line, short_repr
+from ..base.errors import IncompatibleError, InputError, IsacError, IsacWarning, PluginError, one_line, short_repr
 from ..base.guard import guard, part_time_limit
 from ..base.part import LabelledPart, display_name, key_of
 from ..host.host import PluginHost
@@ -162,11 +162,11 @@ def measure_sizes(scenario: Scenario) -> tuple[int, int]:
     largest_array, streams = 1, 1
     channels: dict[Any, ChannelStatistics] = {}
     counted: set[Any] = set()
-    failures: dict[Any, PluginError] = {}
+    failures: dict[Any, PluginError | IncompatibleError] = {}
     for point in scenario.sweep_points:
         try:
             fading = fading_key(point)
-        except PluginError as error:
+        except (PluginError, IncompatibleError) as error:
             failures[None] = error
             continue
         if fading in failures:
@@ -174,13 +174,15 @@ def measure_sizes(scenario: Scenario) -> tuple[int, int]:
         if fading not in channels:
             try:
                 one = channels[fading] = _one_drop(point)
-            except PluginError as error:  # Fails its rows later, unless there are no others.
+            except (PluginError, IncompatibleError) as error:  # Fails its rows later, unless there are no others.
                 failures[fading] = error
                 continue
             own = one.users if one.collinear is None and one.isotropic else one.users**2
             extra = [value for value in (one.covariances, *one.extra.values()) if value is not None]
             largest_array = max(largest_array, own, *(value[0].size for value in extra))
-        with suppress(PluginError):  # A faulty array, objective or requirement fails its rows later.
+        with suppress(
+            PluginError, IncompatibleError
+        ):  # A faulty array, objective or requirement fails its rows later.
             point.constraints(channels[fading].users)  # Refuses, for example, a wrong number of weights.
         for beam in scenario.compared_beams:
             with suppress(IsacError):
@@ -197,7 +199,7 @@ def _one_drop(point: Scenario) -> ChannelStatistics:
     """Return the statistics of the last drop, since a channel may have fewer than the scenario."""
     try:
         return point.statistics([point.drops - 1])
-    except PluginError:
+    except (PluginError, IncompatibleError):
         if point.drops == 1:
             raise
         return point.statistics([0])

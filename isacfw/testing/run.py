@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ..base.errors import PluginError, log_traceback, one_line
+from ..base.errors import PartTimedOutError, PluginError, describe_exception, log_traceback, one_line
+from ..base.guard import guard, guard_environment, part_time_limit
 from ..base.part import Part, display_name
+from ..base.time_limit import TimeUp, time_limit
 from .checks import (
     TIME_LIMIT_S,
     Check,
@@ -19,7 +21,14 @@ from .checks import (
     declared_failures,
     forget,
     limit_time,
+    longest_s,
 )
+
+_CALLS = 5
+"""How many times its time limit a part may take in a check that calls it several times."""
+
+_OWN_S = 10.0
+"""Time for the work of a check itself."""
 
 
 def attempts(
@@ -50,15 +59,22 @@ def attempts(
 
 def _attempt(one: Check, part: Part) -> tuple[Outcome, str, bool]:
     """Run a check; return its outcome, the reason, and whether the part was stopped at its time limit."""
+    limit = longest_s()
+    longest = None if limit is None else _CALLS * limit + _OWN_S
     try:
-        one(part)
+        with guard_environment(display_name(part), part), part_time_limit(limit), time_limit(longest):
+            one(part)
     except CheckSkipped as error:
         return Outcome.SKIPPED, one_line(error), False
     except (CheckFailed, PluginError) as error:
-        return Outcome.FAILED, one_line(error), isinstance(error, CheckTimedOut)
-    except (Exception, SystemExit) as error:
+        return Outcome.FAILED, one_line(error), isinstance(error, (CheckTimedOut, PartTimedOutError))
+    except KeyboardInterrupt:
+        raise
+    except TimeUp:
+        return Outcome.FAILED, f"{display_name(part)} was stopped at the time limit of {longest:g} s", True
+    except BaseException as error:
         log_traceback(f"check {one.name} of {display_name(part)}")
-        return Outcome.FAILED, one_line(f"{type(error).__name__}: {error}"), False
+        return Outcome.FAILED, one_line(describe_exception(error).removeprefix("raised ")), False
     return Outcome.PASSED, "", False
 
 
@@ -98,13 +114,9 @@ def examples_of(cls: type[Part]) -> tuple[Part, ...]:
     PluginError
         If there are none.
     """
-    try:
+    who = f"{cls.name} of {cls.provider()} must give parts to be checked in its classmethod examples, which"
+    with guard(who, cls):
         found = tuple(cls.examples())
-    except Exception as error:
-        raise PluginError(
-            f"{cls.name} of {cls.provider()} must give parts to be checked in its classmethod examples,"
-            f" which raised {type(error).__name__}: {error}"
-        ) from error
     if not found or not all(isinstance(part, cls) for part in found):
         raise PluginError(f"{cls.name} of {cls.provider()} must give at least one {cls.__name__} in examples()")
     return found

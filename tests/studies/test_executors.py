@@ -181,10 +181,6 @@ def test_processes_share_the_work_each_on_one_thread_and_leave_the_environment_a
     assert {threads for threads, _ in told} == {"1"}
     assert os.getpid() not in {process for _, process in told}
     assert dict(os.environ) == before
-    bed.told("die")
-    with pytest.raises(IsacError):
-        compare(bed.document({"drops": 40}), execution=Execution(workers=2))
-    assert dict(os.environ) == before
 
 
 @pytest.mark.parametrize("fault", ["die once", pytest.param("die here and there", marks=pytest.mark.slow)])
@@ -213,19 +209,16 @@ def test_only_chunks_that_can_have_ended_a_worker_are_done_one_at_a_time():
 
 
 @pytest.mark.slow
-def test_workers_that_always_die_are_one_sentence_and_cost_no_finished_chunk(bed, cli, tmp_path, chunk_size):
-    chunk_size(1)
-    path, out = bed.scenario({"drops": 30}), tmp_path / "out"
+def test_a_part_that_ends_its_worker_on_some_problems_costs_these_rows(bed, cli, tmp_path):
+    path, out = bed.scenario({"drops": 12}), tmp_path / "out"
     bed.told("die")
-    status, printed, error = cli("compare", path, "--workers", 2, "--out", out)
-    assert (status, printed) == (2, "")
-    assert error.startswith("isacfw: worker processes crashed 3 times on drops ")
-    assert error.count("\n") == 1
-    kept = len(list(out.glob("chunks/*/points-*.nc")))
-    bed.told("")
-    calls = bed.count()
-    assert cli("compare", path, "--out", out)[0] == 0
-    assert bed.count() - calls == 30 - kept
+    status, printed, error = cli("compare", path, "--workers", 2, "--out", out, "--json")
+    rows = json.loads(printed)
+    assert status == 1
+    assert "Traceback" not in error
+    failed = [row for row in rows if row["status"] == "failed"]
+    assert 0 < len(failed) < 12
+    assert {row["message"] for row in failed} == {"probe of probe ended its process with exit status 3"}
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from isacfw import FloatArray, IsacError
+from isacfw import FloatArray, IsacError, limited_settings
 
 _NEWTON_STEPS = 50
 _BALANCED = 1e-13
@@ -98,7 +98,7 @@ def _solve(
     cones = [clarabel.ZeroConeT(1), clarabel.NonnegativeConeT(cone - 1), *[clarabel.ExponentialConeT()] * terms]
     for step in (0.99, 0.9):
         solver = clarabel.DefaultSolver(
-            sparse.csc_array((width, width)), cost, matrix, right, cones, _settings(step)
+            sparse.csc_array((width, width)), cost, matrix, right, cones, limited_settings(_settings, step)
         )
         solution = solver.solve()
         status = str(solution.status)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from isacfw import FloatArray
+from isacfw import FloatArray, limited_settings, seconds_left
 
 from ._limits import Kind, Limits
 from ._sca_model import Approximation, NoSolution, Surrogate
@@ -68,6 +69,7 @@ class Layout:
         from scipy import sparse
 
         self.kind, self.users, self.reciprocal = kind, kind.users, surrogate == "reciprocal"
+        self.surrogate = surrogate
         self.streams = slice(kind.users + 1, kind.users + 1 + kind.streams)
         nonnegative = 1 + kind.streams + (0 if self.reciprocal else kind.users)
         limit = 3 if kind.order == 2 else kind.order * (kind.order + 1) // 2
@@ -150,6 +152,8 @@ class ConeProgram:
         np.take(np.concatenate([self.constant, *changing]), layout.order, out=self.matrix.data)
         # A new solver each time: an updated one keeps the scaling of its initial numbers.
         settings = layout.careful_settings if careful else layout.settings
+        if math.isfinite(seconds_left()):
+            settings = limited_settings(_settings, layout.surrogate, careful=careful)
         program = clarabel.DefaultSolver(layout.quadratic, cost, self.matrix, self.offset, layout.cones, settings)
         solution = program.solve()
         status = str(solution.status)

@@ -11,7 +11,7 @@ from isacfw import FloatArray, PowerAllocationProblem
 
 from ._goals import Goal, fairness_of
 from ._sca_goals import GoalApproximation, Terms
-from ._sca_model import NoSolution, Surrogate
+from ._sca_model import NoSolution, Surrogate, time_options
 
 
 class GoalModel:
@@ -105,7 +105,9 @@ class GoalModel:
         problem, ratio, q = self.build(around)
         try:
             data, chain, inverse = problem.get_problem_data(self.solver, solver_opts={})
-            raw = chain.solve_via_data(problem, data, warm_start=False, verbose=False, solver_opts={})
+            raw = chain.solve_via_data(
+                problem, data, warm_start=False, verbose=False, solver_opts=time_options(self.solver)
+            )
             solution = chain.invert(raw, inverse)
             if solution.status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
                 problem.unpack(solution)

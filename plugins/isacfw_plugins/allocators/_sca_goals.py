@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import isacfw
-from isacfw import FloatArray, PowerAllocationProblem
+from isacfw import FloatArray, PowerAllocationProblem, limited_settings
 
 from ._goals import Goal, fairness_of
 from ._limits import row_sizes
@@ -214,7 +214,7 @@ class GoalProgram:
         blocks += self._limits(around)
         blocks = [block for block in blocks if len(block[1])]
         matrix = sparse.csc_array(np.concatenate([block[0] for block in blocks]))
-        settings = _settings(self.surrogate, careful=careful)
+        settings = limited_settings(_settings, self.surrogate, careful=careful)
         program = clarabel.DefaultSolver(
             sparse.csc_array((self.width, self.width)),
             self._cost(around, terms),

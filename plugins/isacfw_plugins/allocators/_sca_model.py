@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import attrs
 import numpy as np
 
-from isacfw import FloatArray, PowerAllocationProblem
+from isacfw import FloatArray, PowerAllocationProblem, seconds_left
 
 from ._limits import Kind, Limits
 
@@ -125,6 +126,13 @@ def _price(price: FloatArray, b: FloatArray) -> FloatArray:
     return np.array([price @ np.ascontiguousarray(column) for column in b.T])
 
 
+def time_options(solver: str) -> dict[str, float]:
+    """Return the option of CVXPY's solver for the time limit that runs; nothing if there is none."""
+    left = seconds_left()
+    names = {"CLARABEL": "time_limit", "SCS": "time_limit_secs", "HIGHS": "time_limit", "SCIPY": "time_limit"}
+    return {names[solver]: left} if solver in names and math.isfinite(left) else {}
+
+
 class Model:
     """Problem (61) as stated, compiled once and parametrised for every iteration."""
 
@@ -193,7 +201,9 @@ class Model:
             # Not Problem.solve, which warns about inaccuracy: warnings cannot be caught in one thread only.
             data, chain, inverse = self.problem.get_problem_data(self.solver, solver_opts={})
             # A warm start would make a result depend on the problems solved before it.
-            raw = chain.solve_via_data(self.problem, data, warm_start=False, verbose=False, solver_opts={})
+            raw = chain.solve_via_data(
+                self.problem, data, warm_start=False, verbose=False, solver_opts=time_options(self.solver)
+            )
             solution = chain.invert(raw, inverse)
             if solution.status in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
                 self.problem.unpack(solution)

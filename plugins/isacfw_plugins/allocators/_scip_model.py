@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from isacfw import FloatArray
+from isacfw import FloatArray, seconds_left
 
 from ._shares import ShareProblem
 
@@ -125,7 +125,7 @@ class ScipModel:
         self.scip.setParam("nlp/disable", True)
         # Otherwise SoPlex prints that it cannot reach the tolerances that SCIP asks for.
         self.scip.setParam("constraints/nonlinear/tightenlpfeastol", False)
-        self.scip.setParam("limits/time", max(target.seconds, 0.01))
+        self.scip.setParam("limits/time", max(min(target.seconds, seconds_left()), 0.01))
         self._start: list[tuple[Any, float]] = []
         self.shares = [self.variable(0, 1, float(share)) for share in target.start]
         self.scip.addCons(self.sum(np.ones(problem.signals)) == 1)

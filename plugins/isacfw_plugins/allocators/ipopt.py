@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, final
 
 import attrs
@@ -16,6 +17,7 @@ from isacfw import (
     Status,
     inner_shares,
     interrupts_held_back,
+    seconds_left,
 )
 from isacfw.validators import integer, number
 
@@ -387,6 +389,8 @@ def solve_program(
         # IPOPT's tolerances are absolute: without scaling, it stops immediately if the rate is tiny.
         "obj_scaling_factor": 1 / float(np.clip(abs(program.objective(start)), 1e-12, 1.0)),
     }
+    if math.isfinite(left := seconds_left()):
+        options["max_wall_time"] = left
     for name, value in options.items():
         solver.add_option(name, value)
     with interrupts_held_back() as due:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, ClassVar, final
 
@@ -9,7 +10,15 @@ import attrs
 import numpy as np
 
 import isacfw
-from isacfw import Fairness, FloatArray, PowerAllocationProblem, Shares, Status, interrupts_held_back
+from isacfw import (
+    Fairness,
+    FloatArray,
+    PowerAllocationProblem,
+    Shares,
+    Status,
+    interrupts_held_back,
+    seconds_left,
+)
 from isacfw.validators import choice, integer, number
 
 from ._barrier import Interior, between, find_interior
@@ -119,6 +128,7 @@ class Uno(isacfw.Allocator):
             "primal_tolerance": self.tolerance,
             "dual_tolerance": self.tolerance,
             "max_iterations": self.max_iterations,
+            **({"time_limit": left} if math.isfinite(left := seconds_left()) else {}),
         }
 
     def _starting_points(self, shares: ShareProblem, inner: Interior) -> list[FloatArray]:

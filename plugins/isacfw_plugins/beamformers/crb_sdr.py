@@ -12,6 +12,7 @@ import isacfw
 from isacfw import Beams, ComplexArray, ReducedProblem, Status
 from isacfw.validators import choice, integer
 
+from ..allocators._sca_model import time_options
 from ._local import descend, infeasible
 
 NEGLIGIBLE = 1e-9
@@ -82,7 +83,7 @@ def relax(problem: ReducedProblem, solver: str) -> tuple[list[ComplexArray], Com
         # The framework judges the accuracy of the solution.
         warnings.filterwarnings("ignore", "Solution may be inaccurate")
         try:
-            program.solve(solver=solver)
+            program.solve(solver=solver, **time_options(solver))
         except cp.error.SolverError:
             return None
     if program.status not in (cp.OPTIMAL, cp.OPTIMAL_INACCURATE):
