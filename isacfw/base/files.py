@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
+from .inputs import kind_of_file
 
 if TYPE_CHECKING:
     import xarray
@@ -41,6 +42,24 @@ def ensure_writable(folder: Path) -> None:
         raise not_writable_error(folder, error) from None
 
 
+def check_replaceable(path: Path) -> None:
+    """Check that a path is free, or that of a regular file.
+
+    Raises
+    ------
+    InputError
+        If it is that of a folder, a pipe or a device.
+    """
+    try:
+        noun = kind_of_file(path.stat().st_mode)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise not_writable_error(path.parent, error) from None
+    if noun is not None:
+        raise InputError(str(path), f"must be a file that can be written, got {noun}")
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path and atomically replace `path` with it on success.
@@ -55,7 +74,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
     InputError
         If the file cannot be written, for example because the disk is full. An existing file is left unchanged.
     """
-    new = path.with_name(f".{uuid.uuid4().hex}-{path.name}")
+    check_replaceable(path)
+    # Names may be as long as the file system allows.
+    new = path.with_name(f".{uuid.uuid4().hex}-{path.name[-64:]}")
     try:
         yield new
         with new.open("rb+") as file:

@@ -6,6 +6,7 @@ import codecs
 import os
 import sys
 import unicodedata
+from typing import Any, TextIO
 
 _ERRORS = "isacfw.replace"
 
@@ -42,15 +43,62 @@ def prepare_streams() -> None:
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     codecs.register_error(_ERRORS, _replace)
+    sys.stdout = _Output(sys.stdout)
+    sys.stderr = _Messages(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors=_ERRORS)
 
 
+class OutputError(OSError):
+    """Standard output does not take what is written to it."""
+
+
+class _Stream:
+    """A standard stream with other reactions to errors; everything else is that of the stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text."""
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError) as error:
+            self._react(error)
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what is left."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError) as error:
+            self._react(error)
+
+    def _react(self, error: Exception) -> None:
+        """Do what an error demands."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _Messages(_Stream):
+    """Standard error; messages that it does not take are dropped, so that no result is lost for them."""
+
+
+class _Output(_Stream):
+    """Standard output; when its reader has gone, the rest is dropped, and the exit status tells of results."""
+
+    def _react(self, error: Exception) -> None:
+        drop_output()
+        if not isinstance(error, BrokenPipeError):
+            raise OutputError(*error.args) from None
+
+
 def drop_output() -> None:
     """Discard what is still to be written to standard output, which the end of the process would try again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _replace(error: UnicodeError) -> tuple[str, int]:

@@ -20,6 +20,7 @@ from ..config.load import ScenarioLike, to_loaded
 from ..config.toml import to_toml
 from ..host.host import PluginHost
 from ..report.comparison import Comparison
+from ..report.files import check_folder
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary
 from ..results.layout import Layout, ResultSizes
 from ..results.memory import build_in_memory
@@ -94,6 +95,8 @@ class _Study:
         rows = len(by_label(scenario.precoders)) * len(by_label(scenario.compared_beams))
         self.shape = (rows, len(by_label(scenario.allocators)), len(self.points), scenario.drops)
         self.files = InputFiles(path for point in self.points for path in input_files(point))
+        if execution.out is not None:
+            check_folder(execution.out, map(Path, self.files.digests))
         self.done = 0
 
     def run(self) -> Comparison:
@@ -178,7 +181,8 @@ class _Study:
         return {
             "title": self.scenario.name,
             "scenario": self._toml(),
-            "seed": self.scenario.seed,
+            # A file has integers of 64 bits.
+            "seed": self.scenario.seed if self.scenario.seed < 2**63 else str(self.scenario.seed),
             "versions": self._versions(),
             **self._assumptions(),
         }

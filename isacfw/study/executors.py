@@ -10,6 +10,7 @@ from concurrent.futures import Executor, Future
 from functools import lru_cache
 
 from ..base.errors import InputError
+from ..base.inputs import why
 from ..base.sources import Sources
 from ..host.host import PluginHost
 from ..results.chunk import Chunk, ChunkResult
@@ -61,7 +62,12 @@ def solve_chunks(
             raise SystemExit(1)
         task = (_in_process, (_pack(spec, host.sources),))
         with process_pool(min(workers, len(chunks))) as pool:
-            yield from collect_results(pool, task, ChunkQueue(chunks, workers), row, advance, waiting)
+            try:
+                yield from collect_results(pool, task, ChunkQueue(chunks, workers), row, advance, waiting)
+            except (OSError, ImportError) as error:
+                # Without shared memory, file descriptors or memory; the disk has errors of its own.
+                problem = f"cannot be several: processes cannot be started: {why(error)}"
+                raise InputError("workers", problem) from None
     else:
         for chunk in chunks:
             yield solve_chunk(spec, host, chunk, advance)

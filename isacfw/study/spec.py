@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from ..allocation.metric import Metric
 from ..base.errors import InputError, IsacError, IsacWarning, PluginError, attribute_errors_to, one_line
+from ..base.file_names import is_variable_name
 from ..base.part import LabelledPart, display_name
 from ..host.host import PluginHost
 from ..results.schema import OBJECTIVE_VALUE, limits_of, margin_variable, units_of, variables_of
@@ -60,6 +61,11 @@ def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric
     swept = [path for axis in sweep_axes(scenario.sweep) for path in axis]
     taken = [*names, *reserved, *_AXES, *swept]
     for name in names:
+        if not is_variable_name(name):
+            problem = (
+                f"must report quantities whose names have no slash and no control character, got {name!r:.60}"
+            )
+            raise InputError("metrics", problem)
         if taken.count(name) > 1:
             raise InputError("metrics", f"must report quantities of different names, got {name!r} twice")
     for metric in metrics:
