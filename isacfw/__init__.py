@@ -35,6 +35,8 @@ from .allocation.uplink_form import ConcaveUplink, Multipliers
 from .allocation.utilities import FairUtility, SumRate
 from .allocation.water_filling import cache_blocks, water_filling
 from .base.errors import IncompatibleError, InputError, IsacError, PluginError
+from .base.hdf5 import hdf5_file
+from .base.limits import check_memory
 from .base.link import Link
 from .base.numbers import ComplexArray, FloatArray
 from .base.part import LabelledPart, Part
@@ -199,6 +201,7 @@ __all__ = [
     "beamform",
     "cache_blocks",
     "certificate",
+    "check_memory",
     "compare",
     "compare_regimes",
     "complex_normal",
@@ -206,6 +209,7 @@ __all__ = [
     "first_feasible",
     "first_order_rise",
     "fisher_information",
+    "hdf5_file",
     "hookimpl",
     "in_angles",
     "inner_shares",

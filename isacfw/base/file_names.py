@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _LONGEST = 100
 """Bytes of a name, which leaves room for endings and temporary names in the 255 of most file systems."""
@@ -13,10 +14,10 @@ _FORBIDDEN = '/\\:*?"<>|'
 
 
 def file_name(name: str) -> str:
-    """Return a name as the stem of a file in any folder of any system, never a path; other names stay as they are.
+    """Return a name as the stem of a file in any folder of any system, never a path.
 
-    Separators, control characters and characters that a system forbids become ``_``; so do leading dots and the
-    names of devices; long names are cut.
+    Separators, control characters and characters that a system forbids become ``_``; so do dots and spaces at
+    both ends. Names of devices get a ``_``, long names are cut; other names stay as they are.
     """
     text = "".join("_" if _is_forbidden(one) else one for one in name)
     text = re.sub(r"^[.\s]+|[.\s]+$", lambda found: "_" * len(found.group()), text) or "_"
@@ -25,7 +26,7 @@ def file_name(name: str) -> str:
     return text.encode()[:_LONGEST].decode(errors="ignore")
 
 
-def file_names(names: list[str]) -> dict[str, str]:
+def file_names(names: Iterable[str]) -> dict[str, str]:
     """Return a stem for each name, distinct also where capitals do not count."""
     found: dict[str, str] = {}
     taken: set[str] = set()
@@ -41,3 +42,10 @@ def file_names(names: list[str]) -> dict[str, str]:
 
 def _is_forbidden(character: str) -> bool:
     return character in _FORBIDDEN or unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+
+
+def is_variable_name(name: object) -> bool:
+    """Return whether a name can be that of a variable of a NetCDF file."""
+    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST or name != name.strip():
+        return False
+    return "/" not in name and not any(unicodedata.category(one) in ("Cc", "Cs") for one in name)

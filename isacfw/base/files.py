@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError
+from .inputs import kind_of_file
 from .leftovers import remove_leftovers, temporary_path
 
 if TYPE_CHECKING:
@@ -42,6 +43,24 @@ def ensure_writable(folder: Path) -> None:
     remove_leftovers(folder)
 
 
+def check_replaceable(path: Path) -> None:
+    """Check that a path is free, or that of a regular file.
+
+    Raises
+    ------
+    InputError
+        If it is that of a folder, a pipe or a device.
+    """
+    try:
+        noun = kind_of_file(path.stat().st_mode)
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise not_writable_error(path.parent, error) from None
+    if noun is not None:
+        raise InputError(str(path), f"must be a file that can be written, got {noun}")
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path and atomically replace `path` with it on success.
@@ -56,6 +75,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     InputError
         If the file cannot be written, for example because the disk is full. An existing file is left unchanged.
     """
+    check_replaceable(path)
     new = temporary_path(path.parent, path.suffix)
     try:
         yield new

@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import InputError, one_line
+from .inputs import file_state
+
 MOST_OBJECTS = 4096
 MOST_LEVELS = 16
 MOST_AXES = 32
@@ -46,11 +49,31 @@ def open_hdf5(path: str | PathLike[str]) -> Iterator[tuple[Any, dict[str, Any]]]
         yield file, options
 
 
+@contextmanager
+def hdf5_file(path: str | PathLike[str]) -> Iterator[Any]:
+    """Yield an HDF5 file of any origin, open for reading, after checking its structure.
+
+    Raises
+    ------
+    InputError
+        If it is no file, or is refused: for links to other places, data in other files, filters other than
+        deflate, shuffle and checksums, or data that would take far more memory than the file has bytes. HDF5 may
+        raise an OSError, a RuntimeError or a KeyError where the file is damaged.
+    """
+    size = file_state(path).st_size
+    with open_hdf5(path) as (file, _):
+        try:
+            check_hdf5(file, size)
+        except ValueError as error:
+            raise InputError(str(path), f"is refused: {one_line(error)}") from None
+        yield file
+
+
 def check_hdf5(file: Any, size: int) -> dict[str, Any]:
     """Check the structure of an open HDF5 file, and return its data sets by path; nothing of them is read.
 
-    Refused are links to other files and other places, data in other files, filters other than deflate, shuffle and
-    checksums, and data that would take far more memory than the file has bytes.
+    Refused are links to other files and other places, data in other files, filters other than deflate, shuffle
+    and checksums, and data that would take far more memory than the file has bytes.
 
     Parameters
     ----------
@@ -62,8 +85,8 @@ def check_hdf5(file: Any, size: int) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        With the reason, if the file is refused. HDF5 may raise an OSError, a RuntimeError or a KeyError where it is
-        damaged.
+        With the reason, if the file is refused. HDF5 may raise an OSError, a RuntimeError or a KeyError where it
+        is damaged.
     """
     found: dict[str, Any] = {}
     room = _Room(size)
@@ -123,8 +146,6 @@ def _members(file: Any) -> Iterator[tuple[str, Any]]:
                 waiting.append((own, member, level + 1))
             elif isinstance(member, h5py.Dataset):
                 yield own, member
-            else:
-                raise ValueError(f"{own} is neither data nor a group")
 
 
 def _check_attributes(path: str, member: Any) -> None:
@@ -144,14 +165,7 @@ def _check_attributes(path: str, member: Any) -> None:
 def _check_data(path: str, data: Any, room: _Room) -> None:
     import h5py
 
-    if data.is_virtual or data.external:
-        raise ValueError(f"{path} has its data in other files")
-    if len(data.shape) > MOST_AXES or (data.maxshape is None and data.shape is None):
-        raise ValueError(f"{path} has more than {MOST_AXES} axes")
-    plan = data.id.get_create_plist()
-    filters = [plan.get_filter(number)[0] for number in range(plan.get_nfilters())]
-    if len(set(filters)) < len(filters) or not {*filters} <= {_DEFLATE, _SHUFFLE, _FLETCHER}:
-        raise ValueError(f"{path} has a filter other than deflate, shuffle and checksums")
+    filters = _check_layout(path, data)
     count = int(np.prod(data.shape, dtype=object))
     wanted, stored = count * data.dtype.itemsize, data.id.get_storage_size()
     if data.chunks is not None and count:
@@ -170,6 +184,19 @@ def _check_data(path: str, data: Any, room: _Room) -> None:
     if data.chunks is not None and _DEFLATE in filters and count:
         for _ in inflate(path, data):
             pass
+
+
+def _check_layout(path: str, data: Any) -> list[int]:
+    """Check that data are in the file, and return their filters."""
+    if data.is_virtual or data.external:
+        raise ValueError(f"{path} has its data in other files")
+    if data.shape is None or len(data.shape) > MOST_AXES:
+        raise ValueError(f"{path} has no axes, or more than {MOST_AXES}")
+    plan = data.id.get_create_plist()
+    filters = [plan.get_filter(number)[0] for number in range(plan.get_nfilters())]
+    if len(set(filters)) < len(filters) or not {*filters} <= {_DEFLATE, _SHUFFLE, _FLETCHER}:
+        raise ValueError(f"{path} has a filter other than deflate, shuffle and checksums")
+    return filters
 
 
 def is_dimension(data: Any) -> bool:
@@ -194,9 +221,8 @@ def _length_of_text(path: str, data: Any, room: _Room) -> int:
                 raise ValueError(f"{path} has more data than the file")
             raw.seek(offset)
             content = raw.read(length)
-            total += int(
-                np.frombuffer(content[: len(content) // 16 * 16], _DESCRIPTOR)["length"].sum(dtype=np.int64)
-            )
+            lengths = np.frombuffer(content[: len(content) // 16 * 16], _DESCRIPTOR)["length"]
+            total += int(lengths.sum(dtype=np.int64))
     return total
 
 

@@ -6,6 +6,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -44,10 +45,8 @@ def memory_limit() -> int:
 def _memory_of_machine() -> int:
     """Return the memory of this machine, of the container, or of the process, whichever is least."""
     found: list[float] = [math.inf]
-    try:
+    with suppress(AttributeError, OSError, ValueError):
         found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, OSError, ValueError):
-        pass
     for name in _CGROUPS:
         try:
             found.append(int(Path(name).read_text(encoding="ascii")))

@@ -13,8 +13,9 @@ from types import ModuleType
 from typing import Any
 
 from .environment import FOREIGN
-from .errors import PluginError, describe_exception, one_line
+from .errors import InputError, PluginError, describe_exception, one_line
 from .guard import guard
+from .inputs import read_file
 from .time_limit import TimeUp
 
 _LOADING = threading.RLock()
@@ -49,9 +50,9 @@ def module_from_file(path: Path) -> ModuleType:
         If it cannot be read, or raises.
     """
     try:
-        content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+        content = read_file(path)
+    except InputError as error:
+        reason = error.problem.rpartition("got")[2].lstrip(": ")
         raise PluginError(f"plugin {path} must be a Python file that can be read, got: {reason}") from None
     return module_from_source(path.resolve(), content)
 

@@ -14,13 +14,13 @@ from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from ..base.environment import divert_output
-from ..base.errors import IsacError, IsacWarning
+from ..base.errors import InputError, IsacError, IsacWarning, one_line
 from ..base.interrupts import describe_interrupt, exit_status, interrupted, interruptible, note_end
 from .commands import COMMANDS
 from .draw_commands import DRAW_COMMANDS
 from .parser import parser
 from .part_commands import PART_COMMANDS
-from .streams import divert_descriptor, drop_output, prepare_streams
+from .streams import OutputError, divert_descriptor, drop_output, prepare_streams
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,9 +50,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _warnings_in_a_line(), _tracebacks(options.debug), divert_output(lambda: sys.stderr):
             return (COMMANDS | DRAW_COMMANDS | PART_COMMANDS)[options.command](options)
     except IsacError as error:
-        if options.debug:
+        if options.debug and not isinstance(error, InputError):
             traceback.print_exception(error)
         print(f"isacfw: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if isinstance(error, (BrokenPipeError, OutputError)):
+            raise
+        named = "" if error.filename is None else f"{error.filename}: "
+        print(f"isacfw: {one_line(f'{named}{error.strerror or error}')}", file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        detail = f": {one_line(error)}" if str(error) else ""
+        print(f"isacfw: there is not enough memory{detail}", file=sys.stderr)
         return 2
 
 

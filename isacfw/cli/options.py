@@ -16,9 +16,8 @@ def numbers(text: str) -> list[float]:
     try:
         return [float(one) for one in text.split(",")]
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"must be numbers with commas between them, got {short_repr(text)}"
-        ) from None
+        problem = f"must be numbers with commas between them, got {short_repr(text)}"
+        raise argparse.ArgumentTypeError(problem) from None
 
 
 def names(text: str) -> list[str]:

@@ -7,6 +7,7 @@ import os
 import sys
 import unicodedata
 from contextlib import suppress
+from typing import Any, TextIO
 
 _ERRORS = "isacfw.replace"
 
@@ -46,6 +47,8 @@ def prepare_streams() -> None:
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     codecs.register_error(_ERRORS, _replace)
+    sys.stdout = _Output(sys.stdout)
+    sys.stderr = _Messages(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -85,7 +88,53 @@ def divert_descriptor() -> None:
     own = os.dup(1)
     os.dup2(2, 1)
     terminal = os.isatty(own)
-    sys.stdout = open(own, "w", encoding=sys.stdout.encoding, errors=_ERRORS, buffering=1 if terminal else -1)  # noqa: SIM115
+    stream = open(own, "w", encoding=sys.stdout.encoding, errors=_ERRORS, buffering=1 if terminal else -1)  # noqa: SIM115
+    sys.stdout = _Output(stream)
+
+
+class OutputError(OSError):
+    """Standard output does not take what is written to it."""
+
+
+class _Stream:
+    """A standard stream with other reactions to errors; everything else is that of the stream."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text."""
+        try:
+            return self._stream.write(text)
+        except (OSError, ValueError) as error:
+            self._react(error)
+            return len(text)
+
+    def flush(self) -> None:
+        """Write what is left."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError) as error:
+            self._react(error)
+
+    def _react(self, error: Exception) -> None:
+        """Do what an error demands."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _Messages(_Stream):
+    """Standard error; messages that it does not take are dropped, so that no result is lost for them."""
+
+
+class _Output(_Stream):
+    """Standard output; when its reader has gone, the rest is dropped, and the exit status tells of results."""
+
+    def _react(self, error: Exception) -> None:
+        drop_output()
+        if not isinstance(error, BrokenPipeError):
+            raise OutputError(*error.args) from None
 
 
 def drop_output() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,21 +71,27 @@ def check_content(file: Any, size: int) -> None:
     for path, data in found.items():
         if path.count("/") != 1:
             raise ValueError(f"{path} is in a group")
-        if unknown := {*data.attrs} - _STORAGE_ATTRIBUTES - {*_TEXT_ATTRIBUTES}:
-            raise ValueError(f"{path} has the unknown attribute {min(unknown)!r}")
-        for name in (*_TEXT_ATTRIBUTES, "_Encoding", "dtype", "coordinates"):
-            if name in data.attrs:
-                _check_text(data.attrs[name], f"{name} of {path}")
-        if is_dimension(data):
-            continue
-        if _is_text(data):
-            statuses = {one.value.encode() for one in Status} if path == "/status" else None
-            _check_words(path, data, statuses)
-        elif data.dtype.kind not in "fiu" or data.dtype.itemsize > 8:
-            raise ValueError(f"{path} must have numbers or text, got {data.dtype}")
+        _check_attributes(path, data)
+        if not is_dimension(data):
+            _check_values(path, data)
     for name in file.attrs:
         if name in ("title", "scenario", "versions", "assumptions"):
             _check_text(file.attrs[name], name, _LONGEST_SCENARIO)
+
+
+def _check_attributes(path: str, data: Any) -> None:
+    if unknown := {*data.attrs} - _STORAGE_ATTRIBUTES - {*_TEXT_ATTRIBUTES}:
+        raise ValueError(f"{path} has the unknown attribute {min(unknown)!r}")
+    for name in (*_TEXT_ATTRIBUTES, "_Encoding", "dtype", "coordinates"):
+        if name in data.attrs:
+            _check_text(data.attrs[name], f"{name} of {path}")
+
+
+def _check_values(path: str, data: Any) -> None:
+    if _is_text(data):
+        _check_words(path, data, {one.value.encode() for one in Status} if path == "/status" else None)
+    elif data.dtype.kind not in "fiu" or data.dtype.itemsize > 8:
+        raise ValueError(f"{path} must have numbers or text, got {data.dtype}")
 
 
 def _is_text(data: Any) -> bool:
@@ -146,8 +152,8 @@ def check_dataset(dataset: xarray.Dataset) -> None:
     for name, kinds in _ALWAYS.items():
         if name not in dataset.data_vars or dataset[name].dtype.kind not in kinds:
             raise ValueError(f"it must have {name} for each row, of another type than it has or at all")
-    for name, variable in dataset.data_vars.items():
-        _check_variable(str(name), variable, dataset, axes)
+    for key, variable in dataset.data_vars.items():
+        _check_variable(str(key), variable, dataset, axes)
 
 
 def _check_table(text: str) -> None:
@@ -204,6 +210,16 @@ def _check_axes(dataset: xarray.Dataset, sweep: list[str], scenario: dict[str, A
     if "status" not in dataset or dataset["status"].dims != expected:
         found = dataset["status"].dims if "status" in dataset else "none"
         raise ValueError(f"status must have the axes {', '.join(expected)}, got {found!r:.200}")
+    _check_labels(dataset, expected, sweep)
+    for axis, key in (("precoder", "precoders"), ("allocator", "allocators"), ("beam", "beams")):
+        if axis in expected and dataset.sizes[axis] > len(scenario[key]):
+            raise ValueError(f"the axis {axis} must have at most the {len(scenario[key])} labels of its scenario")
+    drops = dataset["drop"]
+    if drops.dtype.kind not in "iu" or drops.min() < 0 or drops.max() >= scenario["drops"]:
+        raise ValueError(f"the axis drop must have numbers below the {scenario['drops']} drops of its scenario")
+
+
+def _check_labels(dataset: xarray.Dataset, expected: Sequence[str], sweep: list[str]) -> None:
     for axis in expected:
         if axis not in dataset.coords or dataset[axis].dims != (axis,):
             raise ValueError(f"the axis {axis} must have labels")
@@ -212,12 +228,6 @@ def _check_axes(dataset: xarray.Dataset, sweep: list[str], scenario: dict[str, A
             raise ValueError(f"the axis {axis} must have distinct labels, got {labels.tolist()!r:.60}")
         if axis not in sweep and axis != "drop" and not all(isinstance(one, str) and one for one in labels):
             raise ValueError(f"the axis {axis} must have names, got {labels.tolist()!r:.60}")
-    for axis, key in (("precoder", "precoders"), ("allocator", "allocators"), ("beam", "beams")):
-        if axis in expected and dataset.sizes[axis] > len(scenario[key]):
-            raise ValueError(f"the axis {axis} must have at most the {len(scenario[key])} labels of its scenario")
-    drops = dataset["drop"]
-    if drops.dtype.kind not in "iu" or drops.min() < 0 or drops.max() >= scenario["drops"]:
-        raise ValueError(f"the axis drop must have numbers below the {scenario['drops']} drops of its scenario")
     for name, variable in dataset.coords.items():
         if len(variable.dims) != 1 or variable.dims[0] not in (*expected, *_OWN_AXES):
             raise ValueError(f"{name} must be along one axis, got {', '.join(map(str, variable.dims))}")
@@ -238,25 +248,27 @@ def _check_variable(name: str, variable: Any, dataset: xarray.Dataset, sweep: li
         raise ValueError(
             f"{name} must have the axes of status and at most one of {', '.join(_OWN_AXES)}, got {own}"
         )
-    attributes = variable.attrs
-    role = attributes.get("role")
-    if role not in typing.get_args(Role):
-        raise ValueError(f"role of {name} must be one of {', '.join(typing.get_args(Role))}, got {role!r:.60}")
-    if (role in _ONE_PER_ROW or name in _ALWAYS) and own != rows:
+    _check_role(name, variable, dataset)
+    if (variable.attrs["role"] in _ONE_PER_ROW or name in _ALWAYS) and own != rows:
         raise ValueError(f"{name} must have the axes of status, got {', '.join(map(str, own))}")
-    if role == "limit":
-        raise ValueError(f"{name} must be along the sweep, as a limit")
     if name == HISTORY and own != (*rows, "iteration"):
         raise ValueError(f"{name} must have an axis of iterations")
-    required = {*("better", "long_name", "units", "heading")} if role in _HEADED and own == rows else set()
-    required |= {"long_name", "units", "better", "limit", "group"} if role == "requirement" else set()
+
+
+def _check_role(name: str, variable: Any, dataset: xarray.Dataset) -> None:
+    """Check the attributes that reports need of a variable of rows."""
+    attributes, headed = variable.attrs, variable.dims == dataset["status"].dims
+    role = attributes.get("role")
+    if role not in typing.get_args(Role) or role == "limit":
+        raise ValueError(f"role of {name} must be one of {', '.join(typing.get_args(Role))}, got {role!r:.60}")
+    required = {"better", "long_name", "units", "heading"} if role in _HEADED and headed else set()
+    required |= {"limit", "group"} if role == "requirement" else set()
     for key in sorted(required):
         if not isinstance(attributes.get(key), str):
             raise ValueError(f"{key} of {name} must be text, got {attributes.get(key)!r:.60}")
-    if attributes.get("better", "neither") not in _BETTER:
-        raise ValueError(
-            f"better of {name} must be one of {', '.join(_BETTER)}, got {attributes['better']!r:.60}"
-        )
+    better = attributes.get("better", "neither")
+    if better not in _BETTER:
+        raise ValueError(f"better of {name} must be one of {', '.join(_BETTER)}, got {better!r:.60}")
     if role == "requirement":
         limit = attributes["limit"]
         if limit not in dataset.data_vars or "drop" in dataset[limit].dims:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import InputError
+from ..base.inputs import file_state
+from ..base.limits import check_memory
 from ..base.numbers import ComplexArray, FloatArray
 from ..signal.array import Array
 
@@ -31,10 +33,7 @@ def read_covariance(path: Path, array: Array) -> ComplexArray:
         If the file cannot be read, its covariance is not Hermitian and positive semidefinite, or its positions
         are not those of the array.
     """
-    try:
-        state = path.stat()
-    except OSError as error:
-        raise InputError(str(path), f"must be a file that can be read, got: {error.strerror}") from None
+    state = file_state(path)
     covariance, positions = _read(path, state.st_mtime_ns, state.st_size)
     if problem := array.mismatch(positions):
         raise _error(path, "positions", f"must be those of the receive array {array.name}, got {problem}")
@@ -64,7 +63,11 @@ def _variables(path: Path) -> dict[str, NDArray[Any]]:
     try:
         # Opened here, since NumPy leaves damaged files open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            sizes = [one.file_size for one in archive.zip.infolist()] if archive.zip is not None else []
+            check_memory(str(path), {"its arrays": 3 * sum(sizes)})
             return {name: archive[name] for name in archive.files}
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(str(path), f"must be a file that can be read, got: {error.strerror or error}") from None
     except Exception as error:

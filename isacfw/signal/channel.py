@@ -99,8 +99,8 @@ class Channel(Part):
     def memory(self, array: Array) -> int:
         """Return about how many bytes the statistics of a drop take, to refuse what does not fit into memory.
 
-        By default, 40 numbers for each of the users in the field `users`, if there is one. A channel with matrices
-        of users or antennas should count them.
+        By default, 40 numbers for each of the users in the field `users`, if there is one. A channel with
+        matrices of users or antennas should count them.
         """
         users = getattr(self, "users", None)
         return 320 * users if isinstance(users, int) else 0

@@ -19,6 +19,7 @@ from ..config.load import ScenarioLike, to_loaded
 from ..config.toml import to_toml
 from ..host.host import PluginHost
 from ..report.comparison import Comparison
+from ..report.files import check_folder
 from ..report.notebook_progress import show_progress
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary
 from ..results.layout import Layout, ResultSizes
@@ -97,6 +98,8 @@ class _Study:
         self.shape = (rows, len(by_label(scenario.allocators)), len(scenario.sweep_points), scenario.drops)
         reading = scenario.sweep_points.distinct("channel", "sensing_noise")
         self.files = InputFiles(path for point in reading for path in input_files(point))
+        if execution.out is not None:
+            check_folder(execution.out, map(Path, self.files.digests))
         self.done = 0
 
     def run(self) -> Comparison:
@@ -215,7 +218,8 @@ class _Study:
         return {
             "title": self.scenario.name,
             "scenario": self._toml(),
-            "seed": self.scenario.seed,
+            # A file has integers of 64 bits.
+            "seed": self.scenario.seed if self.scenario.seed < 2**63 else str(self.scenario.seed),
             "versions": self._versions(),
             **({"assumptions": json.dumps(list(self.spec.assumptions))} if self.spec.assumptions else {}),
         }

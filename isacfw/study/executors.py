@@ -13,6 +13,7 @@ from typing import Any
 from ..base.environment import is_own
 from ..base.errors import InputError
 from ..base.guard import watch_calls
+from ..base.inputs import why
 from ..base.sources import Sources
 from ..host.host import PluginHost
 from ..results.chunk import Chunk, ChunkResult
@@ -74,7 +75,12 @@ def solve_chunks(
             return found
 
         with process_pool(min(workers, len(chunks))) as pool:
-            yield from collect_results(pool, task, ChunkQueue(chunks, workers), row, advance, waiting, alone)
+            try:
+                yield from collect_results(pool, task, ChunkQueue(chunks, workers), row, advance, waiting, alone)
+            except (OSError, ImportError) as error:
+                # Without shared memory, file descriptors or memory; the disk has errors of its own.
+                problem = f"cannot be several: processes cannot be started: {why(error)}"
+                raise InputError("workers", problem) from None
     else:
         for chunk in chunks:
             yield solve_chunk(spec, host, chunk, advance)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..base.file_names import file_name
 from ..base.files import atomic_write, open_for_hdf5, write_netcdf
 from ..base.guard import guard
 from ..base.progress import Progress
@@ -61,6 +62,7 @@ def save_figure(
     name: str, data: xarray.Dataset, figures: dict[str, matplotlib.figure.Figure], folder: Path
 ) -> list[Path]:
     """Write data and figures; return the files, the data first."""
+    name = file_name(name)
     path = folder / f"{name}.nc"
     with atomic_write(path) as new, open_for_hdf5(new) as raw:
         write_netcdf(data, raw)

@@ -13,6 +13,7 @@ from importlib.resources import files as package_files
 from pathlib import Path
 
 from ..base.errors import InputError
+from ..base.inputs import file_state
 from ..base.part import Part
 from ..results.chunk_file import FORMAT
 from .study_spec import StudySpec
@@ -45,10 +46,7 @@ class InputFiles:
 
 def _state(path: Path) -> tuple[int, int, int]:
     """Return a cheap indicator that almost certainly changes with the content of a file."""
-    try:
-        found = path.stat()
-    except OSError as error:
-        raise InputError(str(path), f"must be a file that can be read, got: {error.strerror}") from None
+    found = file_state(path)
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 

@@ -16,7 +16,6 @@ from ..base.errors import InputError
 from ..base.threads import THREADS
 from ..base.time_limit import end_process_after, interrupts_held_back
 
-
 GRACE_S = 1.0
 """Time after its time limit at which the call of a part in a worker ends the worker."""
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 from ..allocation.metric import Metric
 from ..allocation.quantity import Quantity
 from ..base.errors import IncompatibleError, InputError, IsacError, IsacWarning, PluginError, one_line, short_repr
+from ..base.file_names import is_variable_name
 from ..base.guard import guard, part_time_limit
 from ..base.part import LabelledPart, display_name, key_of
 from ..host.host import PluginHost
@@ -109,6 +110,11 @@ def _metrics(scenario: Scenario, host: PluginHost, streams: int) -> tuple[Metric
     swept = [path for axis in sweep_axes(scenario.sweep) for path in axis]
     taken = [*names, *reserved, *_AXES, *swept]
     for name in names:
+        if not is_variable_name(name):
+            problem = (
+                f"must report quantities whose names have no slash and no control character, got {name!r:.60}"
+            )
+            raise InputError("metrics", problem)
         if taken.count(name) > 1:
             raise InputError("metrics", f"must report quantities of different names, got {name!r} twice")
     for metric in metrics:

@@ -11,6 +11,7 @@ import attrs
 
 from ..base.errors import InputError
 from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_netcdf
+from ..base.hdf5 import open_hdf5
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary, trim_histories
 from ..results.chunk_file import FORMAT, chunk_from_file, chunk_to_dataset
 
@@ -106,14 +107,12 @@ class ChunkStore:
         return self.folder / f"points-{first}-{last}-drops-{start}-{stop}.nc"
 
     def _read(self, chunk: Chunk) -> ChunkResult | None:
-        import h5py
-
         path = self._path(chunk)
         try:
             # Check the bytes first: HDF5 readers are not robust to damaged files.
-            if not _undamaged(path):
+            if not path.is_file() or not _undamaged(path):
                 return None
-            with h5py.File(path, "r") as file:
+            with open_hdf5(path) as (file, _):
                 if file.attrs.get("study") != self.key or file.attrs.get("format") != FORMAT:
                     return None
                 result = chunk_from_file(file)

@@ -288,7 +288,7 @@ def test_a_scenario_that_cannot_be_loaded_is_left_out(
     ("arguments", "message"),
     [
         (["{}", "-o", "r.pdf"], "-o must be a file whose name ends in .html, got 'r.pdf'"),
-        (["{}/none.nc"], "must be a file that can be read, got none"),
+        (["{}/none.nc"], "must be a file that can be read, got: No such file"),
         (["{}/scenario.toml"], "must be a NetCDF file of results"),
         (["{}"] * 7, "results must be 1 to 6 comparisons, got 7"),
         ([], "RESULTS is required"),

@@ -29,7 +29,7 @@ def _replaced(file: h5py.File, name: str, make: Callable[[], Any], *, attributes
     if attributes and name in file:
         own = file[name].attrs
         kept = {key: own[key] for key in own if key not in ("DIMENSION_LIST", "REFERENCE_LIST", "_FillValue")}
-        dimensions = own["DIMENSION_LIST"] if "DIMENSION_LIST" in own else None
+        dimensions = own.get("DIMENSION_LIST")
     else:
         dimensions = None
     if name in file:
@@ -54,7 +54,9 @@ def delete(file: h5py.File, rng: random.Random, folder: Path) -> None:
 
 
 def rename(file: h5py.File, rng: random.Random, folder: Path) -> None:
-    file.move(_any_data(file, rng), rng.choice(["x", "../x", "a" * 300, "\x1b[2J", "tab\t", "é"]).replace("/", "_"))
+    file.move(
+        _any_data(file, rng), rng.choice(["x", "../x", "a" * 300, "\x1b[2J", "tab\t", "é"]).replace("/", "_")
+    )
 
 
 def nest(file: h5py.File, rng: random.Random, folder: Path) -> None:
@@ -154,7 +156,9 @@ def other_shape(file: h5py.File, rng: random.Random, folder: Path) -> None:
 
 def empty_space(file: h5py.File, rng: random.Random, folder: Path) -> None:
     name = _any_data(file, rng)
-    _replaced(file, name, lambda: file.create_dataset(name, data=h5py.Empty(file[name].dtype if name in file else "f8")))
+    _replaced(
+        file, name, lambda: file.create_dataset(name, data=h5py.Empty(file[name].dtype if name in file else "f8"))
+    )
 
 
 def declare_much(file: h5py.File, rng: random.Random, folder: Path) -> None:
@@ -199,7 +203,13 @@ def filters(file: h5py.File, rng: random.Random, folder: Path) -> None:
     name = _any_data(file, rng, rows=True)
     shape, kind = file[name].shape, file[name].dtype
     options: dict[str, Any] = rng.choice(
-        [{"compression": "lzf"}, {"scaleoffset": 3}, {"shuffle": True}, {"fletcher32": True}, {"compression": "gzip"}]
+        [
+            {"compression": "lzf"},
+            {"scaleoffset": 3},
+            {"shuffle": True},
+            {"fletcher32": True},
+            {"compression": "gzip"},
+        ]
     )
     if kind.kind == "O":
         kind = np.dtype("f8")
@@ -207,9 +217,9 @@ def filters(file: h5py.File, rng: random.Random, folder: Path) -> None:
         options.pop("scaleoffset", None)
     if 0 in shape:
         return
-    _replaced(
-        file, name, lambda: file.create_dataset(name, shape, dtype=kind, chunks=tuple(shape), **options)
-    )[...] = np.zeros(shape, kind)
+    _replaced(file, name, lambda: file.create_dataset(name, shape, dtype=kind, chunks=tuple(shape), **options))[
+        ...
+    ] = np.zeros(shape, kind)
 
 
 def damaged_piece(file: h5py.File, rng: random.Random, folder: Path) -> None:
@@ -296,7 +306,9 @@ ATTRIBUTES: tuple[Any, ...] = (
 
 def attribute(file: h5py.File, rng: random.Random, folder: Path) -> None:
     own = file[_any_data(file, rng)].attrs
-    name = rng.choice([*own, "units", "role", "scale_factor", "add_offset", "missing_value", "_Unsigned", "calendar"])
+    name = rng.choice(
+        [*own, "units", "role", "scale_factor", "add_offset", "missing_value", "_Unsigned", "calendar"]
+    )
     if name in own and rng.random() < 0.4:
         del own[name]
         return

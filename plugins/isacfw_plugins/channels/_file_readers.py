@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+import isacfw
 from isacfw import InputError
 
 NUMBERS = (
@@ -107,8 +109,12 @@ def read_variables(path: Path) -> Variables:
         raise InputError(str(path), f"must end in {', '.join(formats)}, got {path.name!r}")
     noun, read = formats[path.suffix.lower()]
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise InputError(str(path), "must be a file that can be read, got a pipe or a device")
         with path.open("rb") as file:
             head = file.read(128)
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(str(path), f"must be a file that can be read, got: {reason}") from None
@@ -209,6 +215,8 @@ def _read_npz(path: Path, head: bytes) -> _Raw:
         raise InputError(str(path), "must be an NPZ file, got a file of another kind")
     # Opened here, since NumPy leaves damaged files open.
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        sizes = [one.file_size for one in archive.zip.infolist()] if archive.zip is not None else []
+        isacfw.check_memory(str(path), {"its arrays": 3 * sum(sizes)})
         names = tuple(archive.files)
         return _Raw(names=names, values=_values(path, names, archive.__getitem__))
 
@@ -237,6 +245,8 @@ def _read_netcdf(path: Path, head: bytes) -> _Raw:
         engine, source = "scipy", io.BytesIO(path.read_bytes())
     elif head.startswith(b"\x89HDF"):
         engine = "h5netcdf"
+        with isacfw.hdf5_file(path):
+            pass
     else:
         raise InputError(str(path), "must be a NetCDF file, got a file of another kind")
     with xarray.open_dataset(source, engine=engine, decode_times=False, decode_timedelta=False) as data:
@@ -258,7 +268,10 @@ def _read_matlab(path: Path, head: bytes) -> _Raw:
         raise InputError(str(path), "must be a MATLAB file of version 5 or 7.3, got a file of another kind")
     from scipy.io import loadmat, whosmat
 
-    names = tuple(name for name, _, _ in whosmat(path))
+    variables = whosmat(path)
+    entries = sum(math.prod(shape) for name, shape, _ in variables if name in _WANTED)
+    isacfw.check_memory(str(path), {"its arrays": 48 * entries})
+    names = tuple(name for name, _, _ in variables)
     wanted = [name for name in names if name in _WANTED]
     found = loadmat(path, variable_names=wanted)
     return _Raw(names=names, values={name: found[name] for name in wanted})
@@ -266,9 +279,7 @@ def _read_matlab(path: Path, head: bytes) -> _Raw:
 
 def _read_matlab_73(path: Path) -> _Raw:
     """Return the variables of a MATLAB file of version 7.3, which is in HDF5."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
+    with isacfw.hdf5_file(path) as file:
         names = tuple(name for name in file if not name.startswith("#"))
         return _Raw(
             names=names, values=_values(path, names, lambda name: _matlab_73_value(path, name, file[name]))
@@ -283,7 +294,10 @@ def _matlab_73_value(path: Path, name: str, item: Any) -> Any:
         wanted = "a character array in single quotes" if name in UNITS else "a full array of numbers"
         raise error_of(path, name, f"must be {wanted}, got one of class {kind}")
     if item.attrs.get("MATLAB_empty", 0):
-        return np.zeros(tuple(int(length) for length in np.ravel(item[()])))
+        lengths = tuple(int(length) for length in np.ravel(item[()]))
+        if 0 not in lengths:
+            raise error_of(path, name, f"must have a length of 0 if it is empty, got {lengths!r:.60}")
+        return np.zeros(lengths)
     value = item[()].T
     return "".join(map(chr, value.ravel())) if kind == "char" else value
 
@@ -306,7 +320,7 @@ def _read_csv(path: Path, _head: bytes) -> _Raw:
         if bad:
             cell = cells[bad[0] - 1]
             hint = "; columns are separated by commas" if ";" in cell or "\t" in cell else ""
-            raise error_of(path, f"line {number}, column {bad[0]}", f"must be a number, got {cell!r}{hint}")
+            raise error_of(path, f"line {number}, column {bad[0]}", f"must be a number, got {cell!r:.60}{hint}")
         if rows and len(cells) != len(rows[0]):
             problem = f"must have {len(rows[0])} columns, as many as the lines before it, got {len(cells)}"
             raise error_of(path, f"line {number}", problem)

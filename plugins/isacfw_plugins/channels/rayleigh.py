@@ -153,7 +153,7 @@ class Rayleigh(isacfw.Channel):
         )
 
     def memory(self, array: Array) -> int:
-        """Return about how many bytes the statistics of a drop take, pairs of users that share a pilot included."""
+        """Return about how many bytes the statistics of a drop take, pairs of users of a pilot included."""
         users = self.users or len(self.large_scale_fading or ())
         pairs = users**2 if self.estimates == "physical" and users > self.pilot_length else 0
         return 320 * users + 32 * pairs
