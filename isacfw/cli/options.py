@@ -74,6 +74,21 @@ def add_set_option(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_look_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that set style and size of figures."""
+    command.add_argument("--style", metavar="S", help="screen (the default), paper-column, paper-wide or slides")
+    command.add_argument("--size", type=_size, metavar="WxH", help="width and height in inches, such as 3.5x2.6")
+
+
+def _size(text: str) -> tuple[float, float]:
+    width, _, height = text.partition("x")
+    try:
+        return float(width), float(height)
+    except ValueError:
+        problem = f"must be width and height in inches such as 3.5x2.6, got {text!r}"
+        raise argparse.ArgumentTypeError(problem) from None
+
+
 def add_plugin_option(command: argparse.ArgumentParser) -> None:
     """Add the option that loads plugins."""
     command.add_argument(

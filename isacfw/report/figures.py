@@ -18,7 +18,7 @@ from .means import MOST_SPACED, Row, draw_means
 from .paired import differences, find_reference
 from .places import sweep_of
 from .sheet import Sheet
-from .style import STYLES, axis_label, plain_labels
+from .style import STYLES, Style, axis_label, plain_labels
 from .summary import Columns
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def comparison_figures(dataset: xarray.Dataset, options: FigureOptions | None = 
     options = FigureOptions() if options is None else options
     _check_kind(options)
     dataset = _in_one_axis(plain_labels(dataset))
-    sheet = Sheet(style=_style(options.style), size=_size(options.size))
+    sheet = Sheet(style=find_style(options.style), size=check_size(options.size))
     if options.kind == "convergence":
         return {"convergence": _convergence_figure(dataset, sheet)}
     if options.kind == "time":
@@ -162,15 +162,28 @@ def _alone(dataset: xarray.Dataset, columns: Columns, pooled: bool) -> dict[str,
     return {name: [(name, columns.requirements.get(name))] for name in numbers}
 
 
-def _style(name: str) -> Any:
+def find_style(name: str) -> Style:
+    """Return a style by its name.
+
+    Raises
+    ------
+    InputError
+        If there is none of this name.
+    """
     if name not in STYLES:
         hint = nearest(name, STYLES) if isinstance(name, str) else ""
         raise InputError("style", f"must be {' or '.join(STYLES)}, got {short_repr(name)}{hint}")
     return STYLES[name]
 
 
-def _size(size: Any) -> tuple[float, float] | None:
-    """Check a width and a height in inches."""
+def check_size(size: Any) -> tuple[float, float] | None:
+    """Check a width and a height in inches.
+
+    Raises
+    ------
+    InputError
+        If they are no such numbers.
+    """
     if size is None:
         return None
     try:

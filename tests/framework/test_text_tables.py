@@ -40,9 +40,8 @@ def wide(variant: Any) -> Comparison:
         "allocators": [{"kind": "equal_com", "label": label} for label in LABELS],
         "beams": ["steered", {"kind": "difference", "label": "difference of two halves of the whole array"}],
         "precoders": ["mrt"],
-        "metrics": ["rate_distribution"],
+        "metrics": [{"kind": "rate_distribution", "draws": 4}],
         "requirements": {"service": {"kind": "user_rate", "minimum": 0.01}},
-        "sweep": {"snr_db": [8.0, 12.0]},
         "drops": 2,
     }
     document = variant(changes)
