@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..base.numbers import FloatArray
 from .dominance import ABSCISSA, DOMINATED, exact_allocators
 from .legend import place_legend
-from .panels import SIDE_BY_SIDE, Panel, count_panels, grid_shape, make_panels
+from .panels import SIDE_BY_SIDE, Panel, count_panels, grid_shape, make_panels, name_panels
 from .places import sweep_of
 from .style import CURVE_COLOURS, CURVE_MARKERS, PAGE, Style, axis_label, plain_labels, plain_text
 from .summary import Columns, means_and_intervals
@@ -139,7 +139,7 @@ def front_figure(dataset: xarray.Dataset, style: Style | None = None, size: Any 
 def _figure(dataset: xarray.Dataset, looks: _Style, apart: list[str], style: Style | None, size: Any) -> Figure:
     from .plain_figure import PlainFigure
 
-    total, drawn = count_panels(dataset, apart)
+    _, drawn = count_panels(dataset, apart)
     most = SIDE_BY_SIDE if style is None else style.side_by_side
     blocks, columns = grid_shape(drawn, most)
     figure = PlainFigure(figsize=size or _size(style, blocks, columns, drawn), layout="constrained")
@@ -147,7 +147,7 @@ def _figure(dataset: xarray.Dataset, looks: _Style, apart: list[str], style: Sty
         _draw_panel(panel, dataset, looks)
     drops = dataset.sizes["drop"]
     about = [f"mean of {drops} drops, 95 % intervals"] if drops > 1 else []
-    left_out = [f"the first {drawn} of {total} combinations"] if drawn < total else []
+    left_out = list(filter(None, [name_panels(dataset, apart)]))
     if style is None:
         if left_out:
             figure.suptitle(left_out[0], fontsize="medium")
