@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from .text import escape_controls
+
 
 def one_line(text: object) -> str:
-    """Return text with every run of white space collapsed to one space."""
-    return " ".join(str(text).split())
+    """Return text with every run of white space collapsed to one space, and control characters as escapes."""
+    return escape_controls(" ".join(str(text).split()))
 
 
 class IsacError(Exception):

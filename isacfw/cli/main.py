@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO
 
-from ..base.errors import IsacError, IsacWarning
+from ..base.errors import IsacError, IsacWarning, one_line
 from .commands import COMMANDS
 from .draw_commands import DRAW_COMMANDS
 from .parser import parser
@@ -112,7 +112,7 @@ def _warnings_in_a_line() -> Iterator[None]:
 
     def show(message: Warning | str, category: type[Warning], *_rest: Any) -> None:
         if issubclass(category, IsacWarning):
-            print(f"isacfw: {message}", file=sys.stderr)
+            print(f"isacfw: {one_line(message)}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", IsacWarning)

@@ -107,8 +107,10 @@ def add_debug_option(command: argparse.ArgumentParser) -> None:
 
 def report_problems(host: Any) -> None:
     """Print why plugins were skipped."""
+    from ..base.errors import one_line
+
     for problem in host.problems:
-        print(f"isacfw: {problem}", file=sys.stderr)
+        print(f"isacfw: {one_line(problem)}", file=sys.stderr)
 
 
 def name_files(files: Iterable[Path]) -> None:

@@ -62,6 +62,10 @@ def test_no_control_character_is_left(text: str) -> None:
     assert escape_controls("a\nb\x1b", keep="\n") == "a\nb\\x1b"
 
 
+def test_messages_are_a_line_without_control_characters() -> None:
+    assert str(isacfw.InputError("a\x1b[1m", "must\nbe\u202e")) == "a\\x1b[1m must be\\u202e"
+
+
 def test_spelling_is_left_alone() -> None:
     for text in ("ordinary", "Ümläute, 漢字, עברית, العربية", "می\u200cخواهم", "no\u00a0break", "👩\u200d🔬"):
         assert escape_controls(text) == text

@@ -452,7 +452,7 @@ def test_fronts_have_the_styles_of_comparisons(style, size, twelve):
 
 def test_a_front_has_the_size_that_it_is_given(twelve):
     assert tuple(twelve.plot(size=(4.0, 3.0)).get_size_inches()) == (4.0, 3.0)
-    with pytest.raises(isacfw.InputError, match="^style must be screen or paper-column"):
+    with pytest.raises(isacfw.InputError, match=r"^style must be screen or paper-column"):
         twelve.plot(style="paper")
-    with pytest.raises(isacfw.InputError, match="^size must be width and height"):
+    with pytest.raises(isacfw.InputError, match=r"^size must be width and height"):
         twelve.plot(size=(1, 2, 3))
