@@ -24,6 +24,7 @@ LABELS = ["<script>x</script>", "[bold]b[/bold]", "a label of an allocator that 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not BROWSER, reason="needs Chromium")]
 
 MEASURE = """
+const TEXTS = "p, td, th, a, summary, code, pre, li";
 const luminance = text => {
   const parts = text.match(/[\\d.]+/g).slice(0, 3).map(one => one / 255);
   const [r, g, b] = parts.map(one => one <= .04045 ? one / 12.92 : ((one + .055) / 1.055) ** 2.4);
@@ -58,7 +59,7 @@ const measure = frame => {
     focused: doc.activeElement === first,
     scripts: doc.scripts.length,
     text: Math.min(...texts, 99),
-    contrast: Math.min(...[...doc.querySelectorAll("p, td, th, a")].map(one => contrast(doc, one))),
+    contrast: Math.min(...[...doc.querySelectorAll(TEXTS)].map(one => contrast(doc, one))),
     paper: doc.defaultView.getComputedStyle(doc.body).backgroundColor,
   };
 };
@@ -120,6 +121,27 @@ def test_a_table_of_a_notebook_in_a_browser(comparison: Comparison, tmp_path: Pa
         assert found["overflow"] <= 0
         assert found["contrast"] >= 4.5
         check_sorting(found)
+
+
+@pytest.mark.parametrize(
+    ("theme", "paper", "ink"),
+    [
+        ('data-jp-theme-light="true"', "#ffffff", "#212121"),
+        ('data-jp-theme-light="false"', "#111111", "#e0e0e0"),
+        ('class="vscode-light"', "#ffffff", "#3b3b3b"),
+        ('class="vscode-dark"', "#1f1f1f", "#cccccc"),
+    ],
+)
+@pytest.mark.parametrize("scheme", [0, 1], ids=["dark", "light"])
+def test_a_table_of_a_notebook_has_the_colours_of_its_theme(
+    comparison: Comparison, theme: str, paper: str, ink: str, scheme: int, tmp_path: Path
+) -> None:
+    # The theme of a notebook need not be that of the system.
+    page = comparison._repr_html_().replace("<details>", "<details open>")
+    page = f'<!DOCTYPE html><body {theme} style="background: {paper}; color: {ink}">{page}</body>'
+    for found in measured(page, tmp_path, f"--blink-settings=preferredColorScheme={scheme}"):
+        assert found["overflow"] <= 0
+        assert found["contrast"] >= 4.5
 
 
 def check_sorting(found: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from .text import escape_controls
 from .time_limit import time_limit
 
 _LONGEST_LINE = 2000
@@ -17,13 +18,12 @@ _DESCRIPTION_S = 1.0
 def one_line(text: object) -> str:
     """Return text in one line that every file and stream can hold, with runs of white space collapsed.
 
-    Characters that have no encoding, and NUL, are replaced; what is longer than a page is shortened.
+    Control characters become escapes, characters that have no encoding are replaced; what is longer than a page is
+    shortened.
     """
-    line = " ".join(str(text).split())
+    line = escape_controls(" ".join(str(text).split()))
     if not line.isascii():
         line = line.encode("utf-8", "replace").decode()
-    if "\0" in line:
-        line = line.replace("\0", "?")
     return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 4]} ..."
 
 

@@ -85,22 +85,25 @@ def _figure(options: argparse.Namespace) -> int:
     loaded = load_scenario(options.name, plugins=options.plugin, overrides=overrides, trust=options.trust)
     report_problems(loaded.host, loaded.notes)
     _check_figure_options(options, loaded)
+    looks = {name: value for name in _LOOKS if (value := getattr(options, name)) is not None}
     parts = {kind: getattr(options, kind) for kind in _COMPARED}
     loaded = attrs.evolve(loaded, scenario=with_parts(loaded.scenario, loaded.host, **parts))
     ensure_writable(options.out)
     with ProgressBars() as bars:
         if options.front is None:
-            data, figures = make_figure(loaded, compare, options.trials, bars.task("steps"), options.workers)
+            progress = bars.task("steps")
+            data, figures = make_figure(loaded, compare, options.trials, progress, options.workers, looks)
         else:
             execution = Execution(workers=options.workers, progress=bars.task("allocations"))
             front = pareto(loaded, against=options.front, points=options.points, execution=execution)
-            data, figures = front.dataset, {"": front.plot()}
+            data, figures = front.dataset, {"": front.plot(**looks)}
     name = "-".join(filter(None, (loaded.scenario.name, options.front and f"{options.front}-front")))
     name_files(save_figure(name, data, figures, options.out))
     return 0
 
 
 _COMPARED = ("precoders", "beams", "allocators")
+_LOOKS = ("kind", "style", "size")
 
 
 def _check_figure_options(options: argparse.Namespace, loaded: LoadedScenario) -> None:
@@ -111,10 +114,32 @@ def _check_figure_options(options: argparse.Namespace, loaded: LoadedScenario) -
         if options.front is None and loaded.scenario.name in figures and getattr(options, kind) is not None:
             problem = f"requires --front, since the figure {loaded.scenario.name} shows parts of its own"
             raise InputError(f"--{kind}", problem)
+    _check_looks(options, own=loaded.scenario.name in figures)
     if options.front is None and options.points is not None:
         raise InputError("--points", "requires --front")
     if options.front is not None and options.trials is not None:
         raise InputError("--trials", "cannot be combined with --front")
+
+
+def _check_looks(options: argparse.Namespace, *, own: bool) -> None:
+    """Check the options of drawing before anything is computed, for a scenario that may have its own figure."""
+    from ..base.errors import InputError, nearest
+    from ..report.figures import KINDS
+    from ..report.style import STYLES
+
+    for name in _LOOKS:
+        if options.front is None and own and getattr(options, name) is not None:
+            problem = f"requires --front, since the figure {options.name} has a style of its own"
+            raise InputError(f"--{name}", problem)
+    if options.style is not None and options.style not in STYLES:
+        problem = f"must be {' or '.join(STYLES)}, got {options.style!r}{nearest(options.style, STYLES)}"
+        raise InputError("--style", problem)
+    if options.kind is not None:
+        if options.front is not None:
+            raise InputError("--kind", "cannot be combined with --front")
+        if options.kind not in KINDS:
+            problem = f"must be {' or '.join(KINDS)}, got {options.kind!r}{nearest(options.kind, KINDS)}"
+            raise InputError("--kind", problem)
 
 
 def _plot(options: argparse.Namespace) -> int:

@@ -138,7 +138,7 @@ def _warnings_in_a_line() -> Iterator[None]:
 
     def show(message: Warning | str, category: type[Warning], *_rest: Any) -> None:
         if issubclass(category, IsacWarning):
-            print(f"isacfw: {message}", file=sys.stderr)
+            print(f"isacfw: {one_line(message)}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", IsacWarning)

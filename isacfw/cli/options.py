@@ -77,6 +77,21 @@ def add_set_option(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_look_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that set style and size of figures."""
+    command.add_argument("--style", metavar="S", help="screen (the default), paper-column, paper-wide or slides")
+    command.add_argument("--size", type=_size, metavar="WxH", help="width and height in inches, such as 3.5x2.6")
+
+
+def _size(text: str) -> tuple[float, float]:
+    width, _, height = text.partition("x")
+    try:
+        return float(width), float(height)
+    except ValueError:
+        problem = f"must be width and height in inches such as 3.5x2.6, got {text!r}"
+        raise argparse.ArgumentTypeError(problem) from None
+
+
 def add_plugin_option(command: argparse.ArgumentParser) -> None:
     """Add the option that loads plugins."""
     command.add_argument(
@@ -104,8 +119,10 @@ def add_debug_option(command: argparse.ArgumentParser) -> None:
 
 def report_problems(host: Any, notes: Iterable[str] = ()) -> None:
     """Print why plugins were skipped, and which were loaded because a file names them."""
+    from ..base.errors import one_line
+
     for problem in (*host.problems, *notes):
-        print(f"isacfw: {problem}", file=sys.stderr)
+        print(f"isacfw: {one_line(problem)}", file=sys.stderr)
 
 
 def name_files(files: Iterable[Path]) -> None:

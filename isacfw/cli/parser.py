@@ -12,6 +12,7 @@ from ..base.errors import one_line, suggestion
 from .draw_parser import add_beamform, add_regimes
 from .options import (
     add_debug_option,
+    add_look_options,
     add_plugin_option,
     add_scenario_options,
     add_set_option,
@@ -154,6 +155,8 @@ def _add_figure(commands: _Commands) -> None:
     command.add_argument(
         "--points", type=count, metavar="N", help="number of limits along the front (default: 21)"
     )
+    command.add_argument("--kind", metavar="K", help="of a scenario without its own figure; see isacfw show")
+    add_look_options(command)
     command.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="output folder (default: the current one)"
     )

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from .options import add_debug_option, name_files, names
+from .options import add_debug_option, add_look_options, name_files, names
 
 _CHOICES = ("kind", "x", "quantity", "reference", "style", "size", "format")
 
@@ -37,8 +37,7 @@ def add_show(commands: Any) -> None:
         metavar="A,B",
         help="instead of all: sum_rate, seconds, …",
     )
-    command.add_argument("--style", metavar="S", help="screen (the default), paper-column, paper-wide or slides")
-    command.add_argument("--size", type=_size, metavar="WxH", help="width and height in inches, such as 3.5x2.6")
+    add_look_options(command)
     command.add_argument(
         "--format",
         type=names,
@@ -47,15 +46,6 @@ def add_show(commands: Any) -> None:
         help="png, pdf, svg, tex (for pgfplots) or csv (the plotted numbers) (default: png,pdf)",
     )
     add_debug_option(command)
-
-
-def _size(text: str) -> tuple[float, float]:
-    width, _, height = text.partition("x")
-    try:
-        return float(width), float(height)
-    except ValueError:
-        problem = f"must be width and height in inches such as 3.5x2.6, got {text!r}"
-        raise argparse.ArgumentTypeError(problem) from None
 
 
 def run_show(options: argparse.Namespace, table: Any) -> int:

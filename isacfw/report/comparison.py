@@ -97,8 +97,8 @@ class Comparison:
         """Return a figure of the objective, of each group of requirements, and of each metric of the scenario.
 
         A panel for each combination of the swept keys that are not on the horizontal axis. Keys of the figures
-        are ``"sum_rate"``, ``"crlb"`` and so on, or else ``"convergence"`` and ``"time"``. Notebooks show all of
-        them.
+        are ``"sum_rate"``, ``"crlb"`` and so on, or else ``"convergence"`` and ``"time"``; a figure has at most
+        twelve panels, and further ones, up to ``"sum_rate-4"``, have the next. Notebooks show all of them.
 
         Parameters
         ----------

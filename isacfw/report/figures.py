@@ -18,7 +18,7 @@ from .means import MOST_SPACED, Row, draw_means
 from .paired import differences, find_reference
 from .places import sweep_of
 from .sheet import Sheet
-from .style import STYLES, axis_label, plain_labels
+from .style import STYLES, Style, axis_label, plain_labels
 from .summary import Columns
 
 if TYPE_CHECKING:
@@ -43,21 +43,21 @@ def comparison_figures(dataset: xarray.Dataset, options: FigureOptions | None = 
     options = FigureOptions() if options is None else options
     _check_kind(options)
     dataset = _in_one_axis(plain_labels(dataset))
-    sheet = Sheet(style=_style(options.style), size=_size(options.size))
+    sheet = Sheet(style=find_style(options.style), size=check_size(options.size))
     if options.kind == "convergence":
-        return {"convergence": _convergence_figure(dataset, sheet)}
+        return _convergence_figures(dataset, sheet)
     if options.kind == "time":
         bounded = has_bounds(dataset)
         about = f"median times and mean gaps of {_drops(dataset)}"
-        return {"time": sheet.draw(dataset, sweep_of(dataset), 1, about, partial(draw_time, bounded=bounded))}
+        return sheet.draw_all("time", dataset, sweep_of(dataset), 1, about, partial(draw_time, bounded=bounded))
     rows = _rows(dataset, options.quantity, pooled=options.kind in _DISTRIBUTIONS)
     if options.kind in _DISTRIBUTIONS:
         what, draw = _DISTRIBUTIONS[options.kind]
         about, apart = f"{what} of {_drops(dataset)}", sweep_of(dataset)
-        return {
-            title: sheet.draw(dataset, apart, len(own), about, partial(draw, rows=own))
+        return _merge(
+            sheet.draw_all(title, dataset, apart, len(own), about, partial(draw, rows=own))
             for title, own in rows.items()
-        }
+        )
     abscissa = Abscissa.of(dataset, options.x)
     about = f"mean of {_drops(dataset)} with 95 % interval" if dataset.sizes["drop"] > 1 else "1 drop"
     if options.kind == "difference":
@@ -66,7 +66,13 @@ def comparison_figures(dataset: xarray.Dataset, options: FigureOptions | None = 
         changed = {title: differences(dataset, own, reference) for title, own in rows.items()}
     else:
         changed = {title: (dataset, own) for title, own in rows.items()}
-    return {title: _mean_figure(data, abscissa, sheet, own, about) for title, (data, own) in changed.items()}
+    return _merge(
+        _mean_figures(title, data, abscissa, sheet, own, about) for title, (data, own) in changed.items()
+    )
+
+
+def _merge(figures: Iterable[dict[str, Figure]]) -> dict[str, Figure]:
+    return {title: figure for each in figures for title, figure in each.items()}
 
 
 _DISTRIBUTIONS: dict[str, tuple[str, Any]] = {
@@ -98,20 +104,20 @@ def _drops(dataset: xarray.Dataset) -> str:
     return f"{drops} drops" if drops > 1 else "1 drop"
 
 
-def _convergence_figure(dataset: xarray.Dataset, sheet: Sheet) -> Figure:
+def _convergence_figures(dataset: xarray.Dataset, sheet: Sheet) -> dict[str, Figure]:
     if HISTORY not in dataset or not dataset[HISTORY].notnull().any():
         raise InputError("kind", "must be another than 'convergence', as no allocator reported its iterations")
     about = f"mean objective of {_drops(dataset)} over the iterations"
-    return sheet.draw(dataset, sweep_of(dataset), 1, about, draw_convergence)
+    return sheet.draw_all("convergence", dataset, sweep_of(dataset), 1, about, draw_convergence)
 
 
-def _mean_figure(
-    dataset: xarray.Dataset, abscissa: Abscissa | None, sheet: Sheet, rows: list[Row], about: str
-) -> Figure:
+def _mean_figures(
+    title: str, dataset: xarray.Dataset, abscissa: Abscissa | None, sheet: Sheet, rows: list[Row], about: str
+) -> dict[str, Figure]:
     apart = [name for name in sweep_of(dataset) if abscissa is None or name != abscissa.axis]
     dense = abscissa is not None and len(abscissa.values) > MOST_SPACED
     draw = partial(draw_means, abscissa=abscissa, rows=rows)
-    return attrs.evolve(sheet, dense=dense).draw(dataset, apart, len(rows), about, draw)
+    return attrs.evolve(sheet, dense=dense).draw_all(title, dataset, apart, len(rows), about, draw)
 
 
 def _in_one_axis(dataset: xarray.Dataset) -> xarray.Dataset:
@@ -162,15 +168,28 @@ def _alone(dataset: xarray.Dataset, columns: Columns, pooled: bool) -> dict[str,
     return {name: [(name, columns.requirements.get(name))] for name in numbers}
 
 
-def _style(name: str) -> Any:
+def find_style(name: str) -> Style:
+    """Return a style by its name.
+
+    Raises
+    ------
+    InputError
+        If there is none of this name.
+    """
     if name not in STYLES:
         hint = nearest(name, STYLES) if isinstance(name, str) else ""
         raise InputError("style", f"must be {' or '.join(STYLES)}, got {short_repr(name)}{hint}")
     return STYLES[name]
 
 
-def _size(size: Any) -> tuple[float, float] | None:
-    """Check a width and a height in inches."""
+def check_size(size: Any) -> tuple[float, float] | None:
+    """Check a width and a height in inches.
+
+    Raises
+    ------
+    InputError
+        If they are no such numbers.
+    """
     if size is None:
         return None
     try:

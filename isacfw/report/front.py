@@ -120,15 +120,29 @@ class ParetoFront:
         """Allocators whose allocations are all proved optimal: they form the front."""
         return exact_allocators(self.dataset)
 
-    def plot(self) -> matplotlib.figure.Figure:
+    def plot(self, *, style: str = "screen", size: tuple[float, float] | None = None) -> matplotlib.figure.Figure:
         """Return the figure of all precoders and beams: fronts as lines, other allocators as points.
 
         Means over the drops with 95 % intervals; the points of dominated allocations are open. A panel for each
         combination of further swept values.
+
+        Parameters
+        ----------
+        style : {"screen", "paper-column", "paper-wide", "slides"}
+            Widths and fonts, as those of :meth:`isacfw.Comparison.plot`.
+        size : tuple of float, optional
+            Width and height in inches instead of those of the style.
+
+        Raises
+        ------
+        InputError
+            If the style is not known, or the size is not one.
         """
+        from .figures import check_size, find_style
         from .front_figure import front_figure
 
-        return front_figure(self.dataset)
+        found = find_style(style)
+        return front_figure(self.dataset, None if style == "screen" else found, check_size(size))
 
     def save(self, folder: str | PathLike[str], *, progress: Progress | None = None) -> list[Path]:
         """Write data set (NetCDF), records (CSV), scenario (TOML) and figure (PNG, PDF) into a folder.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -13,20 +13,31 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..base.numbers import FloatArray
 from .dominance import ABSCISSA, DOMINATED, exact_allocators
-from .panels import Panel, count_panels, grid_shape, make_panels
+from .legend import place_legend
+from .panels import SIDE_BY_SIDE, Panel, count_panels, grid_shape, make_panels, name_panels
 from .places import sweep_of
-from .style import COLOURS, MARKERS, PAGE, axis_label
+from .style import CURVE_COLOURS, CURVE_MARKERS, PAGE, Style, axis_label, plain_labels, plain_text
 from .summary import Columns, means_and_intervals
 
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 _PANEL = (2.9, 2.7)
 """Size of a panel in inches: two of them and the legend have the width of a journal's page."""
 
 _LEGEND_WIDTH = 1.35
+_MOST_LARGE = 2
+"""Number of panels up to which they are large."""
+
+_SCALE_HEIGHT = 0.35
+"""Height in inches of the scale above a panel."""
+
+_HIGHEST = 0.9
+"""Part of the height of a slide that a legend may take."""
+
 _BAND = 0.12
 
 
@@ -93,13 +104,13 @@ class _Style:
 
     def colour(self, name: str) -> str:
         """Return the colour of what is distinguished by it."""
-        return COLOURS[self.names[self.coloured].index(name) % len(COLOURS)]
+        return CURVE_COLOURS[self.names[self.coloured].index(name) % len(CURVE_COLOURS)]
 
     def marker(self, allocator: str) -> tuple[str, float]:
         """Return the marker of an allocator that forms no front, and its size: later ones are smaller."""
         points = [name for name in self.names["allocator"] if name != self.exact]
         number = points.index(allocator)
-        return MARKERS[number % len(MARKERS)], 4.0 + 6.0 * (1 - (number + 1) / len(points))
+        return CURVE_MARKERS[number % len(CURVE_MARKERS)], 4.0 + 6.0 * (1 - (number + 1) / len(points))
 
     def rows(self, panel: xarray.Dataset) -> Iterator[tuple[str, str, xarray.Dataset]]:
         """Yield allocator, colour and data of each curve of a panel, the fronts last."""
@@ -111,30 +122,54 @@ class _Style:
                 yield allocator, self.colour(named[self.coloured]), panel.sel(named)
 
 
-def front_figure(dataset: xarray.Dataset) -> Figure:
-    """Return the figure of :meth:`isacfw.ParetoFront.plot`."""
+def front_figure(dataset: xarray.Dataset, style: Style | None = None, size: Any = None) -> Figure:
+    """Return the figure of :meth:`isacfw.ParetoFront.plot`, in a style or that of a screen."""
     from matplotlib import rc_context
 
-    with rc_context(PAGE):
-        return _figure(dataset)
+    dataset = plain_labels(dataset)
+    looks = _Style.of(dataset)
+    others = [name for name in sweep_of(dataset) if name != dataset.attrs["along"]]
+    apart = [*others, *filter(None, [looks.panels])]
+    _, drawn = count_panels(dataset, apart)
+    settings = PAGE if style is None else PAGE | {"font.size": style.fonts[drawn > _MOST_LARGE]}
+    with plain_text(), rc_context(settings):
+        return _figure(dataset, looks, apart, style, size)
 
 
-def _figure(dataset: xarray.Dataset) -> Figure:
+def _figure(dataset: xarray.Dataset, looks: _Style, apart: list[str], style: Style | None, size: Any) -> Figure:
     from .plain_figure import PlainFigure
 
-    style = _Style.of(dataset)
-    others = [name for name in sweep_of(dataset) if name != dataset.attrs["along"]]
-    apart = [*others, *filter(None, [style.panels])]
-    total, drawn = count_panels(dataset, apart)
-    blocks, columns = grid_shape(drawn)
-    size = (_LEGEND_WIDTH + _PANEL[0] * columns, _PANEL[1] * blocks)
-    figure = PlainFigure(figsize=size, layout="constrained")
-    if drawn < total:
-        figure.suptitle(f"the first {drawn} of {total} combinations", fontsize="medium")
-    for panel in make_panels(figure, dataset, apart):
-        _draw_panel(panel, dataset, style)
-    _add_legend(figure, style, dataset.sizes["drop"])
+    _, drawn = count_panels(dataset, apart)
+    most = SIDE_BY_SIDE if style is None else style.side_by_side
+    blocks, columns = grid_shape(drawn, most)
+    figure = PlainFigure(figsize=size or _size(style, blocks, columns, drawn), layout="constrained")
+    for panel in make_panels(figure, dataset, apart, most=most):
+        _draw_panel(panel, dataset, looks)
+    drops = dataset.sizes["drop"]
+    about = [f"mean of {drops} drops, 95 % intervals"] if drops > 1 else []
+    left_out = list(filter(None, [name_panels(dataset, apart)]))
+    if style is None:
+        if left_out:
+            figure.suptitle(left_out[0], fontsize="medium")
+        _add_legend(figure, looks, drops)
+        return figure
+    named = {str(handle.get_label()): handle for handle in _handles(looks)}
+    _, height = place_legend(figure, named, aside=style.aside)
+    if size is None:
+        width, own = figure.get_size_inches()
+        figure.set_size_inches(width, own + height if style.height is None else max(own, height / _HIGHEST))
+    if about or left_out:
+        figure.suptitle("; ".join([*about, *left_out]), fontsize="small", x=0.01, horizontalalignment="left")
     return figure
+
+
+def _size(style: Style | None, blocks: int, columns: int, drawn: int) -> tuple[float, float]:
+    """Return the size of the figure in inches, without a legend below."""
+    if style is None or style.width is None:
+        return _LEGEND_WIDTH + _PANEL[0] * columns, _PANEL[1] * blocks
+    small = drawn > _MOST_LARGE
+    height = (style.heights[small] + _SCALE_HEIGHT) * blocks
+    return style.width, height if style.height is None else max(style.height, height / 2)
 
 
 def _draw_panel(panel: Panel, dataset: xarray.Dataset, style: _Style) -> None:
@@ -211,7 +246,8 @@ def _to_decibels(degrees: ArrayLike) -> FloatArray:
     return np.asarray(20 * np.log10(np.radians(np.maximum(np.asarray(degrees, dtype=np.float64), 1e-12))))
 
 
-def _add_legend(figure: Figure, style: _Style, drops: int) -> None:
+def _handles(style: _Style) -> list[Line2D]:
+    """Return what the legend shows."""
     from matplotlib.lines import Line2D
 
     handles = []
@@ -232,9 +268,13 @@ def _add_legend(figure: Figure, style: _Style, drops: int) -> None:
         open_marker = Line2D([], [], color="0.2", linestyle="none", marker="o", markerfacecolor="white")
         open_marker.set_label("open: dominated")
         handles.append(open_marker)
+    return handles
+
+
+def _add_legend(figure: Figure, style: _Style, drops: int) -> None:
     title = f"mean of {drops} drops,\n95 % intervals" if drops > 1 else None
     figure.legend(
-        handles=handles,
+        handles=_handles(style),
         loc="outside right upper",
         fontsize="small",
         title=title,

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
 
+_LINE = 1.3
+"""Distance of lines of text relative to the size of the font."""
+
 MOST_SPACED = 30
 """Number of points up to which markers are large."""
 
@@ -201,5 +204,7 @@ def name_allocators(axes: Axes, allocators: list[str]) -> None:
         size = min(0.8 * rcParams["font.size"], max(4.0, 0.8 * room))
         axes.set_xticks(range(len(allocators)), allocators, rotation=90, fontsize=size)
     else:
-        axes.set_xticks(range(len(allocators)), allocators, rotation=20, ha="right", rotation_mode="anchor")
+        # So steep that names are a line apart.
+        angle = max(20.0, float(np.degrees(np.arcsin(_LINE * rcParams["font.size"] / room))))
+        axes.set_xticks(range(len(allocators)), allocators, rotation=angle, ha="right", rotation_mode="anchor")
     axes.set_xlim(-0.6, len(allocators) - 0.4)

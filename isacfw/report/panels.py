@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_PANELS = 12
-"""Number of combinations that are drawn: more would not be readable."""
+"""Number of combinations in a figure: more would not be readable."""
+
+MOST_FIGURES = 4
+"""Number of figures that show further combinations."""
 
 SIDE_BY_SIDE = 3
 """Number of panels in a row of the figure."""
@@ -47,10 +50,28 @@ class Panel:
     low: bool
 
 
-def count_panels(dataset: xarray.Dataset, apart: Sequence[str]) -> tuple[int, int]:
-    """Return the numbers of combinations along some dimensions, and of those that are drawn."""
+def count_panels(dataset: xarray.Dataset, apart: Sequence[str], first: int = 0) -> tuple[int, int]:
+    """Return the numbers of combinations along some dimensions, and of those in a figure that begins with one."""
     total = math.prod(dataset.sizes[name] for name in apart)
-    return total, min(total, MOST_PANELS)
+    return total, min(total - first, MOST_PANELS)
+
+
+def first_panels(dataset: xarray.Dataset, apart: Sequence[str]) -> list[int]:
+    """Return the numbers of the combinations with which figures of panels begin."""
+    total, _ = count_panels(dataset, apart)
+    return list(range(0, total, MOST_PANELS))[:MOST_FIGURES]
+
+
+def name_panels(dataset: xarray.Dataset, apart: Sequence[str], first: int = 0) -> str:
+    """Return which of all combinations a figure shows; empty for all of them."""
+    total, drawn = count_panels(dataset, apart, first)
+    if drawn == total:
+        return ""
+    return (
+        f"combinations {first + 1} to {first + drawn} of {total}"
+        if first
+        else f"the first {drawn} of {total} combinations"
+    )
 
 
 def grid_shape(panels: int, most: int = SIDE_BY_SIDE) -> tuple[int, int]:
@@ -60,19 +81,25 @@ def grid_shape(panels: int, most: int = SIDE_BY_SIDE) -> tuple[int, int]:
 
 
 def make_panels(
-    figure: Figure, dataset: xarray.Dataset, apart: Sequence[str], rows: int = 1, most: int = SIDE_BY_SIDE
+    figure: Figure,
+    dataset: xarray.Dataset,
+    apart: Sequence[str],
+    rows: int = 1,
+    most: int = SIDE_BY_SIDE,
+    first: int = 0,
 ) -> list[Panel]:
-    """Add panels with a number of rows of axes to a figure, for combinations along some dimensions.
+    """Add panels with a number of rows of axes to a figure, for combinations along some dimensions from one on.
 
     At most a given number of panels are side by side. All have the same horizontal axis, and those of a row in
     its panel the same vertical one.
     """
-    _, count = count_panels(dataset, apart)
+    _, count = count_panels(dataset, apart, first)
     _, columns = grid_shape(count, most)
     grid = _subplots(figure, count, rows, columns)
     paths = [path for axis in apart if axis in sweep_of(dataset) for path in paths_along(dataset, axis)]
     labels = {path: short_values(dataset[path].to_numpy().tolist()) for path in paths}
-    places = itertools.product(*(range(dataset.sizes[name]) for name in apart))
+    every = itertools.product(*(range(dataset.sizes[name]) for name in apart))
+    places = itertools.islice(every, first, None)
     found = []
     for number, (axes, place) in enumerate(zip(grid, places, strict=False)):
         own = dataset.isel(dict(zip(apart, place, strict=True)))

@@ -10,7 +10,7 @@ import attrs
 
 from ..base.errors import InputError
 from .legend import place_legend
-from .panels import Panel, count_panels, grid_shape, make_panels
+from .panels import Panel, count_panels, first_panels, grid_shape, make_panels, name_panels
 from .style import Style
 
 if TYPE_CHECKING:
@@ -51,11 +51,14 @@ class Sheet:
         Width and height in inches; by default those of the style, and higher for a legend below.
     dense : bool
         Whether markers are small.
+    first : int
+        Number of the combination of the first panel.
     """
 
     style: Style
     size: tuple[float, float] | None = None
     dense: bool = False
+    first: int = 0
 
     def draw(self, dataset: xarray.Dataset, apart: Sequence[str], rows: int, about: str, draw: Draw) -> Figure:
         """Return a figure with a panel, of a number of rows of axes, for each combination along dimensions."""
@@ -63,7 +66,7 @@ class Sheet:
 
         from .plain_figure import PlainFigure
 
-        total, drawn = count_panels(dataset, apart)
+        _, drawn = count_panels(dataset, apart, self.first)
         most = self.style.side_by_side
         blocks, columns = grid_shape(drawn, most)
         small = drawn > _MOST_LARGE
@@ -72,19 +75,30 @@ class Sheet:
         with rc_context(settings):
             figure = PlainFigure(figsize=self._size(small, columns, rows * blocks), layout="constrained")
             notes: dict[str, None] = {}
-            for panel in make_panels(figure, dataset, apart, rows, most):
+            for panel in make_panels(figure, dataset, apart, rows, most, self.first):
                 note = draw(panel)
                 notes |= {note: None} if note else {}
                 _fold(panel.axes[0].set_title(panel.title, fontsize="small"), 0.85 / columns)
             width, height = place_legend(figure, _named(figure), aside=self.style.aside)
             self._make_room(figure, height)
-            parts = [about, *notes, *([f"the first {drawn} of {total} combinations"] if drawn < total else [])]
+            parts = filter(None, [about, *notes, name_panels(dataset, apart, self.first)])
             # On the left, since a legend on the right is as high as the figure.
             title = f"{dataset.attrs['title']}: {'; '.join(parts)}"
             text = figure.suptitle(title, fontsize="medium", x=0.01, horizontalalignment="left")
             _fold(text, 0.98 - width / figure.get_size_inches()[0])
             self._keep_height(figure, small, rows * blocks)
         return figure
+
+    def draw_all(
+        self, title: str, dataset: xarray.Dataset, apart: Sequence[str], rows: int, about: str, draw: Draw
+    ) -> dict[str, Figure]:
+        """Return figures like that of :meth:`draw` by title, as many as the combinations need, up to a limit."""
+        return {
+            f"{title}-{number}" if number > 1 else title: attrs.evolve(self, first=first).draw(
+                dataset, apart, rows, about, draw
+            )
+            for number, first in enumerate(first_panels(dataset, apart), 1)
+        }
 
     def _make_room(self, figure: Figure, legend: float) -> None:
         """Make a figure higher for a legend below, unless its height is given and sufficient."""

@@ -224,8 +224,12 @@ def write_parts(parts: Iterable[Text | TextTable], width: int | None = None, *, 
     room = max([FULL, *(one.width for one in found if isinstance(one, TextTable))]) if width is None else width
     console = plain_console(room, colour=colour)
     for one in found:
-        for line in one.lines(width) if isinstance(one, TextTable) else [one]:
-            console.print(line, highlight=False, overflow="fold", no_wrap=False)
+        if isinstance(one, TextTable):
+            for line in one.lines(width):
+                # A number that is wider than a line is not cut.
+                console.print(line, highlight=False, no_wrap=True, overflow="ignore", crop=False)
+        else:
+            console.print(one, highlight=False, overflow="fold", no_wrap=False)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     return "\n".join(line.rstrip() for line in text.splitlines())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 
 def make_figure(
-    loaded: LoadedScenario, compare: Callable[..., Any], trials: int | None, progress: Progress, workers: int = 1
+    loaded: LoadedScenario,
+    compare: Callable[..., Any],
+    trials: int | None,
+    progress: Progress,
+    workers: int = 1,
+    looks: Mapping[str, Any] | None = None,
 ) -> tuple[xarray.Dataset, dict[str, matplotlib.figure.Figure]]:
     """Return the data and the figures of a scenario, from its figure part or from its comparison.
 
@@ -38,6 +43,8 @@ def make_figure(
         Called with the number of completed steps and the total number of steps.
     workers : int
         Number of processes that share the work of a comparison.
+    looks : mapping, optional
+        Options of :meth:`isacfw.Comparison.plot`, for a scenario without its own figure.
     """
     from matplotlib import rc_context
 
@@ -48,7 +55,7 @@ def make_figure(
     figures = [part for part in loaded.host.parts("figure") if part.name == name]
     if not figures:
         comparison = run(loaded.scenario, progress)
-        return comparison.dataset, comparison.plot()
+        return comparison.dataset, comparison.plot(**(looks or {}))
     figure = figures[0].cls(**({} if trials is None else {"trials": trials}))
     assert isinstance(figure, Figure)
     settings: Any = {"text.usetex": False, **figure.style}

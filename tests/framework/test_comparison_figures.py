@@ -515,3 +515,16 @@ def test_a_curve_without_values_says_so(many: Callable[..., Comparison]) -> None
     figure = comparison.plot(quantity="sum_rate")["sum_rate"]
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert [text for text in texts if "1" in text] == ["mrt, allocator 1 (no value)"]
+
+
+@pytest.mark.parametrize("style", ["screen", "paper-column", "paper-wide", "slides"])
+def test_names_of_twelve_allocators_do_not_touch(style: str, many: Callable[..., Comparison]) -> None:
+    comparison = Comparison(dataset=many(12).dataset.isel(snr_db=[0]))
+    figure = comparison.plot(style=style)["sum_rate"]
+    figure.draw_without_rendering()
+    labels = figure.axes[-1].get_xticklabels()
+    angle = np.radians(labels[0].get_rotation())
+    places = [label.get_transform().transform(label.get_position())[0] for label in labels]
+    apart = np.diff(places).min() * np.sin(angle)
+    assert len(labels) == 12
+    assert apart >= labels[0].get_fontsize() * figure.dpi / 72

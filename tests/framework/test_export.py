@@ -46,14 +46,14 @@ def test_latex_has_a_row_for_each_mean(comparison: Comparison) -> None:
 def test_special_characters_are_text() -> None:
     grid = Grid(title="50 %", headings=("a_b", "c|d"), rows=(("{x} & y", "#1 $ ~ ^ \\"),), words=1)
     assert grid.latex().splitlines()[3:6] == [
-        r"a\_b & c|d \\",
+        r"a\_b & c\textbar{}d \\",
         r"\midrule",
         r"\{x\} \& y & \#1 \$ \textasciitilde{} \textasciicircum{} \textbackslash{} \\",
     ]
     assert grid.markdown().splitlines() == [
-        r"| a_b     |        c\|d |",
-        r"| ------- | ----------: |",
-        r"| {x} & y | #1 $ ~ ^ \\ |",
+        r"| a_b      |           c\|d |",
+        r"| -------- | -------------: |",
+        r"| {x} \& y | \#1 \$ \~ ^ \\ |",
     ]
 
 

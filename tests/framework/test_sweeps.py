@@ -552,6 +552,18 @@ def test_many_lists_share_one_readable_figure(run):
     assert max(map(len, titles)) <= 80
 
 
+def test_further_panels_are_in_further_figures(run):
+    limits = [-20.0 - number / 10 for number in range(50)]
+    comparison = run(
+        {"sweep": {"snr_db": [0, 5], "sensing.crlb_limit_db": limits}, "drops": 1, "allocators": ["exact"]}
+    )
+    figures = comparison.plot(quantity="sum_rate")
+    assert list(figures) == ["sum_rate", "sum_rate-2", "sum_rate-3", "sum_rate-4"]
+    titles = [axes.get_title().split()[-2] for figure in figures.values() for axes in figure.axes]
+    assert titles == [str(limit) for limit in limits[:48]]
+    assert "combinations 37 to 48 of 50" in figures["sum_rate-4"].get_suptitle().replace("\n", " ")
+
+
 @pytest.mark.parametrize(
     ("values", "panels", "shape"), [(2, 2, (1, 2)), (3, 3, (1, 3)), (5, 5, (2, 3)), (15, 12, (4, 3))]
 )

@@ -417,3 +417,42 @@ def test_an_unknown_quantity_is_refused(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit, match="2"):
         main(["figure", "nguyen2025", "--front", "beauty"])
     assert "--front must be one of crlb, sum_crlb, power, rate, got 'beauty'" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def twelve(variant):
+    """Return a front with twelve allocators."""
+    kinds = ("exact", "equal_com", "equal_cs")
+    allocators = [{"kind": kinds[number % 3], "label": f"allocator number {number}"} for number in range(12)]
+    return isacfw.pareto(variant({"allocators": allocators, "precoders": ["mrt"], "drops": 2}), points=2)
+
+
+@pytest.mark.parametrize(
+    ("style", "size"), [("paper-column", (3.5, None)), ("paper-wide", (7.16, None)), ("slides", (10.0, 5.625))]
+)
+def test_fronts_have_the_styles_of_comparisons(style, size, twelve):
+    figure = twelve.plot(style=style)
+    width, height = figure.get_size_inches()
+    assert width == size[0]
+    assert height == (size[1] or height)
+    figure.draw_without_rendering()
+    legend = figure.legends[0].get_window_extent()
+    assert figure.bbox.x0 <= legend.x0
+    assert legend.x1 <= figure.bbox.x1
+    assert legend.y0 >= figure.bbox.y0 - 1
+    assert not any(legend.overlaps(axes.get_window_extent()) for axes in figure.axes)
+    assert figure.axes[0].get_window_extent().height > 0.9 * figure.dpi
+    names = {text.get_text() for text in figure.legends[0].get_texts()}
+    assert {f"allocator number {number}" for number in range(1, 12)} <= names
+    markers = [
+        handle.get_marker() for handle in figure.legends[0].legend_handles if handle.get_marker() != "None"
+    ]
+    assert len(set(markers[:-1])) == len(markers) - 1 == 11
+
+
+def test_a_front_has_the_size_that_it_is_given(twelve):
+    assert tuple(twelve.plot(size=(4.0, 3.0)).get_size_inches()) == (4.0, 3.0)
+    with pytest.raises(isacfw.InputError, match=r"^style must be screen or paper-column"):
+        twelve.plot(style="paper")
+    with pytest.raises(isacfw.InputError, match=r"^size must be width and height"):
+        twelve.plot(size=(1, 2, 3))
