@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 
 import attrs
-import numpy as np
 
-from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
-from ..allocation.requirement import Constraints, Requirement
+from ..allocation.requirement import Constraints
 from ..allocation.uplink import UplinkProblem
-from ..base.errors import InputError, attribute_errors_to
+from ..base.errors import InputError
 from ..base.link import refuse_link
-from ..base.numbers import FloatArray, read_only
-from ..base.part import display_name
+from ..base.numbers import FloatArray
 from ..sensing.beam import Beam, checked_beam_statistics, count_streams
 from ..sensing.beam_statistics import BeamStatistics
 from ..sensing.fisher import EchoModel
 from ..sensing.task import SensingGoal, SensingTask
-from ..signal.angular_region import AngularRegion
 from ..signal.channel import channel_statistics
 from ..signal.link import LinkStatistics
 from ..signal.precoder import Precoder, checked_link_statistics
 from ..signal.scene import Scene
 from ..signal.statistics import ChannelStatistics, FadingSource
-from .angles import assumptions, known_angles
 from .fields import ScenarioFields
 from .problem import Limits, build_problem, sensing_goal
 from .units import check_gains, squared_arcs
@@ -117,12 +111,6 @@ class Scenario(ScenarioFields):
             regions=self.regions,
         )
 
-    @property
-    def regions(self) -> tuple[AngularRegion, ...]:
-        """The regions of directions over which requirements and metrics need mean gains."""
-        parts: tuple[Requirement | Metric, ...] = (*self.requirements.values(), *self.metrics)
-        return tuple(dict.fromkeys(region for part in parts for region in part.regions()))
-
     def _find_model(self) -> EchoModel:
         return self.echo_model
 
@@ -170,10 +158,6 @@ class Scenario(ScenarioFields):
             return 1
         return count_streams(beam, self.scene(statistics), self.time_limit_s)
 
-    def crlb_limits(self) -> FloatArray:
-        """Return the CRLB limits of azimuth and elevation of each target in rad², infinite for none; (2T,)."""
-        return self.find_goal("CRLB limits", (), lambda goals: read_only(goals.crlb_limit()))
-
     def constraints(self, users: int, prelog: float = 1.0) -> Constraints:
         """Return all requirements by name as constraints; the limits of ``[sensing]`` are called ``"sensing"``.
 
@@ -194,34 +178,6 @@ class Scenario(ScenarioFields):
     def _constraints(self, known: FloatArray, users: int, prelog: float) -> Constraints:
         inputs = known.tobytes(), users, prelog
         return self.find_goal("constraints", inputs, lambda goals: goals.constraints(known, users, prelog))
-
-    def known_angles(self, echo_model: EchoModel | None = None) -> FloatArray:
-        """Return 1 for each angle that counts as known, 0 for the others; (2T,).
-
-        Angles count as known if a target declares them known and, if the two arrays together cannot tell azimuth
-        and elevation apart, also one without a limit.
-        """
-        if self.link == "uplink":
-            return np.zeros(2 * len(self.sensed))
-        limits = self.crlb_limits()
-
-        def find() -> FloatArray:
-            with self._blamed_arrays():
-                return read_only(known_angles(self.sensed, limits, model))
-
-        with self._blamed_arrays():
-            model = self.echo_model if echo_model is None else echo_model
-        return self.shared.find("known angles", (*self.sensed, limits.tobytes(), model), find)
-
-    def assumptions(self) -> list[str]:
-        """Return a message for each angle that counts as known without being declared known."""
-        return [] if self.link == "uplink" else assumptions(self.sensed, self.known_angles())
-
-    def _blamed_arrays(self) -> AbstractContextManager[None]:
-        arrays = self.transmit_array, self.receive_array
-        return attribute_errors_to(
-            self.shared.find("arrays", arrays, lambda: "transmit array {} or receive array {}".format(*map(display_name, arrays)))
-        )
 
     def problem(
         self,

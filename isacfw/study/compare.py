@@ -12,12 +12,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import attrs
-
 from ..allocation.allocator import Allocator
 from ..base.errors import InputError, IsacError, short_repr
 from ..config.load import ScenarioLike, to_loaded
-from ..config.toml import to_toml
+from ..config.toml import to_changed_toml
 from ..host.host import PluginHost
 from ..report.comparison import Comparison
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary
@@ -159,7 +157,7 @@ class _Study:
     def _toml(self, **changes: Any) -> str:
         """Return the scenario with absolute paths of plugins, independent of the folder from which it is read."""
         plugins = [one if isinstance(one, str) else one[0] for one in self.host.sources]
-        return to_toml(attrs.evolve(self.scenario, plugins=plugins, **changes), self.host)
+        return to_changed_toml(self.scenario, self.host, {"plugins": list(map(str, plugins)), **changes})
 
     def _versions(self) -> str:
         """Return the versions of all packages that affect the results, as a JSON object."""
