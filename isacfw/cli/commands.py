@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
@@ -25,7 +26,11 @@ def _compare(options: argparse.Namespace) -> int:
     from .progress import ProgressBars
 
     keys = (("seed", options.seed), ("time_limit_s", options.time_limit))
-    overrides = [*options.set, *(f"{key} = {value}" for key, value in keys if value is not None)]
+    overrides = [
+        *options.set,
+        *([] if options.until is None else [f"until = {json.dumps(options.until)}"]),
+        *(f"{key} = {value}" for key, value in keys if value is not None),
+    ]
     loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=overrides)
     report_problems(loaded.host)
     if options.out is not None:

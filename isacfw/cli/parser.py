@@ -127,6 +127,9 @@ def _add_compare(commands: _Commands) -> None:
         "--scheduler", metavar="ADDRESS", help="of a Dask cluster to use instead of local processes"
     )
     command.add_argument(
+        "--until", metavar="P", help="stop at a precision such as '1 %%', after at most --drops drops"
+    )
+    command.add_argument(
         "--time-limit", type=seconds, metavar="S", help="longest time of an allocation, in seconds"
     )
     add_plugin_option(command)

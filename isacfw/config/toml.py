@@ -23,6 +23,7 @@ def to_toml(scenario: Scenario, host: PluginHost | None = None) -> str:
 def to_changed_toml(scenario: Scenario, host: PluginHost, changes: Mapping[str, Any]) -> str:
     """Return :func:`to_toml` with other values of some keys, without building the points of a sweep anew."""
     document = _unstructure(scenario, host) | dict(changes)
+    document = {key: value for key, value in document.items() if value is not None}
     # Omit empty lists that are usually absent.
     absent = [key for key in ("beams", "targets") if document.get(key) == []]
     return tomli_w.dumps({key: value for key, value in document.items() if value != {} and key not in absent})

@@ -34,6 +34,7 @@ from .changes import to_tuple
 from .goals import Goals, check_requirements
 from .labels import parts_validator
 from .points import Swept
+from .precision import check_until
 from .sweep import Sweep, check_distinct, check_sweep, locate, to_sweep
 from .units import check_units, in_units_of, power_db
 from .uplink import Uplink, check_link, radar_of
@@ -48,6 +49,7 @@ class ScenarioFields(Swept):
     name: str = attrs.field(default="scenario", validator=text)
     seed: int = attrs.field(default=0, validator=integer(at_least=0, at_most=2**128 - 1))
     drops: int = attrs.field(default=1, validator=integer(at_least=1, at_most=10**9))
+    until: str | None = attrs.field(default=None, validator=optional(check_until))
     snr_db: float | None = attrs.field(
         default=None, converter=real, validator=optional(number(at_least=-300, at_most=300))
     )

@@ -62,7 +62,10 @@ class Scenario(ScenarioFields):
     name : str
         For titles and files.
     seed, drops : int
-        Seed of all random drops, and their number.
+        Seed of all random drops, and their number; the largest number with `until`.
+    until : str, optional
+        Precision at which a comparison stops, such as ``"1 % of the mean"``: the half-width of the 95 % interval
+        of every mean objective. Looked at after 100, 200, 400, … drops.
     plugins : sequence of str
         Files and modules with parts that the scenario uses.
     sampling_accuracy : float

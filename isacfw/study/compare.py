@@ -12,17 +12,21 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from ..allocation.allocator import Allocator
 from ..base.errors import InputError, IsacError, short_repr
 from ..config.load import ScenarioLike, to_loaded
 from ..config.toml import to_changed_toml
 from ..host.host import PluginHost
 from ..report.comparison import Comparison
+from ..report.statistics import is_precise
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary
 from ..results.layout import Layout, ResultSizes
 from ..results.memory import build_in_memory
 from ..results.netcdf import write_to_file
 from ..scenario.labels import by_label
+from ..scenario.precision import looks, relative_precision
 from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
 from ..signal.precoder import Precoder
@@ -75,13 +79,40 @@ def compare(
     loaded = to_loaded(scenario)
     host, found = execution.host or loaded.host, loaded.scenario
     found = with_parts(found, host, drops=drops, precoders=precoders, beams=beams, allocators=allocators)
-    return _Study(found, host, execution).run()
+    if found.until is None:
+        return _Study(found, host, execution).run()
+    return _compare_until(found, host, execution)
+
+
+def _compare_until(scenario: Scenario, host: PluginHost, execution: Execution) -> Comparison:
+    """Return the comparison over the first number of drops, of those that are looked at, which is precise enough.
+
+    The decision depends on the results of these drops alone, so on no executor, chunk or interruption.
+    """
+    assert scenario.until is not None
+    known: list[ChunkResult] = []
+    for look in looks(scenario.drops):
+        study = _Study(attrs.evolve(scenario, drops=look), host, execution, known)
+        study.most = scenario.drops
+        found = study.run()
+        if is_precise(found.dataset, relative_precision(scenario.until)) or look == scenario.drops:
+            return found
+        found.dataset.close()
+    raise AssertionError("the last look ends the study")
 
 
 class _Study:
     """A run of a scenario: solves its chunks and combines their results."""
 
-    def __init__(self, scenario: Scenario, host: PluginHost, execution: Execution) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        host: PluginHost,
+        execution: Execution,
+        known: list[ChunkResult] | None = None,
+    ) -> None:
+        self.known: list[ChunkResult] = [] if known is None else known
+        self.most = scenario.drops
         self.spec, self.host, self.execution = specify(scenario, host), host, execution
         self.scenario = scenario
         rows = len(by_label(scenario.precoders)) * len(by_label(scenario.compared_beams))
@@ -94,10 +125,12 @@ class _Study:
         """Solve all chunks, except those that are already finished in the folder."""
         folder = self.execution.out
         if folder is None:
-            with closing(self._solve(self._plan())) as each:
-                solved = list(each)
+            solved = self.known
+            self._advance(sum(self._allocations(result.chunk) for result in solved))
+            with closing(self._solve(self._plan([result.summary for result in solved]))) as each:
+                solved.extend(each)
             return self._comparison([result.summary for result in solved], lambda _: solved, None)
-        key = study_key(self.spec, self._toml(name="study", drops=1), self._versions(), self.files)
+        key = study_key(self.spec, self._toml(name="study", drops=1, until=None), self._versions(), self.files)
         store = ChunkStore(folder / "chunks", key, self.scenario.drops)
         summaries = store.choose()
         self._advance(sum(self._allocations(summary.chunk) for summary in summaries))
@@ -171,9 +204,10 @@ class _Study:
     def _provenance(self) -> dict[str, Any]:
         return {
             "title": self.scenario.name,
-            "scenario": self._toml(),
+            "scenario": self._toml(drops=self.most),
             "seed": self.scenario.seed,
             "versions": self._versions(),
+            **({} if self.scenario.until is None else {"until": self.scenario.until, "most_drops": self.most}),
             **self._assumptions(),
         }
 
