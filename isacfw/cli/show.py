@@ -78,9 +78,7 @@ def _print_statistics(options: argparse.Namespace, given: dict[str, Any]) -> int
     else:
         allowed, what = {"reference": given.pop("reference", None)}, {}
     if given:
-        raise InputError(
-            f"--{next(iter(given))}", f"requires --out, and cannot be combined with --table {options.table}"
-        )
+        raise InputError(f"--{next(iter(given))}", f"cannot be combined with --table {options.table}")
     if len(quantities) > 1:
         raise InputError("--quantity", f"must be one quantity with --table {options.table}")
     comparison = Comparison.load(options.results)
