@@ -60,7 +60,19 @@ def _compare(options: argparse.Namespace) -> int:
         with ProgressBars(quiet=options.json) as bars:
             name_files(comparison.save(options.out, progress=bars.task("files")))
     print(comparison.to_json() if options.json else _table(comparison.dataset))
+    if options.timing:
+        _print_times(loaded, options)
     return 1 if comparison.failed else 0
+
+
+def _print_times(loaded: LoadedScenario, options: argparse.Namespace) -> None:
+    from ..study.timing import measure_times, render_times
+
+    with redirect_stdout(sys.stderr):
+        parts = {kind: getattr(options, kind) for kind in (*_COMPARED, "drops")}
+        text = render_times(measure_times(loaded, **parts))
+    # Records stay the only output with --json.
+    print(text, file=sys.stderr if options.json else sys.stdout)
 
 
 def _executor(address: str | None) -> AbstractContextManager[Any]:

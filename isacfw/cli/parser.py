@@ -130,6 +130,9 @@ def _add_compare(commands: _Commands) -> None:
         "--until", metavar="P", help="stop at a precision such as '1 %%', after at most --drops drops"
     )
     command.add_argument(
+        "--timing", action="store_true", help="also measure each allocator alone: several runs, median and spread"
+    )
+    command.add_argument(
         "--time-limit", type=seconds, metavar="S", help="longest time of an allocation, in seconds"
     )
     add_plugin_option(command)
