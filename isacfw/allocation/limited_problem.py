@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from typing import Any, Self
 
 import attrs
@@ -13,10 +13,10 @@ from ..base.numbers import FloatArray
 from ..sensing.domain import LinearLimits
 from ..sensing.inequalities import MatrixInequalities
 from ..sensing.program import ShareProgram
-from ..sensing.requirements import SensingLimits
 from .certificate import certificate, joint_certificate, linear_certificate
 from .linear import LinearQuantity, largest_ratios
-from .sensing_problem import FEASIBILITY_TOLERANCE, SensingProblem, mix_of, stacked
+from .sensing_problem import FEASIBILITY_TOLERANCE, SensingProblem, mix_of
+from .share_programs import compiled
 
 _SENSING_FIELDS = (
     "fisher_communication",
@@ -224,7 +224,7 @@ class LimitedProblem(SensingProblem):
         """The certificate that no shares meet the requirements on sensing, a message; empty if some do; (...)."""
         none = np.isnan(self.largest_communication_share)
         messages = np.full(none.shape, "", dtype=object)
-        if self._on_a_line and self.linear_least is None and self.crlb_sum_limit is None and none.any():
+        if none.ndim and self._on_a_line and self.linear_least is None and self.crlb_sum_limit is None:
             messages[none] = self._certificates(none)
             return np.broadcast_to(messages, self.batch_shape)
         for index in map(tuple, np.argwhere(none)):
@@ -237,10 +237,10 @@ class LimitedProblem(SensingProblem):
 
     def _certificates(self, none: NDArray[np.bool_]) -> list[str]:
         """Return the messages on those problems of the line whose limits on single CRLBs are infeasible."""
-        each = self._at_line(tuple(np.nonzero(none)), none.shape)
-        excess = np.broadcast_to(each.line.smallest_excess(), each.batch_shape)
+        each, count = self._at_line(tuple(np.nonzero(none)), none.shape), int(none.sum())
+        excess = np.broadcast_to(each.line.smallest_excess(), count)
         fields = each.smallest_crlb, each.crlb_limit
-        reachable, limit = (np.broadcast_to(one, (*each.batch_shape, 2 * self.targets)) for one in fields)
+        reachable, limit = (np.broadcast_to(one, (count, 2 * self.targets)) for one in fields)
         return [certificate(*one) for one in zip(reachable, limit, excess.tolist(), strict=True)]
 
     @property
@@ -268,42 +268,3 @@ class LimitedProblem(SensingProblem):
         if alone.limited and alone._smallest_excess() > 1 + FEASIBILITY_TOLERANCE:
             return alone._certificate()
         return joint_certificate(excess, limits_crlbs=self.limits_crlbs)
-
-
-@lru_cache(maxsize=32)
-def compiled(
-    content: tuple[tuple[str, tuple[int, ...], bytes], ...], counts: tuple[int, int] | None
-) -> ShareProgram | None:
-    """Return the programs of a sensing problem, which drops often share, from the bytes of its numbers.
-
-    Parameters
-    ----------
-    content : tuple
-        Name, shape and bytes of each of the fields that are given, and of the objective.
-    counts : tuple of int, optional
-        Numbers of users and streams if each is a signal of its own.
-    """
-    given = {name: np.frombuffer(numbers).reshape(shape) for name, shape, numbers in content}
-    displaced = "displaced_jacobians" in given
-    communication, sensing = (
-        stacked(given[f"fisher_{name}"], given.get(f"displaced_{name}"), 2)
-        for name in ("communication", "sensing")
-    )
-    jacobians = stacked(given["jacobians"], given.get("displaced_jacobians"), 3)
-    if not displaced:
-        communication, sensing, jacobians = communication[None], sensing[None], jacobians[None]
-    users = given["fisher_users"][None] if "fisher_users" in given else communication[:, None]
-    streams = given["fisher_streams"][None] if "fisher_streams" in given else sensing[:, None]
-    if counts is not None:
-        users = np.repeat(users, counts[0] // users.shape[1], axis=1)
-        streams = np.repeat(streams, counts[1] // streams.shape[1], axis=1)
-    sums: dict[str, Any] = {}
-    if "crlb_sum_weights" in given:
-        sums = {"sum_weights": given["crlb_sum_weights"], "sum_limit": given["crlb_sum_limit"]}
-    linear: dict[str, Any] = {}
-    if "linear_least" in given:
-        columns = given["linear_users"][:, : users.shape[1]], given["linear_streams"][:, : streams.shape[1]]
-        rows, least = np.concatenate(columns, axis=-1), given["linear_least"]
-        linear = {"linear": rows[least > 0] / least[least > 0, None], "balances": rows[least == 0]}
-    limits = SensingLimits(limit=given["crlb_limit"], jacobians=jacobians, known=given["known"], **sums, **linear)
-    return ShareProgram.of(np.concatenate([users, streams], axis=1), limits, objective=given.get("objective"))

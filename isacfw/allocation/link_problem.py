@@ -112,7 +112,7 @@ class LinkProblem(ABC):
 
     @classmethod
     def trusted(cls, **fields: Any) -> Self:
-        """Return a problem without validation or conversion of its fields: one of many, which are validated together."""
+        """Return a problem whose fields are neither validated nor converted: one of many, validated together."""
         problem = object.__new__(cls)
         for field in attrs.fields(cls):
             object.__setattr__(problem, field.name, fields.get(field.name, field.default))

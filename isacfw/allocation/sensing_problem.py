@@ -12,6 +12,7 @@ import numpy as np
 from ..base.errors import IncompatibleError
 from ..base.numbers import FloatArray
 from ..sensing.accuracy import crlb_error, crlb_error_of_one
+from ..sensing.hypotheses import stacked
 from ..sensing.information import Line, crlb, crlb_of_split
 from ..sensing.linear import LinearLevels
 from ..sensing.reduction import in_angles
@@ -258,15 +259,3 @@ def mix_of(shares: FloatArray, common: FloatArray, each: FloatArray | None) -> F
     order = each.shape[-1]
     flat = (shares[..., None, :] @ each.reshape(*each.shape[:-2], order**2))[..., 0, :]
     return np.asarray(flat.reshape(*flat.shape[:-1], order, order))
-
-
-def stacked(nominal: FloatArray, displaced: FloatArray | None, core: int) -> FloatArray:
-    """Return an array for all hypotheses on the targets, the nominal one first, on an axis before the core."""
-    if displaced is None:
-        return nominal
-    batch = np.broadcast_shapes(
-        nominal.shape[: nominal.ndim - core], displaced.shape[: displaced.ndim - core - 1]
-    )
-    own, others = nominal.shape[nominal.ndim - core :], displaced.shape[displaced.ndim - core - 1 :]
-    first = np.broadcast_to(nominal, (*batch, *own))[(..., None, *[slice(None)] * core)]
-    return np.concatenate([first, np.broadcast_to(displaced, (*batch, *others))], axis=-core - 1)

@@ -18,8 +18,7 @@ _DESCRIPTION_S = 1.0
 def one_line(text: object) -> str:
     """Return text in one line that every file and stream can hold, with runs of white space collapsed.
 
-    Control characters become escapes, characters that have no encoding are replaced; what is longer than a page is
-    shortened.
+    Control characters become escapes, characters without an encoding are replaced; long text is cut.
     """
     line = escape_controls(" ".join(str(text).split()))
     if not line.isascii():

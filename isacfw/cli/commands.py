@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from pathlib import Path
@@ -25,7 +26,11 @@ def _compare(options: argparse.Namespace) -> int:
     from .progress import ProgressBars
 
     keys = (("seed", options.seed), ("time_limit_s", options.time_limit))
-    overrides = [*options.set, *(f"{key} = {value}" for key, value in keys if value is not None)]
+    overrides = [
+        *options.set,
+        *([] if options.until is None else [f"until = {json.dumps(options.until)}"]),
+        *(f"{key} = {value}" for key, value in keys if value is not None),
+    ]
     loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=overrides, trust=options.trust)
     report_problems(loaded.host, loaded.notes)
     if options.out is not None:
@@ -55,7 +60,19 @@ def _compare(options: argparse.Namespace) -> int:
         with ProgressBars(quiet=options.json) as bars:
             name_files(comparison.save(options.out, progress=bars.task("files")))
     print(comparison.to_json() if options.json else _table(comparison.dataset))
+    if options.timing:
+        _print_times(loaded, options)
     return 1 if comparison.failed else 0
+
+
+def _print_times(loaded: LoadedScenario, options: argparse.Namespace) -> None:
+    from ..study.timing import measure_times, render_times
+
+    with redirect_stdout(sys.stderr):
+        parts = {kind: getattr(options, kind) for kind in (*_COMPARED, "drops")}
+        text = render_times(measure_times(loaded, **parts))
+    # Records stay the only output with --json.
+    print(text, file=sys.stderr if options.json else sys.stdout)
 
 
 def _executor(address: str | None) -> AbstractContextManager[Any]:

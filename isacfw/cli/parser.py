@@ -129,6 +129,12 @@ def _add_compare(commands: _Commands) -> None:
         "--scheduler", metavar="ADDRESS", help="of a Dask cluster to use instead of local processes"
     )
     command.add_argument(
+        "--until", metavar="P", help="stop at a precision such as '1 %%', after at most --drops drops"
+    )
+    command.add_argument(
+        "--timing", action="store_true", help="also measure each allocator alone: several runs, median and spread"
+    )
+    command.add_argument(
         "--time-limit", type=seconds, metavar="S", help="longest time of an allocation, in seconds"
     )
     add_plugin_option(command)

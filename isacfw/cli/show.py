@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,13 @@ def add_show(commands: Any) -> None:
         "results", type=Path, metavar="FILE", help="a results.nc, or the folder that compare --out wrote"
     )
     command.add_argument("--json", action="store_true", help="print only the records, as JSON")
+    command.add_argument(
+        "--table",
+        choices=("summary", "statistics", "paired"),
+        default="summary",
+        help="statistics: quantiles and outage; paired: differences from --reference on the same drops",
+    )
+    command.add_argument("--below", type=float, metavar="X", help="threshold of the outage in --table statistics")
     command.add_argument("--out", type=Path, metavar="DIR", help="folder for the figures")
     command.add_argument(
         "--kind",
@@ -48,6 +56,31 @@ def add_show(commands: Any) -> None:
     add_debug_option(command)
 
 
+def _print_statistics(options: argparse.Namespace, given: dict[str, Any]) -> int:
+    """Print statistics over the drops, or paired differences, as text or JSON, and return the exit status."""
+    from ..base.errors import InputError
+    from ..report.comparison import Comparison
+    from ..report.statistics import frame_records, render_frame
+
+    quantities = given.pop("quantity", [None])
+    if options.table == "statistics":
+        allowed, what = {}, {"below": options.below}
+    else:
+        allowed, what = {"reference": given.pop("reference", None)}, {}
+    if given:
+        raise InputError(f"--{next(iter(given))}", f"cannot be combined with --table {options.table}")
+    if len(quantities) > 1:
+        raise InputError("--quantity", f"must be one quantity with --table {options.table}")
+    comparison = Comparison.load(options.results)
+    try:
+        compute = comparison.statistics if options.table == "statistics" else comparison.paired
+        frame = compute(quantity=quantities[0], **allowed, **what)
+    except InputError as error:
+        raise InputError(f"--{error.key}", error.problem, error.missing) from None
+    print(json.dumps(frame_records(frame), indent=1) if options.json else render_frame(frame))
+    return 0
+
+
 def run_show(options: argparse.Namespace, table: Any) -> int:
     """Print the table made by a function, write figures, and return the exit status."""
     from ..base.errors import InputError
@@ -58,6 +91,10 @@ def run_show(options: argparse.Namespace, table: Any) -> int:
     from .progress import ProgressBars
 
     given = {name: value for name in _CHOICES if (value := getattr(options, name, None)) is not None}
+    if options.below is not None and options.table != "statistics":
+        raise InputError("--below", "requires --table statistics")
+    if options.table != "summary" and options.out is None:
+        return _print_statistics(options, given)
     if given and options.out is None:
         raise InputError(f"--{next(iter(given))}", "requires --out")
     formats = given.pop("format", ["png", "pdf"])

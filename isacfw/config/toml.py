@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,13 @@ from .document import Document, to_plain
 
 def to_toml(scenario: Scenario, host: PluginHost | None = None) -> str:
     """Return a scenario as TOML, with all keys that have a value; loading it gives the same scenario."""
-    document = _unstructure(scenario, host or default_host())
+    return to_changed_toml(scenario, host or default_host(), {})
+
+
+def to_changed_toml(scenario: Scenario, host: PluginHost, changes: Mapping[str, Any]) -> str:
+    """Return :func:`to_toml` with other values of some keys, without building the points of a sweep anew."""
+    document = _unstructure(scenario, host) | dict(changes)
+    document = {key: value for key, value in document.items() if value is not None}
     # Omit empty lists that are usually absent.
     absent = [key for key in ("beams", "targets") if document.get(key) == []]
     return tomli_w.dumps({key: value for key, value in document.items() if value != {} and key not in absent})

@@ -84,6 +84,52 @@ class Comparison:
 
         return summary(self.dataset)
 
+    def statistics(self, quantity: str | None = None, *, below: float | None = None) -> pandas.DataFrame:
+        """Return statistics of a quantity over the drops: a row per sweep point, precoder, beam and allocator.
+
+        Columns: numbers of drops and of answers, mean with the half-width of its 95 % interval, 5 % quantile,
+        median and 95 % quantile of the answers, and outage: the share of drops without a feasible answer, or
+        worse than a threshold.
+
+        Parameters
+        ----------
+        quantity : str, optional
+            A number of each row of the results; the objective by default.
+        below : float, optional
+            Threshold of the outage; a value above it is worse where smaller ones are better.
+
+        Raises
+        ------
+        InputError
+            If the quantity is not known, or the threshold is no finite number.
+        """
+        from .statistics import statistics
+
+        return statistics(self.dataset, quantity, below)
+
+    def paired(self, reference: str | None = None, *, quantity: str | None = None) -> pandas.DataFrame:
+        """Return mean differences from an allocator on the same drops, with their 95 % intervals.
+
+        What the drops have in common cancels, so that a difference of 0.1 % can be told from none by 100 drops.
+        Columns: number of drops in which both have an answer, mean difference, the half-width of its interval
+        (paired Student's t), and both in per cent of the reference's mean over these drops.
+
+        Parameters
+        ----------
+        reference : str, optional
+            Allocator from which the others differ; the first by default.
+        quantity : str, optional
+            A number of each row of the results; the objective by default.
+
+        Raises
+        ------
+        InputError
+            If a name is not known, or there is one allocator alone.
+        """
+        from .statistics import paired_differences
+
+        return paired_differences(self.dataset, reference, quantity)
+
     def plot(
         self,
         kind: str = "mean",

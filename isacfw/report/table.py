@@ -13,6 +13,7 @@ import numpy as np
 from ..allocation.status import Status
 from ..base.progress import Progress
 from .places import labels_of, name_place, swept_paths
+from .statistics import precision_note
 from .summary import Columns, blocks_of, summary
 from .text_lines import text_cell
 from .text_table import Column, TextTable, write_parts
@@ -232,6 +233,8 @@ def notes_of(dataset: xarray.Dataset, frame: Any, *, messages: bool = True) -> I
     label = dataset[columns.objective].attrs["long_name"] or columns.objective
     objective = label[:1].lower() + label[1:]
     yield from _notes(frame, objective, blocks_of(dataset), columns.margins)
+    if "until" in dataset.attrs:
+        yield precision_note(dataset)
     if messages:
         points = frame.reset_index()[sweep].drop_duplicates() if sweep else frame.iloc[:1]
         yield from _messages(frame, blocks_of(dataset), partial(_where, points, sweep, labels_of(dataset)))

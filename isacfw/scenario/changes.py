@@ -14,6 +14,7 @@ NOT_SWEPT = (
     "name",
     "link",
     "drops",
+    "until",
     "targets",
     "precoders",
     "beams",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, Self, TypeVar, cast
 
 import attrs
@@ -19,22 +19,25 @@ from ..base.errors import InputError
 from ..base.guard import guard, part_time_limit
 from ..base.limits import check_points
 from ..base.link import LINKS, Link
+from ..base.numbers import FloatArray, read_only
 from ..base.part import display_name
 from ..base.validators import choice, each, instance_of, integer, number, optional, real, text
 from ..sensing.beam import Beam, Steered
 from ..sensing.fisher import EchoModel
 from ..sensing.noise import ReceiverNoise, SensingNoise
 from ..sensing.target import Sensing, Target
+from ..signal.angular_region import AngularRegion
 from ..signal.array import Array, Direction
 from ..signal.channel import Channel
 from ..signal.link_budget import LinkBudget
 from ..signal.precoder import Precoder
-from .angles import check_directions
-from .changes import nest, to_tuple, with_changes
+from .angles import assumptions, check_directions, known_angles
+from .changes import to_tuple
 from .goals import Goals, check_requirements
 from .labels import parts_validator
-from .points import SweepPoints
-from .shared import SharedValues
+from .points import Swept
+from .precision import check_until
+from .regions import find_regions
 from .sweep import Sweep, check_distinct, check_sweep, locate, sweep_shape, to_sweep
 from .units import check_units, in_units_of, power_db
 from .uplink import Uplink, check_link, radar_of
@@ -43,12 +46,13 @@ Value = TypeVar("Value")
 
 
 @attrs.frozen(kw_only=True)
-class ScenarioFields:
+class ScenarioFields(Swept):
     """Fields and sweep of a scenario, which :class:`~isacfw.Scenario` describes."""
 
     name: str = attrs.field(default="scenario", validator=text)
     seed: int = attrs.field(default=0, validator=integer(at_least=0, at_most=2**128 - 1))
     drops: int = attrs.field(default=1, validator=integer(at_least=1, at_most=10**9))
+    until: str | None = attrs.field(default=None, validator=optional(check_until))
     snr_db: float | None = attrs.field(
         default=None, converter=real, validator=optional(number(at_least=-300, at_most=300))
     )
@@ -249,67 +253,42 @@ class ScenarioFields:
         """The sensing beams; a steered one if none are given."""
         return self.beams or (Steered(),)
 
-    def with_value(self, path: str, value: Any) -> Self:
-        """Return :meth:`with_values` for one path."""
-        return self.with_values({path: value})
+    @property
+    def regions(self) -> tuple[AngularRegion, ...]:
+        """The regions of directions over which requirements and metrics need mean gains."""
+        return find_regions((*self.requirements.values(), *self.metrics))
 
-    def with_values(self, values: Mapping[str, Any]) -> Self:
-        """Return the scenario with changed values at dotted paths, all at once, and without a sweep.
+    def crlb_limits(self) -> FloatArray:
+        """Return the CRLB limits of azimuth and elevation of each target in rad², infinite for none; (2T,)."""
+        limits: FloatArray = self.find_goal("CRLB limits", (), lambda goals: read_only(goals.crlb_limit()))
+        return limits
 
-        Raises
-        ------
-        InputError
-            If a path does not exist, or a value is invalid there.
+    def known_angles(self, echo_model: EchoModel | None = None) -> FloatArray:
+        """Return 1 for each angle that counts as known, 0 for the others; (2T,).
+
+        Angles count as known if a target declares them known and, if the two arrays together cannot tell azimuth
+        and elevation apart, also one without a limit.
         """
-        changes = nest(values)
-        plain = attrs.evolve(self, sweep={}) if self.sweep else self
-        try:
-            changed: Self = with_changes(plain, changes)
-            return changed
-        except InputError as error:
-            raise error.within("sweep") from None
+        if self.link == "uplink":
+            return np.zeros(2 * len(self.sensed))
+        limits = self.crlb_limits()
 
-    def with_fields(self, values: Mapping[str, Any], shared: SharedValues) -> Self:
-        """Return the scenario with other values of some fields, which are validated; a point of a sweep.
+        def find() -> FloatArray:
+            with self._blamed_arrays():
+                return np.asarray(read_only(known_angles(self.sensed, limits, model)))
 
-        Parameters
-        ----------
-        values : mapping
-            Values by name of the field.
-        shared : SharedValues
-            What the points of the sweep share.
-        """
-        changed = object.__new__(type(self))
-        fields = attrs.fields_dict(type(self))
-        for name in fields:
-            object.__setattr__(changed, name, getattr(self, name))
-        object.__setattr__(changed, "shared", shared)
-        for name, value in values.items():
-            convert, validate = cast(Any, fields[name].converter), fields[name].validator
-            object.__setattr__(changed, name, value if convert is None else convert(value))
-            if validate is not None:
-                validate(changed, fields[name], getattr(changed, name))
-        changed.__attrs_post_init__()
-        return changed
+        with self._blamed_arrays():
+            model = self.echo_model if echo_model is None else echo_model
+        return self.shared.find("known angles", (*self.sensed, limits.tobytes(), model), find)
 
-    @cached_property
-    def shared(self) -> SharedValues:
-        """What the points of a sweep share."""
-        return SharedValues()
+    def assumptions(self) -> list[str]:
+        """Return a message for each angle that counts as known without being declared known."""
+        return [] if self.link == "uplink" else assumptions(self.sensed, self.known_angles())
 
-    @cached_property
-    def sweep_points(self) -> SweepPoints[Self]:
-        """The points of the sweep, one by one."""
-        return SweepPoints(self)
+    def _blamed_arrays(self) -> AbstractContextManager[None]:
+        arrays = self.transmit_array, self.receive_array
 
-    def points(self, numbers: Iterable[int] | None = None) -> Iterator[tuple[dict[str, Any], Self]]:
-        """Yield each point of the sweep: the values of all swept paths, and its scenario.
+        def name() -> str:
+            return "transmit array {} or receive array {}".format(*map(display_name, arrays))
 
-        Parameters
-        ----------
-        numbers : iterable of int, optional
-            Positions of the points; all of them in order by default.
-        """
-        points = self.sweep_points
-        for number in range(len(points)) if numbers is None else numbers:
-            yield points.place(number), points.point(number)
+        return guard(self.shared.find("names of the arrays", arrays, name), *arrays)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Generic, Protocol, Self, TypeVar
+from functools import cached_property
+from typing import Any, Generic, Self, TypeVar, cast
 
 import attrs
 
 from ..base.errors import InputError
-from .changes import changed_values, nest
+from .changes import changed_values, nest, with_changes
 from .shared import SharedValues
 from .sweep import Sweep, axis_rows, locate, sweep_axes, sweep_shape
 
@@ -18,21 +20,7 @@ MOST_KEPT = 2**17
 """Number of points up to which they are kept in memory; beyond it, they are built again at each use."""
 
 
-class Swept(Protocol):
-    """A scenario with a sweep."""
-
-    @property
-    def sweep(self) -> Sweep:
-        """The sweep."""
-
-    def with_values(self, values: Mapping[str, Any]) -> Self:
-        """Return the scenario with changed values at dotted paths, and without a sweep."""
-
-    def with_fields(self, values: Mapping[str, Any], shared: SharedValues) -> Self:
-        """Return the scenario with other values of some fields, which are validated."""
-
-
-Point = TypeVar("Point", bound=Swept)
+Point = TypeVar("Point", bound="Swept")
 
 
 class SweepPoints(Generic[Point]):
@@ -49,7 +37,7 @@ class SweepPoints(Generic[Point]):
 
     def __init__(self, scenario: Point) -> None:
         self._scenario = scenario
-        self._plain: Point = attrs.evolve(scenario, sweep={}) if scenario.sweep else scenario  # type: ignore[misc]
+        self._plain: Point = scenario.without_sweep()
         axes = sweep_axes(scenario.sweep)
         self._axes = [[dict(zip(axis, row, strict=True)) for row in axis_rows(axis)] for axis in axes]
         self._shape = sweep_shape(scenario.sweep)
@@ -145,3 +133,82 @@ def _group_axes(sweep: Sweep) -> dict[str, tuple[int, ...]]:
         for path in axis:
             found.setdefault(_top(path), {})[number] = None
     return {key: tuple(axes) for key, axes in found.items()}
+
+
+@attrs.frozen(kw_only=True)
+class Swept(ABC):
+    """What a sweep makes of a scenario: other values at paths, and points."""
+
+    @property
+    @abstractmethod
+    def sweep(self) -> Sweep:
+        """Values of swept paths."""
+
+    def without_sweep(self) -> Self:
+        """Return the scenario without its sweep."""
+        none: dict[str, Any] = {"sweep": {}}
+        return attrs.evolve(self, **none) if self.sweep else self
+
+    def with_value(self, path: str, value: Any) -> Self:
+        """Return :meth:`with_values` for one path."""
+        return self.with_values({path: value})
+
+    def with_values(self, values: Mapping[str, Any]) -> Self:
+        """Return the scenario with changed values at dotted paths, all at once, and without a sweep.
+
+        Raises
+        ------
+        InputError
+            If a path does not exist, or a value is invalid there.
+        """
+        changes = nest(values)
+        try:
+            changed: Self = with_changes(self.without_sweep(), changes)
+            return changed
+        except InputError as error:
+            raise error.within("sweep") from None
+
+    def with_fields(self, values: Mapping[str, Any], shared: SharedValues) -> Self:
+        """Return the scenario with other values of some fields, which are validated; a point of a sweep.
+
+        Parameters
+        ----------
+        values : mapping
+            Values by name of the field.
+        shared : SharedValues
+            What the points of the sweep share.
+        """
+        changed = object.__new__(type(self))
+        fields = attrs.fields_dict(type(self))
+        for name in fields:
+            object.__setattr__(changed, name, getattr(self, name))
+        object.__setattr__(changed, "shared", shared)
+        for name, value in values.items():
+            convert, validate = cast(Any, fields[name].converter), fields[name].validator
+            object.__setattr__(changed, name, value if convert is None else convert(value))
+            if validate is not None:
+                validate(changed, fields[name], getattr(changed, name))
+        changed.__attrs_post_init__()  # type: ignore[attr-defined]
+        return changed
+
+    @cached_property
+    def shared(self) -> SharedValues:
+        """What the points of a sweep share."""
+        return SharedValues()
+
+    @cached_property
+    def sweep_points(self) -> SweepPoints[Self]:
+        """The points of the sweep, one by one."""
+        return SweepPoints(self)
+
+    def points(self, numbers: Iterable[int] | None = None) -> Iterator[tuple[dict[str, Any], Self]]:
+        """Yield each point of the sweep: the values of all swept paths, and its scenario.
+
+        Parameters
+        ----------
+        numbers : iterable of int, optional
+            Positions of the points; all of them in order by default.
+        """
+        points = self.sweep_points
+        for number in range(len(points)) if numbers is None else numbers:
+            yield points.place(number), points.point(number)

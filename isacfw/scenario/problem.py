@@ -94,7 +94,6 @@ def build_problem(
     sensing = power * model.fisher(beam.forms)
     users = None if link.forms is None else power * model.fisher(link.forms)
     isotropic = power * model.fisher(model.isotropic_forms)[None]
-    coupling, streams = link.coupling, beam.coupling
     problem = make(
         gain=power * link.signal_gain / (antennas * link.weight_power),
         sensing_interference=power * beam.interference,
@@ -106,8 +105,8 @@ def build_problem(
         power=np.array([power]),
         weight_power=link.weight_power,
         antennas=np.array([antennas]),
-        coupling=None if coupling is None else power * coupling / link.weight_power[..., None, :],
-        stream_coupling=None if streams is None else power * streams,
+        coupling=None if link.coupling is None else power * link.coupling / link.weight_power[..., None, :],
+        stream_coupling=None if beam.coupling is None else power * beam.coupling,
         fisher_users=users,
         fisher_streams=sensing if beam.streams > 1 else None,
         jacobians=model.jacobians[None],

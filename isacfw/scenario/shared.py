@@ -16,7 +16,7 @@ _BY_VALUE = frozenset({int, float, str, bytes, type(None)})
 class SharedValues:
     """Values by name and inputs: numbers, strings and bytes count by value, all else by identity.
 
-    The points of a sweep have the same objects for whatever is not swept, so identity is enough, and costs nothing.
+    Points of a sweep have the same objects for whatever is not swept, so identity is enough, and costs nothing.
     """
 
     def __init__(self) -> None:

@@ -16,16 +16,18 @@ from ..allocation.allocator import Allocator
 from ..base.errors import InputError, short_repr
 from ..base.interrupts import raise_if_interrupted
 from ..config.load import ScenarioLike, to_loaded
-from ..config.toml import to_toml
+from ..config.toml import to_changed_toml
 from ..host.host import PluginHost
 from ..report.comparison import Comparison
 from ..report.files import check_folder
 from ..report.notebook_progress import show_progress
+from ..report.statistics import is_precise
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary
 from ..results.layout import Layout, ResultSizes
 from ..results.memory import build_in_memory
 from ..results.netcdf import write_to_file
 from ..scenario.labels import by_label
+from ..scenario.precision import looks, relative_precision
 from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
 from ..signal.precoder import Precoder
@@ -83,14 +85,40 @@ def compare(
     host, found = execution.host or loaded.host, loaded.scenario
     found = with_parts(found, host, drops=drops, precoders=precoders, beams=beams, allocators=allocators)
     with show_progress("allocations", execution.progress) as progress:
-        return _Study(found, host, attrs.evolve(execution, progress=progress)).run()
+        shown = attrs.evolve(execution, progress=progress)
+        return _Study(found, host, shown).run() if found.until is None else _compare_until(found, host, shown)
+
+
+def _compare_until(scenario: Scenario, host: PluginHost, execution: Execution) -> Comparison:
+    """Return the comparison over the first number of drops, of those that are looked at, which is precise enough.
+
+    The decision depends on the results of these drops alone, so on no executor, chunk or interruption.
+    """
+    assert scenario.until is not None
+    known: list[ChunkResult] = []
+    for look in looks(scenario.drops):
+        study = _Study(attrs.evolve(scenario, drops=look), host, execution, known)
+        study.most = scenario.drops
+        found = study.run()
+        if is_precise(found.dataset, relative_precision(scenario.until)) or look == scenario.drops:
+            return found
+        found.dataset.close()
+    raise AssertionError("the last look ends the study")
 
 
 class _Study:
     """A run of a scenario: solves its chunks and combines their results."""
 
-    def __init__(self, scenario: Scenario, host: PluginHost, execution: Execution) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        host: PluginHost,
+        execution: Execution,
+        known: list[ChunkResult] | None = None,
+    ) -> None:
         check_study_size(scenario, in_memory=execution.out is None)
+        self.known: list[ChunkResult] = [] if known is None else known
+        self.most = scenario.drops
         self.spec = specify(scenario, host, measure_by(execution))
         self.host, self.execution = host, execution
         self.scenario = scenario
@@ -106,10 +134,12 @@ class _Study:
         """Solve all chunks, except those that are already finished in the folder."""
         folder = self.execution.out
         if folder is None:
-            with closing(self._solve(self._plan())) as each:
-                solved = list(each)
+            solved = self.known
+            self._advance(sum(self._allocations(result.chunk) for result in solved))
+            with closing(self._solve(self._plan([result.summary for result in solved]))) as each:
+                solved.extend(each)
             return self._comparison([result.summary for result in solved], lambda _: solved, None)
-        key = study_key(self.spec, self._toml(name="study", drops=1), self._versions(), self.files)
+        key = study_key(self.spec, self._toml(name="study", drops=1, until=None), self._versions(), self.files)
         store = ChunkStore(folder / "chunks", key, self.scenario.drops)
         summaries = store.choose()
         again = self._unfinished(store, summaries)
@@ -202,7 +232,7 @@ class _Study:
     def _toml(self, **changes: Any) -> str:
         """Return the scenario with absolute paths of plugins, independent of the folder from which it is read."""
         plugins = [one if isinstance(one, str) else one[0] for one in self.host.sources]
-        return to_toml(attrs.evolve(self.scenario, plugins=plugins, **changes), self.host)
+        return to_changed_toml(self.scenario, self.host, {"plugins": list(map(str, plugins)), **changes})
 
     def _versions(self) -> str:
         """Return the versions of all packages that affect the results, as a JSON object."""
@@ -217,10 +247,10 @@ class _Study:
     def _provenance(self) -> dict[str, Any]:
         return {
             "title": self.scenario.name,
-            "scenario": self._toml(),
+            "scenario": self._toml(drops=self.most),
             # A file has integers of 64 bits.
             "seed": self.scenario.seed if self.scenario.seed < 2**63 else str(self.scenario.seed),
             "versions": self._versions(),
+            **({} if self.scenario.until is None else {"until": self.scenario.until, "most_drops": self.most}),
             **({"assumptions": json.dumps(list(self.spec.assumptions))} if self.spec.assumptions else {}),
         }
-

@@ -15,7 +15,7 @@ from stopwatch import timed
 
 import isacfw
 from isacfw import Designed, Scenario
-from isacfw.allocation import limited_problem
+from isacfw.allocation import share_programs
 from isacfw_plugins.beams.difference import Difference
 from isacfw_plugins.beams.joined import Joined
 from isacfw_plugins.precoders.mrt import MRT
@@ -49,7 +49,7 @@ def test_mix_of_streams(benchmark: BenchmarkFixture, record: Callable[..., None]
     problem = scenario.problem(MRT(), scenario.statistics([0]), beam=beam)
 
     def mix() -> tuple[isacfw.FloatArray, isacfw.FloatArray]:
-        limited_problem.compiled.cache_clear()
+        share_programs.compiled.cache_clear()
         return problem.without_cache().best_mix
 
     record("milliseconds", 1e3 * float(np.median([timed(mix) for _ in range(ROUNDS)])), at_most=5)

@@ -92,6 +92,25 @@ def test_study_of_sca_on_two_processes(benchmark: BenchmarkFixture, record: Call
         record("times faster than one", one / benchmark.stats.stats.min, at_least=1.7)
 
 
+def test_sweep_of_ten_thousand_points(
+    benchmark: BenchmarkFixture, record: Callable[..., None], tmp_path: Path
+) -> None:
+    def study(side: int, **options: Any) -> isacfw.Comparison:
+        limits = f'sweep."sensing.crlb_limit_db" = {np.linspace(-40, -20, side).tolist()}'
+        sweep = [f"sweep.snr_db = {np.linspace(0, 20, side).tolist()}", limits]
+        scenario = isacfw.load_scenario("nguyen2025", overrides=sweep)
+        execution = isacfw.Execution(**options)
+        return isacfw.compare(scenario, allocators=["exact"], drops=1, execution=execution)
+
+    study(5)
+    few = timed(study, 25)
+    benchmark.pedantic(study, (100,), rounds=1)
+    many = timed(study, 100)
+    record("seconds", many, at_most=5)
+    record("seconds with a folder that keeps everything", timed(lambda: study(100, out=tmp_path)), at_most=5)
+    record("time per point, in that of a sixteenth of the points", many / few / 16, at_most=1.2)
+
+
 STUDY = """
 import json, resource, sys
 from pathlib import Path

@@ -1,0 +1,40 @@
+"""Studies that stop at a stated precision."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from ..base.errors import InputError, short_repr
+
+FIRST_LOOK = 100
+"""Number of drops after which the precision is looked at first; then after twice as many, and so on."""
+
+_FORM = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%(?:\s+of\s+the\s+mean)?\s*")
+
+
+def check_until(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Check that a field is a precision such as ``"1 % of the mean"``."""
+    found = _FORM.fullmatch(value) if isinstance(value, str) else None
+    if found is None or not 0.001 <= float(found[1]) <= 50:
+        problem = "must be a precision from 0.001 % to 50 % such as '1 % of the mean'"
+        raise InputError(attribute.name, f"{problem}, got {short_repr(value)}")
+
+
+def relative_precision(until: str) -> float:
+    """Return the largest half-width of an interval relative to its mean."""
+    found = _FORM.fullmatch(until)
+    assert found is not None
+    return float(found[1]) / 100
+
+
+def looks(drops: int) -> Iterator[int]:
+    """Yield the numbers of drops after which the precision is looked at, the largest number last."""
+    look = FIRST_LOOK
+    while look < drops:
+        yield look
+        look *= 2
+    yield drops
