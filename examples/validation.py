@@ -1,4 +1,4 @@
-"""How far results are from references: prints the table of docs/validation.md, and fails if a claim does not hold."""
+"""How far results are from references: the table of docs/validation.md; fails if a claim does not hold."""
 
 from __future__ import annotations
 

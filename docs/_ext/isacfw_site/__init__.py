@@ -18,6 +18,7 @@ from .errors import list_messages
 from .messages import ROOT
 from .parts import list_parts, tabulate_parts
 from .tree import list_files
+from .texts import measure, show_citation, show_table
 
 PAGES = {
     "README.md": "index.md",
@@ -34,11 +35,14 @@ _GENERATED = re.compile(r"^```\{generated\} (\S+) ?(.*)\n(?:.*\n)*?```$", re.MUL
 _HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 GENERATORS = {
     "api": list_names,
+    "citation": show_citation,
     "commands": list_commands,
     "files": list_files,
     "general-options": list_general,
     "parts": list_parts,
+    "readme-table": show_table,
     "table-of-parts": tabulate_parts,
+    "validation": measure,
 }
 """What a block ``generated NAME ARGUMENT`` of a page is replaced by."""
 
