@@ -62,4 +62,3 @@ def _spelling(action: argparse.Action) -> str:
 
 def _meaning(command: argparse.ArgumentParser, action: argparse.Action) -> str:
     return (action.help or "") % {**vars(action), "prog": command.prog}
-
