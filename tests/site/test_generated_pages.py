@@ -101,7 +101,9 @@ def test_links_lead_to_pages_of_the_site() -> None:
     text = (
         "[a](../README.md) [b](../examples/scenarios/mid_band.toml) [c](../examples/channels) [d](model.md#units)"
     )
-    expected = "[a](index.md) [b](../examples/scenarios/mid_band.toml) [c](files.md#exampleschannels) [d](model.md#units)"
+    expected = text.replace("../README.md", "index.md").replace(
+        "../examples/channels", "files.md#exampleschannels"
+    )
     assert rewrite_links(text, "docs", "docs") == expected
     assert rewrite_links("[a](docs/model.md)", "", "docs") == "[a](model.md)"
     code = "```text\n[a](../README.md)\n```"
