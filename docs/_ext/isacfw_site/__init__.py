@@ -17,8 +17,8 @@ from .command_line import list_commands, list_general
 from .errors import list_messages
 from .messages import ROOT
 from .parts import list_parts, tabulate_parts
-from .tree import list_files
 from .texts import measure, show_citation, show_table
+from .tree import list_files
 
 PAGES = {
     "README.md": "index.md",
@@ -48,7 +48,7 @@ GENERATORS = {
 
 
 def read_source(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Take in whole files of the repository, and lead links to files outside docs/ to pages, or name the files."""
+    """Take in whole files of the repository, and lead links out of docs/ to pages or files."""
     if Path(app.env.doc2path(docname)).suffix != ".md":
         return
     page = f"docs/{docname}.md"
