@@ -30,6 +30,16 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site into docs/_build, with warnings as errors, and check that it is complete by itself."""
+    session.install("-e", ".[docs,test]")
+    session.run(
+        "python", "-m", "sphinx", "-W", "--keep-going", "-b", "html", "docs", "docs/_build", *session.posargs
+    )
+    session.run("python", "-m", "pytest", "-q", "tests/site", env={"ISACFW_SITE": "docs/_build"})
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and types."""
     session.install("-e", ".[dev]")

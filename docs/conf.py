@@ -47,6 +47,8 @@ html_title = f"isacfw {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
+html_context = {"default_mode": "auto"}
+html_sidebars = {"five_minutes": [], "concepts": []}
 html_show_sourcelink = False
 html_theme_options = {
     "header_links_before_dropdown": 7,

@@ -71,14 +71,35 @@ def test_another_number_is_noticed() -> None:
     assert not same("a b", "a")
 
 
-@pytest.mark.parametrize("number", range(len(blocks(PAGES[0], "python"))))
-def test_readme_code_runs(number: int) -> None:
-    exec(compile(blocks(PAGES[0], "python")[number], "README.md", "exec"), {"__name__": "readme"})
+TOUR = ROOT / "docs" / "tour.md"
+CODE = [
+    block for page in (PAGES[0], TOUR, ROOT / "docs" / "api" / "README.md") for block in blocks(page, "python")
+]
 
 
-def test_readme_plugin_is_the_example() -> None:
+@pytest.mark.parametrize("number", range(len(CODE)))
+def test_code_of_readme_tour_and_api_runs(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(CODE[number], "page", "exec"), {"__name__": "page"})
+
+
+def test_picture_of_the_readme_is_made_by_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    (command,) = (block for block in blocks(PAGES[0], "console") if "report" in block)
+    for part in command.split("&&"):
+        assert main(shlex.split(part)[1:]) == 0
+    assert (tmp_path / "report.html").exists()
+    made, kept = (
+        matplotlib.image.imread(path)
+        for path in (Path("results/sum_rate.png"), ROOT / "docs/figures/overview.png")
+    )
+    assert made.shape == kept.shape
+
+
+def test_plugin_of_the_tour_is_the_example() -> None:
     source = (ROOT / "examples" / "single_file_plugin.py").read_text(encoding="utf-8")
-    shown = next(block for block in blocks(PAGES[0], "python") if "hookimpl" in block)
+    shown = next(block for block in blocks(TOUR, "python") if "hookimpl" in block)
     missing = [line for line in shown.splitlines() if line.strip() and line not in source]
     assert not [line for line in missing if not line.startswith("import")]
 
@@ -430,9 +451,9 @@ def test_example_runs(example: str, printed_by: Callable[[str], str]) -> None:
 
 
 def test_every_example_is_run() -> None:
-    """The last is run by tests/simulation/test_errata.py."""
+    """The last but one is run by tests/simulation/test_errata.py, the last when the site is built."""
     run = {"single_file_plugin", "compose_in_python", "readings", "reproduction", "designed_beam"}
-    run |= {"which_allocator", "errata"}
+    run |= {"which_allocator", "errata", "validation"}
     assert {path.stem for path in (ROOT / "examples").glob("*.py")} == run
 
 

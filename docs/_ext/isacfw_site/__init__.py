@@ -17,6 +17,7 @@ from .command_line import list_commands, list_general
 from .errors import list_messages
 from .messages import ROOT
 from .parts import list_parts, tabulate_parts
+from .texts import measure, show_citation, show_table
 from .tree import list_files
 
 PAGES = {
@@ -34,17 +35,20 @@ _GENERATED = re.compile(r"^```\{generated\} (\S+) ?(.*)\n(?:.*\n)*?```$", re.MUL
 _HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 GENERATORS = {
     "api": list_names,
+    "citation": show_citation,
     "commands": list_commands,
     "files": list_files,
     "general-options": list_general,
     "parts": list_parts,
+    "readme-table": show_table,
     "table-of-parts": tabulate_parts,
+    "validation": measure,
 }
 """What a block ``generated NAME ARGUMENT`` of a page is replaced by."""
 
 
 def read_source(app: Sphinx, docname: str, source: list[str]) -> None:
-    """Take in whole files of the repository, and lead links to files outside docs/ to pages, or name the files."""
+    """Take in whole files of the repository, and lead links out of docs/ to pages or files."""
     if Path(app.env.doc2path(docname)).suffix != ".md":
         return
     page = f"docs/{docname}.md"

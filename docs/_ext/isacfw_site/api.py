@@ -52,7 +52,9 @@ def list_names(package: str) -> str:
     if package in MODULES:
         module = importlib.import_module(f"isacfw.{package}")
         head = f"```{{eval-rst}}\n.. automodule:: isacfw.{package}\n   :no-members:\n```\n"
-        return head + "\n".join(_entry(f"isacfw.{package}", name, getattr(module, name)) for name in module.__all__)
+        return head + "\n".join(
+            _entry(f"isacfw.{package}", name, getattr(module, name)) for name in module.__all__
+        )
     return "\n".join(_entry("isacfw", name, getattr(isacfw, name)) for name in by_package()[package])
 
 
@@ -71,7 +73,9 @@ def _entry(module: str, name: str, value: object) -> str:
 
 def _meaning(alias: object) -> str:
     """Return what a name of a type stands for."""
-    classes = [one for one in typing.get_args(alias) if inspect.isclass(one) and one.__module__.startswith("isacfw")]
+    classes = [
+        one for one in typing.get_args(alias) if inspect.isclass(one) and one.__module__.startswith("isacfw")
+    ]
     if classes:
         return " or ".join(f":class:`isacfw.{one.__name__}`" for one in classes) + "."
     return f"The type ``{str(alias).replace('typing.', '').replace('numpy.', '')}``."

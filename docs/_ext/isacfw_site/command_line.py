@@ -31,7 +31,8 @@ def list_general(_argument: str) -> str:
 def _section(title: str, command: argparse.ArgumentParser) -> str:
     epilog = f"\n{escape(command.epilog)}\n" if command.epilog else ""
     usage = " ".join(command.format_usage().removeprefix("usage: ").split())
-    return f"## {title}\n\n{escape(command.description or '')}\n\n```text\n{_fold(usage)}\n```\n\n{_list(command)}{epilog}"
+    head = f"## {title}\n\n{escape(command.description or '')}\n"
+    return f"{head}\n```text\n{_fold(usage)}\n```\n\n{_list(command)}{epilog}"
 
 
 def _fold(usage: str) -> str:
@@ -62,4 +63,3 @@ def _spelling(action: argparse.Action) -> str:
 
 def _meaning(command: argparse.ArgumentParser, action: argparse.Action) -> str:
     return (action.help or "") % {**vars(action), "prog": command.prog}
-

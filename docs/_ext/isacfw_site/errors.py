@@ -73,7 +73,9 @@ def list_messages(title: str) -> str:
         modules.setdefault(message.line, set()).add(message.module)
     rows = [
         f"| {_markdown(line)} | {', '.join(f'`{name}`' for name in sorted(names))} |"
-        for line, names in sorted(modules.items(), key=lambda item: re.sub("‹[^›]*›", "", item[0]).strip().lower())
+        for line, names in sorted(
+            modules.items(), key=lambda item: re.sub("‹[^›]*›", "", item[0]).strip().lower()
+        )
     ]
     count = f"{len(modules)} message{'' if len(modules) == 1 else 's'}"
     return "\n".join([f":::{{dropdown}} {count}", "| message | module |", "| --- | --- |", *rows, ":::", ""])

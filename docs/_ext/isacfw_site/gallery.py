@@ -10,7 +10,7 @@ from sphinx_gallery.scrapers import figure_rst
 DPI = 160
 
 
-def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
+def scrape(_block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
     """Save the figure that is the last expression of a block, and return its reStructuredText.
 
     Figures of the framework are made without pyplot, which is where sphinx-gallery looks.

@@ -63,7 +63,9 @@ class Maker:
 def trees() -> dict[str, ast.Module]:
     """Return the syntax trees of all modules."""
     return {
-        ".".join(path.relative_to(folder.parent).with_suffix("").parts): ast.parse(path.read_text(encoding="utf-8"))
+        ".".join(path.relative_to(folder.parent).with_suffix("").parts): ast.parse(
+            path.read_text(encoding="utf-8")
+        )
         for folder in SOURCES
         for path in sorted(folder.rglob("*.py"))
     }
@@ -122,9 +124,7 @@ def makers() -> dict[tuple[str, str], Maker]:
         found |= more
 
 
-def _calls(
-    module: str, node: ast.AST, known: dict[tuple[str, str], Maker]
-) -> Iterator[tuple[ast.Call, Maker]]:
+def _calls(module: str, node: ast.AST, known: dict[tuple[str, str], Maker]) -> Iterator[tuple[ast.Call, Maker]]:
     imported = _imported(module)
     for call in ast.walk(node):
         if isinstance(call, ast.Call):
@@ -184,7 +184,9 @@ def _printed(module: str, known: Texts, function: ast.AST) -> Iterator[Message]:
         if not isinstance(call, ast.Call) or not call.args:
             continue
         if ast.unparse(call.func) == "self.error":
-            yield from (Message("parser", "", text, module) for text in known.of(call.args[0]) if "‹m" not in text)
+            yield from (
+                Message("parser", "", text, module) for text in known.of(call.args[0]) if "‹m" not in text
+            )
         elif _name(call.func) == "print":
             for text in known.of(call.args[0]):
                 words = text.removeprefix("isacfw: ")
@@ -214,7 +216,9 @@ class Texts:
     def of(self, node: ast.expr, depth: int = 0) -> list[str]:
         """Return the texts that an expression can have."""
         if isinstance(node, ast.Constant):
-            return [node.value] if isinstance(node.value, str) else [""] if node.value is None else [str(node.value)]
+            return (
+                [node.value] if isinstance(node.value, str) else [""] if node.value is None else [str(node.value)]
+            )
         if isinstance(node, ast.JoinedStr):
             return self._joined(node.values, depth)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):

@@ -25,7 +25,8 @@ def list_parts(kind: str) -> str:
 def tabulate_parts(kind: str) -> str:
     """Return a table of the parts of a kind with their first lines."""
     rows = [
-        f"| [`{part.name}`]({kind}.md#{_slug(part.name)}) | {escape(part.cls.summary())} |" for part in parts(kind)
+        f"| [`{part.name}`]({kind}.md#{_slug(part.name)}) | {escape(part.cls.summary())} |"
+        for part in parts(kind)
     ]
     return "\n".join(["| name | |", "| --- | --- |", *rows]) + "\n"
 
