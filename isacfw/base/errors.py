@@ -4,15 +4,41 @@ from __future__ import annotations
 
 import difflib
 import logging
+import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .text import escape_controls
 from .time_limit import time_limit
 
 _LONGEST_LINE = 2000
 _DESCRIPTION_S = 1.0
 """Longest time in seconds in which an object may describe itself."""
+
+_JOINERS = "\u200c\u200d"
+"""Invisible characters that spelling needs, in Persian for example; they change neither line nor order."""
+
+
+def escape_controls(text: str, *, keep: str = "") -> str:
+    r"""Return text whose control and formatting characters are escapes, such as ``\x1b`` or ``\u202e``.
+
+    Parameters
+    ----------
+    text : str
+        Any text, lone surrogates included.
+    keep : str
+        Characters to leave as they are, such as line breaks.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if _is_visible(one) or one in keep else _escape(one) for one in text)
+
+
+def _is_visible(one: str) -> bool:
+    return one.isprintable() or one in _JOINERS or unicodedata.category(one) == "Zs"
+
+
+def _escape(one: str) -> str:
+    return one.encode("unicode_escape").decode("ascii")
 
 
 def one_line(text: object) -> str:

@@ -53,6 +53,7 @@ FORBIDDEN = re.compile(
 )
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_no_control_character_is_left(text: str) -> None:
     found = escape_controls(text)
@@ -71,7 +72,7 @@ def test_spelling_is_left_alone() -> None:
         assert escape_controls(text) == text
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(TEXTS, st.sampled_from([None, 20, 50]))
 def test_terminals_get_text(text: str, width: int | None) -> None:
     parts = [text_cell(text), align((text, "n"), [(text, "1")], words=(0,))]
@@ -82,7 +83,7 @@ def test_terminals_get_text(text: str, width: int | None) -> None:
     assert re.sub(r"\s", "", escape_controls(text)) in together
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(TEXTS)
 def test_html_gets_text(text: str) -> None:
     table = HtmlTable(
@@ -95,6 +96,7 @@ def test_html_gets_text(text: str) -> None:
     assert html.unescape(cell) == escape_controls(text, keep="\n\t")
 
 
+@settings(deadline=None)
 @given(TEXTS)
 def test_csv_gets_text(text: str) -> None:
     cell = spreadsheet_cell(text)
@@ -111,7 +113,7 @@ def test_records_keep_numbers_and_mark_formulas(tmp_path: Path) -> None:
     assert rows == [["'=name", "x", "list", "none", "nan"], ["'=1+1", "-1.5", "[1, null]", "", ""]]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(TEXTS)
 def test_latex_and_markdown_get_text(text: str) -> None:
     grid = Grid(title=text, headings=(text, "x"), rows=((text, "1"),), words=1)

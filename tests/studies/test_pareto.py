@@ -456,3 +456,19 @@ def test_a_front_has_the_size_that_it_is_given(twelve):
         twelve.plot(style="paper")
     with pytest.raises(isacfw.InputError, match=r"^size must be width and height"):
         twelve.plot(size=(1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--style", "slide"],
+            "isacfw: --style must be screen or paper-column or paper-wide or slides, got 'slide'",
+        ),
+        (["--kind", "cdf", "--front", "crlb"], "isacfw: --kind cannot be combined with --front"),
+        (["--kind", "cfd"], "isacfw: --kind must be mean or difference or cdf"),
+    ],
+)
+def test_looks_of_figures_are_checked_before_anything_is_computed(options, message, capsys):
+    assert main(["figure", "nguyen2025", *options]) == 2
+    assert capsys.readouterr().err.startswith(message)
