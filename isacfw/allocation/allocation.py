@@ -63,9 +63,11 @@ class Allocation:
     """Shares of power as verified by the framework; arrays over the batch of a problem.
 
     Objective, CRLBs and constraint violation are recomputed from the shares. `status` is as reported by the
-    allocator (`claim`), unless the report does not hold: an answer that violates a constraint is ``infeasible``,
-    and one reported as locally optimal is ``feasible`` if a feasible direction improves the objective by more
-    than :data:`~isacfw.STATIONARITY_TOLERANCE`. The arrays are read-only.
+    allocator (`claim`), unless the report does not hold. An answer that violates a constraint is ``infeasible``.
+    One reported as optimal or locally optimal is ``feasible`` if the closed-form optimum, where there is one, or
+    a feasible direction is better by more than :data:`~isacfw.STATIONARITY_TOLERANCE`, or if its CRLBs are not
+    accurate enough to verify the limits. A problem reported as infeasible whose requirements can be met has
+    ``failed``. The arrays are read-only.
 
     Attributes
     ----------

@@ -97,8 +97,10 @@ class Answer:
             beyond = self.crlb * (1 + errors) > problem.crlb_limit * (1 + FEASIBILITY_TOLERANCE)
             matters = beyond & np.isfinite(problem.crlb_limit) & (errors > FEASIBILITY_TOLERANCE)
             if problem.crlb_sum_limit is not None and problem.crlb_sum_weights is not None:
-                limited = (problem.crlb_sum_weights > 0).any(axis=-2) & (errors > FEASIBILITY_TOLERANCE)
-                matters = matters | limited
+                counted = problem.crlb_sum_weights > 0
+                most = np.where(counted, problem.crlb_sum_weights * (self.crlb * (1 + errors))[..., None, :], 0.0)
+                over = most.sum(axis=-1) > problem.crlb_sum_limit * (1 + FEASIBILITY_TOLERANCE)
+                matters |= (over[..., None] & counted).any(axis=-2) & (errors > FEASIBILITY_TOLERANCE)
         return np.asarray(np.where(matters, errors, 0.0).max(axis=-1))
 
     def _crlb_errors(self, problem: PowerAllocationProblem) -> FloatArray:
