@@ -8,11 +8,10 @@ from contextlib import AbstractContextManager
 import attrs
 import numpy as np
 
-from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
-from ..allocation.requirement import Constraints, Requirement
+from ..allocation.requirement import Constraints
 from ..allocation.uplink import UplinkProblem
-from ..base.errors import InputError, PluginError
+from ..base.errors import InputError
 from ..base.guard import guard
 from ..base.link import refuse_link
 from ..base.numbers import FloatArray
@@ -30,6 +29,7 @@ from ..signal.statistics import ChannelStatistics, FadingSource
 from .angles import assumptions, known_angles
 from .fields import ScenarioFields
 from .problem import Limits, build_problem, sensing_goal
+from .regions import regions_of
 from .units import check_gains, squared_arcs
 from .uplink_problem import build_uplink_problem
 
@@ -121,17 +121,7 @@ class Scenario(ScenarioFields):
     @property
     def regions(self) -> tuple[AngularRegion, ...]:
         """The regions of directions over which requirements and metrics need mean gains."""
-        found: dict[AngularRegion, None] = {}
-        parts: tuple[Requirement | Metric, ...] = (*self.requirements.values(), *self.metrics)
-        for part in parts:
-            try:
-                with guard(f"the regions of {display_name(part)}", part):
-                    found |= dict.fromkeys(part.regions())
-            except PluginError:
-                # A faulty metric must not fail the rows; it fails where it is evaluated.
-                if isinstance(part, Requirement):
-                    raise
-        return tuple(found)
+        return regions_of(*self.requirements.values(), *self.metrics)
 
     def _find_model(self) -> EchoModel:
         return self.echo_model

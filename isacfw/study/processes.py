@@ -13,7 +13,8 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 
 from ..base.errors import InputError
-from ..base.time_limit import end_process_after, interrupts_held_back
+from ..base.process_end import end_process_after
+from ..base.time_limit import interrupts_held_back
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 """Environment variables that keep the libraries of a worker to one thread: the workers share the cores."""

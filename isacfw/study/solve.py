@@ -81,7 +81,7 @@ class _Run:
         scenario = spec.scenario
         everything = [point for _, point in scenario.points()]
         self.points = [everything[number] for number in chunk.points]
-        self.drawn = draw_drops(self.points, chunk.drops)
+        self.drawn = draw_drops(self.points, chunk.drops, fading_key)
         self.users = np.array([0 if one.statistics is None else one.statistics.users for one in self.drawn])
         self.constraints: dict[int, Constraints] = {}
         precoders, beams = by_label(scenario.precoders), by_label(scenario.compared_beams)
