@@ -35,6 +35,7 @@ from .allocation.uplink_form import ConcaveUplink, Multipliers
 from .allocation.utilities import FairUtility, SumRate
 from .allocation.water_filling import cache_blocks, water_filling
 from .base.errors import IncompatibleError, InputError, IsacError, PluginError
+from .base.guard import guard
 from .base.hdf5 import hdf5_file
 from .base.limits import check_memory
 from .base.link import Link
@@ -42,6 +43,7 @@ from .base.numbers import ComplexArray, FloatArray
 from .base.part import LabelledPart, Part
 from .base.progress import Progress
 from .base.services import provide
+from .base.sources import guard_loading
 from .base.time_limit import interrupts_held_back, limited_settings, seconds_left
 from .beamforming.beamformer import Beamformer
 from .beamforming.beams import Beamforming, Beams
@@ -261,5 +263,6 @@ def _write_report(*arguments: Any, **options: Any) -> Any:
 
 
 _moved.install()
+guard_loading(guard)
 provide("compare", _compare)
 provide("write_report", _write_report)

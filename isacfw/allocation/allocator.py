@@ -11,6 +11,7 @@ from typing import Any, ClassVar, cast
 
 import attrs
 import numpy as np
+from numpy.typing import NDArray
 
 from ..base.errors import (
     IncompatibleError,
@@ -246,8 +247,7 @@ def _copy_of(shares: Any, problem: AnyProblem) -> Shares:
             each.shape
         )
     if type(message) is not str:
-        each = np.asarray(message, dtype=object)
-        message = np.array([one_line(one) for one in each.flat], dtype=object).reshape(each.shape)
+        message = _lines(message)
     # Copies of the plain types: an allocator may reuse its buffers for the next problem.
     return Shares(
         communication=np.array(shares.communication, dtype=np.float64, order="C"),
@@ -258,6 +258,11 @@ def _copy_of(shares: Any, problem: AnyProblem) -> Shares:
         history=tuple(map(float, shares.history)),
         bound=None if bound is None else np.array(bound, dtype=np.float64),
     )
+
+
+def _lines(message: Any) -> NDArray[Any]:
+    each = np.asarray(message, dtype=object)
+    return np.array([one_line(one) for one in each.flat], dtype=object).reshape(each.shape)
 
 
 def _is_number(value: object) -> bool:

@@ -9,14 +9,10 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, ClassVar, TextIO
+from typing import Any
 
 import attrs
 import numpy as np
-
-from .time_limit import shield
 
 _OWN_PACKAGES = ("isacfw", "isacfw_plugins")
 
@@ -31,7 +27,7 @@ def is_own(thing: object) -> bool:
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class _State:
+class State:
     """What is restored; working folder, locale, streams and so on belong to the process, the rest to a thread."""
 
     folder: str | None
@@ -44,7 +40,8 @@ class _State:
     handlers: dict[int, Any]
 
     @classmethod
-    def take(cls) -> _State:
+    def take(cls) -> State:
+        """Return the present state."""
         return cls(
             folder=_folder(),
             locale=locale.setlocale(locale.LC_ALL),
@@ -98,59 +95,3 @@ def _legacy_state() -> tuple[Any, ...] | None:
 
 def _same_legacy(first: tuple[Any, ...] | None, second: tuple[Any, ...]) -> bool:
     return first is not None and first[2:] == second[2:] and np.array_equal(first[1], second[1])
-
-
-class _Shared:
-    """The state of the process, as it was before any thread entered a part."""
-
-    lock = threading.Lock()
-    depths: ClassVar[dict[int, int]] = {}
-    state: _State | None = None
-
-
-class _Output:
-    """Stream that standard output of parts is diverted to; None for no other."""
-
-    stream: Callable[[], TextIO] | None = None
-
-
-@contextmanager
-def divert_output(stream: Callable[[], TextIO]) -> Iterator[None]:
-    """Divert what parts print to a stream while the body runs."""
-    before, _Output.stream = _Output.stream, stream
-    try:
-        yield
-    finally:
-        _Output.stream = before
-
-
-@contextmanager
-def kept_environment() -> Iterator[None]:
-    """Restore working folder, locale, generators, filters of warnings and so on after the body.
-
-    The state is that from before the body; if another thread is in a part, that from before it entered.
-    """
-    thread = threading.get_ident()
-    with shield():
-        with _Shared.lock:
-            others = any(one != thread for one in _Shared.depths)
-            before = _Shared.state if others and _Shared.state is not None else _State.take()
-            if not others and thread not in _Shared.depths:
-                _Shared.state = before
-            _Shared.depths[thread] = _Shared.depths.get(thread, 0) + 1
-        numpy = np.geterr(), np.geterrcall()
-        if _Output.stream is not None:
-            sys.stdout = _Output.stream()
-    try:
-        yield
-    finally:
-        with shield():
-            if np.geterr() != numpy[0]:
-                np.seterr(**numpy[0])
-            if np.geterrcall() is not numpy[1]:
-                np.seterrcall(numpy[1])
-            with _Shared.lock:
-                before.restore()
-                _Shared.depths[thread] -= 1
-                if not _Shared.depths[thread]:
-                    del _Shared.depths[thread]

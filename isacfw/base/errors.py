@@ -6,9 +6,8 @@ import difflib
 import logging
 import unicodedata
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
-
-from .time_limit import time_limit
 
 _LONGEST_LINE = 2000
 _DESCRIPTION_S = 1.0
@@ -139,12 +138,23 @@ def describe_exception(error: BaseException) -> str:
     return f"raised {name}" if text is None else f"raised {name}: {text}"
 
 
+class _Limit:
+    """What limits the time of a description: :func:`limit_descriptions` sets it."""
+
+    of: Callable[[float], AbstractContextManager[None]] = staticmethod(lambda _seconds: nullcontext())
+
+
+def limit_descriptions(limit: Callable[[float], AbstractContextManager[None]]) -> None:
+    """Set the context manager that limits the time in which objects describe themselves."""
+    _Limit.of = staticmethod(limit)
+
+
 def _description(describe: Callable[[Any], str], value: Any) -> str | None:
     """Return an object's description of itself in one line, or None if it has none within a second."""
     try:
         if value is None or isinstance(value, (bool, int, float, str)):
             return one_line(describe(value))
-        with time_limit(_DESCRIPTION_S):
+        with _Limit.of(_DESCRIPTION_S):
             return one_line(describe(value))
     except KeyboardInterrupt:
         raise

@@ -2,22 +2,82 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import Any, ClassVar, TextIO
 
-from .environment import is_own, kept_environment
+import numpy as np
+
+from .environment import State, is_own
 from .errors import (
     IncompatibleError,
     IsacError,
     PartTimedOutError,
     PluginError,
     describe_exception,
+    limit_descriptions,
     log_traceback,
 )
 from .interrupts import raise_if_interrupted
-from .time_limit import TimeUp, time_limit
+from .time_limit import TimeUp, shield, time_limit
+
+
+class _Shared:
+    """The state of the process, as it was before any thread entered a part."""
+
+    lock = threading.Lock()
+    depths: ClassVar[dict[int, int]] = {}
+    state: State | None = None
+
+
+class _Output:
+    """Stream that standard output of parts is diverted to; None for no other."""
+
+    stream: Callable[[], TextIO] | None = None
+
+
+@contextmanager
+def divert_output(stream: Callable[[], TextIO]) -> Iterator[None]:
+    """Divert what parts print to a stream while the body runs."""
+    before, _Output.stream = _Output.stream, stream
+    try:
+        yield
+    finally:
+        _Output.stream = before
+
+
+@contextmanager
+def kept_environment() -> Iterator[None]:
+    """Restore working folder, locale, generators, filters of warnings and so on after the body.
+
+    The state is that from before the body; if another thread is in a part, that from before it entered.
+    """
+    thread = threading.get_ident()
+    with shield():
+        with _Shared.lock:
+            others = any(one != thread for one in _Shared.depths)
+            before = _Shared.state if others and _Shared.state is not None else State.take()
+            if not others and thread not in _Shared.depths:
+                _Shared.state = before
+            _Shared.depths[thread] = _Shared.depths.get(thread, 0) + 1
+        numpy = np.geterr(), np.geterrcall()
+        if _Output.stream is not None:
+            sys.stdout = _Output.stream()
+    try:
+        yield
+    finally:
+        with shield():
+            if np.geterr() != numpy[0]:
+                np.seterr(**numpy[0])
+            if np.geterrcall() is not numpy[1]:
+                np.seterrcall(numpy[1])
+            with _Shared.lock:
+                before.restore()
+                _Shared.depths[thread] -= 1
+                if not _Shared.depths[thread]:
+                    del _Shared.depths[thread]
 
 
 class _Ambient(threading.local):
@@ -148,3 +208,6 @@ def call_guarded(who: str, function: Callable[..., Any], *arguments: Any, second
     """Return what a function of a plugin returns, called in a :func:`guard`."""
     with guard(who, function, seconds=seconds):
         return function(*arguments)
+
+
+limit_descriptions(time_limit)

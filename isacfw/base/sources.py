@@ -8,13 +8,13 @@ import operator
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .environment import FOREIGN
 from .errors import InputError, PluginError, describe_exception, one_line
-from .guard import guard
 from .inputs import read_file
 from .time_limit import TimeUp
 
@@ -26,9 +26,20 @@ Sources = tuple[tuple[str, bytes] | str, ...]
 """Plugins in transferable form: path and content of a file, or the name of a module."""
 
 
+class _Loading:
+    """What guards the loading of a plugin: :func:`guard_loading` sets it."""
+
+    guard: Callable[..., AbstractContextManager[None]] = staticmethod(lambda *_: nullcontext())
+
+
+def guard_loading(guard: Callable[..., AbstractContextManager[None]]) -> None:
+    """Set the guard around the loading of plugins."""
+    _Loading.guard = staticmethod(guard)
+
+
 def import_plugin(source: str, load: Callable[[], Any]) -> Any:
     """Return the result of `load`; turn any exception into a :class:`PluginError` that names the source."""
-    with guard(f"plugin {source}", FOREIGN):
+    with _Loading.guard(f"plugin {source}", FOREIGN):
         try:
             return load()
         except (KeyboardInterrupt, TimeUp):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-import faulthandler
 import math
-import os
 import signal
 import sys
 import threading
@@ -45,6 +43,17 @@ class _Limit:
     def left(self) -> float:
         """Seconds left; infinite while the clock stands still."""
         return math.inf if self.paused else self.end - time.monotonic()
+
+
+class _Changes:
+    """What is told the seconds left whenever another limit, or none, begins to run."""
+
+    tell: Callable[[float], None] = staticmethod(lambda _left: None)
+
+
+def follow_limits(tell: Callable[[float], None]) -> None:
+    """Let a function be told the seconds left whenever another limit, or none, begins to run."""
+    _Changes.tell = staticmethod(tell)
 
 
 _OWN = _Own()
@@ -158,50 +167,6 @@ def _hold_signals(before: dict[int, Any]) -> None:
             signal.signal(number, record)
 
 
-class _Hard:
-    """Grace in seconds after which a limit ends the process, None for never; where its report goes: nowhere."""
-
-    grace: float | None = None
-    sink = -1
-
-
-def end_process_after(grace: float | None) -> None:
-    """End this process where code outlasts its time limit by a grace: compiled code that cannot be stopped.
-
-    Parameters
-    ----------
-    grace : float or None
-        Grace in seconds, in addition to the limit; None to wait for ever, as at first.
-    """
-    _Hard.grace = grace
-    if grace is not None and _Hard.sink < 0:
-        _Hard.sink = os.open(os.devnull, os.O_WRONLY)
-
-
-@contextmanager
-def process_end(grace: float) -> Iterator[None]:
-    """End this process as :func:`end_process_after` while the body runs, with tracebacks on standard error."""
-    before = _Hard.grace, _Hard.sink
-    _Hard.grace, _Hard.sink = grace, 2
-    try:
-        yield
-    finally:
-        _Hard.grace, _Hard.sink = before
-        faulthandler.cancel_dump_traceback_later()
-
-
-def _arm() -> None:
-    """Start the clock that ends the process, for the limit that runs."""
-    if _Hard.grace is None:
-        return
-    left = _OWN.limits[-1].left if _OWN.limits else math.inf
-    if math.isinf(left):
-        faulthandler.cancel_dump_traceback_later()
-    else:
-        # The only clock that needs no lock of the interpreter, which compiled code may keep.
-        faulthandler.dump_traceback_later(max(left, 0.0) + _Hard.grace, exit=True, file=_Hard.sink)
-
-
 @contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
     """Raise :class:`TimeUp` in the body when it takes longer than a limit.
@@ -228,7 +193,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
     if outer is not None:
         outer.paused = True
     _OWN.limits.append(limit)
-    _arm()
+    _Changes.tell(limit.left)
     on_main = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
     try:
         with (_by_signal if on_main else _by_thread)(limit, seconds):
@@ -239,7 +204,7 @@ def time_limit(seconds: float | None) -> Iterator[None]:
         if outer is not None:
             outer.end += time.monotonic() - start
             outer.paused = False
-        _arm()
+        _Changes.tell(_OWN.limits[-1].left if _OWN.limits else math.inf)
 
 
 def _imports(frame: FrameType | None) -> bool:

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
-from ..base.environment import divert_output
 from ..base.errors import InputError, IsacError, IsacWarning, one_line
+from ..base.guard import divert_output
 from ..base.interrupts import describe_interrupt, exit_status, interrupted, interruptible, note_end
 from .commands import COMMANDS
 from .draw_commands import DRAW_COMMANDS

@@ -58,7 +58,7 @@ def _schema(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     from ..base.guard import part_time_limit
-    from ..base.time_limit import process_end
+    from ..base.process_end import process_end
     from ..host.host import PluginHost
     from .check import check_parts
     from .progress import ProgressBars

@@ -37,7 +37,7 @@ from .goals import Goals, check_requirements
 from .labels import parts_validator
 from .points import Swept
 from .precision import check_until
-from .regions import find_regions
+from .regions import regions_of
 from .sweep import Sweep, check_distinct, check_sweep, locate, sweep_shape, to_sweep
 from .units import check_units, in_units_of, power_db
 from .uplink import Uplink, check_link, radar_of
@@ -256,7 +256,7 @@ class ScenarioFields(Swept):
     @property
     def regions(self) -> tuple[AngularRegion, ...]:
         """The regions of directions over which requirements and metrics need mean gains."""
-        return find_regions((*self.requirements.values(), *self.metrics))
+        return regions_of(*self.requirements.values(), *self.metrics)
 
     def crlb_limits(self) -> FloatArray:
         """Return the CRLB limits of azimuth and elevation of each target in rad², infinite for none; (2T,)."""

@@ -1,8 +1,6 @@
-"""Regions of directions over which parts of a scenario need mean gains."""
+"""The regions of directions over which requirements and metrics need mean gains."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 from ..allocation.metric import Metric
 from ..allocation.requirement import Requirement
@@ -12,10 +10,13 @@ from ..base.part import display_name
 from ..signal.angular_region import AngularRegion
 
 
-def find_regions(parts: Iterable[Requirement | Metric]) -> tuple[AngularRegion, ...]:
-    """Return the regions that requirements and metrics ask for, each once.
+def regions_of(*parts: Requirement | Metric) -> tuple[AngularRegion, ...]:
+    """Return the regions of all parts; a faulty metric has none here, and fails where it is evaluated.
 
-    A faulty metric has none: it fails where it is evaluated, and with it no row.
+    Raises
+    ------
+    PluginError
+        If a requirement fails.
     """
     found: dict[AngularRegion, None] = {}
     for part in parts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import attrs
@@ -12,7 +12,6 @@ from ..base.errors import IncompatibleError, IsacError, PartTimedOutError, Plugi
 from ..base.guard import part_seconds, part_time_limit
 from ..scenario.scenario import Scenario
 from ..signal.statistics import ChannelStatistics
-from .study_spec import fading_key
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -31,13 +30,15 @@ class PointDrops:
     failures: dict[int, PluginError | IncompatibleError]
 
 
-def draw_drops(points: Sequence[Scenario], drops: Sequence[int]) -> list[PointDrops]:
-    """Return the drops of each point, drawn once for equal channels."""
+def draw_drops(
+    points: Sequence[Scenario], drops: Sequence[int], key_of: Callable[[Scenario], Hashable]
+) -> list[PointDrops]:
+    """Return the drops of each point, drawn once for points with the same key."""
     known: dict[Any, PointDrops] = {}
     found = []
     for point in points:
         try:
-            key = fading_key(point)
+            key = key_of(point)
         except (PluginError, IncompatibleError) as error:
             found.append(PointDrops(statistics=None, failures=dict.fromkeys(range(len(drops)), error)))
             continue

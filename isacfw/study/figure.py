@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..base.errors import short_repr
 from ..base.file_names import file_name
 from ..base.files import atomic_write, open_for_hdf5, write_netcdf
 from ..base.guard import guard
@@ -61,8 +62,23 @@ def make_figure(
     settings: Any = {"text.usetex": False, **figure.style}
     with guard(f"figure {name}", figure):
         data = figure.collect(loaded.scenario, run, progress)
+        check_type(data, "Dataset", "xarray", "collect")
         with rc_context(settings):
-            return data, {"": figure.draw(data)}
+            drawn = figure.draw(data)
+        check_type(drawn, "Figure", "matplotlib", "draw")
+    return data, {"": drawn}
+
+
+def check_type(value: object, name: str, package: str, method: str) -> None:
+    """Refuse what a method of a figure part returns, if it is not of a class of a package.
+
+    Raises
+    ------
+    TypeError
+        With the name of the method.
+    """
+    if not any(c.__name__ == name and c.__module__.partition(".")[0] == package for c in type(value).__mro__):
+        raise TypeError(f"{method} must return a {package} {name}, got {short_repr(value)}")
 
 
 def save_figure(

@@ -13,8 +13,9 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 
 from ..base.errors import InputError
+from ..base.process_end import end_process_after
 from ..base.threads import THREADS
-from ..base.time_limit import end_process_after, interrupts_held_back
+from ..base.time_limit import interrupts_held_back
 
 GRACE_S = 1.0
 """Time after its time limit at which the call of a part in a worker ends the worker."""

@@ -85,7 +85,7 @@ class _Run:
         self.spec, self.host, self.chunk, self.advance = spec, host, chunk, advance
         scenario = spec.scenario
         self.points = list(map(scenario.sweep_points.point, chunk.points))
-        self.drawn = draw_drops(self.points, chunk.drops)
+        self.drawn = draw_drops(self.points, chunk.drops, fading_key)
         self.users = np.array([0 if one.statistics is None else one.statistics.users for one in self.drawn])
         self.constraints: dict[int, Constraints] = {}
         precoders, beams = by_label(scenario.precoders), by_label(scenario.compared_beams)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import isacfw
-from isacfw import Execution, InputError, IsacError, compare
+from isacfw import Execution, InputError, compare
 from isacfw.report.comparison import Comparison
 from isacfw.results.chunk import Chunk
 from isacfw.study.queue import ChunkQueue

@@ -1,13 +1,16 @@
 """Parts that do what no part should: their own rows fail, or one line says so; all else is as without them.
 
-The table crosses the kinds of parts with what they do. A part of the tests, `bad`, stands beside a good one of its
-kind, whose rows must be the same bits as without it.
+The table crosses the kinds of parts with what they do. A part of the tests, `bad`, stands beside a good one of
+its kind, whose rows must be the same bits as without it.
 """
 
 from __future__ import annotations
 
 import json
+import locale
 import os
+import random
+import signal
 import subprocess
 import sys
 import textwrap
@@ -152,6 +155,7 @@ HARMLESS = {
     "prints by number": "os.write(1, b'written by number\\n')",
     "prints from C": "ctypes.CDLL(None).puts(b'from C'); ctypes.CDLL(None).fflush(None)",
     "changes the folder": "os.chdir('/')",
+    "changes the locale": "locale.setlocale(locale.LC_ALL, 'C')",
     "changes the random state": "random.seed(1); np.random.seed(1)",
     "changes filters of warnings": "warnings.simplefilter('error')",
     "changes NumPy's error state": "np.seterr(all='raise')",
@@ -255,11 +259,13 @@ def test_a_part_that_breaks_down_costs_its_own_rows_alone(kind, deed, plugin, ro
 @pytest.mark.parametrize("deed", HARMLESS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_part_that_changes_the_process_changes_nothing_else(kind, deed, plugin, rows):
-    if "C" in deed or "number" in deed:
+    if deed in ("prints from C", "prints by number"):
         pytest.skip("the number of standard output is diverted in a process of its own")
-    _, own, records, _ = check_table(kind, HARMLESS[deed], plugin, rows)
+    before = locale.setlocale(locale.LC_ALL), signal.getsignal(signal.SIGINT), random.getstate()
+    _, own, _, _ = check_table(kind, HARMLESS[deed], plugin, rows)
     for row in own:
         assert row["status"] not in ("failed", "timed_out"), row["message"]
+    assert (locale.setlocale(locale.LC_ALL), signal.getsignal(signal.SIGINT), random.getstate()) == before
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -338,3 +344,76 @@ def test_a_plugin_that_cannot_be_loaded_is_one_line(content, tmp_path, cli, scen
     status, out, err = cli("compare", scenario_file(BASE), "--plugin", path)
     assert (status, out, err.count("\n")) == (2, "", 1), err
     assert "stem" in err
+
+
+OTHERS = {
+    "objective": '''
+@attrs.frozen(kw_only=True)
+class Part(isacfw.Objective):
+    """A part of the tests."""
+
+    name = "bad"
+    quantity = isacfw.Quantity(name="bad_value", better="higher")
+
+    def value(self, performance):
+        return once_good(performance.rates.sum(axis=-1))
+''',
+    "requirement": '''
+@attrs.frozen(kw_only=True)
+class Part(isacfw.Requirement):
+    """A part of the tests."""
+
+    name = "bad"
+
+    def constraint(self, setting):
+        return once_good(isacfw.RateFloors(minimum=np.zeros(setting.users or 1)))
+''',
+    "figure": '''
+@attrs.frozen(kw_only=True)
+class Part(isacfw.Figure):
+    """A part of the tests."""
+
+    name = "small"
+
+    def collect(self, scenario, compare, progress):
+        return once_good(None)
+
+    def draw(self, data):
+        return once_good(None)
+''',
+    "beamformer": '''
+@attrs.frozen(kw_only=True)
+class Part(isacfw.Beamformer):
+    """A part of the tests."""
+
+    name = "bad"
+
+    def solve(self, problem):
+        return once_good(isacfw.Beams(weights=np.zeros((problem.antennas, problem.users))))
+''',
+}
+
+
+def arguments_of(kind, scenario_file, folder):
+    changes = {**BASE, "time_limit_s": 1.0}
+    if kind == "figure":
+        return "figure", scenario_file(changes), "--out", folder
+    if kind == "beamformer":
+        return "beamform", scenario_file(changes), "--beamformers", "bad", "--sinr-db", "3"
+    changes |= {"objective": "bad"} if kind == "objective" else {"requirements": {"own": {"kind": "bad"}}}
+    return "compare", scenario_file(changes), "--json"
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+@pytest.mark.parametrize("kind", OTHERS)
+def test_a_part_on_which_all_rows_depend_fails_them_or_is_one_line(kind, deed, tmp_path, cli, scenario_file):
+    if kind == "figure" and deed in ("a loop", "a sleep"):
+        pytest.skip("figures have no time limit: they run whole studies")
+    path = tmp_path / "stem.py"
+    text = HEAD.replace("BODY", textwrap.indent(DEEDS[deed], "    "), 1) + OTHERS[kind]
+    path.write_text(f"{text}\n\n@isacfw.hookimpl\ndef register_{kind}s():\n    return [Part]\n")
+    status, out, err = cli(*arguments_of(kind, scenario_file, tmp_path / "out"), "--plugin", path)
+    assert "Traceback" not in err
+    assert status in ((0, 1, 2) if deed.startswith("an error of the framework") else (1, 2)), out
+    assert len(err.splitlines()) == (status == 2), err
+    assert "bad" in (err or out) or "small" in err
