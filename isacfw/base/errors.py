@@ -10,8 +10,8 @@ from typing import Any
 
 
 def one_line(text: object) -> str:
-    """Return text with every run of white space collapsed to one space."""
-    return " ".join(str(text).split())
+    """Return text with every run of white space collapsed to one space, and what UTF-8 lacks as escapes."""
+    return " ".join(str(text).split()).encode(errors="backslashreplace").decode()
 
 
 class IsacError(Exception):
