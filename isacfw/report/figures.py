@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import numpy as np
 
 from ..base.errors import InputError, nearest, short_repr
 from ..base.text import escape_controls
@@ -39,9 +40,35 @@ class FigureOptions:
 
 
 def comparison_figures(dataset: xarray.Dataset, options: FigureOptions | None = None) -> dict[str, Figure]:
-    """Return the figures of :meth:`isacfw.Comparison.plot`."""
+    """Return the figures of :meth:`isacfw.Comparison.plot`.
+
+    Raises
+    ------
+    InputError
+        If an option is not valid, or numbers are too large to be drawn.
+    """
     options = FigureOptions() if options is None else options
     _check_kind(options)
+    try:
+        return _draw(dataset, options)
+    except InputError:
+        raise
+    except (ValueError, OverflowError):
+        # Ticks of axes overflow for numbers that no study gives, but that a file may hold.
+        if not _has_huge_numbers(dataset):
+            raise
+        raise InputError("results", f"must have numbers below {_HUGE:g} to be drawn, got larger ones") from None
+
+
+_HUGE = 1e100
+
+
+def _has_huge_numbers(dataset: xarray.Dataset) -> bool:
+    numbers = [one for one in dataset.data_vars.values() if one.dtype.kind == "f"]
+    return any(bool((np.abs(one) > _HUGE).any()) for one in numbers)
+
+
+def _draw(dataset: xarray.Dataset, options: FigureOptions) -> dict[str, Figure]:
     dataset = _in_one_axis(plain_labels(dataset))
     sheet = Sheet(style=find_style(options.style), size=check_size(options.size))
     if options.kind == "convergence":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..base.errors import IncompatibleError
+from ..base.errors import IncompatibleError, InputError
 from .figures import comparison_figures
 from .html_table import HtmlTable, caption_of, html_table
 from .markup import environment, shorten
@@ -231,7 +231,11 @@ def _figures(thin: xarray.Dataset, frame: Any, skipped: list[str]) -> Iterator[t
     if not frame["answered"].any():
         skipped.append("figures of the results: no allocation was found")
         return
-    named = comparison_figures(thin)
+    try:
+        named = comparison_figures(thin)
+    except InputError as error:
+        skipped.append(f"figures of the results: {error}")
+        return
     for count, (name, figure) in enumerate(named.items()):
         if count >= _MOST_QUANTITIES:
             skipped.append(

@@ -1,0 +1,146 @@
+"""Results files of anyone: no traceback, no memory, no content of another file, no plugin."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import hostile_results
+import pytest
+
+import isacfw
+
+DOCUMENT = Path(__file__).with_name("base.toml")
+ROOM = 1_500_000_000
+
+
+@pytest.fixture(scope="module", params=["file", pytest.param("memory", marks=pytest.mark.slow)])
+def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with results, written chunk by chunk or at once, and files that no command may open."""
+    folder = tmp_path_factory.mktemp("hostile")
+    out = isacfw.Execution(out=folder) if request.param == "file" else None
+    loaded = isacfw.load_scenario(DOCUMENT, overrides=["sweep.snr_db = [5, 8]"])
+    isacfw.compare(loaded, execution=out).save(folder)
+    (folder / "secret.txt").write_text(hostile_results.SECRET * 50)
+    (folder / "other.nc").write_bytes((folder / "results.nc").read_bytes())
+    (folder / "evil.py").write_text(f"open({str(folder / 'RAN')!r}, 'w').close()\n")
+    return folder
+
+
+def outcomes(folder: Path, first: int, last: int) -> list[dict[str, Any]]:
+    script = str(Path(hostile_results.__file__))
+    numbers = [str(first), str(last), str(ROOM)]
+    done = subprocess.run(
+        [sys.executable, script, str(folder / "results.nc"), str(folder), *numbers],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-300:] + done.stderr[-500:]
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def assert_harmless(folder: Path, first: int, last: int) -> None:
+    tried = outcomes(folder, first, last)
+    wrong = [(one["number"], one["name"], one["command"], one["wrong"]) for one in tried if one.get("wrong")]
+    assert not wrong, wrong[:3]
+    assert not (folder / "RAN").exists()
+    assert sum(one.get("status") == 2 for one in tried) > (last - first) / 3
+
+
+def test_malformed_results_are_one_line(base: Path) -> None:
+    assert_harmless(base, 0, 8)
+
+
+@pytest.mark.slow
+def test_hundreds_of_malformed_results_are_one_line(base: Path) -> None:
+    assert_harmless(base, 8, 400)
+
+
+@pytest.mark.slow
+def test_each_structural_change_loads_or_is_refused(base: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mutant.nc"
+    refused = 0
+    for number in range(3 * len(hostile_results.STRUCTURAL)):
+        hostile_results.mutate(base / "results.nc", number, path, base)
+        try:
+            isacfw.Comparison.load(path).records()
+        except isacfw.InputError:
+            refused += 1
+        path.unlink()
+    assert refused > len(hostile_results.STRUCTURAL)
+
+
+def test_no_plugin_of_a_results_file_runs_without_consent(base: Path, tmp_path: Path, cli: Any) -> None:
+    import h5py
+
+    path, plugin = tmp_path / "results.nc", base / "evil.py"
+    path.write_bytes((base / "results.nc").read_bytes())
+    with h5py.File(path, "r+", locking=False) as file:
+        text = file.attrs["scenario"]
+        file.attrs["scenario"] = text.replace("plugins = []", f'plugins = ["{plugin}"]')
+    for command in ("compare", "figure", "plot"):
+        status, out, err = cli(command, str(path))
+        assert (status, out) == (2, "")
+        consent = f"allow it with --plugin {plugin}, or all with --trust"
+        assert err == f"isacfw: {path} would run the plugin {plugin}: {consent}\n"
+    for arguments in (["show", path], ["export", path, tmp_path / "x.md"], ["diff", path, path]):
+        assert cli(*map(str, arguments))[0] == 0
+    assert cli("report", str(path), "-o", str(tmp_path / "x.html"))[0] == 0
+    assert not (base / "RAN").exists()
+    # With consent it runs, and offers nothing.
+    assert "implements no hook" in cli("compare", str(path), "--trust")[2]
+    assert (base / "RAN").exists()
+    (base / "RAN").unlink()
+
+
+PLUGIN = """
+import attrs, isacfw
+
+@attrs.frozen(kw_only=True)
+class Mine(isacfw.Metric):
+    '''A metric.'''
+    name = "mine"
+    quantities = (isacfw.Quantity(name={name!r}),)
+    def evaluate(self, problem, allocation):
+        return {{{name!r}: allocation.sum_rate}}
+
+@isacfw.hookimpl
+def register_metrics():
+    return [Mine]
+"""
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_scenario_file_runs_plugins_of_its_folder_only(inside: bool, tmp_path: Path, cli: Any) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    plugin = (home if inside else tmp_path) / "mine.py"
+    plugin.write_text(PLUGIN.format(name="mine"))
+    # A link does not make a file one of the folder.
+    if not inside:
+        (home / "mine.py").symlink_to(plugin)
+    scenario = home / "scenario.toml"
+    scenario.write_text('plugins = ["mine.py"]\nmetrics = ["mine"]\n' + DOCUMENT.read_text())
+    status, _, err = cli("compare", str(scenario))
+    if inside:
+        assert status == 0
+        assert err == f"isacfw: plugin {plugin} is loaded, which {scenario} names\n"
+        return
+    assert status == 2
+    assert f"would run the plugin {home / 'mine.py'}, which is not in its folder and not installed" in err
+    assert cli("compare", str(scenario), "--trust")[0] == 0
+    assert cli("compare", str(scenario), "--plugin", str(plugin))[0] == 0
+
+
+@pytest.mark.parametrize("name", ["a/b", "../x", "a\0b", "x" * 300, "", " x"])
+def test_names_of_quantities_are_those_of_variables(name: str, tmp_path: Path, cli: Any) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(PLUGIN.format(name=name))
+    arguments = ["compare", str(DOCUMENT), "--set", 'metrics=["mine"]', "--plugin", str(plugin)]
+    status, _, err = cli(*arguments, "--out", str(tmp_path / "out"))
+    assert status == 2
+    assert err.startswith("isacfw: metrics must report quantities whose names")
