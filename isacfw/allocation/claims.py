@@ -12,11 +12,11 @@ from ..base.numbers import FloatArray, sum_last
 from .any_problem import AnyProblem
 from .closed_form import has_closed_form
 from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
-from .stationarity import STATIONARITY_TOLERANCE, distance_to_best, first_order_rise
-from .uplink import UplinkProblem
-from .uplink_rise import uplink_rise
 
 _CLOSE = 1.01
+
+Doubts = dict[tuple[int, ...], str]
+"""Sentences by the index of a row."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -41,26 +41,30 @@ class Answer:
     crlb: FloatArray
     violation: FloatArray
 
-    def doubts(
-        self, *, optimal: NDArray[np.bool_], local: NDArray[np.bool_], certified: bool
-    ) -> dict[tuple[int, ...], str]:
+    def doubts(self, improvable: NDArray[np.bool_], rise: FloatArray, *, local: NDArray[np.bool_]) -> Doubts:
         """Return a sentence about each row whose claim does not hold, by its index.
 
         Parameters
         ----------
-        optimal, local : ndarray of bool, shape (...)
-            Rows reported as optimal, and as locally optimal, that violate no constraint.
-        certified : bool
-            Whether optimal answers follow from a closed form.
+        improvable : ndarray of bool, shape (...)
+            Rows with a better value nearby, or at the optimum.
+        rise : ndarray, shape (...)
+            By how much it is better, relatively.
+        local : ndarray of bool, shape (...)
+            Rows reported as locally optimal, and not as optimal.
         """
-        found: dict[tuple[int, ...], str] = {}
-        if not (local.any() or optimal.any()):
-            return found
-        rise = self._rise(optimal & (not certified), local)
-        for index in map(tuple, np.argwhere((local | optimal) & ~(rise <= STATIONARITY_TOLERANCE))):
+        found: Doubts = {}
+        for index in map(tuple, np.argwhere(improvable)):
             found[index] = self._explain(float(rise[index]), local=bool(local[index]))
+        return found
+
+    def inaccuracies(self, claimed: NDArray[np.bool_]) -> Doubts:
+        """Return a sentence about each claim whose limits rounding errors keep from being verified, by index."""
+        found: Doubts = {}
+        if not claimed.any():
+            return found
         error = self._error()
-        for index in map(tuple, np.argwhere((local | optimal) & (error > 0))):
+        for index in map(tuple, np.argwhere(claimed & (error > 0))):
             found[index] = (
                 f"its CRLBs are accurate to {error[index]:.2g} only, since the Fisher information is close to"
                 " singular, so the limits cannot be verified"
@@ -71,21 +75,6 @@ class Answer:
         """Return where a report of infeasibility without an answer does not agree with the certificate; (...)."""
         missing = infeasible & np.isnan(self.violation)
         return missing & self.problem.requirements_can_be_met if missing.any() else missing
-
-    def _rise(self, optimal: NDArray[np.bool_], local: NDArray[np.bool_]) -> FloatArray:
-        """Return the largest improvement of the objective, 0 where no claim is to be checked."""
-        problem = self.problem
-        rise = np.zeros(problem.batch_shape)
-        if local.any():
-            if isinstance(problem, UplinkProblem):
-                found = uplink_rise(problem, self.x, where=local)
-            else:
-                found = first_order_rise(problem, self.x, self.q, where=local)
-            rise = np.where(local, found, rise)
-        if optimal.any() and isinstance(problem, PowerAllocationProblem) and has_closed_form(problem):
-            distance = distance_to_best(problem, self.x, self.q, optimal)
-            rise = np.where(optimal & (distance > STATIONARITY_TOLERANCE), distance, rise)
-        return rise
 
     def _error(self) -> FloatArray:
         """Return the relative error of a CRLB where it matters: the limit may be exceeded; 0 elsewhere."""

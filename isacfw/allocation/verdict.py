@@ -14,9 +14,13 @@ from .allocation import Allocation, Shares
 from .any_problem import AnyProblem
 from .breakdown import Breakdown, BreakdownKind
 from .claims import Answer
+from .closed_form import has_closed_form
 from .objective import checked_value
-from .problem import FEASIBILITY_TOLERANCE
+from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
+from .stationarity import STATIONARITY_TOLERANCE, distance_to_best, first_order_rise
 from .status import Status
+from .uplink import UplinkProblem
+from .uplink_rise import uplink_rise
 
 
 def pad_histories(histories: list[tuple[float, ...]], shape: tuple[int, ...]) -> FloatArray:
@@ -155,11 +159,11 @@ def _check_claims(
     violated = ~(violation <= FEASIBILITY_TOLERANCE)
     if violated.any():
         violated &= np.logical_or.reduce([_equal(status, answer) for answer in _ANSWERS])
-    doubts = answer.doubts(
-        optimal=_equal(status, Status.OPTIMAL) & ~violated,
-        local=_equal(status, Status.LOCALLY_OPTIMAL) & ~violated,
-        certified=certified,
-    )
+    optimal = _equal(status, Status.OPTIMAL) & ~violated
+    local = _equal(status, Status.LOCALLY_OPTIMAL) & ~violated
+    rise = _largest_rise(answer, optimal & (not certified), local)
+    doubts = answer.doubts(~(rise <= STATIONARITY_TOLERANCE), rise, local=local)
+    doubts |= answer.inaccuracies(optimal | local)
     contrary = answer.contradicts_certificate(_equal(status, Status.INFEASIBLE))
     if not violated.any() and not contrary.any() and not doubts:
         return status, message
@@ -174,6 +178,22 @@ def _check_claims(
         status[index] = verdict.value
         message[index] = f"{message[index]}; {sentence}" if message[index] else sentence
     return status, message
+
+
+def _largest_rise(answer: Answer, optimal: NDArray[np.bool_], local: NDArray[np.bool_]) -> FloatArray:
+    """Return the largest improvement of the objective, 0 where no claim is to be checked, or none is known."""
+    problem = answer.problem
+    rise = np.zeros(problem.batch_shape)
+    if local.any():
+        if isinstance(problem, UplinkProblem):
+            found = uplink_rise(problem, answer.x, where=local)
+        else:
+            found = first_order_rise(problem, answer.x, answer.q, where=local)
+        rise = np.where(local, found, rise)
+    if optimal.any() and isinstance(problem, PowerAllocationProblem) and has_closed_form(problem):
+        distance = distance_to_best(problem, answer.x, answer.q, optimal)
+        rise = np.where(optimal & (distance > STATIONARITY_TOLERANCE), distance, rise)
+    return rise
 
 
 def _check_bound(
