@@ -12,8 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .errors import InputError, PluginError
-from .inputs import read_file
+from .errors import PluginError
 
 _LOADING = threading.RLock()
 """Held while a plugin file is run, so that no other thread of a worker sees a partially executed module."""
@@ -43,9 +42,11 @@ def module_from_file(path: Path) -> ModuleType:
         If it cannot be read, or raises.
     """
     try:
-        content = read_file(path)
-    except InputError as error:
-        reason = error.problem.rpartition("got")[2].lstrip(": ")
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise OSError("a pipe or a device")
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise PluginError(f"plugin {path} must be a Python file that can be read, got: {reason}") from None
     return module_from_source(path.resolve(), content)
 
