@@ -14,8 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from .environment import FOREIGN
-from .errors import InputError, PluginError, describe_exception, one_line
-from .inputs import read_file
+from .errors import PluginError, describe_exception, one_line
 from .time_limit import TimeUp
 
 _LOADING = threading.RLock()
@@ -61,9 +60,11 @@ def module_from_file(path: Path) -> ModuleType:
         If it cannot be read, or raises.
     """
     try:
-        content = read_file(path)
-    except InputError as error:
-        reason = error.problem.rpartition("got")[2].lstrip(": ")
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise OSError("a pipe or a device")
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise PluginError(f"plugin {path} must be a Python file that can be read, got: {reason}") from None
     return module_from_source(path.resolve(), content)
 

@@ -212,9 +212,8 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from ..study.report import write_report
-
-    print(f"wrote {write_report(options.results, options.file, trust=options.trust)}", file=sys.stderr)
+    first, *others = map(_load, options.results)
+    print(f"wrote {first.report(options.file, others=others, trust=options.trust)}", file=sys.stderr)
     return 0
 
 

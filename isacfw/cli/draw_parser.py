@@ -10,7 +10,6 @@ from .options import (
     add_debug_option,
     add_plugin_option,
     add_set_option,
-    add_trust_option,
     count,
     names,
     numbers,
@@ -82,6 +81,5 @@ def _add_run_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--time-limit", type=seconds, metavar="S", help="longest time of a beamformer for a channel, in seconds"
     )
-    add_plugin_option(command)
-    add_trust_option(command)
+    add_plugin_option(command, trust=True)
     add_debug_option(command)

@@ -92,8 +92,10 @@ def _size(text: str) -> tuple[float, float]:
         raise argparse.ArgumentTypeError(problem) from None
 
 
-def add_plugin_option(command: argparse.ArgumentParser) -> None:
-    """Add the option that loads plugins."""
+def add_plugin_option(command: argparse.ArgumentParser, *, trust: bool = False) -> None:
+    """Add the option that loads plugins, and the one that runs those that a file names."""
+    if trust:
+        add_trust_option(command)
     command.add_argument(
         "--plugin",
         action="append",

@@ -137,8 +137,7 @@ def _add_compare(commands: _Commands) -> None:
     command.add_argument(
         "--time-limit", type=seconds, metavar="S", help="longest time of an allocation, in seconds"
     )
-    add_plugin_option(command)
-    add_trust_option(command)
+    add_plugin_option(command, trust=True)
     add_debug_option(command)
 
 
@@ -166,8 +165,7 @@ def _add_figure(commands: _Commands) -> None:
     command.add_argument(
         "--out", type=Path, default=Path(), metavar="DIR", help="output folder (default: the current one)"
     )
-    add_plugin_option(command)
-    add_trust_option(command)
+    add_plugin_option(command, trust=True)
     add_debug_option(command)
 
 
@@ -209,8 +207,7 @@ def _add_plot(commands: _Commands) -> None:
         metavar="FILE",
         help="a file for a single figure instead: png, pdf or svg",
     )
-    add_plugin_option(command)
-    add_trust_option(command)
+    add_plugin_option(command, trust=True)
     add_debug_option(command)
 
 

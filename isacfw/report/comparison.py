@@ -210,7 +210,13 @@ class Comparison:
 
         return export(self.dataset, Path(path))
 
-    def report(self, path: str | PathLike[str] = "report.html", *, others: Sequence[Comparison] = ()) -> Path:
+    def report(
+        self,
+        path: str | PathLike[str] = "report.html",
+        *,
+        others: Sequence[Comparison] = (),
+        trust: bool = False,
+    ) -> Path:
         """Write a report as a single HTML file that needs no others; return its path.
 
         Parameters
@@ -219,13 +225,15 @@ class Comparison:
             The file, whose name ends in ``.html``.
         others : sequence of Comparison
             Comparisons to show side by side with this one, with their differences from it.
+        trust : bool
+            Whether to run the plugins, and to read the files, that results read from a file name.
 
         Raises
         ------
         InputError
             If the file cannot be written, or there are too many comparisons.
         """
-        written: Path = service("write_report")([self, *others], path)
+        written: Path = service("write_report")([self, *others], path, trust=trust)
         return written
 
     def save(self, folder: str | PathLike[str], *, progress: Progress | None = None) -> list[Path]:
