@@ -69,7 +69,8 @@ def test_a_part_that_swallows_every_interrupt_does_not_keep_the_command(bed, out
     (bed.folder / "deaf.py").write_text(
         "import attrs, time\nimport isacfw\n\n@attrs.frozen(kw_only=True)\nclass Deaf(isacfw.Allocator):\n"
         "    '''Deaf.'''\n\n    name = 'deaf'\n\n    def solve(self, problem):\n        while True:\n"
-        "            try:\n                time.sleep(1)\n            except BaseException:\n                pass\n\n"
+        "            try:\n                time.sleep(1)\n"
+        "            except BaseException:\n                pass\n\n"
         "@isacfw.hookimpl\ndef register_allocators():\n    return [Deaf]\n"
     )
     path = bed.scenario({"plugins": ["probe.py", "deaf.py"], "allocators": ["deaf"]})
