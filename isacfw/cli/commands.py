@@ -25,13 +25,9 @@ def _compare(options: argparse.Namespace) -> int:
     from ..study.execution import Execution
     from .progress import ProgressBars
 
-    keys = (("seed", options.seed), ("time_limit_s", options.time_limit))
-    overrides = [
-        *options.set,
-        *([] if options.until is None else [f"until = {json.dumps(options.until)}"]),
-        *(f"{key} = {value}" for key, value in keys if value is not None),
-    ]
-    loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=overrides, trust=options.trust)
+    loaded = load_scenario(
+        options.scenario, plugins=options.plugin, overrides=_overrides(options), trust=options.trust
+    )
     report_problems(loaded.host, loaded.notes)
     if options.out is not None:
         ensure_writable(options.out)
@@ -63,6 +59,13 @@ def _compare(options: argparse.Namespace) -> int:
     if options.timing:
         _print_times(loaded, options)
     return 1 if comparison.failed else 0
+
+
+def _overrides(options: argparse.Namespace) -> list[str]:
+    """Return the assignments of `--set` and of the options that stand for keys."""
+    until = None if options.until is None else json.dumps(options.until, ensure_ascii=False)
+    keys = (("seed", options.seed), ("time_limit_s", options.time_limit), ("until", until))
+    return [*options.set, *(f"{key} = {value}" for key, value in keys if value is not None)]
 
 
 def _print_times(loaded: LoadedScenario, options: argparse.Namespace) -> None:

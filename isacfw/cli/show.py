@@ -23,13 +23,7 @@ def add_show(commands: Any) -> None:
         "results", type=Path, metavar="FILE", help="a results.nc, or the folder that compare --out wrote"
     )
     command.add_argument("--json", action="store_true", help="print only the records, as JSON")
-    command.add_argument(
-        "--table",
-        choices=("summary", "statistics", "paired"),
-        default="summary",
-        help="statistics: quantiles and outage; paired: differences from --reference on the same drops",
-    )
-    command.add_argument("--below", type=float, metavar="X", help="threshold of the outage in --table statistics")
+    _add_tables(command)
     command.add_argument("--out", type=Path, metavar="DIR", help="folder for the figures")
     command.add_argument(
         "--kind",
@@ -56,12 +50,26 @@ def add_show(commands: Any) -> None:
     add_debug_option(command)
 
 
+def _add_tables(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--table",
+        choices=("summary", "statistics", "paired"),
+        default="summary",
+        help="statistics: quantiles and outage; paired: differences from --reference on the same drops",
+    )
+    command.add_argument("--below", type=float, metavar="X", help="threshold of the outage in --table statistics")
+
+
 def _print_statistics(options: argparse.Namespace, given: dict[str, Any]) -> int:
     """Print statistics over the drops, or paired differences, as text or JSON, and return the exit status."""
     from ..base.errors import InputError
     from ..report.comparison import Comparison
     from ..report.statistics import frame_records, render_frame
 
+    if options.out is not None:
+        raise InputError("--out", f"is for figures, and cannot be combined with --table {options.table}")
+    if options.below is not None and options.table == "paired":
+        raise InputError("--below", "requires --table statistics")
     quantities = given.pop("quantity", [None])
     if options.table == "statistics":
         allowed, what = {}, {"below": options.below}
@@ -91,10 +99,10 @@ def run_show(options: argparse.Namespace, table: Any) -> int:
     from .progress import ProgressBars
 
     given = {name: value for name in _CHOICES if (value := getattr(options, name, None)) is not None}
-    if options.below is not None and options.table != "statistics":
-        raise InputError("--below", "requires --table statistics")
-    if options.table != "summary" and options.out is None:
+    if options.table != "summary":
         return _print_statistics(options, given)
+    if options.below is not None:
+        raise InputError("--below", "requires --table statistics")
     if given and options.out is None:
         raise InputError(f"--{next(iter(given))}", "requires --out")
     formats = given.pop("format", ["png", "pdf"])

@@ -126,7 +126,7 @@ def test_a_study_stops_at_its_precision(variant, same):
 def test_where_a_study_stops_depends_on_no_division(variant, chunk_size, tmp_path, same):
     expected = isacfw.compare(variant(UNTIL)).dataset
     chunk_size(170)
-    more = isacfw.compare(variant(UNTIL | {"until": "5 %"}), execution=isacfw.Execution(out=tmp_path)).dataset
+    more = isacfw.compare(variant(UNTIL | {"until": "4 %"}), execution=isacfw.Execution(out=tmp_path)).dataset
     assert more.sizes["drop"] > expected.sizes["drop"]
     more.close()
     again = isacfw.compare(variant(UNTIL), execution=isacfw.Execution(out=tmp_path)).dataset.load()
