@@ -83,6 +83,7 @@ def test_code_of_readme_tour_and_api_runs(number: int, tmp_path: Path, monkeypat
     exec(compile(CODE[number], "page", "exec"), {"__name__": "page"})
 
 
+@pytest.mark.slow
 def test_picture_of_the_readme_is_made_by_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)

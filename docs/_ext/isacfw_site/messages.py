@@ -147,7 +147,8 @@ def _imported(module: str) -> dict[str, str]:
     return found
 
 
-def messages() -> list[Message]:
+@cache
+def messages() -> tuple[Message, ...]:
     """Return all templates, each once for a module."""
     found = set()
     for module, tree in trees().items():
@@ -164,7 +165,7 @@ def messages() -> list[Message]:
                     for text in known.of(node.value)
                     if text and not _PASSED_ON.fullmatch(text)
                 }
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 def _of_call(module: str, known: Texts, call: ast.Call, maker: Maker) -> Iterator[Message]:
