@@ -25,9 +25,8 @@ def _compare(options: argparse.Namespace) -> int:
     from ..study.execution import Execution
     from .progress import ProgressBars
 
-    loaded = load_scenario(
-        options.scenario, plugins=options.plugin, overrides=_overrides(options), trust=options.trust
-    )
+    changes = _overrides(options)
+    loaded = load_scenario(options.scenario, plugins=options.plugin, overrides=changes, trust=options.trust)
     report_problems(loaded.host, loaded.notes)
     if options.out is not None:
         ensure_writable(options.out)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..base.errors import InputError, nearest, short_repr
 from ..base.numbers import FloatArray
-from ..scenario.precision import relative_precision
 from .places import swept_paths
 from .summary import Columns, blocks_of, cells, mean_and_interval
 
@@ -85,33 +83,6 @@ def paired_differences(dataset: xarray.Dataset, reference: Any = None, quantity:
                 }
             )
     return pandas.DataFrame(rows).set_index([*swept_paths(dataset), *blocks_of(dataset), "allocator"])
-
-
-def is_precise(dataset: xarray.Dataset, precision: float) -> bool:
-    """Return whether the interval of every mean objective is at most a part of the mean wide, to either side.
-
-    Rows without any answer do not count.
-    """
-    name = Columns.of(dataset).objective
-    for own in _each_row(dataset, name):
-        mean, half = mean_and_interval(own)
-        if np.isfinite(mean) and not half <= precision * abs(mean):
-            return False
-    return True
-
-
-def precision_note(dataset: xarray.Dataset) -> str:
-    """Return whether the comparison stopped at the precision that it was to reach."""
-    until, drops, most = dataset.attrs["until"], dataset.sizes["drop"], dataset.attrs["most_drops"]
-    if is_precise(dataset, relative_precision(until)):
-        return f"until {until}: reached after {drops} of at most {most} drops"
-    return f"until {until}: not reached within {most} drops"
-
-
-def _each_row(dataset: xarray.Dataset, name: str) -> Iterator[FloatArray]:
-    values = dataset[name].transpose(..., "drop")
-    for index in np.ndindex(*values.shape[:-2]):
-        yield from np.asarray(values[index].to_numpy(), dtype=np.float64)
 
 
 def _quantity(dataset: xarray.Dataset, name: Any) -> str:

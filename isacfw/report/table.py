@@ -13,7 +13,7 @@ import numpy as np
 from ..allocation.status import Status
 from ..base.progress import Progress
 from .places import labels_of, name_place, swept_paths
-from .statistics import precision_note
+from .precision import precision_note
 from .summary import Columns, blocks_of, summary
 from .text_lines import text_cell
 from .text_table import Column, TextTable, write_parts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -106,3 +107,22 @@ def trim_histories(history: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return histories without trailing iterations that are missing in all of them."""
     taken = np.flatnonzero(~np.isnan(history).all(axis=tuple(range(history.ndim - 1))))
     return history[..., : taken[-1] + 1 if taken.size else 0]
+
+
+def pad_histories(
+    histories: Mapping[tuple[int, int, int], NDArray[np.float64]], shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    """Return the histories of all rows in one array, padded with NaN; (..., iterations).
+
+    Parameters
+    ----------
+    histories : mapping of tuple to ndarray
+        Histories of all drops, by position of precoder with beam, allocator and point.
+    shape : tuple of int
+        Numbers of these positions, and of drops.
+    """
+    longest = max((history.shape[-1] for history in histories.values()), default=0)
+    padded = np.full((*shape, longest), np.nan)
+    for place, history in histories.items():
+        padded[place][:, : history.shape[-1]] = history
+    return trim_histories(padded)

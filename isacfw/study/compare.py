@@ -21,7 +21,7 @@ from ..host.host import PluginHost
 from ..report.comparison import Comparison
 from ..report.files import check_folder
 from ..report.notebook_progress import show_progress
-from ..report.statistics import is_precise
+from ..report.precision import is_precise
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary
 from ..results.layout import Layout, ResultSizes
 from ..results.memory import build_in_memory

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from ..base.errors import IncompatibleError, InputError, IsacError, PluginError
 from ..base.guard import guard, part_time_limit
 from ..base.part import LabelledPart, display_name, key_of
 from ..base.threads import one_thread
-from ..results.chunk import Chunk, ChunkResult, trim_histories
+from ..results.chunk import Chunk, ChunkResult, pad_histories
 from ..results.schema import HISTORY
 from ..scenario.labels import by_label
 from ..sensing.beam import Beam
@@ -36,17 +36,8 @@ from ..signal.statistics import ChannelStatistics
 from ..simulation.channels import EffectiveChannels
 from .drops import draw_drops, status_of
 from .metrics import Answers, DrawSource, MetricValues
+from .observers import Observers
 from .study_spec import StudySpec, fading_key, view_key
-
-
-class Observers(Protocol):
-    """Observers of each batch of problems: a plugin host."""
-
-    def observed(self, hook: str) -> bool:
-        """Return whether any plugin implements an observer hook."""
-
-    def observe(self, hook: str, **arguments: Any) -> list[str]:
-        """Call an observer hook of every plugin; return a message for each that raises."""
 
 
 def solve_chunk(
@@ -151,7 +142,7 @@ class _Run:
             ]
             self.metrics.simulate([one for one in answers if one is not None], partial(self._source, row))
         self._fail_drops()
-        values = self.values | {HISTORY: self._history()}
+        values = self.values | {HISTORY: pad_histories(self.histories, self.shape)}
         return ChunkResult(chunk=self.chunk, users=self.users, values=values, warnings=tuple(self.told))
 
     def _problems(self, row: int) -> list[tuple[list[int], AnyProblem]]:
@@ -229,7 +220,7 @@ class _Run:
                 self.advance(math.prod(problem.batch_shape))
             else:
                 self._observe("allocation_started", allocator=allocator, problem=problem)
-                with self._objective_guard():
+                with self._guard_objective():
                     allocation = allocator.allocate(problem, self.advance, self.spec.scenario.time_limit_s)
         except PluginError as error:  # A faulty objective must not end the study.
             self.values["status"][row, column, group] = status_of(error).value
@@ -241,10 +232,10 @@ class _Run:
             )
         return self._fill(row, column, group, problem, allocation)
 
-    def _objective_guard(self) -> AbstractContextManager[None]:
-        """Return a guard for calls of an objective of others while answers are verified."""
-        objective = self.spec.scenario.objective
-        return nullcontext() if is_own(objective) else guard(f"objective {display_name(objective)}", objective)
+    def _guard_objective(self) -> AbstractContextManager[None]:
+        """Guard the calls of an objective of others while answers are verified."""
+        part = self.spec.scenario.objective
+        return nullcontext() if is_own(part) else guard(f"objective {display_name(part)}", part)
 
     def _observe(self, hook: str, **arguments: Any) -> None:
         for sentence in self.host.observe(hook, **arguments):
@@ -305,10 +296,3 @@ class _Run:
                     ],
                     axis=0,
                 )
-
-    def _history(self) -> NDArray[np.float64]:
-        longest = max((history.shape[-1] for history in self.histories.values()), default=0)
-        padded = np.full((*self.shape, longest), np.nan)
-        for place, history in self.histories.items():
-            padded[place][:, : history.shape[-1]] = history
-        return trim_histories(padded)

@@ -10,7 +10,8 @@ from scipy import stats
 
 import isacfw
 from isacfw.cli.main import main
-from isacfw.report.statistics import is_precise, paired_differences
+from isacfw.report.precision import is_precise
+from isacfw.report.statistics import paired_differences
 
 
 @pytest.fixture(scope="module")
