@@ -20,7 +20,7 @@ _AGAIN_S = 2.0
 _LONGEST_S = 5.0
 """Time after which the process ends, whatever it does."""
 
-_WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+_WORDS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 class _State:
@@ -43,10 +43,14 @@ def raise_if_interrupted() -> None:
 
 
 def describe_interrupt() -> str:
-    """Return what to print about the interrupt."""
+    """Return the word for the interrupt, and what there is to say about results."""
+    return _WORDS.get(_State.number, _WORDS[signal.SIGINT]) + describe_resumption()
+
+
+def describe_resumption() -> str:
+    """Return what to print about the results of an interrupted command."""
     resumed = any(word.partition("=")[0] == "--out" for word in sys.argv)
-    kept = "; run the same command with the same --out to resume" if resumed else ""
-    return f"isacfw: {_WORDS.get(signal.Signals(_State.number or signal.SIGINT), 'interrupted')}{kept}"
+    return "; run the same command with the same --out to resume" if resumed else ""
 
 
 def exit_status() -> int:
@@ -75,7 +79,7 @@ def _end_now(number: int, _frame: Any) -> NoReturn:
     """End the process: nothing has begun that would have to be cleaned up."""
     _State.number = _State.number or number
     try:
-        os.write(2, (describe_interrupt() + "\n").encode())
+        os.write(2, f"isacfw: {describe_interrupt()}\n".encode())
     finally:
         os._exit(exit_status())
 

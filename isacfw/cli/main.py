@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -15,12 +16,14 @@ from typing import Any, TextIO
 
 from ..base.errors import InputError, IsacError, IsacWarning, one_line
 from ..base.guard import divert_output
-from ..base.interrupts import describe_interrupt, exit_status, interrupted, interruptible, note_end
+from ..base.interrupts import describe_resumption, exit_status, interrupted, interruptible, note_end
 from .commands import COMMANDS
 from .draw_commands import DRAW_COMMANDS
 from .parser import parser
 from .part_commands import PART_COMMANDS
 from .streams import OutputError, divert_descriptor, drop_output, prepare_streams
+
+_TERMINATED = 128 + signal.SIGTERM
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,8 +82,12 @@ def run() -> None:
     except KeyboardInterrupt:
         status = exit_status()
     if status == exit_status() or interrupted():
+        hint = describe_resumption()
         with suppress(OSError):
-            print(describe_interrupt(), file=sys.stderr, flush=True)
+            if exit_status() == _TERMINATED:
+                print(f"isacfw: terminated{hint}", file=sys.stderr, flush=True)
+            else:
+                print(f"isacfw: interrupted{hint}", file=sys.stderr, flush=True)
         # Python ends itself by SIGINT, instead of a status, if the exception has passed through `exec`.
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()

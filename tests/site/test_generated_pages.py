@@ -46,7 +46,7 @@ def test_a_message_without_an_explanation_is_noticed() -> None:
         ("InputError", "snr_db cannot be combined with link_budget, which determines it, got ‹snr_db›"),
         ("PluginError", "channel ‹channel› must return ChannelStatistics, got ‹statistics›"),
         ("CheckFailed", "the class has no docstring"),
-        ("printed", "interrupted"),
+        ("printed", "interrupted‹hint›"),
     ],
 )
 def test_messages_of_all_forms_are_found(kind: str, line: str) -> None:
