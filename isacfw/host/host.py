@@ -77,7 +77,7 @@ class PluginHost:
             self._discover()
         self._asked: list[Any] = []
         for plugin in plugins:
-            with guard(f"plugin {short_repr(plugin)}", FOREIGN):
+            with guard(f"plugin {plugin if isinstance(plugin, str) else short_repr(plugin)}", FOREIGN):
                 asked = find_plugin(plugin, base or Path.cwd())
                 self._add(asked)
             self._asked.append(asked.module)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 
-from ..base.errors import PluginError
+from ..base.errors import IncompatibleError, PluginError
 from ..base.guard import guard
 from ..base.limits import check_memory
 from ..base.part import display_name
@@ -33,14 +33,15 @@ def check_scenario_size(scenario: Scenario) -> None:
 
 
 def check_study_size(scenario: Scenario, *, in_memory: bool) -> None:
-    """Check that a study fits into memory: a chunk of its problems, and its results unless they go to a file.
+    """Check that the problems of a chunk fit into memory, and all results unless they go to a file.
+
+    No part is called.
 
     Raises
     ------
     InputError
         If it does not; the limit can be set.
     """
-    check_scenario_size(scenario)
     points = math.prod(sweep_shape(scenario.sweep))
     users = max((_users_of(point) for point in scenario.sweep_points), default=1)
     rows = len(scenario.precoders) * len(scenario.compared_beams) * len(scenario.allocators)
@@ -71,10 +72,10 @@ def memory_of(point: Scenario) -> dict[str, int]:
     arrays = {"transmit array": point.transmit_array, "receive array": point.receive_array}
     for name, array in arrays.items():
         if array is not None:
-            with suppress(PluginError), guard(f"{name} {display_name(array)}", array):
+            with suppress(IncompatibleError, PluginError), guard(f"{name} {display_name(array)}", array):
                 parts[f"the {name}"] = 8 * _PER_ELEMENT * int(array.n_elements)
     channel = point.channel
-    with suppress(PluginError), guard(f"channel {display_name(channel)}", channel):
+    with suppress(IncompatibleError, PluginError), guard(f"channel {display_name(channel)}", channel):
         parts["the channel"] = int(channel.memory(point.station_array))
     return parts
 

@@ -21,6 +21,7 @@ from ..scenario.labels import by_label
 from ..scenario.scenario import Scenario
 from ..scenario.sweep import sweep_axes
 from ..signal.statistics import ChannelStatistics
+from .size import check_scenario_size
 from .study_spec import StudySpec, fading_key, view_key
 
 STANDARD_METRICS = ("sum_rate", "user_rates", "crlb", "powers")
@@ -80,6 +81,7 @@ def _measure(scenario: Scenario) -> tuple[tuple[int, int], tuple[str, ...]]:
     """Return sizes and assumptions of a study, for which parts are called."""
     found: dict[str, None] = {}
     with part_time_limit(scenario.time_limit_s):
+        check_scenario_size(scenario)
         sizes = measure_sizes(scenario)
         for point in scenario.sweep_points:
             with suppress(IsacError):  # A faulty array fails its rows.

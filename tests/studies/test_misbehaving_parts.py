@@ -232,7 +232,7 @@ def check_table(kind, body, plugin, rows):
     assert "Traceback" not in err
     expected = rows({**BASE, **GOOD.get(kind, {}), "time_limit_s": 1.0})[1]
     own = [row for row in records if key is not None and "bad" in str(row[key])]
-    assert others_of(kind, records) == others_of(kind, expected)
+    assert others_of(kind, records) == others_of(kind, expected), err
     return status, own, records, err
 
 
@@ -272,7 +272,10 @@ def test_a_part_that_changes_the_process_changes_nothing_else(kind, deed, plugin
 def test_a_part_with_a_list_among_its_options_is_like_any_other(kind, plugin, rows):
     status, own, _, err = check_table(kind, "pass", plugin, rows)
     assert (status, err) == (0, "")
-    assert all(row["status"] in ("optimal", "feasible", "infeasible") for row in own), own
+    for row in own:
+        # The pairs of the precoder couple, for which there is no exact solution.
+        assert row["status"] in ("optimal", "feasible", "infeasible", "skipped"), row["message"]
+        assert row["status"] != "skipped" or "couple in pairs" in row["message"]
 
 
 def run_command(tmp_path, path, document, *options):
