@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import ctypes
+import os
 import types
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,9 @@ import tomli_w
 
 import isacfw
 from isacfw.cli import main
+
+# Workers of pytest-xdist have it, and it would fold what commands print to pipes.
+os.environ.pop("COLUMNS", None)
 
 DOCUMENT: dict[str, Any] = {
     "name": "small",

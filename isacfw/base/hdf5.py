@@ -32,19 +32,18 @@ _DESCRIPTOR = np.dtype([("length", "<u4"), ("address", "<u8"), ("index", "<u4")]
 def open_hdf5(path: str | PathLike[str]) -> Iterator[tuple[Any, dict[str, Any]]]:
     """Yield an HDF5 file to be read, and the options with which this process opens it.
 
-    Without locks, which some file systems lack: files are replaced, never changed. A process that has opened the
-    file with locks must do so again.
+    Without locks where the file system lacks them, or another process holds one: files are replaced, never changed.
     """
     import h5py
 
-    options: dict[str, Any] = {"locking": False}
+    options: dict[str, Any] = {}
     try:
-        file = h5py.File(path, "r", **options)
-    except OSError as error:
-        if "locking flag" not in str(error):
-            raise
-        options = {}
         file = h5py.File(path, "r")
+    except OSError as error:
+        if "lock" not in str(error):
+            raise
+        options = {"locking": False}
+        file = h5py.File(path, "r", **options)
     with file:
         yield file, options
 

@@ -93,6 +93,15 @@ def _raise(number: int, _frame: Any) -> None:
     raise KeyboardInterrupt
 
 
+def open_closed_streams() -> None:
+    """Open the numbers of closed standard streams, which a file that is opened later would get otherwise."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Raise KeyboardInterrupt in the body for both signals, again if need be, and end the process at the latest.
@@ -103,6 +112,7 @@ def interruptible() -> Iterator[None]:
     if not on_main or os.name == "nt":
         yield
         return
+    open_closed_streams()
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)

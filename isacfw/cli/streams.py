@@ -9,6 +9,8 @@ import unicodedata
 from contextlib import suppress
 from typing import Any, TextIO
 
+from ..base.interrupts import open_closed_streams
+
 _ERRORS = "isacfw.replace"
 
 _LEAST_WIDTH = 20
@@ -39,11 +41,7 @@ def prepare_streams() -> None:
 
     Otherwise a file that is opened later gets the number of a closed stream, and with it what libraries print.
     """
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)
+    open_closed_streams()
     sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     codecs.register_error(_ERRORS, _replace)

@@ -224,7 +224,7 @@ def _check_labels(dataset: xarray.Dataset, expected: Sequence[str], sweep: list[
         if axis not in dataset.coords or dataset[axis].dims != (axis,):
             raise ValueError(f"the axis {axis} must have labels")
         labels = dataset[axis].to_numpy()
-        if not len(labels) or len({*labels.tolist()}) < len(labels):
+        if not len(labels) or (axis not in sweep and len({*labels.tolist()}) < len(labels)):
             raise ValueError(f"the axis {axis} must have distinct labels, got {labels.tolist()!r:.60}")
         if axis not in sweep and axis != "drop" and not all(isinstance(one, str) and one for one in labels):
             raise ValueError(f"the axis {axis} must have names, got {labels.tolist()!r:.60}")

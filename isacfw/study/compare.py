@@ -34,7 +34,7 @@ from ..signal.precoder import Precoder
 from .execution import Execution, accept_former_options
 from .executors import measure_by, solve_chunks
 from .key import InputFiles, study_key
-from .plan import plan_chunks
+from .plan import POINTS_TOGETHER, plan_chunks
 from .retry import Place, chunks_to_retry, merge, spec_of_place
 from .selection import with_parts
 from .size import check_study_size
@@ -116,7 +116,7 @@ class _Study:
         execution: Execution,
         known: list[ChunkResult] | None = None,
     ) -> None:
-        check_study_size(scenario, in_memory=execution.out is None)
+        check_study_size(scenario, POINTS_TOGETHER, in_memory=execution.out is None)
         self.known: list[ChunkResult] = [] if known is None else known
         self.most = scenario.drops
         self.spec = specify(scenario, host, measure_by(execution))

@@ -11,7 +11,6 @@ from ..base.limits import check_memory
 from ..base.part import display_name
 from ..scenario.scenario import Scenario
 from ..scenario.sweep import sweep_shape
-from .plan import POINTS_TOGETHER
 
 _PER_ELEMENT = 40
 """Numbers of an array for each antenna: positions, steering vectors and their derivatives."""
@@ -32,7 +31,7 @@ def check_scenario_size(scenario: Scenario) -> None:
         check_memory("scenario", memory_of(point))
 
 
-def check_study_size(scenario: Scenario, *, in_memory: bool) -> None:
+def check_study_size(scenario: Scenario, most_points: int, *, in_memory: bool) -> None:
     """Check that the problems of a chunk fit into memory, and all results unless they go to a file.
 
     No part is called.
@@ -45,7 +44,7 @@ def check_study_size(scenario: Scenario, *, in_memory: bool) -> None:
     points = math.prod(sweep_shape(scenario.sweep))
     users = max((_users_of(point) for point in scenario.sweep_points), default=1)
     rows = len(scenario.precoders) * len(scenario.compared_beams) * len(scenario.allocators)
-    together = min(points, POINTS_TOGETHER)
+    together = min(points, most_points)
     parts = {"the problems of a chunk": 8 * (_PER_ROW + _PER_USER * users) * (rows + 4) * together}
     if in_memory:
         drops = 8 * (_PER_ROW + _PER_USER * users) * rows * points * scenario.drops

@@ -430,7 +430,8 @@ def test_objective_and_feasibility_are_recomputed() -> None:
 @pytest.mark.parametrize("excess", [0.9e-6, 1.1e-6])
 def test_a_claim_does_not_make_an_allocation_feasible(excess: float) -> None:
     problem = plain_problem(np.array([0.5, 0.7]))
-    x, q = np.array([0.3, 0.2 + excess]), np.asarray(0.5)
+    best = Exact().allocate(problem)
+    x, q = best.communication + np.array([0.0, excess]), best.sensing
     found = Given(answer=Shares(communication=x, sensing=q, status=Status.OPTIMAL)).allocate(problem)
     assert found.claim == "optimal"
     assert found.violation == pytest.approx(excess, rel=1e-6)

@@ -371,7 +371,7 @@ def test_a_folder_that_cannot_be_written(name, run, tmp_path):
 
 def test_a_file_that_cannot_be_replaced(run, tmp_path):
     (tmp_path / "results.nc").mkdir()
-    with pytest.raises(InputError, match="must be writable"):
+    with pytest.raises(InputError, match="must be a file that can be written"):
         run().save(tmp_path)
 
 

@@ -13,6 +13,11 @@ from folders import chunks_of, hidden
 from isacfw import Execution, InputError, compare
 
 
+def without_notes(error):
+    """Return what is printed to standard error, without the lines on plugins that a scenario names."""
+    return "".join(line for line in error.splitlines(keepends=True) if "is loaded, which" not in line)
+
+
 @pytest.fixture
 def full(monkeypatch):
     """Return a function that makes the disk full from the n-th file on, or for some files."""
@@ -36,6 +41,7 @@ def full(monkeypatch):
 def test_a_folder_that_cannot_be_is_one_sentence_before_anything_is_computed(below, bed, cli, tmp_path):
     (tmp_path / "file").write_text("no folder")
     status, printed, error = cli("compare", bed.scenario(), "--out", tmp_path / below)
+    error = without_notes(error)
     assert (status, printed) == (2, "")
     assert error.startswith("isacfw: the output folder must be writable, got ")
     assert error.count("\n") == 1
@@ -64,6 +70,7 @@ def test_a_disk_that_fills_up_amid_a_study_keeps_what_is_finished(
     with monkeypatch.context():
         full(number)
         status, printed, error = cli("compare", path, "--out", out, "--workers", workers)
+        error = without_notes(error)
         monkeypatch.undo()
     chunk_size(2)
     assert (status, printed) == (2, "")
@@ -129,6 +136,7 @@ def test_a_write_that_fails_within_hdf5_is_one_sentence_and_keeps_what_is_finish
     assert (tmp_path / "whole" / "results.nc").stat().st_size > limit
     process = launched("-c", LIMITED, limit, "compare", path, "--out", out)
     printed, error = process.communicate(timeout=120)
+    error = without_notes(error)
     assert (process.returncode, printed) == (2, "")
     assert error.startswith("isacfw: the output folder must be writable, got ")
     assert error.endswith(": File too large\n")

@@ -21,6 +21,7 @@ from folders import chunks_of, hidden
 import isacfw
 from isacfw import Execution, compare
 from isacfw.report.comparison import Comparison
+from isacfw.report.files import MARK
 from isacfw.study.store import ChunkStore
 
 
@@ -610,14 +611,17 @@ def test_a_file_of_results_is_a_scenario_wherever_it_and_its_reader_are(
     shutil.copy(results[0], elsewhere / "mine.nc")
     monkeypatch.chdir(elsewhere)
     calls = bed.count()
-    status, printed, _ = cli("compare", "mine.nc", "--drops", 1, "--json")
+    status, printed, error = cli("compare", "mine.nc", "--drops", 1, "--json")
+    assert (status, printed) == (2, "")
+    assert "--trust" in error
+    status, printed, _ = cli("compare", "mine.nc", "--drops", 1, "--json", "--trust")
     assert status == 0
     assert bed.count() == calls + 2
     shown = json.loads(printed)
     assert [row["least_rate"] for row in shown] == [
         row["least_rate"] for row in Comparison.load(results[0]).records() if row["drop"] == 0
     ]
-    found = compare(elsewhere / "mine.nc").dataset
+    found = compare(isacfw.load_scenario(elsewhere / "mine.nc", trust=True)).dataset
     with Comparison.load(results[0]).dataset as expected:
         same(found, expected)
 
@@ -625,7 +629,7 @@ def test_a_file_of_results_is_a_scenario_wherever_it_and_its_reader_are(
 def test_a_file_of_results_goes_on_in_its_own_folder(results, cli, bed, monkeypatch):
     monkeypatch.setattr("isacfw.report.files.save_figures", lambda *_: [])
     calls = bed.count()
-    status, _, _ = cli("compare", results[0], "--drops", 4, "--out", results[0].parent)
+    status, _, _ = cli("compare", results[0], "--drops", 4, "--out", results[0].parent, "--trust")
     assert status == 0
     assert bed.count() == calls + 2
     assert Comparison.load(results[0]).dataset.sizes["drop"] == 4
@@ -668,6 +672,6 @@ def test_a_file_that_holds_no_results_is_one_sentence(command, kind, tmp_path, c
 
 def test_the_scenario_s_own_file_is_written_and_reads_back(results):
     path = results[0].with_name("scenario.toml")
-    document = tomllib.loads(path.read_text(encoding="utf-8"))
-    assert tomli_w.dumps(document) == path.read_text(encoding="utf-8")
-    assert isacfw.load_scenario(path).scenario.sweep == {"snr_db": (0, 10)}
+    text = path.read_text(encoding="utf-8").removeprefix(MARK)
+    assert tomli_w.dumps(tomllib.loads(text)) == text
+    assert isacfw.load_scenario(path, trust=True).scenario.sweep == {"snr_db": (0, 10)}

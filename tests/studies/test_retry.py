@@ -43,9 +43,9 @@ def test_rows_that_failed_are_tried_again_and_no_others(bed, out, tmp_path, same
 
 def test_rows_that_fail_again_keep_their_status_and_all_others_their_values(bed, out, same):
     bed.told("misbehave")
-    first = run(bed, out, {"time_limit_s": 0.05})
+    first = run(bed, out, {"time_limit_s": 0.5})
     calls = bed.count()
-    second = run(bed, out, {"time_limit_s": 0.05})
+    second = run(bed, out, {"time_limit_s": 0.5})
     assert 0 < bed.count() - calls < calls
     same(second, first)
 
