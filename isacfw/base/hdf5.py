@@ -30,9 +30,9 @@ _DESCRIPTOR = np.dtype([("length", "<u4"), ("address", "<u8"), ("index", "<u4")]
 
 @contextmanager
 def open_hdf5(path: str | PathLike[str]) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Yield an HDF5 file to be read, and the options with which this process opens it.
+    """Yield an HDF5 file to be read, and the options with which it was opened.
 
-    Without locks where the file system lacks them, or another process holds one: files are replaced, never changed.
+    Without locks where the file system lacks them, or another process has one: files are replaced, never changed.
     """
     import h5py
 

@@ -55,7 +55,7 @@ def test_malformed_results_are_one_line(base: Path) -> None:
     assert_harmless(base, 0, 8)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_hundreds_of_malformed_results_are_one_line(base: Path) -> None:
     assert_harmless(base, 8, 400)
 

@@ -36,9 +36,9 @@ def press(launched, path, out, moment, number, *, group, workers=1, times=1):
     [
         (signal.SIGINT, (0.15, 0.4, 0.8), 1, 1),
         (signal.SIGTERM, (0.4, 1.5), 1, 1),
-        pytest.param(signal.SIGINT, [0.1 + 0.12 * step for step in range(25)], 1, 3, marks=pytest.mark.slow),
-        pytest.param(signal.SIGINT, [0.1 + 0.25 * step for step in range(20)], 2, 3, marks=pytest.mark.slow),
-        pytest.param(signal.SIGTERM, [0.1 + 0.25 * step for step in range(20)], 2, 1, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, [0.1 + 0.12 * step for step in range(25)], 1, 3, marks=pytest.mark.nightly),
+        pytest.param(signal.SIGINT, [0.1 + 0.25 * step for step in range(20)], 2, 3, marks=pytest.mark.nightly),
+        pytest.param(signal.SIGTERM, [0.1 + 0.25 * step for step in range(20)], 2, 1, marks=pytest.mark.nightly),
     ],
 )
 def test_an_interrupt_at_any_moment_is_one_line(number, moments, workers, times, bed, out, launched, until):

@@ -402,7 +402,7 @@ def arguments_of(kind, scenario_file, folder):
     if kind == "figure":
         return "figure", scenario_file(changes), "--out", folder
     if kind == "beamformer":
-        return "beamform", scenario_file(changes), "--beamformers", "bad", "--sinr-db", "3"
+        return "beamform", scenario_file(changes), "--beamformers", "bad", "--sinr-db", "3", "--draws", "1"
     changes |= {"objective": "bad"} if kind == "objective" else {"requirements": {"own": {"kind": "bad"}}}
     return "compare", scenario_file(changes), "--json"
 
