@@ -682,11 +682,12 @@ def test_command_line_table_records_csv_and_netcdf(cli: Any, scenario_file: Any,
     assert status == 0
     for word in ("inst. sum", "rate, mean", "rate, 5 %", "rate, 95 %", "mean dB", "95 % dB"):
         assert word in out
-    save_numbers(compare(path).dataset, tmp_path)
-    with open(tmp_path / "results.csv", newline="", encoding="utf-8") as file:
+    out = tmp_path / "out"
+    save_numbers(compare(path).dataset, out)
+    with open(out / "results.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert float(rows[0]["sum_rate_q5"]) == pytest.approx(records[0]["sum_rate_q5"], rel=1e-9)
-    with xarray.open_dataset(tmp_path / "results.nc", engine="h5netcdf") as dataset:
+    with xarray.open_dataset(out / "results.nc", engine="h5netcdf") as dataset:
         variable = dataset["rates_q5"]
         assert variable.attrs["units"] == "bit/s/Hz"
         assert variable.attrs["long_name"] == "5 % quantile of the instantaneous user rate"
