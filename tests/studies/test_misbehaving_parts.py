@@ -309,7 +309,7 @@ def test_what_is_written_to_the_number_of_standard_output_stays_out_of_json(
 )
 @pytest.mark.parametrize(
     "kind",
-    ["allocator", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("precoder", "beam", "channel"))],
+    ["allocator", *(pytest.param(kind, marks=pytest.mark.nightly) for kind in ("precoder", "beam", "channel"))],
 )
 def test_a_part_that_ends_a_worker_costs_its_own_rows_alone(
     kind, deed, words, plugin, scenario_file, tmp_path, rows
