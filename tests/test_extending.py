@@ -164,6 +164,8 @@ def run(words: list[str]) -> tuple[int, str]:
             check=False,
         )
         status, printed = done.returncode, done.stdout
+    # Pages say once that a scenario file may load plugins of its folder.
+    printed = "".join(line for line in printed.splitlines(keepends=True) if "is loaded, which" not in line)
     return status, printed.replace(f"{Path.cwd()}{os.sep}", "")
 
 

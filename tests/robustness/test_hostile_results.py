@@ -60,7 +60,7 @@ def test_hundreds_of_malformed_results_are_one_line(base: Path) -> None:
     assert_harmless(base, 8, 400)
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_each_structural_change_loads_or_is_refused(base: Path, tmp_path: Path) -> None:
     path = tmp_path / "mutant.nc"
     refused = 0
