@@ -83,6 +83,8 @@ class CarefulProcesses:
             if course.answer is not None:
                 succeeded, found = course.answer
                 if succeeded:
+                    for who in course.ended.values():
+                        self._successive.pop(who, None)
                     return found
                 raise found
             attempts = attempts + 1 if course.running == last else 1
