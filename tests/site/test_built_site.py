@@ -104,10 +104,12 @@ def test_messages_parts_and_names_are_in_the_search_index(site: Path) -> None:
 Looked = tuple[list[tuple[str, int, int, int]], list[str], set[str]]
 
 MEASURE = """
-const results = frame => frame.contentDocument.querySelectorAll("#search-results li").length;
+const results = frame => frame.contentDocument.querySelectorAll("#search-results > ul > li").length;
+// Results appear one after another; the summary counts them when all are there.
+const summary = frame => frame.contentDocument.querySelector(".search-summary")?.textContent ?? "";
 const finish = left => {
   const frames = [...document.querySelectorAll("iframe")];
-  if (left && !results(frames.at(-1))) { setTimeout(() => finish(left - 1), 100); return; }
+  if (left && !/ found /.test(summary(frames.at(-1)))) { setTimeout(() => finish(left - 1), 100); return; }
   const found = frames.map(frame => {
     const page = frame.contentDocument.documentElement;
     return [frame.dataset.page, frame.clientWidth, page.scrollWidth - page.clientWidth, results(frame)];
