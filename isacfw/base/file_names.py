@@ -20,10 +20,15 @@ def file_name(name: str) -> str:
     both ends. Names of devices get a ``_``, long names are cut; other names stay as they are.
     """
     text = "".join("_" if _is_forbidden(one) else one for one in name)
-    text = re.sub(r"^[.\s]+|[.\s]+$", lambda found: "_" * len(found.group()), text) or "_"
+    text = _without_ends(text) or "_"
     if _RESERVED.fullmatch(text):
         text = f"_{text}"
-    return text.encode()[:_LONGEST].decode(errors="ignore")
+    return _without_ends(text.encode()[:_LONGEST].decode(errors="ignore"))
+
+
+def _without_ends(text: str) -> str:
+    """Replace dots and spaces at both ends by ``_``."""
+    return re.sub(r"^[.\s]+|[.\s]+$", lambda found: "_" * len(found.group()), text)
 
 
 def file_names(names: Iterable[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -246,12 +246,26 @@ def _by_signal(limit: _Limit, seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
 
 
+class _Settled(BaseException):
+    """Takes the place of an exception that is due no more."""
+
+
+def _settle(thread: ctypes.c_ulong) -> None:
+    """Remove an exception that was set in this thread and has not yet taken effect."""
+    # By one that takes effect here: with none in its place, CPython 3.11 looks for one at every later step, and
+    # does so without end in the next function that is traced, by a debugger for example.
+    with suppress(_Settled):
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(_Settled))
+        while True:
+            pass
+
+
 @contextmanager
 def _by_thread(limit: _Limit, seconds: float) -> Iterator[None]:
     if math.isinf(seconds):
         yield
         return
-    lock, over = threading.Lock(), threading.Event()
+    lock, over, struck = threading.Lock(), threading.Event(), threading.Event()
     thread = ctypes.c_ulong(threading.get_ident())
 
     def watch() -> None:
@@ -263,6 +277,7 @@ def _by_thread(limit: _Limit, seconds: float) -> Iterator[None]:
                 elif thread.value in _HELD:
                     _DUE.add(int(thread.value))
                 elif not _must_wait(limit, int(thread.value), sys._current_frames().get(int(thread.value))):
+                    struck.set()
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(TimeUp))
             waited = over.wait(limit.left if 0 < limit.left < _AGAIN else _AGAIN)
 
@@ -278,7 +293,7 @@ def _by_thread(limit: _Limit, seconds: float) -> Iterator[None]:
         over.set()
         with lock, _LOCK:
             _DUE.discard(int(thread.value))
-            # An exception that was set and has not yet taken effect must not be raised later.
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)
+            if struck.is_set():
+                _settle(thread)
         if watcher.is_alive():
             watcher.join()

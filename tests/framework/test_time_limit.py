@@ -150,6 +150,40 @@ def test_a_body_that_ends_in_time_leaves_nothing_behind(run):
 
 
 # In a process of its own, since what strikes after the body might strike anywhere.
+TRACED = """
+import sys, threading, time
+from isacfw.base.time_limit import TimeUp, time_limit
+
+def bodies():
+    for number in range(40):
+        try:
+            with time_limit(LIMIT):
+                end = time.perf_counter() + LIMIT + 2e-5 * (number - 20)
+                while LIMIT < 1 and time.perf_counter() < end:
+                    pass
+        except TimeUp:
+            pass
+
+thread = threading.Thread(target=bodies)
+thread.start()
+thread.join()
+sys.settrace(lambda *_: None)
+
+def traced():
+    found = "traced"
+    return (lambda: found)()
+
+print(traced())
+"""
+
+
+@pytest.mark.parametrize("limit", [5.0, 0.004], ids=["ends before", "ends near the limit"])
+def test_functions_can_be_traced_after_a_limit_in_another_thread(limit):
+    script = TRACED.replace("LIMIT", str(limit))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "traced\n", done.stderr
+
+
 CLOSE = """
 import os, sys, threading, time
 from isacfw.base.time_limit import TimeUp, time_limit
