@@ -23,17 +23,14 @@ from typing import Any, overload
 
 import attrs
 import numpy as np
-from numpy.random import Generator, Philox, SeedSequence
+from numpy.random import Generator, SeedSequence
 from numpy.typing import ArrayLike, NDArray
 
 from ..base.errors import InputError, short_repr
 from ..base.numbers import FloatArray, read_only
 from .normal_quantile import normal_quantiles
+from .stream import Stream
 
-_BLOCK = 4
-"""Numbers of 64 bits for each value of the counter."""
-_AT_ONCE = 4096
-"""Blocks at a time: the temporary array stays in the cache."""
 _LARGEST = 2**32
 """Largest number of values of an integer."""
 # Apart from what a drop's own generator may spawn; simulations are independent of the errors of sampled moments.
@@ -88,9 +85,9 @@ class Drops(Sequence[Drop]):
     -----
     :meth:`uniform`, :meth:`normal` and :meth:`integers` return arrays (D, ...) with the numbers of each drop.
     These depend on the seed, the number of the drop and how many calls there were before, not on the other drops.
-    So they are independent of those of other calls, and of the drop's generator. An array takes as many numbers of
-    its call as it needs, row by row: the first rows, such as those of the first users, are the same for any number
-    of rows.
+    So they are independent of those of other calls, and of the drop's generator. An array takes as many numbers
+    as it needs, row by row: the first rows, such as those of the first users, are the same for any number of
+    rows.
 
     The counter of block i of drop d in call n is :math:`2^{192} l + 2^{128} n + d s_l + i`, with level l of the
     block and :math:`s_l` blocks per drop.
@@ -233,53 +230,8 @@ class Drops(Sequence[Drop]):
         return found.reshape(len(self), *shape)
 
     @cached_property
-    def _stream(self) -> _Stream:
-        return _Stream(self.seed)
-
-
-class _Stream:
-    """The stream of a study, read where the numbers of drops are."""
-
-    def __init__(self, seed: int) -> None:
-        self._bits = Philox(SeedSequence(seed))
-        self._generator = Generator(self._bits)
-        self._next = 1
-        """The counter of the next block: the generator counts before it draws."""
-
-    def draw(self, numbers: NDArray[np.int64], call: int, count: int) -> FloatArray:
-        """Return the first numbers of a call of drops; (D, count)."""
-        steps = np.diff(numbers)
-        if (steps == 1).all():
-            return self._draw_runs([numbers], call, count)
-        distinct, place = np.unique(numbers, return_inverse=True)
-        runs = np.split(distinct, np.flatnonzero(np.diff(distinct) != 1) + 1)
-        return self._draw_runs(runs, call, count)[place]
-
-    def _draw_runs(self, runs: Sequence[NDArray[np.int64]], call: int, count: int) -> FloatArray:
-        """Return the first numbers of a call of runs of consecutive drops; (D, count)."""
-        found = np.empty((sum(map(len, runs)), count))
-        for level, (start, blocks) in enumerate(_levels(-(-count // _BLOCK))):
-            columns, row = slice(_BLOCK * start, min(_BLOCK * (start + blocks), count)), 0
-            for run in runs:
-                counter = (level << 192) + (call << 128) + int(run[0]) * blocks
-                self._bits.advance((counter - self._next) % 2**256)
-                step = max(1, _AT_ONCE // blocks)
-                for part in range(row, row + len(run), step):
-                    rows = slice(part, min(part + step, row + len(run)))
-                    drawn = self._generator.random((rows.stop - rows.start, _BLOCK * blocks))
-                    found[rows, columns] = drawn[:, : columns.stop - columns.start]
-                row += len(run)
-                self._next = (counter + len(run) * blocks) % 2**256
-        return found
-
-
-def _levels(blocks: int) -> Iterator[tuple[int, int]]:
-    """Yield first block and number of blocks of each level, as many as some blocks need."""
-    start = 0
-    while start < blocks:
-        size = max(1, start // 4)
-        yield start, size
-        start += size
+    def _stream(self) -> Stream:
+        return Stream(self.seed)
 
 
 def _checked(numbers: Sequence[int] | NDArray[np.integer[Any]]) -> NDArray[np.int64]:
