@@ -186,6 +186,15 @@ def test_normal_numbers_are_normal():
     assert stats.binomtest(int(rare), found.size, 2 * stats.norm.sf(4)).pvalue > 1e-3
 
 
+def test_normal_numbers_are_quantiles_of_midpoints(monkeypatch):
+    middles = drops(*range(100)).uniform(9) + 2.0**-54
+    np.testing.assert_allclose(drops(*range(100)).normal(9), special.ndtri(middles), rtol=1e-12)
+    monkeypatch.setattr(Stream, "draw", lambda self, numbers, call, count: np.array([[0, 0.5, 1 - 2.0**-53]]))
+    low, middle, high = drops(0).normal(3)[0]
+    assert low == -high == pytest.approx(special.ndtri(2.0**-54), rel=1e-14)
+    assert middle == pytest.approx(2.0**-54 * np.sqrt(2 * np.pi), rel=1e-12)
+
+
 @pytest.mark.parametrize("high", [1, 2, 3, 10, 1000])
 def test_integers_are_uniform(high):
     found = Drops(seed=13, numbers=range(10_000)).integers(8, high=high)
