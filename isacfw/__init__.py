@@ -68,12 +68,13 @@ from .sensing.target import Sensing, Target
 from .signal.angular_region import AngularBox, AngularRegion, to_boxes
 from .signal.array import Array, Direction
 from .signal.channel import Channel
+from .signal.drops import Drop, Drops
 from .signal.gaussian import complex_normal
 from .signal.link import LinkStatistics
 from .signal.link_budget import LinkBudget
 from .signal.precoder import Precoder
 from .signal.scene import Scene
-from .signal.statistics import ChannelStatistics, Drop
+from .signal.statistics import ChannelStatistics
 from .signal.user_region import UserRegion
 
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ __all__ = [
     "Designed",
     "Direction",
     "Drop",
+    "Drops",
     "Echoes",
     "Execution",
     "ExtendedTarget",

@@ -90,7 +90,7 @@ BODIES = {
 
     def statistics(self, drops, array):
         """Return fading, quality of MMSE estimates and error of each drop; (D, K)."""
-        place = np.array([drop.generator.random(self.users) for drop in drops])
+        place = drops.uniform(self.users)
         beta = self.strongest * (self.weakest / self.strongest) ** place
         heard = self.pilot_energy * beta + 1
         return isacfw.ChannelStatistics(

@@ -13,10 +13,10 @@ from ..base.guard import guard
 from ..base.numbers import ComplexArray, read_only
 from ..base.part import display_name
 from ..signal.array import Direction, gram
+from ..signal.drops import fading_generator
 from ..signal.moments import WeightedPart, call_weights, drawn_channels, sample_each_drop
 from ..signal.region_gains import fixed_gains, sampled_region_gains
 from ..signal.scene import Scene
-from ..signal.statistics import fading_generator
 from .beam_statistics import BeamStatistics
 from .beam_sums import BeamSums
 

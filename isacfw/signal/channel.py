@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,12 +16,13 @@ from ..base.guard import guard
 from ..base.numbers import ComplexArray, read_only
 from ..base.part import Part, display_name
 from .array import Array
+from .drops import Drop, Drops
 from .gaussian import complex_normal
 from .link_budget import LinkBudget
-from .statistics import ChannelStatistics, Drop, FadingSource, drops_of
+from .statistics import ChannelStatistics, FadingSource, drops_of
 from .user_region import UserRegion
 
-__all__ = ["Channel", "ChannelStatistics", "Drop", "complex_normal"]
+__all__ = ["Channel", "ChannelStatistics", "Drop", "Drops", "complex_normal"]
 
 
 @attrs.frozen(kw_only=True)
@@ -30,14 +30,14 @@ class Channel(Part):
     """Abstract base class of channels: statistics of random drops, and draws of small-scale fading."""
 
     @abstractmethod
-    def statistics(self, drops: Sequence[Drop], array: Array) -> ChannelStatistics:
+    def statistics(self, drops: Drops, array: Array) -> ChannelStatistics:
         """Return the statistics of drops.
 
         Parameters
         ----------
-        drops : sequence of Drop
-            Each with its number and its own source of randomness, so that a drop does not depend on the others
-            drawn with it.
+        drops : Drops
+            Source of randomness, for all drops at once or for each. With either, a drop does not depend on the
+            others drawn with it.
         array : Array
             The transmit array.
 

@@ -1,4 +1,4 @@
-"""Statistics of the channels of random drops, and their sources of randomness."""
+"""Statistics of the channels of random drops, and the source of their small-scale fading."""
 
 from __future__ import annotations
 
@@ -14,38 +14,13 @@ from numpy.typing import NDArray
 from ..base.errors import NoFadingError
 from ..base.numbers import ComplexArray, FloatArray
 from ..base.part import Part
+from .drops import Drops, fading_generator, simulation_generator
 from .gaussian import SecondOrder
 
-# Separate the generators of the fading from any that a drop's own generator may spawn. Simulations have their
-# own, independent of the errors of sampled moments.
-_FADING, _SIMULATION = 2**31, 2**31 + 1
 
-
-@attrs.frozen(kw_only=True)
-class Drop:
-    """A random drop of users: its number, and its source of randomness.
-
-    Parameters
-    ----------
-    seed : int
-        Seed of the study.
-    number : int
-        Number of the drop. The two determine everything random in the drop, which so does not depend on the drops
-        drawn with it.
-    """
-
-    seed: int
-    number: int
-
-    @cached_property
-    def generator(self) -> Generator:
-        """The generator for everything but the small-scale fading; in its initial state on first use."""
-        return np.random.default_rng(np.random.SeedSequence(entropy=self.seed, spawn_key=(self.number,)))
-
-
-def drops_of(seed: int, numbers: Sequence[int]) -> tuple[Drop, ...]:
+def drops_of(seed: int, numbers: Sequence[int]) -> Drops:
     """Return the drops of a study with the given numbers."""
-    return tuple(Drop(seed=seed, number=number) for number in numbers)
+    return Drops(seed=seed, numbers=numbers)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -247,10 +222,4 @@ class FadingSource:
 
     def simulation_generator(self, position: int) -> Generator:
         """Return a new generator for simulations of the drop at a position, the same at every call."""
-        key = (self.drops[position], _SIMULATION)
-        return np.random.default_rng(np.random.SeedSequence(entropy=self.seed, spawn_key=key))
-
-
-def fading_generator(seed: int, drop: int) -> Generator:
-    """Return a new generator of the small-scale fading of a drop."""
-    return np.random.default_rng(np.random.SeedSequence(entropy=seed, spawn_key=(drop, _FADING)))
+        return simulation_generator(self.seed, self.drops[position])

@@ -12,7 +12,8 @@ from numpy.random import Generator
 from ..base.numbers import ComplexArray
 from ..signal.array import Array
 from ..signal.channel import Channel
-from ..signal.statistics import ChannelStatistics, Drop
+from ..signal.drops import Drop
+from ..signal.statistics import ChannelStatistics
 from .line_of_sight import LineOfSight
 
 

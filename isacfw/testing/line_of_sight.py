@@ -14,7 +14,8 @@ from ..base.numbers import ComplexArray, FloatArray
 from ..base.validators import each, number, real, reals
 from ..signal.array import Array, Direction
 from ..signal.channel import Channel, complex_normal
-from ..signal.statistics import ChannelStatistics, Drop
+from ..signal.drops import Drop
+from ..signal.statistics import ChannelStatistics
 
 
 @final

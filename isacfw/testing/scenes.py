@@ -8,8 +8,8 @@ import numpy as np
 
 from ..scenario.scenario import Scenario
 from ..signal.array import Direction
+from ..signal.drops import fading_generator
 from ..signal.moments import drawn_channels
-from ..signal.statistics import fading_generator
 from . import problems
 
 SEED = 20_240_607

@@ -284,7 +284,7 @@ def test_equal_power_is_dominated_and_the_exact_solution_is_not() -> None:
 
 
 def test_an_allocation_that_breaks_another_requirement_is_no_point() -> None:
-    limits = {"floor": UserRate(minimum=1e-3)}
+    limits = {"floor": UserRate(minimum=0.1)}
     # The first limit is violated by far more than the minimum rates.
     front = pareto(scenario(OTHERS, requirements=limits), values=[-60.0, -30.0])
     data = front.dataset.sel(allocator="equal_cs", precoder="zf")

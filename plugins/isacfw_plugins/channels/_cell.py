@@ -8,7 +8,7 @@ from typing import ClassVar, Self
 import attrs
 import numpy as np
 
-from isacfw import Drop, InputError, LinkBudget, UserRegion
+from isacfw import Drop, Drops, InputError, LinkBudget, UserRegion
 from isacfw.validators import each, number, optional, real, reals
 
 from ._users import CellUsers, PlacedChannel, locate
@@ -94,13 +94,8 @@ class CellChannel(PlacedChannel):
 
     def place(self, drops: Sequence[Drop]) -> CellUsers:
         """Return the users of drops; (D, K), or (1, K) if nothing about them is random."""
-        if self._all_given:
-            drops = drops[:1]
-        # A stream each: normal numbers take a varying count of random bits, and the first users of a drop
-        # must not depend on the number of users.
-        streams = [drop.generator.spawn(2) for drop in drops]
-        drawn = np.array([places.random((self.count, 2)) for places, _ in streams])
-        shadows = np.array([shadows.standard_normal(self.count) for _, shadows in streams])
+        found = Drops.of(drops[:1] if self._all_given else drops)
+        drawn, shadows = found.uniform((self.count, 2)), found.normal(self.count)
         azimuth = self.azimuths(drawn[..., 1])
         descent = self.base_station_height_m - self.user_height_m
         elevation, positions, distance = np.full(azimuth.shape, 90.0), None, None
@@ -108,7 +103,7 @@ class CellChannel(PlacedChannel):
             distance = self.distances(drawn[..., 0], self.min_distance_m, self.cell_radius_m)
             elevation, positions = locate(azimuth, distance, descent)
         if self.large_scale_fading is not None:
-            beta = np.tile(self.large_scale_fading, (len(drops), 1))
+            beta = np.tile(self.large_scale_fading, (len(found), 1))
         else:
             assert distance is not None
             relative = np.hypot(distance, descent) / self.min_distance_m

@@ -12,7 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 import isacfw
-from isacfw import Array, ChannelStatistics, ComplexArray, Drop, FloatArray, InputError
+from isacfw import Array, ChannelStatistics, ComplexArray, Drop, Drops, FloatArray, InputError
 from isacfw.validators import absolute_path, choice, file_path, integer, number, optional, real
 
 from ._file_content import Content, find_content, semidefinite
@@ -167,26 +167,18 @@ class File(isacfw.Channel):
             problem = f"must be at most {content.users}, as many as {self.path} has, got {self.users}"
             raise InputError("users", problem)
         content.check_array(array)
-        rows = content.rows([drop.number for drop in drops])
+        rows = content.rows(Drops.of(drops).numbers.tolist())
         if content.kind == "large_scale_fading":
-            return self._of_fading(content, rows, array)
+            return self._of_fading(content, rows)
         if content.kind == "covariance":
             return self._of_covariances(content, rows)
         return self._of_others(content, rows, array)
 
-    def _of_fading(self, content: Content, rows: list[int], array: Array) -> ChannelStatistics:
+    def _of_fading(self, content: Content, rows: list[int]) -> ChannelStatistics:
         """Return the statistics of independent Rayleigh fading."""
         fading = 10 ** (self.scale_db / 10) * content.arrays["large_scale_fading"][rows, : self.users]
-        found = [
-            Rayleigh(large_scale_fading=tuple(row), **self._rayleigh).statistics((), array)
-            for row in fading.tolist()
-        ]
-        return attrs.evolve(
-            found[0],
-            beta=np.concatenate([one.beta for one in found]),
-            xi=np.concatenate([one.xi for one in found]),
-            epsilon=np.concatenate([one.epsilon for one in found]),
-        )
+        self._check_powers(content, rows, fading)
+        return Rayleigh(large_scale_fading=tuple(fading[0].tolist()), **self._rayleigh).estimate(fading)
 
     def _of_covariances(self, content: Content, rows: list[int]) -> ChannelStatistics:
         """Return the statistics of Gaussian channels."""

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 import isacfw
-from isacfw import Array, ChannelStatistics, Drop, InputError, LinkBudget, UserRegion
+from isacfw import Array, ChannelStatistics, Drop, Drops, InputError, LinkBudget, UserRegion
 from isacfw.validators import choice, number, optional, real
 
 from ._scattering import check_size, steering_vectors
@@ -259,19 +259,15 @@ class TR38901(PlacedChannel):
         if self.scale_db is None:
             problem = "is required without link_budget, since path gains are small; 100 means relative to -100 dB"
             raise InputError("channel.scale_db", problem, missing=True)
-        # A stream each: the first users of a drop must not depend on the number of users. Places are those of
-        # `correlated`.
-        streams = [drop.generator.spawn(4) for drop in drops]
-        places, sights, others = (
-            np.array([stream[number].random((self.count, axes)) for stream in streams])
-            for number, axes in ((0, 2), (2, 1), (3, 2))
-        )
-        normals = np.array([stream[1].standard_normal((self.count, 4)) for stream in streams])
+        # In this order, places are those of `correlated`.
+        drawn = Drops.of(drops)
+        places, normals = drawn.uniform((self.count, 2)), drawn.normal((self.count, 4))
+        sights, others = drawn.uniform(self.count), drawn.uniform((self.count, 2))
         azimuth, distance = self.azimuths(places[..., 1]), self.distances(places[..., 0], *self.radii)
         elevation, positions = locate(azimuth, distance, deployment.descent)
         probability = line_of_sight_probability(deployment, distance)
         forced = {"always": 1.0, "never": 0.0}.get(self.line_of_sight)
-        visible = sights[..., 0] < (probability if forced is None else forced)
+        visible = sights < (probability if forced is None else forced)
         losses = path_losses(deployment, distance, environment_heights(deployment, distance, others))
         large = large_scale_parameters(self._table, deployment, distance, visible=visible, normals=normals)
         gain_db = self.scale_db + large.shadowing_db - np.where(visible, *losses)
