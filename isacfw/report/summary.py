@@ -42,7 +42,7 @@ def mean_and_interval(values: FloatArray) -> tuple[float, float]:
     """
     from scipy.special import stdtrit
 
-    sample = values[np.isfinite(values)]
+    sample = np.asarray(values[np.isfinite(values)], dtype=np.float64)
     if len(sample) == 0:
         return np.nan, np.nan
     if len(sample) == 1:
@@ -131,7 +131,7 @@ def cells(dataset: xarray.Dataset) -> Iterator[tuple[dict[str, Any], xarray.Data
 
 
 def _mean(values: FloatArray) -> float:
-    finite = values[np.isfinite(values)]
+    finite = np.asarray(values[np.isfinite(values)], dtype=np.float64)
     return float(finite.mean()) if len(finite) else np.nan
 
 
@@ -188,7 +188,8 @@ def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas
     total = math.prod(length for name, length in dataset["status"].sizes.items() if name != "drop")
     columns = Columns.of(dataset)
     for place, cell in cells(dataset):
-        values, feasible = cell[columns.objective].to_numpy(), cell["feasible"].to_numpy()
+        values = cell[columns.objective].to_numpy().astype(np.float64)
+        feasible = cell["feasible"].to_numpy()
         distances, best = standing(values, feasible, columns)
         gaps = gaps_to_bound(cell, values, feasible, columns)
         for number, allocator in enumerate(cell["allocator"].to_numpy()):

@@ -68,7 +68,11 @@ def _declare_one(file: Any, layout: Layout, name: str, value: NDArray[Any]) -> N
     """Add a variable; `value` is that of any chunk."""
     axes, lengths = layout.axes_of(name)
     attributes: dict[str, Any] = dict(layout.attributes_of(name))
-    kinds: dict[str, tuple[Any, Any]] = {"f": ("f8", np.nan), "i": ("i8", None), "b": ("i1", None)}
+    kinds: dict[str, tuple[Any, Any]] = {
+        "f": (value.dtype.str[1:], np.nan),
+        "i": ("i8", None),
+        "b": ("i1", None),
+    }
     dtype, fill = kinds.get(value.dtype.kind, ("S1", None))
     options: dict[str, Any] = {}
     if value.dtype.kind == "b":

@@ -20,6 +20,10 @@ Role = Literal[
 ]
 
 
+OPTIONAL_ROLES: tuple[Role, ...] = ("metric", "detail", "derived")
+"""Roles of variables that a study may leave out; tables need all others."""
+
+
 @attrs.frozen(kw_only=True)
 class Variable:
     """A variable of results.

@@ -213,7 +213,7 @@ class _Study:
             warn(sentence)
         layout = Layout(
             self.scenario,
-            self.spec.variables,
+            self.spec.kept,
             self.spec.streams,
             sizes=ResultSizes.of(self.shape[2], summaries),
             attributes=self._provenance(),

@@ -22,7 +22,7 @@ from .careful import CarefulProcesses, watch_given_up
 from .execution import Execution
 from .processes import process_pool
 from .queue import ChunkQueue, Task, collect_results
-from .solve import solve_chunk
+from .reduce import solve_and_reduce
 from .spec import Measure
 from .study_spec import StudySpec
 
@@ -83,11 +83,11 @@ def solve_chunks(
                 raise InputError("workers", problem) from None
     else:
         for chunk in chunks:
-            yield solve_chunk(spec, host, chunk, advance)
+            yield solve_and_reduce(spec, host, chunk, advance)
 
 
 def _in_worker(spec: StudySpec, sources: Sources, chunk: Chunk) -> ChunkResult:
-    return solve_chunk(spec, _host(sources), chunk)
+    return solve_and_reduce(spec, _host(sources), chunk)
 
 
 def _pack(spec: StudySpec, sources: Sources) -> bytes:

@@ -52,7 +52,7 @@ def collect_results(
         if alone is not None and not waiting:
             for suspect in queue.take_suspects():
                 solved = alone(suspect)
-                advance(solved.values["status"].size)
+                advance(solved.allocations)
                 yield solved
         if not queue and not waiting:
             return
@@ -72,7 +72,7 @@ def collect_results(
             if (result := _result(future, chunk)) is None:
                 queue.lose(chunk)
                 continue
-            advance(result.values["status"].size)
+            advance(result.allocations)
             yield result
 
 

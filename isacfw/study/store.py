@@ -14,6 +14,7 @@ from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_net
 from ..base.hdf5 import open_hdf5
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary, trim_histories
 from ..results.chunk_file import FORMAT, chunk_from_file, chunk_to_dataset
+from ..results.schema import HISTORY
 
 _DIGEST_SIZE = 32
 
@@ -140,7 +141,8 @@ def _within(result: ChunkResult, drops: int) -> ChunkResult:
     if chunk.drops.stop <= drops:
         return result
     values = {name: value[:, :, :, : drops - chunk.drops.start] for name, value in result.values.items()}
-    values["objective_history"] = trim_histories(values["objective_history"])
+    if HISTORY in values:
+        values[HISTORY] = trim_histories(values[HISTORY])
     return attrs.evolve(
         result, chunk=Chunk(points=chunk.points, drops=range(chunk.drops.start, drops)), values=values
     )
