@@ -15,6 +15,7 @@ from ..allocation.problem import FEASIBILITY_TOLERANCE
 from ..base.numbers import FloatArray
 from ..base.progress import Progress
 from ..results.schema import roles_in
+from ..results.standing import BINDING, bound_gaps, distances_to_best
 from .places import sweep_of, swept_paths
 
 if TYPE_CHECKING:
@@ -26,10 +27,6 @@ CONFIDENCE = 0.95
 
 
 TIE = 1e-6
-
-
-BINDING = 1e-4
-"""Largest relative margin at which a requirement binds."""
 
 
 def mean_and_interval(values: FloatArray) -> tuple[float, float]:
@@ -136,35 +133,41 @@ def _mean(values: FloatArray) -> float:
 
 
 def standing(values: FloatArray, feasible: Any, columns: Columns) -> tuple[FloatArray, Any]:
-    """Return each allocator's mean distance to the best feasible value of each drop, and which are the best.
+    """Return each allocator's mean distance to the best feasible value of each drop, and which are the best."""
+    better = columns.better
+    distance, solvable = distances_to_best(values, feasible, better=better, scale=columns.scale)
+    solvable = solvable[0]
+    means = np.array([_mean(row[solvable]) for row in values])
+    complete = feasible[:, solvable].all(axis=1) & solvable.any()
+    return np.array([_mean(row) for row in distance]), best_of(means, complete, columns)
+
+
+def best_of(means: FloatArray, complete: Any, columns: Columns) -> Any:
+    """Return which allocators are the best.
 
     An allocator can be best only if it solves, within the limits, every drop that any allocator solves.
+
+    Parameters
+    ----------
+    means : ndarray, shape (allocators,)
+        Mean objective over the drops that any allocator solves.
+    complete : ndarray of bool, shape (allocators,)
+        Whether an allocator solves all of them.
+    columns : Columns
+        The objective.
     """
-    better = columns.better
-    within = np.where(feasible, better * values, -np.inf)
-    best = better * within.max(axis=0)
-    solvable = np.isfinite(best)
-    reference = np.maximum(np.abs(best), columns.scale)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        distance = np.where(solvable & (reference > 0), (values - best) / reference, np.nan)
-    distances = np.array([_mean(row) for row in distance])
-    complete = feasible[:, solvable].all(axis=1) & solvable.any()
-    means = np.array([better * _mean(row[solvable]) for row in values])
+    means = columns.better * means
     top = max(means[complete], default=np.nan)
-    return distances, complete & (means >= top - TIE * np.maximum(np.abs(top), columns.scale))
+    return complete & (means >= top - TIE * np.maximum(np.abs(top), columns.scale))
 
 
 def gaps_to_bound(cell: xarray.Dataset, values: FloatArray, feasible: Any, columns: Columns) -> FloatArray:
     """Return each allocator's mean gap to the best bound of each drop that any allocator found; NaN for none."""
     if "bound" not in cell:
         return np.full(len(values), np.nan)
-    bounds = columns.better * cell["bound"].to_numpy()
-    best = np.where(np.isnan(bounds), np.inf, bounds).min(axis=0)
-    known = np.isfinite(best)
-    reference = np.maximum(np.abs(values), columns.scale)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        gap = np.where(feasible & known & (reference > 0), (best - columns.better * values) / reference, np.nan)
-    return np.array([_mean(np.maximum(row, 0.0)) for row in gap])
+    bounds = cell["bound"].to_numpy()
+    gap = bound_gaps(values, bounds, feasible, better=columns.better, scale=columns.scale)
+    return np.array([_mean(row) for row in gap])
 
 
 def _margins(own: xarray.Dataset, margins: tuple[str, ...]) -> dict[str, float]:

@@ -44,6 +44,13 @@ def write_to_file(layout: Layout, results: Iterable[ChunkResult], path: Path) ->
     return open_lazily(path)
 
 
+def write_small(dataset: xarray.Dataset, path: Path) -> xarray.Dataset:
+    """Write a data set that fits into memory to a NetCDF file, and return it; it is read on demand."""
+    with atomic_write(path) as new, open_for_hdf5(new) as raw:
+        write_netcdf(dataset, raw)
+    return open_lazily(path)
+
+
 def _encode(values: NDArray[Any], width: int | None) -> NDArray[Any]:
     """Return values in the form stored in a file: strings as fixed-width bytes, booleans as int8."""
     import pandas

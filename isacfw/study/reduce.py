@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from ..results.chunk import Chunk, ChunkResult
+from ..results.tally import Reduced, tally_chunk
 from .observers import Observers
 from .solve import solve_chunk
 from .study_spec import StudySpec
@@ -15,9 +16,10 @@ from .study_spec import StudySpec
 
 def solve_and_reduce(
     spec: StudySpec, host: Observers, chunk: Chunk, advance: Callable[[int], None] | None = None
-) -> ChunkResult:
+) -> Reduced:
     """Solve a chunk, and return what the study keeps of it; see :func:`~isacfw.study.solve.solve_chunk`."""
-    return keep_values(spec, solve_chunk(spec, host, chunk, advance))
+    result = keep_values(spec, solve_chunk(spec, host, chunk, advance))
+    return tally_chunk(spec.tally_plan, result) if spec.scenario.summary_only else result
 
 
 def keep_values(spec: StudySpec, result: ChunkResult) -> ChunkResult:

@@ -11,6 +11,7 @@ from ..allocation.quantity import Quantity
 from ..base.guard import guard
 from ..base.part import LabelledPart, Part, display_name, key_of
 from ..results.schema import OPTIONAL_ROLES, Role, Variable, margin_variable, variables_of
+from ..results.tally import TallyPlan
 from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
 from ..signal.precoder import Precoder
@@ -76,6 +77,11 @@ class StudySpec:
             for name, variable in self.variables.items()
             if named is None or name in named or variable.role not in OPTIONAL_ROLES
         }
+
+    @property
+    def tally_plan(self) -> TallyPlan:
+        """The statistics that a study without values of drops keeps."""
+        return TallyPlan.of(self.kept, self.scenario.keep or ())
 
     def _role(self, quantity: Quantity, metric: Metric, objective: str) -> Role:
         """Return the use of a metric's quantity in reports: the objective is that of the scenario."""
