@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..allocation.status import Status
 from ..base.progress import Progress
 from ..base.services import service
 from ..results.open import open_results
@@ -67,11 +66,9 @@ class Comparison:
     @property
     def failed(self) -> bool:
         """Whether any allocation failed or exceeded its time limit."""
-        from .summary import cells
+        from .kept import has_failures
 
-        # Piece by piece, since the statuses of a large study need not fit into memory.
-        broken = [Status.FAILED.value, Status.TIMED_OUT.value]
-        return any(bool(cell["status"].isin(broken).any()) for _, cell in cells(self.dataset))
+        return has_failures(self.dataset)
 
     def table(self) -> pandas.DataFrame:
         """Return a summary over the drops: a row per sweep point, precoder, beam (if several) and allocator.
@@ -80,7 +77,7 @@ class Comparison:
         allocator in per cent, mean requirements and their limits, counts of solved drops and of those within the
         limits, whether the allocator is the best, statuses, and the median time.
         """
-        from .summary import summary
+        from .kept import summary
 
         return summary(self.dataset)
 

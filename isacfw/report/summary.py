@@ -96,7 +96,9 @@ class Columns:
         (objective,) = roles["objective"][:1]
         requirements = {name: dataset[name].attrs["limit"] for name in roles.get("requirement", [])}
         rows = dataset["status"].dims
-        metrics = tuple(name for name in roles.get("metric", []) if dataset[name].dims == rows)
+        metrics = tuple(
+            name for name in roles.get("metric", []) if dataset[name].dims in (rows, (*rows, "statistic"))
+        )
         shown = (objective, *requirements, *metrics)
         return cls(
             objective=objective,
@@ -182,8 +184,8 @@ def _margins(own: xarray.Dataset, margins: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
-def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas.DataFrame:
-    """Return the table of :meth:`isacfw.Comparison.table`."""
+def summary_of_drops(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas.DataFrame:
+    """Return the table of :meth:`isacfw.Comparison.table` for results with the values of all drops."""
     import pandas
 
     rows: list[dict[str, Any]] = []

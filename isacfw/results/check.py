@@ -73,7 +73,9 @@ def check_content(file: Any, size: int) -> None:
             raise ValueError(f"{path} is in a group")
         _check_attributes(path, data)
         if not is_dimension(data):
-            _check_values(path, data)
+            # Of statistics, the status of a row counts those of its drops.
+            one_status = path == "/status" and "/status_count" not in found
+            _check_values(path, data, {one.value.encode() for one in Status} if one_status else None)
     for name in file.attrs:
         if name in ("title", "scenario", "versions", "assumptions"):
             _check_text(file.attrs[name], name, _LONGEST_SCENARIO)
@@ -87,9 +89,9 @@ def _check_attributes(path: str, data: Any) -> None:
             _check_text(data.attrs[name], f"{name} of {path}")
 
 
-def _check_values(path: str, data: Any) -> None:
+def _check_values(path: str, data: Any, known: set[bytes] | None) -> None:
     if _is_text(data):
-        _check_words(path, data, {one.value.encode() for one in Status} if path == "/status" else None)
+        _check_words(path, data, known)
     elif data.dtype.kind not in "fiu" or data.dtype.itemsize > 8:
         raise ValueError(f"{path} must have numbers or text, got {data.dtype}")
 
@@ -141,19 +143,34 @@ def check_dataset(dataset: xarray.Dataset) -> None:
     ValueError
         If something is missing, or is not as in the schema.
     """
+    scenario, axes = check_attributes(dataset)
+    rows = check_axes(dataset, axes, scenario, ("drop",))
+    check_coordinates(dataset, (*rows, *_OWN_AXES))
+    drops = dataset["drop"]
+    if drops.dtype.kind not in "iu" or drops.min() < 0 or drops.max() >= scenario["drops"]:
+        raise ValueError(f"the axis drop must have numbers below the {scenario['drops']} drops of its scenario")
+    for name, kinds in _ALWAYS.items():
+        if name not in dataset.data_vars or dataset[name].dtype.kind not in kinds:
+            raise ValueError(f"it must have {name} for each row, of another type than it has or at all")
+    for key, variable in dataset.data_vars.items():
+        _check_variable(str(key), variable, dataset, axes)
+
+
+def check_attributes(dataset: xarray.Dataset) -> tuple[dict[str, Any], list[str]]:
+    """Check the attributes of a data set of results; return its scenario, and the axes of the sweep.
+
+    Raises
+    ------
+    ValueError
+        If one is missing, or is not as in the schema.
+    """
     attributes = dataset.attrs
     for name in ("title", "scenario", "versions"):
         if not isinstance(attributes.get(name), str):
             raise ValueError(f"{name} must be text, got {type(attributes.get(name)).__name__}")
     _check_table(attributes["versions"])
     scenario = parse_toml(attributes["scenario"])
-    axes = _check_scenario(scenario, attributes)
-    _check_axes(dataset, axes, scenario)
-    for name, kinds in _ALWAYS.items():
-        if name not in dataset.data_vars or dataset[name].dtype.kind not in kinds:
-            raise ValueError(f"it must have {name} for each row, of another type than it has or at all")
-    for key, variable in dataset.data_vars.items():
-        _check_variable(str(key), variable, dataset, axes)
+    return scenario, _check_scenario(scenario, attributes)
 
 
 def _check_table(text: str) -> None:
@@ -203,23 +220,21 @@ def _flat(table: Any) -> list[tuple[str, Any]]:
     return found
 
 
-def _check_axes(dataset: xarray.Dataset, sweep: list[str], scenario: dict[str, Any]) -> None:
-    """Check the axes of a row of results, and their labels."""
+def check_axes(
+    dataset: xarray.Dataset, sweep: list[str], scenario: dict[str, Any], last: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Check the axes of a row of results, and their labels; return them.
+
+    Raises
+    ------
+    ValueError
+        If they are not those of the scenario.
+    """
     beams = ["beam"] if "beam" in dataset.dims else []
-    expected = ("precoder", *beams, "allocator", *sweep, "drop")
+    expected = ("precoder", *beams, "allocator", *sweep, *last)
     if "status" not in dataset or dataset["status"].dims != expected:
         found = dataset["status"].dims if "status" in dataset else "none"
         raise ValueError(f"status must have the axes {', '.join(expected)}, got {found!r:.200}")
-    _check_labels(dataset, expected, sweep)
-    for axis, key in (("precoder", "precoders"), ("allocator", "allocators"), ("beam", "beams")):
-        if axis in expected and dataset.sizes[axis] > len(scenario[key]):
-            raise ValueError(f"the axis {axis} must have at most the {len(scenario[key])} labels of its scenario")
-    drops = dataset["drop"]
-    if drops.dtype.kind not in "iu" or drops.min() < 0 or drops.max() >= scenario["drops"]:
-        raise ValueError(f"the axis drop must have numbers below the {scenario['drops']} drops of its scenario")
-
-
-def _check_labels(dataset: xarray.Dataset, expected: Sequence[str], sweep: list[str]) -> None:
     for axis in expected:
         if axis not in dataset.coords or dataset[axis].dims != (axis,):
             raise ValueError(f"the axis {axis} must have labels")
@@ -228,8 +243,22 @@ def _check_labels(dataset: xarray.Dataset, expected: Sequence[str], sweep: list[
             raise ValueError(f"the axis {axis} must have distinct labels, got {labels.tolist()!r:.60}")
         if axis not in sweep and axis != "drop" and not all(isinstance(one, str) and one for one in labels):
             raise ValueError(f"the axis {axis} must have names, got {labels.tolist()!r:.60}")
+    for axis, key in (("precoder", "precoders"), ("allocator", "allocators"), ("beam", "beams")):
+        if axis in expected and dataset.sizes[axis] > len(scenario[key]):
+            raise ValueError(f"the axis {axis} must have at most the {len(scenario[key])} labels of its scenario")
+    return expected
+
+
+def check_coordinates(dataset: xarray.Dataset, axes: Sequence[str]) -> None:
+    """Check that all coordinates have numbers or text along one of some axes.
+
+    Raises
+    ------
+    ValueError
+        If they have not.
+    """
     for name, variable in dataset.coords.items():
-        if len(variable.dims) != 1 or variable.dims[0] not in (*expected, *_OWN_AXES):
+        if len(variable.dims) != 1 or variable.dims[0] not in axes:
             raise ValueError(f"{name} must be along one axis, got {', '.join(map(str, variable.dims))}")
         if variable.dtype.kind not in "iufbOU":
             raise ValueError(f"{name} must have numbers or text, got {variable.dtype}")
@@ -248,16 +277,22 @@ def _check_variable(name: str, variable: Any, dataset: xarray.Dataset, sweep: li
         raise ValueError(
             f"{name} must have the axes of status and at most one of {', '.join(_OWN_AXES)}, got {own}"
         )
-    _check_role(name, variable, dataset)
+    check_role(name, variable, dataset, headed=own == rows)
     if (variable.attrs["role"] in _ONE_PER_ROW or name in _ALWAYS) and own != rows:
         raise ValueError(f"{name} must have the axes of status, got {', '.join(map(str, own))}")
     if name == HISTORY and own != (*rows, "iteration"):
         raise ValueError(f"{name} must have an axis of iterations")
 
 
-def _check_role(name: str, variable: Any, dataset: xarray.Dataset) -> None:
-    """Check the attributes that reports need of a variable of rows."""
-    attributes, headed = variable.attrs, variable.dims == dataset["status"].dims
+def check_role(name: str, variable: Any, dataset: xarray.Dataset, *, headed: bool) -> None:
+    """Check the attributes that reports need of a variable of rows, which may have a column of a table.
+
+    Raises
+    ------
+    ValueError
+        If one is missing, or is not as in the schema.
+    """
+    attributes = variable.attrs
     role = attributes.get("role")
     if role not in typing.get_args(Role) or role == "limit":
         raise ValueError(f"role of {name} must be one of {', '.join(typing.get_args(Role))}, got {role!r:.60}")

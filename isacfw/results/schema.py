@@ -165,6 +165,11 @@ def units_of(targets: int) -> tuple[Variable, ...]:
     )
 
 
+def has_drops(dataset: xarray.Dataset) -> bool:
+    """Return whether a data set of results has the values of all drops, and not statistics alone."""
+    return "drop" in dataset["status"].dims
+
+
 def roles_in(dataset: xarray.Dataset) -> dict[str, list[str]]:
     """Return the names of the variables of a data set by role, in order."""
     found: dict[str, list[str]] = {}

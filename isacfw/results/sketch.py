@@ -89,35 +89,29 @@ class Sketch:
         order = np.argsort(entries, kind="stable")
         return Sketch(entries[order], self.counts[order])
 
-    def row(self, number: int) -> tuple[FloatArray, NDArray[np.int64]]:
-        """Return the middles of the buckets of a row, in increasing order, and their counts."""
-        first, last = np.searchsorted(self.entries, [number << _ROW, (number + 1) << _ROW])
-        keys = (self.entries[first:last] & ((1 << _ROW) - 1)) - _ZERO
-        size = np.abs(keys)
-        ends = [(edge << _SHIFT).view(np.float64) for edge in (size, size + 1)]
-        return np.sign(keys) * (ends[0] + ends[1]) / 2, self.counts[first:last]
+    def rows(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return where the entries of the first rows begin, how many they are, and the buckets of all entries."""
+        ends = np.searchsorted(self.entries, np.arange(count + 1, dtype=np.int64) << _ROW)
+        return ends[:-1], np.diff(ends), (self.entries & ((1 << _ROW) - 1)) - _ZERO
 
-    def quantiles(self, number: int, shares: Sequence[float]) -> list[float]:
-        """Return quantiles of a row, between the closest numbers as by NumPy; NaN if it is empty."""
-        middles, counts = self.row(number)
-        if not len(counts):
-            return [np.nan] * len(shares)
-        after = np.cumsum(counts)
-        found = []
-        for share in shares:
-            place = share * (int(after[-1]) - 1)
-            below = int(np.floor(place))
-            pair = np.searchsorted(after, [below, min(below + 1, int(after[-1]) - 1)], side="right")
-            low, high = middles[pair].tolist()
-            found.append(low + (place - below) * (high - low))
-        return found
 
-    def count_below(self, number: int, threshold: float) -> int:
-        """Return how many numbers of a row are below a threshold; those within 0.1 % of it may count or not."""
-        middles, counts = self.row(number)
-        return int(counts[middles < threshold].sum())
+def middles(buckets: NDArray[np.int64]) -> FloatArray:
+    """Return the numbers that buckets stand for."""
+    size = np.abs(buckets)
+    low, high = ((edge << _SHIFT).view(np.float64) for edge in (size, size + 1))
+    return np.where(size > 0, np.sign(buckets) * (low + (high - low) / 2), 0.0)
 
-    def count_above(self, number: int, threshold: float) -> int:
-        """Return how many numbers of a row are above a threshold; those within 0.1 % of it may count or not."""
-        middles, counts = self.row(number)
-        return int(counts[middles > threshold].sum())
+
+def quantiles(values: FloatArray, counts: NDArray[np.int64], shares: Sequence[float]) -> list[float]:
+    """Return quantiles of counted numbers in increasing order, as by NumPy; NaN for none."""
+    if not len(counts):
+        return [np.nan] * len(shares)
+    after = np.cumsum(counts)
+    last = int(after[-1]) - 1
+    found = []
+    for share in shares:
+        place = share * last
+        below = int(np.floor(place))
+        low, high = values[np.searchsorted(after, [below, min(below + 1, last)], side="right")].tolist()
+        found.append(low + (place - below) * (high - low))
+    return found

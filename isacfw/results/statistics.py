@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import math
 from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import add
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ..base.numbers import FloatArray
 from .exact import deviations
 from .layout import Layout
-from .sketch import Sketch
-from .tally import STATUSES, Tally, TallyPlan, pairs_of
+from .sketch import ACCURACY, Sketch, middles, quantiles
+from .tally import ANSWERS, STATUSES, Tally, TallyPlan, pairs_of
 
 if TYPE_CHECKING:
     import xarray
@@ -29,7 +29,9 @@ PAIRED = ("mean", "ci95", "count", "reference_mean")
 
 CONFIDENCE = 0.95
 
-ACCURACY_NOTE = "quantiles within 0.1 % of a drop's value, all other statistics exact up to rounding"
+SKETCH_AXES = ("sketched", "answer")
+
+ACCURACY_NOTE = f"medians and other quantiles are accurate to {100 * ACCURACY:g} %, means to the last digit"
 
 
 def half_widths(deviation: FloatArray, counts: NDArray[np.int64]) -> FloatArray:
@@ -64,6 +66,9 @@ class _Builder:
             name: np.concatenate([one.counts[name] for one in groups], axis=-1) for name in groups[0].counts
         }
         self.sketch = self._sketch()
+        shape = len(plan.sketched), len(ANSWERS), *self.cells
+        first, size, self.buckets = self.sketch.rows(math.prod(shape))
+        self.first, self.size = first.reshape(shape), size.reshape(shape)
 
     def build(self) -> xarray.Dataset:
         import xarray
@@ -77,18 +82,20 @@ class _Builder:
             **self._margins(),
             **self._standing(),
             **self._pairs(),
-            "sketch_entries": ("bucket", self.sketch.entries),
+            "sketch_first": ((*self.axes, *SKETCH_AXES), self._cells(self.first)),
+            "sketch_size": ((*self.axes, *SKETCH_AXES), self._cells(self.size)),
+            "sketch_buckets": ("bucket", self.buckets),
             "sketch_counts": ("bucket", self.sketch.counts),
         }
         coordinates = {
             name: values for name, values in self.layout.coordinates.items() if name not in ("drop", "user", "stream")
         }
         coordinates |= {"status_name": list(STATUSES), "statistic": list(STATISTICS)}
+        coordinates |= {"sketched": list(self.plan.sketched), "answer": list(ANSWERS)}
         if "paired" in variables:
             coordinates |= {"reference": coordinates["allocator"], "paired_statistic": list(PAIRED)}
         attributes = dict(self.layout.attributes) | {
             "drops": self.layout.lengths[-1],
-            "sketched": json.dumps(self.plan.rows_of_sketch),
             "accuracy": ACCURACY_NOTE,
         }
         return xarray.Dataset(variables | self.layout.fixed, coordinates, attributes)
@@ -134,12 +141,14 @@ class _Builder:
 
     def _quantiles(self, least: FloatArray, largest: FloatArray) -> list[FloatArray]:
         found = np.full((len(SHARES), *least.shape), np.nan)
-        size = int(np.prod(self.cells))
+        values = middles(self.buckets)
         for number, name in enumerate(self.plan.sketched):
-            own = found[:, self.plan.quantities.index(name)].reshape(len(SHARES), size)
-            for cell in range(size):
-                own[:, cell] = self.sketch.quantiles(number * size + cell, SHARES)
-            found[:, self.plan.quantities.index(name)] = own.reshape(len(SHARES), *self.cells)
+            at = self.plan.quantities.index(name)
+            for cell in np.ndindex(self.cells):
+                first, size = (one[number, :, *cell].tolist() for one in (self.first, self.size))
+                own = np.concatenate([np.arange(a, a + n) for a, n in zip(first, size, strict=True)])
+                own = own[np.argsort(values[own], kind="stable")]
+                found[:, at, *cell] = quantiles(values[own], self.sketch.counts[own], SHARES)
         # The end of a bucket may be beyond all numbers.
         return list(np.clip(found, least, largest))
 
@@ -180,7 +189,7 @@ class _Builder:
     def _sketch(self) -> Sketch:
         """Return the sketch of all points, whose rows are quantities, rows, allocators and points."""
         each, first = [], 0
-        quantities = len(self.plan.rows_of_sketch)
+        quantities = len(self.plan.sketched) * len(ANSWERS)
         for one in self.groups:
             count = len(one.chunk.points)
             rows = np.arange(quantities * self.cells[0] * self.cells[1])[:, None] * self.cells[2]

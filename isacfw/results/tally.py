@@ -21,6 +21,9 @@ from .standing import BINDING, distances_to_best, bound_gaps
 
 STATUSES = tuple(one.value for one in Status)
 
+ANSWERS = ("feasible", "infeasible")
+"""Kinds of answers whose numbers are counted apart, since infeasible ones are outages."""
+
 _SKETCHED = ("objective", "requirement", "metric")
 """Roles of variables whose quantiles are of interest; a scenario may name others."""
 
@@ -72,11 +75,6 @@ class TallyPlan:
             margins=tuple(name for name, one in numbers.items() if one.role == "margin"),
         )
 
-    @property
-    def rows_of_sketch(self) -> tuple[str, ...]:
-        """Quantities by the rows of the sketch: of all answers, and the last one of infeasible answers alone."""
-        return (*self.sketched, "infeasible")
-
 
 @attrs.frozen(kw_only=True, eq=False)
 class Tally:
@@ -97,7 +95,7 @@ class Tally:
     extremes : dict of str to ndarray
         Least and largest numbers of each quantity.
     sketch : Sketch
-        Numbers in buckets: a row for each quantity with quantiles, row, allocator and point.
+        Numbers in buckets: a row for each quantity with quantiles, kind of answer, row, allocator and point.
     first : ndarray of int
         First drop with a message, in each row and point and of each allocator; -1 for none.
     messages : ndarray of object
@@ -254,12 +252,14 @@ def _sketch(
     plan: TallyPlan, numbers: Mapping[str, tuple[FloatArray, NDArray[np.bool_]]], feasible: NDArray[np.bool_]
 ) -> Sketch:
     each, rows = [], feasible[..., 0].size
-    for number, name in enumerate(plan.rows_of_sketch):
-        values, known = numbers.get(name, numbers[plan.objective])
-        known = known if name in numbers else known & ~feasible
-        if known.any():
-            flat = (-1, values.shape[-1])
-            each.append(Sketch.of(values.reshape(flat), known.reshape(flat)).shift(number * rows))
+    flat = (-1, feasible.shape[-1])
+    for number, name in enumerate(plan.sketched):
+        values, known = numbers[name]
+        for which, answers in enumerate((feasible, ~feasible)):
+            own = known & answers
+            if own.any():
+                found = Sketch.of(values.reshape(flat), own.reshape(flat))
+                each.append(found.shift((number * len(ANSWERS) + which) * rows))
     return Sketch.merge(each)
 
 
