@@ -14,7 +14,7 @@ from ..base.numbers import FloatArray
 from ..base.progress import Progress
 from ..results.schema import has_drops
 from ..results.sketch import middles
-from ..results.statistics import PAIRED, STATISTICS
+from ..results.statistics import PAIRED, QUANTILES, STATISTICS
 from .places import swept_paths
 from .summary import Columns, best_of, blocks_of, cells, summary_of_drops
 
@@ -123,7 +123,9 @@ def _margins(own: xarray.Dataset, margins: tuple[str, ...]) -> dict[str, float]:
 def _statuses(own: xarray.Dataset) -> str:
     """Return the statuses of an allocator, with numbers of drops if they differ."""
     names = own["status_name"].to_numpy().tolist()
-    counts = {name: count for name, count in zip(names, own["status_count"].to_numpy().tolist(), strict=True) if count}
+    counts = {
+        name: count for name, count in zip(names, own["status_count"].to_numpy().tolist(), strict=True) if count
+    }
     return ", ".join(f"{name} {count}" if len(counts) > 1 else name for name, count in counts.items())
 
 
@@ -217,12 +219,18 @@ def list_statistics(dataset: xarray.Dataset) -> list[dict[str, Any]]:
             own = cell.isel(allocator=number)
             heads = {key: place[key] for key in blocks_of(dataset)} | {"allocator": str(allocator)}
             record = heads | {key: value for key, value in place.items() if key not in heads}
-            record |= {"drops": count_drops(dataset), "feasible": int(own["feasible_count"]), "status": _statuses(own)}
+            record |= {
+                "drops": count_drops(dataset),
+                "feasible": int(own["feasible_count"]),
+                "status": _statuses(own),
+            }
             for name in names:
                 found = _statistics(own, name)
                 if name not in own["sketched"]:
-                    found = {key: value for key, value in found.items() if key not in ("q05", "median", "q95")}
-                record |= {f"{name}_{key}": value if math.isfinite(value) else None for key, value in found.items()}
+                    found = {key: value for key, value in found.items() if key not in QUANTILES}
+                record |= {
+                    f"{name}_{key}": value if math.isfinite(value) else None for key, value in found.items()
+                }
             record["message"] = str(own["message"].item())
             records.append(record)
     return records

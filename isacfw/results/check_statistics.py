@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .check import check_attributes, check_axes, check_coordinates, check_role
+from .check import check_role
+from .check_rows import check_attributes, check_axes, check_coordinates
 from .schema import roles_in
 from .statistics import PAIRED, SKETCH_AXES, STATISTICS
 from .tally import ANSWERS, STATUSES
@@ -32,7 +33,9 @@ def check_statistics(dataset: xarray.Dataset) -> None:
     check_coordinates(dataset, (*rows, *_LABELS, "reference", "sketched"))
     drops = dataset.attrs.get("drops")
     if not isinstance(drops, (int, np.integer)) or not 1 <= drops <= scenario["drops"]:
-        raise ValueError(f"drops must be a number up to the {scenario['drops']} of its scenario, got {drops!r:.60}")
+        raise ValueError(
+            f"drops must be a number up to the {scenario['drops']} of its scenario, got {drops!r:.60}"
+        )
     if not isinstance(dataset.attrs.get("accuracy"), str):
         raise ValueError("accuracy must be text")
     _check_labels(dataset)
@@ -53,7 +56,9 @@ def _check_labels(dataset: xarray.Dataset) -> None:
             raise ValueError(f"the axis {axis} must have the labels {', '.join(map(str, labels))}")
 
 
-def _check_variables(dataset: xarray.Dataset, rows: tuple[str, ...], sweep: list[str], numbers: list[str]) -> None:
+def _check_variables(
+    dataset: xarray.Dataset, rows: tuple[str, ...], sweep: list[str], numbers: list[str]
+) -> None:
     """Check that there is each variable, and no other, along its axes and of its type."""
     margins = roles_in(dataset).get("margin", [])
     words = [f"{name}_{word}" for name in margins for word in ("binding", "violated")]
@@ -71,10 +76,14 @@ def _check_variables(dataset: xarray.Dataset, rows: tuple[str, ...], sweep: list
         expected["paired"] = ((*rows, "reference", "paired_statistic"), "f")
     for name, (axes, kinds) in expected.items():
         if name not in dataset.data_vars or dataset[name].dims != axes or dataset[name].dtype.kind not in kinds:
-            raise ValueError(f"it must have {name} along {', '.join(axes)}, of another type than it has or at all")
-    for name, one in dataset.data_vars.items():
-        if name not in expected and (not {*one.dims} <= {*sweep} or one.dtype.kind not in "iuf"):
-            raise ValueError(f"{name} must have numbers along the sweep, got the axes {', '.join(map(str, one.dims))}")
+            raise ValueError(
+                f"it must have {name} along {', '.join(axes)}, of another type than it has or at all"
+            )
+    for other, one in dataset.data_vars.items():
+        if other not in expected and (not {*one.dims} <= {*sweep} or one.dtype.kind not in "iuf"):
+            raise ValueError(
+                f"{other} must have numbers along the sweep, got the axes {', '.join(map(str, one.dims))}"
+            )
 
 
 def _check_sketch(dataset: xarray.Dataset, numbers: list[str]) -> None:

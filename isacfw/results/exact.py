@@ -38,9 +38,9 @@ class ExactSums:
 
     Notes
     -----
-    A number is split into slices, each at most :math:`2^{21}` times its unit :math:`2^{22 k}`. So the sums of up to
-    :math:`2^{30}` slices are integers below :math:`2^{52}` in that unit, and floating-point addition is exact in
-    any order; cf. J. Demmel and H. D. Nguyen, *Parallel reproducible summation*, IEEE Trans. Comput. 64 (2015).
+    A number is split into slices, each at most :math:`2^{21}` times its unit :math:`2^{22 k}`. So the sums of up
+    to :math:`2^{30}` slices are integers below :math:`2^{52}` in that unit, and floating-point addition is exact
+    in any order; cf. J. Demmel and H. D. Nguyen, *Parallel reproducible summation*, IEEE Trans. Comput. 64 (2015).
     """
 
     def __init__(self, shape: tuple[int, ...], slices: dict[int, FloatArray] | None = None) -> None:

@@ -20,7 +20,8 @@ from .tally import ANSWERS, STATUSES, Tally, TallyPlan, pairs_of
 if TYPE_CHECKING:
     import xarray
 
-STATISTICS = ("mean", "ci95", "std", "min", "max", "q05", "median", "q95", "count")
+QUANTILES = ("q05", "median", "q95")
+STATISTICS = ("mean", "ci95", "std", "min", "max", *QUANTILES, "count")
 """Statistics of a quantity: those of its finite numbers, and how many there are."""
 
 SHARES = (0.05, 0.5, 0.95)
@@ -88,7 +89,9 @@ class _Builder:
             "sketch_counts": ("bucket", self.sketch.counts),
         }
         coordinates = {
-            name: values for name, values in self.layout.coordinates.items() if name not in ("drop", "user", "stream")
+            name: values
+            for name, values in self.layout.coordinates.items()
+            if name not in ("drop", "user", "stream")
         }
         coordinates |= {"status_name": list(STATUSES), "statistic": list(STATISTICS)}
         coordinates |= {"sketched": list(self.plan.sketched), "answer": list(ANSWERS)}
@@ -127,9 +130,7 @@ class _Builder:
     def _quantities(self) -> dict[str, Any]:
         counts = self.counts["finite"]
         mean, deviation = self._means("values", "finite"), self._deviations("values", "squares", "finite")
-        least, largest = (self._joined(lambda one, end=end: one.extremes[end]) for end in ("least", "largest"))
-        known = counts > 0
-        least, largest = (np.where(known, one, np.nan) for one in (least, largest))
+        least, largest = (self._extremes(end, counts > 0) for end in ("least", "largest"))
         columns = [mean, half_widths(deviation, counts), deviation, least, largest]
         columns += [*self._quantiles(least, largest), counts.astype(np.float64)]
         stacked = np.stack(columns)
@@ -138,6 +139,9 @@ class _Builder:
             attributes = self.layout.attributes_of(name)
             found[name] = ((*self.axes, "statistic"), self._cells(stacked[:, number]), attributes)
         return found
+
+    def _extremes(self, end: str, known: NDArray[np.bool_]) -> FloatArray:
+        return np.where(known, self._joined(lambda one: one.extremes[end]), np.nan)
 
     def _quantiles(self, least: FloatArray, largest: FloatArray) -> list[FloatArray]:
         found = np.full((len(SHARES), *least.shape), np.nan)

@@ -17,7 +17,7 @@ from .chunk import Chunk, ChunkResult, ChunkSummary
 from .exact import ExactSums, is_summable
 from .schema import Variable
 from .sketch import Sketch
-from .standing import BINDING, distances_to_best, bound_gaps
+from .standing import BINDING, bound_gaps, distances_to_best
 
 STATUSES = tuple(one.value for one in Status)
 
@@ -58,9 +58,7 @@ class TallyPlan:
     @classmethod
     def of(cls, variables: Mapping[str, Variable], named: tuple[str, ...] = ()) -> TallyPlan:
         """Return the statistics of variables, with quantiles of those that are named too."""
-        numbers = {
-            name: one for name, one in variables.items() if not one.axes and one.dtype in ("float", "int")
-        }
+        numbers = {name: one for name, one in variables.items() if not one.axes and one.dtype in ("float", "int")}
         objective = next(one for one in variables.values() if one.role == "objective")
         return cls(
             quantities=tuple(numbers),
@@ -217,7 +215,8 @@ def _sum(values: FloatArray) -> tuple[NDArray[np.int64], ExactSums]:
 
 def _pairs(values: FloatArray) -> tuple[dict[str, NDArray[np.int64]], dict[str, ExactSums]]:
     """Return counts and sums of the differences of pairs of allocators, along a first axis."""
-    counts, sums = [], {name: [] for name in ("difference", "difference_squares", "one", "other")}
+    counts: list[NDArray[np.int64]] = []
+    sums: dict[str, list[ExactSums]] = {name: [] for name in ("difference", "difference_squares", "one", "other")}
     for one, other in pairs_of(values.shape[1]):
         own, base = values[:, one], values[:, other]
         with np.errstate(invalid="ignore"):

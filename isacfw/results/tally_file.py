@@ -32,7 +32,7 @@ def tally_to_bytes(tally: Tally, study: str) -> bytes:
         "messages": [tally.messages.shape, tally.messages.ravel().tolist()],
         "sums": {name: [list(own.shape), sorted(own.slices)] for name, own in tally.sums.items()},
     }
-    arrays = {
+    arrays: dict[str, Any] = {
         "head": np.frombuffer(json.dumps(head).encode(), np.uint8),
         "users": tally.users,
         "first": tally.first,

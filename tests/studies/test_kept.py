@@ -51,7 +51,7 @@ def test_single_precision_is_that_of_rounded_results(variant, tmp_path, same, ou
     assert found["rates"].dtype == np.float32
     expected = rounded(whole).assign_attrs(scenario=found.attrs["scenario"])
     same(found, expected)
-    assert "precision = \"float32\"" in found.attrs["scenario"]
+    assert 'precision = "float32"' in found.attrs["scenario"]
     first, second = (Comparison(dataset=one).table() for one in (found, whole))
     for name in ("sum_rate", "sum_rate_ci95", "crlb_azimuth_db"):
         np.testing.assert_allclose(first[name], second[name], rtol=1e-6)
