@@ -12,7 +12,7 @@ from ..base.numbers import FloatArray
 _WIDTH = 22
 """Number of bits of a slice."""
 
-LARGEST = 2.0**500
+LARGEST = 2.0**480
 """Magnitude from which numbers count as infinite: their squares would overflow."""
 
 MOST_TERMS = 2**30
@@ -40,7 +40,7 @@ class ExactSums:
     -----
     A number is split into slices, each at most :math:`2^{21}` times its unit :math:`2^{22 k}`. So the sums of up
     to :math:`2^{30}` slices are integers below :math:`2^{52}` in that unit, and floating-point addition is exact
-    in any order; cf. J. Demmel and H. D. Nguyen, *Parallel reproducible summation*, IEEE Trans. Comput. 64 (2015).
+    in any order; cf. J. Demmel and H. D. Nguyen, *Parallel reproducible summation*, IEEE Trans. Comput. (2015).
     """
 
     def __init__(self, shape: tuple[int, ...], slices: dict[int, FloatArray] | None = None) -> None:
