@@ -35,11 +35,12 @@ def write_to_file(layout: Layout, results: Iterable[ChunkResult], path: Path) ->
         _declare(raw, layout, first)
         # Write through HDF5, since NetCDF would go through all names and attributes for every piece.
         with h5py.File(raw, "r+") as file:
+            variables = {name: file[name] for name in first.values}  # Each look-up takes time.
             for result in itertools.chain([first], each):
                 for name in result.values:
                     for place, slab in layout.slabs(result, name):
                         if slab.size:
-                            file[name][place] = _encode(slab, layout.sizes.widths.get(name))
+                            variables[name][place] = _encode(slab, layout.sizes.widths.get(name))
                 raw.check()
     return open_lazily(path)
 
