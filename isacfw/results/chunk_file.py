@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..base.files import HDF5File
 from .chunk import Chunk, ChunkResult
 
-FORMAT = 4
+FORMAT = 5
 """Version of the format of chunk files; part of the key of a study."""
 
 _WORDS = ("status", "message")
@@ -46,7 +46,7 @@ def write_chunk(result: ChunkResult, raw: HDF5File, attributes: Mapping[str, Any
         _write_variable(file, axes, ("point",), "users", result.users)
         own = _write_variable(file, axes, (*_AXES, "column"), "numbers", np.concatenate(numbers, axis=-1))
         own.attrs["columns"] = json.dumps(columns)
-        own = _write_variable(file, axes, (*_AXES, "code"), "codes", np.concatenate(codes, axis=-1))
+        own = _write_variable(file, axes, (*_AXES, "code"), "codes", _shorten(np.concatenate(codes, axis=-1)))
         own.attrs["columns"], own.attrs["words"] = json.dumps(whole), json.dumps(words)
         for name, one in (("points", result.chunk.points), ("drops", result.chunk.drops)):
             file.attrs[name] = json.dumps([one.start, one.stop])
@@ -69,6 +69,13 @@ def _write_variable(
     return data
 
 
+def _shorten(codes: NDArray[np.int64]) -> NDArray[Any]:
+    """Return integers in the shortest type that holds them."""
+    least, largest = int(codes.min(initial=0)), int(codes.max(initial=0))
+    kinds = (np.int8, np.int16, np.int32, np.int64)
+    return codes.astype(next(one for one in kinds if np.iinfo(one).min <= least and largest <= np.iinfo(one).max))
+
+
 def _encode_words(words: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
     import pandas
 
@@ -78,7 +85,7 @@ def _encode_words(words: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
 
 def chunk_from_file(file: Any) -> ChunkResult:
     """Return a chunk from its file, read as HDF5: xarray takes twenty times as long, and files are many."""
-    numbers, codes = file["numbers"][()], file["codes"][()]
+    numbers, codes = file["numbers"][()], file["codes"][()].astype(np.int64)
     values: dict[str, NDArray[Any]] = {}
     first = 0
     for name, width in json.loads(file["numbers"].attrs["columns"]):
