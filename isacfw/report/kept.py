@@ -14,7 +14,7 @@ from ..base.numbers import FloatArray
 from ..base.progress import Progress
 from ..results.schema import has_drops
 from ..results.sketch import middles
-from ..results.statistics import PAIRED, QUANTILES, STATISTICS
+from ..results.statistic_names import PAIRED, QUANTILES, STATISTICS
 from .places import swept_paths
 from .summary import Columns, best_of, blocks_of, cells, summary_of_drops
 

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..allocation.status import Status
 from .check import check_role
 from .check_rows import check_attributes, check_axes, check_coordinates
 from .schema import roles_in
-from .statistics import PAIRED, SKETCH_AXES, STATISTICS
-from .tally import ANSWERS, STATUSES
+from .statistic_names import ANSWERS, PAIRED, SKETCH_AXES, STATISTICS
 
 if TYPE_CHECKING:
     import xarray
 
+STATUSES = tuple(one.value for one in Status)
 _LABELS = {"status_name": STATUSES, "statistic": STATISTICS, "paired_statistic": PAIRED, "answer": ANSWERS}
 _COUNTS = ("feasible_count", "solvable_count", "solved_count")
 _MEANS = ("distance_to_best", "gap", "solvable_mean")

@@ -15,22 +15,14 @@ from ..base.numbers import FloatArray
 from .exact import deviations
 from .layout import Layout
 from .sketch import ACCURACY, Sketch, middles, quantiles
-from .tally import ANSWERS, STATUSES, Tally, TallyPlan, pairs_of
+from .statistic_names import ANSWERS, PAIRED, SKETCH_AXES, STATISTICS
+from .tally import STATUSES, Tally, TallyPlan, pairs_of
 
 if TYPE_CHECKING:
     import xarray
 
-QUANTILES = ("q05", "median", "q95")
-STATISTICS = ("mean", "ci95", "std", "min", "max", *QUANTILES, "count")
-"""Statistics of a quantity: those of its finite numbers, and how many there are."""
-
 SHARES = (0.05, 0.5, 0.95)
-PAIRED = ("mean", "ci95", "count", "reference_mean")
-"""Statistics of differences from another allocator, over the drops in which both have an answer."""
-
 CONFIDENCE = 0.95
-
-SKETCH_AXES = ("sketched", "answer")
 
 ACCURACY_NOTE = f"medians and other quantiles are accurate to {100 * ACCURACY:g} %, means to the last digit"
 

@@ -18,11 +18,9 @@ from .exact import ExactSums, is_summable
 from .schema import Variable
 from .sketch import Sketch
 from .standing import BINDING, bound_gaps, distances_to_best
+from .statistic_names import ANSWERS
 
 STATUSES = tuple(one.value for one in Status)
-
-ANSWERS = ("feasible", "infeasible")
-"""Kinds of answers whose numbers are counted apart, since infeasible ones are outages."""
 
 _SKETCHED = ("objective", "requirement", "metric")
 """Roles of variables whose quantiles are of interest; a scenario may name others."""
@@ -161,38 +159,30 @@ Reduced = ChunkResult | Tally
 
 def tally_chunk(plan: TallyPlan, result: ChunkResult) -> Tally:
     """Return the statistics of a chunk."""
-    values = result.values
-    status, feasible = values["status"], values["feasible"]
+    values, feasible = result.values, result.values["feasible"]
     numbers = [np.asarray(values[name], dtype=np.float64) for name in plan.quantities]
     known = [is_summable(one) for one in numbers]
     objective = numbers[plan.quantities.index(plan.objective)]
-    options: Any = {"better": plan.better, "scale": plan.scale, "axis": 1}
-    distance, solvable = distances_to_best(objective, feasible, **options)
-    gap = bound_gaps(objective, values["bound"], feasible, **options)
-    solved = np.where(solvable, objective, np.nan)
-    counts = {
-        "status": np.stack([(status == one).sum(axis=-1) for one in STATUSES]),
+    filled = [np.where(own, one, 0.0) for one, own in zip(numbers, known, strict=True)]
+    parts = [_standing(plan, objective, values["bound"], feasible), _pairs(objective)]
+    counts: dict[str, Any] = {
+        "status": np.stack([(values["status"] == one).sum(axis=-1) for one in STATUSES]),
         "feasible": feasible.sum(axis=-1),
         "finite": np.stack([one.sum(axis=-1) for one in known]),
-        "solvable": solvable.sum(axis=-1) + np.zeros(feasible.shape[:-1], np.int64),
-        "solved": (solvable & feasible).sum(axis=-1),
         **_margins(plan, values),
+        **{name: own for part, _ in parts for name, own in part.items()},
     }
-    filled = [np.where(own, one, 0.0) for one, own in zip(numbers, known, strict=True)]
-    sums = {
-        "values": ExactSums.stack(map(ExactSums.of, filled)),
-        "squares": ExactSums.stack(map(ExactSums.of_squares, filled)),
-    }
-    for name, each in (("distance", distance), ("gap", gap), ("solvable", solved)):
-        counts[f"finite_{name}"], sums[name] = _sum(each)
-    pairs_counts, pairs_sums = _pairs(objective)
     first, messages = _messages(values["message"], result.chunk.drops.start)
     return Tally(
         chunk=result.chunk,
         users=result.users,
         warnings=result.warnings,
-        counts={name: np.asarray(own, dtype=np.int64) for name, own in (counts | pairs_counts).items()},
-        sums=sums | pairs_sums,
+        counts={name: np.asarray(own, dtype=np.int64) for name, own in counts.items()},
+        sums={
+            "values": ExactSums.stack(map(ExactSums.of, filled)),
+            "squares": ExactSums.stack(map(ExactSums.of_squares, filled)),
+            **{name: own for _, part in parts for name, own in part.items()},
+        },
         extremes={
             "least": _extremes(numbers, known, np.inf, np.min),
             "largest": _extremes(numbers, known, -np.inf, np.max),
@@ -201,6 +191,24 @@ def tally_chunk(plan: TallyPlan, result: ChunkResult) -> Tally:
         first=first,
         messages=messages,
     )
+
+
+def _standing(
+    plan: TallyPlan, objective: FloatArray, bounds: FloatArray, feasible: NDArray[np.bool_]
+) -> tuple[dict[str, NDArray[np.int64]], dict[str, ExactSums]]:
+    """Return counts and sums from which follow who is best, and distances and gaps."""
+    options: Any = {"better": plan.better, "scale": plan.scale, "axis": 1}
+    distance, solvable = distances_to_best(objective, feasible, **options)
+    each = {
+        "distance": distance,
+        "gap": bound_gaps(objective, bounds, feasible, **options),
+        "solvable": np.where(solvable, objective, np.nan),
+    }
+    summed = {name: _sum(one) for name, one in each.items()}
+    counts = {f"finite_{name}": count for name, (count, _) in summed.items()}
+    counts["solvable"] = solvable.sum(axis=-1) + np.zeros(feasible.shape[:-1], np.int64)
+    counts["solved"] = (solvable & feasible).sum(axis=-1)
+    return counts, {name: sums for name, (_, sums) in summed.items()}
 
 
 def pairs_of(allocators: int) -> list[tuple[int, int]]:

@@ -23,7 +23,8 @@ from .careful import CarefulProcesses, watch_given_up
 from .execution import Execution
 from .processes import process_pool
 from .queue import ChunkQueue, Task, collect_results
-from .reduce import solve_and_reduce
+from .reduce import reduce_result
+from .solve import solve_chunk
 from .spec import Measure
 from .study_spec import StudySpec
 
@@ -84,11 +85,11 @@ def solve_chunks(
                 raise InputError("workers", problem) from None
     else:
         for chunk in chunks:
-            yield solve_and_reduce(spec, host, chunk, advance)
+            yield reduce_result(spec, solve_chunk(spec, host, chunk, advance))
 
 
 def _in_worker(spec: StudySpec, sources: Sources, chunk: Chunk) -> Reduced:
-    return solve_and_reduce(spec, _host(sources), chunk)
+    return reduce_result(spec, solve_chunk(spec, _host(sources), chunk))
 
 
 def _pack(spec: StudySpec, sources: Sources) -> bytes:

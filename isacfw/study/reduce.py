@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import attrs
 import numpy as np
 
-from ..results.chunk import Chunk, ChunkResult
+from ..results.chunk import ChunkResult
 from ..results.tally import Reduced, tally_chunk
-from .observers import Observers
-from .solve import solve_chunk
 from .study_spec import StudySpec
 
 
-def solve_and_reduce(
-    spec: StudySpec, host: Observers, chunk: Chunk, advance: Callable[[int], None] | None = None
-) -> Reduced:
-    """Solve a chunk, and return what the study keeps of it; see :func:`~isacfw.study.solve.solve_chunk`."""
-    result = keep_values(spec, solve_chunk(spec, host, chunk, advance))
-    return tally_chunk(spec.tally_plan, result) if spec.scenario.summary_only else result
+def reduce_result(spec: StudySpec, result: ChunkResult) -> Reduced:
+    """Return what a study keeps of the results of a chunk."""
+    kept = keep_values(spec, result)
+    return tally_chunk(spec.tally_plan, kept) if spec.scenario.summary_only else kept
 
 
 def keep_values(spec: StudySpec, result: ChunkResult) -> ChunkResult:
