@@ -34,7 +34,8 @@ class Comparison:
         rates and gamma also over users. An axis has the name of its first path; paths that move with it are
         coordinates along it. Units are in the attributes of the variables; scenario, seed and
         versions in those of the data set. Select drops by a mapping, ``dataset.sel({"drop": 0})``: xarray's
-        methods have an argument called `drop`.
+        methods have an argument called `drop`. A study with ``summary_only`` has statistics instead of drops:
+        ``dataset["sum_rate"].sel(statistic="mean")``.
     """
 
     dataset: xarray.Dataset
@@ -54,7 +55,8 @@ class Comparison:
     def records(self) -> list[dict[str, Any]]:
         """Return one plain record per precoder, beam, allocator, sweep point and drop; None for a missing number.
 
-        Beams are named if there are several.
+        Beams are named if there are several. A study with ``summary_only`` has a record of statistics per sweep
+        point, precoder, beam and allocator.
         """
         return list_records(self.dataset)
 

@@ -34,6 +34,12 @@ def check_storage(precision: str, *, summary_only: bool) -> None:
         raise InputError("precision", f"{problem}, got {precision!r}")
 
 
+def need_drops(summary_only: bool, what: str) -> None:
+    """Check that a scenario keeps the results of drops, which something needs."""
+    if summary_only:
+        raise InputError("summary_only", f"must be false for {what}, which needs the results of drops, got true")
+
+
 def relative_precision(until: str) -> float:
     """Return the largest half-width of an interval relative to its mean."""
     found = _FORM.fullmatch(until)

@@ -329,6 +329,13 @@ def test_figures_of_drops_say_in_one_line_that_there_are_none(only, kind):
     assert "\n" not in str(raised.value)
 
 
+def test_fronts_and_figure_parts_need_drops(variant, tmp_path, capsys):
+    with pytest.raises(isacfw.InputError, match="summary_only must be false for a front"):
+        isacfw.pareto(variant(ONLY), points=3)
+    assert main(["figure", "nguyen2025-fig3", "--set", "summary_only=true", "--out", str(tmp_path)]) == 2
+    assert "summary_only must be false for the figure nguyen2025-fig3" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_what_is_shown_and_exported_of_them(whole, only, tmp_path):
     figures = [comparison.plot(x="snr_db") for comparison in (only, whole)]
