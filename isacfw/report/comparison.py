@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..allocation.status import Status
 from ..base.progress import Progress
 from ..base.services import service
 from ..results.open import open_results
@@ -35,7 +34,8 @@ class Comparison:
         rates and gamma also over users. An axis has the name of its first path; paths that move with it are
         coordinates along it. Units are in the attributes of the variables; scenario, seed and
         versions in those of the data set. Select drops by a mapping, ``dataset.sel({"drop": 0})``: xarray's
-        methods have an argument called `drop`.
+        methods have an argument called `drop`. A study with ``summary_only`` has statistics instead of drops:
+        ``dataset["sum_rate"].sel(statistic="mean")``.
     """
 
     dataset: xarray.Dataset
@@ -55,7 +55,8 @@ class Comparison:
     def records(self) -> list[dict[str, Any]]:
         """Return one plain record per precoder, beam, allocator, sweep point and drop; None for a missing number.
 
-        Beams are named if there are several.
+        Beams are named if there are several. A study with ``summary_only`` has a record of statistics per sweep
+        point, precoder, beam and allocator.
         """
         return list_records(self.dataset)
 
@@ -67,11 +68,9 @@ class Comparison:
     @property
     def failed(self) -> bool:
         """Whether any allocation failed or exceeded its time limit."""
-        from .summary import cells
+        from .kept import has_failures
 
-        # Piece by piece, since the statuses of a large study need not fit into memory.
-        broken = [Status.FAILED.value, Status.TIMED_OUT.value]
-        return any(bool(cell["status"].isin(broken).any()) for _, cell in cells(self.dataset))
+        return has_failures(self.dataset)
 
     def table(self) -> pandas.DataFrame:
         """Return a summary over the drops: a row per sweep point, precoder, beam (if several) and allocator.
@@ -80,7 +79,7 @@ class Comparison:
         allocator in per cent, mean requirements and their limits, counts of solved drops and of those within the
         limits, whether the allocator is the best, statuses, and the median time.
         """
-        from .summary import summary
+        from .kept import summary
 
         return summary(self.dataset)
 

@@ -13,9 +13,10 @@ import numpy as np
 from ..base.errors import InputError
 from ..base.files import atomic_write
 from ..base.text import escape_controls
+from .kept import count_drops, summary
 from .places import labels_of, swept_paths
 from .records import list_records, write_records
-from .summary import Columns, blocks_of, summary
+from .summary import Columns, blocks_of
 
 if TYPE_CHECKING:
     import xarray
@@ -143,7 +144,7 @@ def grid_of(dataset: xarray.Dataset) -> Grid:
         cells += [_number(row[name]) for name in shown[1:]]
         cells += [_number(row["distance_to_best_percent"], ".3f"), f"{row['within_limits']}/{row['drops']}"]
         rows.append((*cells, str(row["status"])))
-    title = f"{dataset.attrs['title']}: {dataset.sizes['drop']} drops, seed {dataset.attrs['seed']}"
+    title = f"{dataset.attrs['title']}: {count_drops(dataset)} drops, seed {dataset.attrs['seed']}"
     return Grid(title=title, headings=tuple(map(_one_line, headings)), rows=tuple(rows), words=len(words))
 
 

@@ -11,10 +11,11 @@ import numpy as np
 
 from ..base.errors import InputError, nearest, short_repr
 from ..base.text import escape_controls
-from ..results.schema import HISTORY
+from ..results.schema import HISTORY, has_drops
 from .abscissa import Abscissa
 from .distributions import draw_boxes, draw_cdf
 from .effort import draw_convergence, draw_time, has_bounds
+from .kept import check_drops, count_drops, drawable
 from .means import MOST_SPACED, Row, draw_means
 from .paired import differences, find_reference
 from .places import sweep_of
@@ -69,7 +70,9 @@ def _has_huge_numbers(dataset: xarray.Dataset) -> bool:
 
 
 def _draw(dataset: xarray.Dataset, options: FigureOptions) -> dict[str, Figure]:
-    dataset = _in_one_axis(plain_labels(dataset))
+    if options.kind != "mean":
+        check_drops(dataset, "kind", f"must be 'mean', got {options.kind!r}")
+    dataset = _in_one_axis(plain_labels(drawable(dataset)))
     sheet = Sheet(style=find_style(options.style), size=check_size(options.size))
     if options.kind == "convergence":
         return _convergence_figures(dataset, sheet)
@@ -86,7 +89,7 @@ def _draw(dataset: xarray.Dataset, options: FigureOptions) -> dict[str, Figure]:
             for title, own in rows.items()
         )
     abscissa = Abscissa.of(dataset, options.x)
-    about = f"mean of {_drops(dataset)} with 95 % interval" if dataset.sizes["drop"] > 1 else "1 drop"
+    about = f"mean of {_drops(dataset)} with 95 % interval" if count_drops(dataset) > 1 else "1 drop"
     if options.kind == "difference":
         reference = find_reference(dataset, options.reference and escape_controls(options.reference))
         about = f"difference from {reference} on the same drops, {about}"
@@ -127,12 +130,14 @@ def _check_kind(options: FigureOptions) -> None:
 
 
 def _drops(dataset: xarray.Dataset) -> str:
-    drops = dataset.sizes["drop"]
+    drops = count_drops(dataset)
     return f"{drops} drops" if drops > 1 else "1 drop"
 
 
 def _convergence_figures(dataset: xarray.Dataset, sheet: Sheet) -> dict[str, Figure]:
-    if HISTORY not in dataset or not dataset[HISTORY].notnull().any():
+    if HISTORY not in dataset:
+        raise InputError("kind", f"must be another than 'convergence', as the study did not keep {HISTORY}")
+    if not dataset[HISTORY].notnull().any():
         raise InputError("kind", "must be another than 'convergence', as no allocator reported its iterations")
     about = f"mean objective of {_drops(dataset)} over the iterations"
     return sheet.draw_all("convergence", dataset, sweep_of(dataset), 1, about, draw_convergence)
@@ -185,7 +190,7 @@ def _rows(dataset: xarray.Dataset, quantity: Any, *, pooled: bool) -> dict[str, 
 
 def _alone(dataset: xarray.Dataset, columns: Columns, pooled: bool) -> dict[str, list[tuple[str, str | None]]]:
     """Return all numbers of a row of results, and pooled those of its users, each for a figure of its own."""
-    rows = set(dataset["status"].dims)
+    rows = set(dataset["status"].dims) | (set() if has_drops(dataset) else {"statistic"})
     shapes = [rows, rows | {"user"}] if pooled else [rows]
     numbers = [
         str(name)

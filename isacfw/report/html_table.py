@@ -9,9 +9,10 @@ import attrs
 import numpy as np
 
 from ..allocation.status import Status
+from .kept import count_drops, summary
 from .markup import environment, shorten
 from .places import labels_of, swept_paths
-from .summary import Columns, blocks_of, summary
+from .summary import Columns, blocks_of
 from .table import duration, notes_of
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class HtmlTable:
 
 def caption_of(dataset: xarray.Dataset) -> str:
     """Return title, drops and seed of a comparison."""
-    drops = dataset.sizes["drop"]
+    drops = count_drops(dataset)
     return f"{dataset.attrs['title']}: {drops} drop{'s' * (drops > 1)}, seed {dataset.attrs['seed']}"
 
 

@@ -109,7 +109,7 @@ def _draw_lines(axes: Axes, data: xarray.Dataset, abscissa: Abscissa, name: str)
     from matplotlib import rcParams
 
     looks = each_look(data)
-    numbers = [means_and_intervals(abscissa.along(data[name].isel(place))) for place, _, _ in looks]
+    numbers = [_means(data[name].isel(place), abscissa) for place, _, _ in looks]
     groups = coincident(np.array([mean for mean, _ in numbers])) if abscissa.numeric else []
     size = rcParams["lines.markersize"]
     shifts = shifts_of(groups, len(looks), marker=size, room=_room(axes, abscissa))
@@ -138,6 +138,14 @@ def _draw_lines(axes: Axes, data: xarray.Dataset, abscissa: Abscissa, name: str)
     if groups:
         _make_room(axes, np.abs(shifts).max() + size)
     return bool(groups)
+
+
+def _means(values: xarray.DataArray, abscissa: Abscissa) -> tuple[Any, Any]:
+    """Return means and half-widths of intervals along an abscissa, of drops or from statistics of them."""
+    if "statistic" not in values.dims:
+        return means_and_intervals(abscissa.along(values))
+    mean, half = (abscissa.along(values.sel(statistic=one)) for one in ("mean", "ci95"))
+    return mean, np.nan_to_num(half)
 
 
 def _width(axes: Axes) -> float:
@@ -173,11 +181,15 @@ def _mark_infeasible(axes: Axes, places: Any, mean: Any, feasible: Any) -> list[
 
 def _draw_points(axes: Axes, data: xarray.Dataset, name: str) -> None:
     """Draw means and intervals over the allocators."""
-    values = data[name].transpose("precoder", "allocator", "drop").to_numpy()
+    values = data[name].transpose("precoder", "allocator", ...)
     allocators = [str(allocator) for allocator in data["allocator"].to_numpy()]
     width = 0.8 / len(values)
     for row, precoder in enumerate(data["precoder"].to_numpy()):
-        mean, half = means_and_intervals(values[row])
+        own = values.isel(precoder=row)
+        if "statistic" in own.dims:
+            mean, half = (own.sel(statistic=one).to_numpy() for one in ("mean", "ci95"))
+        else:
+            mean, half = means_and_intervals(own.to_numpy())
         centres = np.arange(len(allocators)) + (row - (len(values) - 1) / 2) * width
         look = make_look(row, 0, 1)
         axes.errorbar(

@@ -58,7 +58,7 @@ def comparison_html(dataset: xarray.Dataset) -> str:
     """Return results as HTML: table, variables and scenario."""
     rows = dataset["status"].sizes
     points = _product(rows[name] for name in sweep_of(dataset))
-    each = max(1, _product(rows.values()) // rows["drop"] // points)
+    each = max(1, _product(rows.values()) // rows.get("drop", 1) // points)
     thin = fewer_points(dataset, max(1, _MOST_ROWS // each))
     table = html_table(thin)
     left = points - _product(thin.sizes[name] for name in sweep_of(thin))

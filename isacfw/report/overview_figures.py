@@ -9,7 +9,8 @@ import numpy as np
 
 from ..base.errors import IncompatibleError
 from ..base.numbers import FloatArray
-from ..results.schema import HISTORY
+from ..results.schema import HISTORY, has_drops
+from .kept import NO_DROPS
 from .places import labels_of, name_place, sweep_of, swept_paths
 from .style import COLOURS, LINES, MARKERS, axis_label
 from .summary import Columns, blocks_of
@@ -97,6 +98,8 @@ def distribution_figure(dataset: xarray.Dataset) -> Figure:
     IncompatibleError
         If there is one drop only, or no allocation was found.
     """
+    if not has_drops(dataset):
+        raise IncompatibleError(NO_DROPS)
     if dataset.sizes["drop"] < 2:
         raise IncompatibleError("the results have one drop only")
     objective = Columns.of(dataset).objective
@@ -130,7 +133,11 @@ def convergence_figure(dataset: xarray.Dataset) -> Figure:
     IncompatibleError
         If no allocator reports its iterations.
     """
-    if HISTORY not in dataset or dataset.sizes.get("iteration", 0) < 2:
+    if not has_drops(dataset):
+        raise IncompatibleError(NO_DROPS)
+    if HISTORY not in dataset:
+        raise IncompatibleError(f"the study did not keep {HISTORY}")
+    if dataset.sizes.get("iteration", 0) < 2:
         raise IncompatibleError("no allocator reports its iterations")
     columns = Columns.of(dataset)
     first = dataset.isel({"drop": slice(1)})
@@ -160,6 +167,11 @@ def convergence_figure(dataset: xarray.Dataset) -> Figure:
     grid[0].set_ylabel("Relative distance to the best value")
     _finish(figure, *grid)
     return figure
+
+
+def first_drop(dataset: xarray.Dataset) -> int:
+    """Return the number of the first drop; 0 if there are only statistics of all."""
+    return int(dataset["drop"][0]) if has_drops(dataset) else 0
 
 
 def first_place(dataset: xarray.Dataset) -> str:

@@ -11,17 +11,18 @@ import attrs
 from ..base.errors import IncompatibleError, InputError
 from .figures import comparison_figures
 from .html_table import HtmlTable, caption_of, html_table
+from .kept import summary
 from .markup import environment, shorten
 from .overview_figures import (
     convergence_figure,
     distribution_figure,
     fewer_points,
+    first_drop,
     first_place,
     tradeoff_figure,
 )
 from .side_by_side import differences, joint_table
 from .style import axis_label, plain_text
-from .summary import summary
 from .svg import LARGEST, Drawing, inline_svg
 from .verdict import verdict, without_result
 
@@ -256,7 +257,7 @@ def _figures(thin: xarray.Dataset, frame: Any, skipped: list[str]) -> Iterator[t
             lambda: distribution_figure(thin),
         ),
         "Convergence": (
-            f"Distance of the objective to the best value found in drop {thin['drop'].to_numpy()[0]}{at}",
+            f"Distance of the objective to the best value found in drop {first_drop(thin)}{at}",
             lambda: convergence_figure(thin),
         ),
     }

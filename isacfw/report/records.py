@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base.text import spreadsheet_cell
-from ..results.schema import OBJECTIVE_VALUE, record_keys, roles_in
+from ..results.schema import OBJECTIVE_VALUE, has_drops, record_keys, roles_in
+from .kept import list_statistics
 from .places import paths_along, sweep_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 def list_records(data: xarray.Dataset) -> list[dict[str, Any]]:
     """Return the records of :meth:`isacfw.Comparison.records`."""
+    if not has_drops(data):
+        return list_statistics(data)
     dimensions = [str(name) for name in data["status"].dims]
     columns = {name: data[name].to_numpy() for name in record_keys(data)}
     (objective,) = roles_in(data)["objective"][:1]

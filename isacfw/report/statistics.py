@@ -8,6 +8,8 @@ import numpy as np
 
 from ..base.errors import InputError, nearest, short_repr
 from ..base.numbers import FloatArray
+from ..results.schema import has_drops
+from .kept import paired_of, statistics_of
 from .places import swept_paths
 from .summary import Columns, blocks_of, cells, mean_and_interval
 
@@ -23,6 +25,8 @@ def statistics(dataset: xarray.Dataset, quantity: Any = None, below: Any = None)
     import pandas
 
     name, worse = _quantity(dataset, quantity), _threshold(dataset, quantity, below)
+    if not has_drops(dataset):
+        return statistics_of(dataset, name, below)
     rows = []
     for place, cell in cells(dataset):
         values, feasible = _values(cell, name), cell["feasible"].to_numpy().astype(bool)
@@ -58,6 +62,8 @@ def paired_differences(dataset: xarray.Dataset, reference: Any = None, quantity:
     except InputError as error:
         raise error if error.key != "kind" else InputError("reference", "needs two allocators, got one") from None
     name, rows = _quantity(dataset, quantity), []
+    if not has_drops(dataset):
+        return paired_of(dataset, name, other)
     for place, cell in cells(dataset):
         names = [str(one) for one in cell["allocator"].to_numpy()]
         values = _values(cell, name)
@@ -89,7 +95,7 @@ def _quantity(dataset: xarray.Dataset, name: Any) -> str:
     """Return the name of a quantity with one number for each row of results; the objective by default."""
     if name is None:
         return Columns.of(dataset).objective
-    rows = set(dataset["status"].dims)
+    rows = set(dataset["status"].dims) | (set() if has_drops(dataset) else {"statistic"})
     known = [
         str(one) for one, own in dataset.data_vars.items() if set(own.dims) == rows and own.dtype.kind in "if"
     ]

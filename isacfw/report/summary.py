@@ -15,6 +15,7 @@ from ..allocation.problem import FEASIBILITY_TOLERANCE
 from ..base.numbers import FloatArray
 from ..base.progress import Progress
 from ..results.schema import roles_in
+from ..results.standing import BINDING, bound_gaps, distances_to_best
 from .places import sweep_of, swept_paths
 
 if TYPE_CHECKING:
@@ -28,10 +29,6 @@ CONFIDENCE = 0.95
 TIE = 1e-6
 
 
-BINDING = 1e-4
-"""Largest relative margin at which a requirement binds."""
-
-
 def mean_and_interval(values: FloatArray) -> tuple[float, float]:
     """Return the mean of a sample and the half-width of its 95 % interval (Student's t); NaN where undefined.
 
@@ -42,7 +39,7 @@ def mean_and_interval(values: FloatArray) -> tuple[float, float]:
     """
     from scipy.special import stdtrit
 
-    sample = values[np.isfinite(values)]
+    sample = np.asarray(values[np.isfinite(values)], dtype=np.float64)
     if len(sample) == 0:
         return np.nan, np.nan
     if len(sample) == 1:
@@ -99,7 +96,9 @@ class Columns:
         (objective,) = roles["objective"][:1]
         requirements = {name: dataset[name].attrs["limit"] for name in roles.get("requirement", [])}
         rows = dataset["status"].dims
-        metrics = tuple(name for name in roles.get("metric", []) if dataset[name].dims == rows)
+        metrics = tuple(
+            name for name in roles.get("metric", []) if dataset[name].dims in (rows, (*rows, "statistic"))
+        )
         shown = (objective, *requirements, *metrics)
         return cls(
             objective=objective,
@@ -131,40 +130,46 @@ def cells(dataset: xarray.Dataset) -> Iterator[tuple[dict[str, Any], xarray.Data
 
 
 def _mean(values: FloatArray) -> float:
-    finite = values[np.isfinite(values)]
+    finite = np.asarray(values[np.isfinite(values)], dtype=np.float64)
     return float(finite.mean()) if len(finite) else np.nan
 
 
 def standing(values: FloatArray, feasible: Any, columns: Columns) -> tuple[FloatArray, Any]:
-    """Return each allocator's mean distance to the best feasible value of each drop, and which are the best.
+    """Return each allocator's mean distance to the best feasible value of each drop, and which are the best."""
+    better = columns.better
+    distance, solvable = distances_to_best(values, feasible, better=better, scale=columns.scale)
+    solvable = solvable[0]
+    means = np.array([_mean(row[solvable]) for row in values])
+    complete = feasible[:, solvable].all(axis=1) & solvable.any()
+    return np.array([_mean(row) for row in distance]), best_of(means, complete, columns)
+
+
+def best_of(means: FloatArray, complete: Any, columns: Columns) -> Any:
+    """Return which allocators are the best.
 
     An allocator can be best only if it solves, within the limits, every drop that any allocator solves.
+
+    Parameters
+    ----------
+    means : ndarray, shape (allocators,)
+        Mean objective over the drops that any allocator solves.
+    complete : ndarray of bool, shape (allocators,)
+        Whether an allocator solves all of them.
+    columns : Columns
+        The objective.
     """
-    better = columns.better
-    within = np.where(feasible, better * values, -np.inf)
-    best = better * within.max(axis=0)
-    solvable = np.isfinite(best)
-    reference = np.maximum(np.abs(best), columns.scale)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        distance = np.where(solvable & (reference > 0), (values - best) / reference, np.nan)
-    distances = np.array([_mean(row) for row in distance])
-    complete = feasible[:, solvable].all(axis=1) & solvable.any()
-    means = np.array([better * _mean(row[solvable]) for row in values])
+    means = columns.better * means
     top = max(means[complete], default=np.nan)
-    return distances, complete & (means >= top - TIE * np.maximum(np.abs(top), columns.scale))
+    return complete & (means >= top - TIE * np.maximum(np.abs(top), columns.scale))
 
 
 def gaps_to_bound(cell: xarray.Dataset, values: FloatArray, feasible: Any, columns: Columns) -> FloatArray:
     """Return each allocator's mean gap to the best bound of each drop that any allocator found; NaN for none."""
     if "bound" not in cell:
         return np.full(len(values), np.nan)
-    bounds = columns.better * cell["bound"].to_numpy()
-    best = np.where(np.isnan(bounds), np.inf, bounds).min(axis=0)
-    known = np.isfinite(best)
-    reference = np.maximum(np.abs(values), columns.scale)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        gap = np.where(feasible & known & (reference > 0), (best - columns.better * values) / reference, np.nan)
-    return np.array([_mean(np.maximum(row, 0.0)) for row in gap])
+    bounds = cell["bound"].to_numpy()
+    gap = bound_gaps(values, bounds, feasible, better=columns.better, scale=columns.scale)
+    return np.array([_mean(row) for row in gap])
 
 
 def _margins(own: xarray.Dataset, margins: tuple[str, ...]) -> dict[str, float]:
@@ -179,8 +184,8 @@ def _margins(own: xarray.Dataset, margins: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
-def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas.DataFrame:
-    """Return the table of :meth:`isacfw.Comparison.table`."""
+def summary_of_drops(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas.DataFrame:
+    """Return the table of :meth:`isacfw.Comparison.table` for results with the values of all drops."""
     import pandas
 
     rows: list[dict[str, Any]] = []
@@ -188,7 +193,8 @@ def summary(dataset: xarray.Dataset, progress: Progress | None = None) -> pandas
     total = math.prod(length for name, length in dataset["status"].sizes.items() if name != "drop")
     columns = Columns.of(dataset)
     for place, cell in cells(dataset):
-        values, feasible = cell[columns.objective].to_numpy(), cell["feasible"].to_numpy()
+        values = cell[columns.objective].to_numpy().astype(np.float64)
+        feasible = cell["feasible"].to_numpy()
         distances, best = standing(values, feasible, columns)
         gaps = gaps_to_bound(cell, values, feasible, columns)
         for number, allocator in enumerate(cell["allocator"].to_numpy()):

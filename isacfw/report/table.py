@@ -12,9 +12,11 @@ import numpy as np
 
 from ..allocation.status import Status
 from ..base.progress import Progress
+from ..results.schema import has_drops
+from .kept import count_drops, summary
 from .places import labels_of, name_place, swept_paths
 from .precision import precision_note
-from .summary import Columns, blocks_of, summary
+from .summary import Columns, blocks_of
 from .text_lines import text_cell
 from .text_table import Column, TextTable, write_parts
 
@@ -212,7 +214,7 @@ def _where(points: Any, sweep: Sequence[str], labels: Mapping[str, Any], group: 
 def _parts(dataset: xarray.Dataset, progress: Progress | None) -> Iterator[Text | TextTable]:
     """Yield the title, the tables and the notes of a comparison."""
     frame = summary(dataset, progress)
-    drops = dataset.sizes["drop"]
+    drops = count_drops(dataset)
     title, seed = dataset.attrs["title"], dataset.attrs["seed"]
     yield text_cell(f"{title}: {drops} drop{'s' * (drops > 1)}, seed {seed}", "bold")
     sweep, labels = swept_paths(dataset), labels_of(dataset)
@@ -235,6 +237,8 @@ def notes_of(dataset: xarray.Dataset, frame: Any, *, messages: bool = True) -> I
     yield from _notes(frame, objective, blocks_of(dataset), columns.margins)
     if "until" in dataset.attrs:
         yield precision_note(dataset)
+    if not has_drops(dataset):
+        yield f"no drops were kept: {dataset.attrs['accuracy']}"
     if messages:
         points = frame.reset_index()[sweep].drop_duplicates() if sweep else frame.iloc[:1]
         yield from _messages(frame, blocks_of(dataset), partial(_where, points, sweep, labels_of(dataset)))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..allocation.status import Status
 from ..base.hdf5 import check_hdf5, inflate, is_dimension
-from ..base.toml import parse_toml
-from ..scenario.fields import ScenarioFields
+from .check_rows import check_attributes, check_axes, check_coordinates
 from .schema import HISTORY, Role
 
 if TYPE_CHECKING:
@@ -73,7 +71,9 @@ def check_content(file: Any, size: int) -> None:
             raise ValueError(f"{path} is in a group")
         _check_attributes(path, data)
         if not is_dimension(data):
-            _check_values(path, data)
+            # Of statistics, the status of a row counts those of its drops.
+            one_status = path == "/status" and "/status_count" not in found
+            _check_values(path, data, {one.value.encode() for one in Status} if one_status else None)
     for name in file.attrs:
         if name in ("title", "scenario", "versions", "assumptions"):
             _check_text(file.attrs[name], name, _LONGEST_SCENARIO)
@@ -87,9 +87,9 @@ def _check_attributes(path: str, data: Any) -> None:
             _check_text(data.attrs[name], f"{name} of {path}")
 
 
-def _check_values(path: str, data: Any) -> None:
+def _check_values(path: str, data: Any, known: set[bytes] | None) -> None:
     if _is_text(data):
-        _check_words(path, data, {one.value.encode() for one in Status} if path == "/status" else None)
+        _check_words(path, data, known)
     elif data.dtype.kind not in "fiu" or data.dtype.itemsize > 8:
         raise ValueError(f"{path} must have numbers or text, got {data.dtype}")
 
@@ -141,98 +141,17 @@ def check_dataset(dataset: xarray.Dataset) -> None:
     ValueError
         If something is missing, or is not as in the schema.
     """
-    attributes = dataset.attrs
-    for name in ("title", "scenario", "versions"):
-        if not isinstance(attributes.get(name), str):
-            raise ValueError(f"{name} must be text, got {type(attributes.get(name)).__name__}")
-    _check_table(attributes["versions"])
-    scenario = parse_toml(attributes["scenario"])
-    axes = _check_scenario(scenario, attributes)
-    _check_axes(dataset, axes, scenario)
+    scenario, axes = check_attributes(dataset)
+    rows = check_axes(dataset, axes, scenario, ("drop",))
+    check_coordinates(dataset, (*rows, *_OWN_AXES))
+    drops = dataset["drop"]
+    if drops.dtype.kind not in "iu" or drops.min() < 0 or drops.max() >= scenario["drops"]:
+        raise ValueError(f"the axis drop must have numbers below the {scenario['drops']} drops of its scenario")
     for name, kinds in _ALWAYS.items():
         if name not in dataset.data_vars or dataset[name].dtype.kind not in kinds:
             raise ValueError(f"it must have {name} for each row, of another type than it has or at all")
     for key, variable in dataset.data_vars.items():
         _check_variable(str(key), variable, dataset, axes)
-
-
-def _check_table(text: str) -> None:
-    """Check that text is a JSON object of strings."""
-    try:
-        found = json.loads(text)
-    except (RecursionError, ValueError):
-        found = None
-    if not isinstance(found, dict) or not all(isinstance(one, str) for one in found.values()):
-        raise ValueError("versions must be a table of names and versions")
-
-
-def _check_scenario(scenario: dict[str, Any], attributes: dict[str, Any]) -> list[str]:
-    """Check the keys that results depend on; return the axes of the sweep."""
-    import attrs
-
-    known = {field.name for field in attrs.fields(ScenarioFields)}
-    if unknown := {*scenario} - known:
-        raise ValueError(f"its scenario has the unknown key {min(unknown)!r:.60}")
-    kinds = {"name": str, "seed": int, "drops": int, "precoders": list, "allocators": list, "beams": list}
-    for key, kind in kinds.items():
-        own = scenario.get(key, [] if key == "beams" else None)
-        if not isinstance(own, kind):
-            raise ValueError(f"{key} of its scenario must be of type {kind.__name__}, got {own!r:.60}")
-    if str(attributes.get("seed")) != str(scenario["seed"]):
-        raise ValueError(
-            f"seed must be that of its scenario, {scenario['seed']}, got {attributes.get('seed')!r:.60}"
-        )
-    plugins = scenario.get("plugins", [])
-    if not isinstance(plugins, list) or not all(isinstance(one, str) for one in plugins):
-        raise ValueError(f"plugins of its scenario must be a list of strings, got {plugins!r:.60}")
-    sweep = scenario.get("sweep", {})
-    tables = sweep if isinstance(sweep, list) else [{path: values} for path, values in _flat(sweep)]
-    if not all(isinstance(table, dict) and table for table in tables):
-        raise ValueError("sweep of its scenario must be a table of lists, or a list of such tables")
-    return [next(path for path, _ in _flat(table)) for table in tables]
-
-
-def _flat(table: Any) -> list[tuple[str, Any]]:
-    """Return the dotted paths of nested tables, and their values."""
-    if not isinstance(table, dict):
-        raise ValueError("sweep of its scenario must be a table of lists, or a list of such tables")
-    found: list[tuple[str, Any]] = []
-    for key, value in table.items():
-        nested = _flat(value) if isinstance(value, dict) and value else None
-        found += [(f"{key}.{path}", own) for path, own in nested] if nested else [(str(key), value)]
-    return found
-
-
-def _check_axes(dataset: xarray.Dataset, sweep: list[str], scenario: dict[str, Any]) -> None:
-    """Check the axes of a row of results, and their labels."""
-    beams = ["beam"] if "beam" in dataset.dims else []
-    expected = ("precoder", *beams, "allocator", *sweep, "drop")
-    if "status" not in dataset or dataset["status"].dims != expected:
-        found = dataset["status"].dims if "status" in dataset else "none"
-        raise ValueError(f"status must have the axes {', '.join(expected)}, got {found!r:.200}")
-    _check_labels(dataset, expected, sweep)
-    for axis, key in (("precoder", "precoders"), ("allocator", "allocators"), ("beam", "beams")):
-        if axis in expected and dataset.sizes[axis] > len(scenario[key]):
-            raise ValueError(f"the axis {axis} must have at most the {len(scenario[key])} labels of its scenario")
-    drops = dataset["drop"]
-    if drops.dtype.kind not in "iu" or drops.min() < 0 or drops.max() >= scenario["drops"]:
-        raise ValueError(f"the axis drop must have numbers below the {scenario['drops']} drops of its scenario")
-
-
-def _check_labels(dataset: xarray.Dataset, expected: Sequence[str], sweep: list[str]) -> None:
-    for axis in expected:
-        if axis not in dataset.coords or dataset[axis].dims != (axis,):
-            raise ValueError(f"the axis {axis} must have labels")
-        labels = dataset[axis].to_numpy()
-        if not len(labels) or (axis not in sweep and len({*labels.tolist()}) < len(labels)):
-            raise ValueError(f"the axis {axis} must have distinct labels, got {labels.tolist()!r:.60}")
-        if axis not in sweep and axis != "drop" and not all(isinstance(one, str) and one for one in labels):
-            raise ValueError(f"the axis {axis} must have names, got {labels.tolist()!r:.60}")
-    for name, variable in dataset.coords.items():
-        if len(variable.dims) != 1 or variable.dims[0] not in (*expected, *_OWN_AXES):
-            raise ValueError(f"{name} must be along one axis, got {', '.join(map(str, variable.dims))}")
-        if variable.dtype.kind not in "iufbOU":
-            raise ValueError(f"{name} must have numbers or text, got {variable.dtype}")
 
 
 def _check_variable(name: str, variable: Any, dataset: xarray.Dataset, sweep: list[str]) -> None:
@@ -248,16 +167,22 @@ def _check_variable(name: str, variable: Any, dataset: xarray.Dataset, sweep: li
         raise ValueError(
             f"{name} must have the axes of status and at most one of {', '.join(_OWN_AXES)}, got {own}"
         )
-    _check_role(name, variable, dataset)
+    check_role(name, variable, dataset, headed=own == rows)
     if (variable.attrs["role"] in _ONE_PER_ROW or name in _ALWAYS) and own != rows:
         raise ValueError(f"{name} must have the axes of status, got {', '.join(map(str, own))}")
     if name == HISTORY and own != (*rows, "iteration"):
         raise ValueError(f"{name} must have an axis of iterations")
 
 
-def _check_role(name: str, variable: Any, dataset: xarray.Dataset) -> None:
-    """Check the attributes that reports need of a variable of rows."""
-    attributes, headed = variable.attrs, variable.dims == dataset["status"].dims
+def check_role(name: str, variable: Any, dataset: xarray.Dataset, *, headed: bool) -> None:
+    """Check the attributes that reports need of a variable of rows, which may have a column of a table.
+
+    Raises
+    ------
+    ValueError
+        If one is missing, or is not as in the schema.
+    """
+    attributes = variable.attrs
     role = attributes.get("role")
     if role not in typing.get_args(Role) or role == "limit":
         raise ValueError(f"role of {name} must be one of {', '.join(typing.get_args(Role))}, got {role!r:.60}")

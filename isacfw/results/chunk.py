@@ -56,12 +56,17 @@ class ChunkResult:
     warnings: tuple[str, ...]
 
     @property
+    def allocations(self) -> int:
+        """Number of allocations."""
+        return self.values["status"].size
+
+    @property
     def summary(self) -> ChunkSummary:
         """Metadata kept after the values are discarded."""
         return ChunkSummary(
             chunk=self.chunk,
             users=self.users,
-            iterations=self.values[HISTORY].shape[-1],
+            iterations=self.values[HISTORY].shape[-1] if HISTORY in self.values else 0,
             widths={name: _width(value) for name, value in self.values.items() if value.dtype == object},
             warnings=self.warnings,
             unfinished=bool(is_unfinished(self.values["status"]).any()),

@@ -84,7 +84,12 @@ class Layout:
         self.lengths = (*self.rows, len(scenario.allocators), *self.sweep_shape, scenario.drops)
         self.streams = streams
         self.users = max(1, *sizes.users)
-        self.coordinates = _coordinates(scenario, self.users, streams)
+        used = {axis for variable in variables.values() for axis in variable.axes}
+        self.coordinates = {
+            name: values
+            for name, values in _coordinates(scenario, self.users, streams).items()
+            if name not in ("user", "stream") or name in used
+        }
         self.fixed = _fixed_variables(scenario, sizes.users)
 
     def axes_of(self, name: str) -> tuple[tuple[str, ...], tuple[int, ...]]:

@@ -35,12 +35,20 @@ def write_to_file(layout: Layout, results: Iterable[ChunkResult], path: Path) ->
         _declare(raw, layout, first)
         # Write through HDF5, since NetCDF would go through all names and attributes for every piece.
         with h5py.File(raw, "r+") as file:
+            variables = {name: file[name] for name in first.values}  # Each look-up takes time.
             for result in itertools.chain([first], each):
                 for name in result.values:
                     for place, slab in layout.slabs(result, name):
                         if slab.size:
-                            file[name][place] = _encode(slab, layout.sizes.widths.get(name))
+                            variables[name][place] = _encode(slab, layout.sizes.widths.get(name))
                 raw.check()
+    return open_lazily(path)
+
+
+def write_small(dataset: xarray.Dataset, path: Path) -> xarray.Dataset:
+    """Write a data set that fits into memory to a NetCDF file, and return it; it is read on demand."""
+    with atomic_write(path) as new, open_for_hdf5(new) as raw:
+        write_netcdf(dataset, raw)
     return open_lazily(path)
 
 
@@ -68,7 +76,11 @@ def _declare_one(file: Any, layout: Layout, name: str, value: NDArray[Any]) -> N
     """Add a variable; `value` is that of any chunk."""
     axes, lengths = layout.axes_of(name)
     attributes: dict[str, Any] = dict(layout.attributes_of(name))
-    kinds: dict[str, tuple[Any, Any]] = {"f": ("f8", np.nan), "i": ("i8", None), "b": ("i1", None)}
+    kinds: dict[str, tuple[Any, Any]] = {
+        "f": (value.dtype.str[1:], np.nan),
+        "i": ("i8", None),
+        "b": ("i1", None),
+    }
     dtype, fill = kinds.get(value.dtype.kind, ("S1", None))
     options: dict[str, Any] = {}
     if value.dtype.kind == "b":

@@ -9,6 +9,7 @@ from ..base.errors import InputError, one_line
 from ..base.hdf5 import open_hdf5
 from ..base.inputs import file_state
 from .check import check_content, check_dataset
+from .check_statistics import check_statistics
 from .schema import roles_in
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def open_results(path: str | PathLike[str]) -> xarray.Dataset:
         reason = one_line(error) or type(error).__name__
         raise InputError(str(path), f"must be a NetCDF file of results, got: {reason:.300}") from None
     try:
-        check_dataset(dataset)
+        (check_statistics if "status_count" in dataset else check_dataset)(dataset)
     except (ValueError, TypeError) as error:
         dataset.close()
         raise InputError(str(path), f"must be a NetCDF file of results, got: {one_line(error):.300}") from None

@@ -20,6 +20,10 @@ Role = Literal[
 ]
 
 
+OPTIONAL_ROLES: tuple[Role, ...] = ("metric", "detail", "derived")
+"""Roles of variables that a study may leave out; tables need all others."""
+
+
 @attrs.frozen(kw_only=True)
 class Variable:
     """A variable of results.
@@ -159,6 +163,11 @@ def units_of(targets: int) -> tuple[Variable, ...]:
             for name, of in amplitudes.items()
         ),
     )
+
+
+def has_drops(dataset: xarray.Dataset) -> bool:
+    """Return whether a data set of results has the values of all drops, and not statistics alone."""
+    return "drop" in dataset["status"].dims
 
 
 def roles_in(dataset: xarray.Dataset) -> dict[str, list[str]]:

@@ -36,7 +36,7 @@ from .changes import to_tuple
 from .goals import Goals, check_requirements
 from .labels import parts_validator
 from .points import Swept
-from .precision import check_until
+from .precision import PRECISIONS, Precision, check_storage, check_until
 from .regions import regions_of
 from .sweep import Sweep, check_distinct, check_sweep, locate, sweep_shape, to_sweep
 from .units import check_units, in_units_of, power_db
@@ -53,6 +53,11 @@ class ScenarioFields(Swept):
     seed: int = attrs.field(default=0, validator=integer(at_least=0, at_most=2**128 - 1))
     drops: int = attrs.field(default=1, validator=integer(at_least=1, at_most=10**9))
     until: str | None = attrs.field(default=None, validator=optional(check_until))
+    keep: tuple[str, ...] | None = attrs.field(
+        default=None, converter=to_tuple, validator=optional(each(text, allow_empty=True))
+    )
+    precision: Precision = attrs.field(default="float64", validator=choice(*PRECISIONS))
+    summary_only: bool = attrs.field(default=False, validator=instance_of(bool, "true or false"))
     snr_db: float | None = attrs.field(
         default=None, converter=real, validator=optional(number(at_least=-300, at_most=300))
     )
@@ -97,6 +102,7 @@ class ScenarioFields(Swept):
     sweep: Sweep = attrs.field(factory=dict, converter=to_sweep, validator=check_sweep)
 
     def __attrs_post_init__(self) -> None:
+        check_storage(self.precision, summary_only=self.summary_only)
         if self.target is None and not self.targets:
             raise InputError("target", "must be given", missing=True)
         if self.target is not None and self.targets:

@@ -66,6 +66,13 @@ class Scenario(ScenarioFields):
     until : str, optional
         Precision at which a comparison stops, such as ``"1 % of the mean"``: the half-width of the 95 % interval
         of every mean objective. Looked at after 100, 200, 400, … drops.
+    keep : sequence of str, optional
+        Variables of the results to keep in addition to those that tables need (statuses, costs, the objective,
+        requirements and their margins); all by default.
+    precision : {"float64", "float32"}
+        Precision in which floating-point results are kept. Everything is computed and verified in float64.
+    summary_only : bool
+        Whether to keep statistics over the drops instead of the results of each.
     plugins : sequence of str
         Files and modules with parts that the scenario uses.
     sampling_accuracy : float

@@ -25,7 +25,8 @@ from ..report.precision import is_precise
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary
 from ..results.layout import Layout, ResultSizes
 from ..results.memory import build_in_memory
-from ..results.netcdf import write_to_file
+from ..results.netcdf import write_small, write_to_file
+from ..results.statistics import build_statistics
 from ..scenario.labels import by_label
 from ..scenario.precision import looks, relative_precision
 from ..scenario.scenario import Scenario
@@ -41,6 +42,7 @@ from .size import check_study_size
 from .spec import input_files, specify, warn
 from .store import ChunkStore
 from .study_spec import StudySpec
+from .tally_store import TallyStore, cut_chunk
 from .versions import library_versions
 
 
@@ -95,7 +97,7 @@ def _compare_until(scenario: Scenario, host: PluginHost, execution: Execution) -
     The decision depends on the results of these drops alone, so on no executor, chunk or interruption.
     """
     assert scenario.until is not None
-    known: list[ChunkResult] = []
+    known = _Known()
     for look in looks(scenario.drops):
         study = _Study(attrs.evolve(scenario, drops=look), host, execution, known)
         study.most = scenario.drops
@@ -106,6 +108,14 @@ def _compare_until(scenario: Scenario, host: PluginHost, execution: Execution) -
     raise AssertionError("the last look ends the study")
 
 
+@attrs.define
+class _Known:
+    """What studies of the same scenario have solved in memory."""
+
+    results: list[ChunkResult] = attrs.field(factory=list)
+    tallies: TallyStore | None = None
+
+
 class _Study:
     """A run of a scenario: solves its chunks and combines their results."""
 
@@ -114,10 +124,10 @@ class _Study:
         scenario: Scenario,
         host: PluginHost,
         execution: Execution,
-        known: list[ChunkResult] | None = None,
+        known: _Known | None = None,
     ) -> None:
         check_study_size(scenario, POINTS_TOGETHER, in_memory=execution.out is None)
-        self.known: list[ChunkResult] = [] if known is None else known
+        self.known = _Known() if known is None else known
         self.most = scenario.drops
         self.spec = specify(scenario, host, measure_by(execution))
         self.host, self.execution = host, execution
@@ -133,14 +143,15 @@ class _Study:
     def run(self) -> Comparison:
         """Solve all chunks, except those that are already finished in the folder."""
         folder = self.execution.out
+        if self.scenario.summary_only:
+            return self._run_tallies(folder)
         if folder is None:
-            solved = self.known
+            solved = self.known.results
             self._advance(sum(self._allocations(result.chunk) for result in solved))
             with closing(self._solve(self._plan([result.summary for result in solved]))) as each:
                 solved.extend(each)
             return self._comparison([result.summary for result in solved], lambda _: solved, None)
-        key = study_key(self.spec, self._toml(name="study", drops=1, until=None), self._versions(), self.files)
-        store = ChunkStore(folder / "chunks", key, self.scenario.drops)
+        store = ChunkStore(folder / "chunks", self._key(), self.scenario.drops)
         summaries = store.choose()
         again = self._unfinished(store, summaries)
         retried = sum(len(chunk.points) * len(chunk.drops) for _, _, chunk in again)
@@ -155,6 +166,32 @@ class _Study:
                     store.add(result)
             summaries = store.choose()
         return self._comparison(summaries, store.results, folder / "results.nc")
+
+    def _run_tallies(self, folder: Path | None) -> Comparison:
+        """Solve all drops, except those of which the folder has statistics, and keep statistics of them alone."""
+        drops, store = self.scenario.drops, self.known.tallies
+        if store is None or folder is not None:
+            store = TallyStore(None) if folder is None else TallyStore(folder / "chunks", self._key())
+        self.known.tallies = store
+        chosen = store.choose(drops)
+        self._advance(sum(self._allocations(tally.chunk) for tally in chosen))
+        while chunks := self._plan([tally.summary for tally in chosen]):
+            parts = [part for chunk in chunks for part in cut_chunk(chunk)]
+            with closing(self._solve(parts)) as each:
+                for tally in each:
+                    store.add(tally, drops)
+            chosen = store.choose(drops)
+        store.forget_replaced()
+        dataset = build_statistics(
+            self._layout([tally.summary for tally in chosen]), self.spec.tally_plan, chosen
+        )
+        if folder is not None:
+            dataset = write_small(dataset, folder / "results.nc")
+        return Comparison(dataset=dataset)
+
+    def _key(self) -> str:
+        toml = self._toml(name="study", drops=1, until=None)
+        return study_key(self.spec, toml, self._versions(), self.files)
 
     def _plan(self, done: Iterable[ChunkSummary] = ()) -> list[Chunk]:
         """Return the chunks that remain to be solved."""
@@ -189,7 +226,7 @@ class _Study:
                             reduce(lambda one, part: merge(one, place, part), solved[summary.chunk], whole)
                         )
 
-    def _solve(self, chunks: list[Chunk], spec: StudySpec | None = None) -> Generator[ChunkResult, None, None]:
+    def _solve(self, chunks: list[Chunk], spec: StudySpec | None = None) -> Generator[Any, None, None]:
         how = self.execution
         each = solve_chunks(spec or self.spec, self.host, chunks, how.executor, how.workers, self._advance)
         with closing(each) as results:
@@ -209,19 +246,22 @@ class _Study:
         path: Path | None,
     ) -> Comparison:
         """Return the results of all chunks, in memory or in a file."""
+        layout, found = self._layout(summaries), results(summaries)
+        if path is None:
+            return Comparison(dataset=build_in_memory(layout, found))
+        return Comparison(dataset=write_to_file(layout, self._report_saving(found, len(summaries)), path))
+
+    def _layout(self, summaries: list[ChunkSummary]) -> Layout:
+        """Return the layout of results, and warn of what failed."""
         for sentence in dict.fromkeys(sentence for summary in summaries for sentence in summary.warnings):
             warn(sentence)
-        layout = Layout(
+        return Layout(
             self.scenario,
-            self.spec.variables,
+            self.spec.kept,
             self.spec.streams,
             sizes=ResultSizes.of(self.shape[2], summaries),
             attributes=self._provenance(),
         )
-        found = results(summaries)
-        if path is None:
-            return Comparison(dataset=build_in_memory(layout, found))
-        return Comparison(dataset=write_to_file(layout, self._report_saving(found, len(summaries)), path))
 
     def _report_saving(self, results: Iterable[ChunkResult], total: int) -> Iterator[ChunkResult]:
         for number, result in enumerate(results, 1):

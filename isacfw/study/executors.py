@@ -16,12 +16,14 @@ from ..base.guard import watch_calls
 from ..base.inputs import why
 from ..base.sources import Sources
 from ..host.host import PluginHost
-from ..results.chunk import Chunk, ChunkResult
+from ..results.chunk import Chunk
+from ..results.tally import Reduced
 from ..scenario.scenario import Scenario
 from .careful import CarefulProcesses, watch_given_up
 from .execution import Execution
 from .processes import process_pool
 from .queue import ChunkQueue, Task, collect_results
+from .reduce import reduce_result
 from .solve import solve_chunk
 from .spec import Measure
 from .study_spec import StudySpec
@@ -34,7 +36,7 @@ def solve_chunks(
     executor: Executor | None,
     workers: int,
     advance: Callable[[int], None],
-) -> Generator[ChunkResult, None, None]:
+) -> Generator[Reduced, None, None]:
     """Yield the results of chunks as they come.
 
     Parameters
@@ -54,7 +56,7 @@ def solve_chunks(
     """
     # Number of entries of one variable for a drop at a point.
     row = len(spec.scenario.precoders) * len(spec.scenario.allocators) * spec.largest_array
-    waiting: dict[Future[ChunkResult], Chunk] = {}
+    waiting: dict[Future[Reduced], Chunk] = {}
     if executor is not None:
         task: Task = (_in_worker, (spec, host.sources))
         queue = ChunkQueue(chunks, len(chunks))
@@ -70,8 +72,8 @@ def solve_chunks(
         packed, careful = _pack(spec, host.sources), CarefulProcesses(spec.scenario.time_limit_s)
         task = (_in_process, (packed, careful.given_up))
 
-        def alone(chunk: Chunk) -> ChunkResult:
-            found: ChunkResult = careful.run(_in_process, packed, {}, chunk)
+        def alone(chunk: Chunk) -> Reduced:
+            found: Reduced = careful.run(_in_process, packed, {}, chunk)
             return found
 
         with process_pool(min(workers, len(chunks))) as pool:
@@ -83,11 +85,11 @@ def solve_chunks(
                 raise InputError("workers", problem) from None
     else:
         for chunk in chunks:
-            yield solve_chunk(spec, host, chunk, advance)
+            yield reduce_result(spec, solve_chunk(spec, host, chunk, advance))
 
 
-def _in_worker(spec: StudySpec, sources: Sources, chunk: Chunk) -> ChunkResult:
-    return solve_chunk(spec, _host(sources), chunk)
+def _in_worker(spec: StudySpec, sources: Sources, chunk: Chunk) -> Reduced:
+    return reduce_result(spec, solve_chunk(spec, _host(sources), chunk))
 
 
 def _pack(spec: StudySpec, sources: Sources) -> bytes:
@@ -121,7 +123,7 @@ def needs_process(spec: StudySpec, host: PluginHost) -> bool:
     return bool(host.sources) or not all(map(is_own, spec.parts))
 
 
-def _in_process(packed: bytes, given_up: dict[str, str], chunk: Chunk) -> ChunkResult:
+def _in_process(packed: bytes, given_up: dict[str, str], chunk: Chunk) -> Reduced:
     if not given_up:
         return _in_worker(*_unpack(packed), chunk)
     with watch_calls(watch_given_up(given_up)):

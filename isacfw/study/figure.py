@@ -14,6 +14,7 @@ from ..base.progress import Progress
 from ..config.load import LoadedScenario
 from ..report.files import save_figures
 from ..scenario.figure import Figure
+from ..scenario.precision import need_drops
 from ..scenario.scenario import Scenario
 from .execution import Execution
 
@@ -57,6 +58,7 @@ def make_figure(
     if not figures:
         comparison = run(loaded.scenario, progress)
         return comparison.dataset, comparison.plot(**(looks or {}))
+    need_drops(loaded.scenario.summary_only, f"the figure {name}")
     figure = figures[0].cls(**({} if trials is None else {"trials": trials}))
     assert isinstance(figure, Figure)
     settings: Any = {"text.usetex": False, **figure.style}

@@ -11,6 +11,7 @@ from ..base.limits import check_points
 from ..base.services import service
 from ..config.load import LoadedScenario, ScenarioLike, to_loaded
 from ..report.front import ParetoFront
+from ..scenario.precision import need_drops
 from ..scenario.sweep import extend
 from .execution import Execution
 from .front_range import front_values
@@ -60,6 +61,7 @@ def pareto(
     execution = Execution() if execution is None else execution
     loaded = to_loaded(scenario)
     host = execution.host or loaded.host
+    need_drops(loaded.scenario.summary_only, "a front")
     path = limit_path(loaded.scenario, against, host)
     if values is None and points is None:
         values = path.swept

@@ -8,7 +8,8 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 from typing import Any
 
 from ..base.errors import IsacError, describe_exception, one_line
-from ..results.chunk import Chunk, ChunkResult
+from ..results.chunk import Chunk
+from ..results.tally import Reduced
 
 ATTEMPTS = 3
 
@@ -17,7 +18,7 @@ NUMBERS_OUTSTANDING = 2**23
 """Largest number of entries of one variable in outstanding results."""
 
 
-Task = tuple[Callable[..., ChunkResult], tuple[Any, ...]]
+Task = tuple[Callable[..., Reduced], tuple[Any, ...]]
 
 
 def collect_results(
@@ -26,9 +27,9 @@ def collect_results(
     queue: ChunkQueue,
     row: int,
     advance: Callable[[int], None],
-    waiting: dict[Future[ChunkResult], Chunk],
-    alone: Callable[[Chunk], ChunkResult] | None = None,
-) -> Generator[ChunkResult, None, None]:
+    waiting: dict[Future[Reduced], Chunk],
+    alone: Callable[[Chunk], Reduced] | None = None,
+) -> Generator[Reduced, None, None]:
     """Yield results from an executor; a chunk that was lost with a worker is done again.
 
     Parameters
@@ -52,7 +53,7 @@ def collect_results(
         if alone is not None and not waiting:
             for suspect in queue.take_suspects():
                 solved = alone(suspect)
-                advance(solved.values["status"].size)
+                advance(solved.allocations)
                 yield solved
         if not queue and not waiting:
             return
@@ -72,11 +73,11 @@ def collect_results(
             if (result := _result(future, chunk)) is None:
                 queue.lose(chunk)
                 continue
-            advance(result.values["status"].size)
+            advance(result.allocations)
             yield result
 
 
-def _result(future: Future[ChunkResult], chunk: Chunk) -> ChunkResult | None:
+def _result(future: Future[Reduced], chunk: Chunk) -> Reduced | None:
     """Return the result of a chunk, or None if its worker has died."""
     try:
         return future.result()

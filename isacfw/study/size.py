@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 
+import numpy as np
+
 from ..base.errors import IncompatibleError, PluginError
 from ..base.guard import guard
 from ..base.limits import check_memory
@@ -46,8 +48,10 @@ def check_study_size(scenario: Scenario, most_points: int, *, in_memory: bool) -
     rows = len(scenario.precoders) * len(scenario.compared_beams) * len(scenario.allocators)
     together = min(points, most_points)
     parts = {"the problems of a chunk": 8 * (_PER_ROW + _PER_USER * users) * (rows + 4) * together}
-    if in_memory:
-        drops = 8 * (_PER_ROW + _PER_USER * users) * rows * points * scenario.drops
+    if in_memory and not scenario.summary_only:
+        size = np.dtype(scenario.precision).itemsize
+        per_user = _PER_USER if scenario.keep is None else min(_PER_USER, len(scenario.keep))
+        drops = size * (_PER_ROW + per_user * users) * rows * points * scenario.drops
         parts["results, which an output folder (--out) would take"] = drops
     check_memory("scenario", parts)
 

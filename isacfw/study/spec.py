@@ -10,7 +10,16 @@ from typing import Any, cast
 
 from ..allocation.metric import Metric
 from ..allocation.quantity import Quantity
-from ..base.errors import IncompatibleError, InputError, IsacError, IsacWarning, PluginError, one_line, short_repr
+from ..base.errors import (
+    IncompatibleError,
+    InputError,
+    IsacError,
+    IsacWarning,
+    PluginError,
+    nearest,
+    one_line,
+    short_repr,
+)
 from ..base.file_names import is_variable_name
 from ..base.guard import guard, part_time_limit
 from ..base.part import LabelledPart, display_name, key_of
@@ -66,7 +75,7 @@ def _specify(scenario: Scenario, host: PluginHost, measure: Measure) -> StudySpe
                 unavailable[kind, title] = reason
     (largest_array, streams), assumptions = measure(_measure, scenario)
     metrics = _metrics(scenario, host, streams)
-    return StudySpec(
+    spec = StudySpec(
         scenario=scenario,
         metrics=metrics,
         unavailable=unavailable,
@@ -75,6 +84,21 @@ def _specify(scenario: Scenario, host: PluginHost, measure: Measure) -> StudySpe
         assumptions=assumptions,
         requirements=_requirements(scenario),
     )
+    _check_kept(spec)
+    return spec
+
+
+def _check_kept(spec: StudySpec) -> None:
+    """Check that the variables that a scenario keeps exist, and have statistics if it keeps nothing else."""
+    variables = spec.variables
+    for position, name in enumerate(spec.scenario.keep or ()):
+        if name not in variables:
+            problem = f"must be a variable of the results ({', '.join(variables)})"
+            hint = nearest(name, variables)
+            raise InputError(f"keep[{position}]", f"{problem}, got {short_repr(name)}{hint}")
+        if spec.scenario.summary_only and variables[name].axes:
+            problem = "must have one number in each row of a study with summary_only"
+            raise InputError(f"keep[{position}]", f"{problem}, got {short_repr(name)}")
 
 
 def _measure(scenario: Scenario) -> tuple[tuple[int, int], tuple[str, ...]]:

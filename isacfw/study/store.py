@@ -10,10 +10,11 @@ from pathlib import Path
 import attrs
 
 from ..base.errors import InputError
-from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_netcdf
+from ..base.files import atomic_write, ensure_writable, open_for_hdf5
 from ..base.hdf5 import open_hdf5
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary, trim_histories
-from ..results.chunk_file import FORMAT, chunk_from_file, chunk_to_dataset
+from ..results.chunk_file import FORMAT, chunk_from_file, write_chunk
+from ..results.schema import HISTORY
 
 _DIGEST_SIZE = 32
 
@@ -49,11 +50,9 @@ class ChunkStore:
         InputError
             If the chunk cannot be written.
         """
-        data = chunk_to_dataset(result)
-        data.attrs |= {"format": FORMAT, "study": self.key}
         with atomic_write(self._path(result.chunk)) as new:
             with open_for_hdf5(new) as raw:
-                write_netcdf(data, raw)
+                write_chunk(result, raw, {"format": FORMAT, "study": self.key})
             with new.open("rb+") as file:
                 digest = hashlib.file_digest(file, "sha256").digest()
                 file.write(digest)
@@ -140,7 +139,8 @@ def _within(result: ChunkResult, drops: int) -> ChunkResult:
     if chunk.drops.stop <= drops:
         return result
     values = {name: value[:, :, :, : drops - chunk.drops.start] for name, value in result.values.items()}
-    values["objective_history"] = trim_histories(values["objective_history"])
+    if HISTORY in values:
+        values[HISTORY] = trim_histories(values[HISTORY])
     return attrs.evolve(
         result, chunk=Chunk(points=chunk.points, drops=range(chunk.drops.start, drops)), values=values
     )

@@ -10,7 +10,8 @@ from ..allocation.metric import Metric
 from ..allocation.quantity import Quantity
 from ..base.guard import guard
 from ..base.part import LabelledPart, Part, display_name, key_of
-from ..results.schema import Role, Variable, margin_variable, variables_of
+from ..results.schema import OPTIONAL_ROLES, Role, Variable, margin_variable, variables_of
+from ..results.tally import TallyPlan
 from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
 from ..signal.precoder import Precoder
@@ -66,6 +67,21 @@ class StudySpec:
             quantities.insert(0, Variable.of(objective.reported(), objective, role="objective"))
         quantities += [margin_variable(name, group=group) for name, group in self.requirements.items()]
         return {variable.name: variable for variable in variables_of(quantities)}
+
+    @property
+    def kept(self) -> dict[str, Variable]:
+        """The variables that results keep: all, or those that tables need and those that the scenario names."""
+        named = self.scenario.keep
+        return {
+            name: variable
+            for name, variable in self.variables.items()
+            if named is None or name in named or variable.role not in OPTIONAL_ROLES
+        }
+
+    @property
+    def tally_plan(self) -> TallyPlan:
+        """The statistics that a study without values of drops keeps."""
+        return TallyPlan.of(self.kept, self.scenario.keep or ())
 
     def _role(self, quantity: Quantity, metric: Metric, objective: str) -> Role:
         """Return the use of a metric's quantity in reports: the objective is that of the scenario."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import numpy as np
 import pytest
 from stopwatch import timed
@@ -77,6 +78,17 @@ def test_study_of_exact_beside_its_allocations(
     record("time, in those of the allocations", 1 / (1 - share_beside(Exact, monkeypatch, study)))
     kept = share_beside(Exact, monkeypatch, lambda: study(out=tmp_path))
     record("the same with a folder that keeps everything", 1 / (1 - kept))
+    changes = {"with single precision and what tables need": {"keep": [], "precision": "float32"}}
+    changes["with a folder of statistics alone"] = {"summary_only": True}
+    for what, keys in changes.items():
+        folder = tmp_path / what
+        changed = attrs.evolve(scenario, scenario=attrs.evolve(scenario.scenario, **keys))
+
+        def less(changed: isacfw.LoadedScenario = changed, folder: Path = folder) -> isacfw.Comparison:
+            execution = isacfw.Execution(out=folder)
+            return isacfw.compare(changed, allocators=["exact"], drops=20_000, execution=execution)
+
+        record(f"the same {what}", 1 / (1 - share_beside(Exact, monkeypatch, less)))
 
 
 def test_study_of_sca_on_two_processes(benchmark: BenchmarkFixture, record: Callable[..., None]) -> None:
@@ -116,7 +128,8 @@ import json, resource, sys
 from pathlib import Path
 import isacfw
 execution = isacfw.Execution(out=sys.argv[2])
-found = isacfw.compare("nguyen2025", allocators=["exact"], drops=int(sys.argv[1]), execution=execution)
+scenario = isacfw.load_scenario("nguyen2025", overrides=sys.argv[3:])
+found = isacfw.compare(scenario, allocators=["exact"], drops=int(sys.argv[1]), execution=execution)
 table = found.table()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 if (own := Path("/proc/self/status")).exists():
@@ -126,16 +139,34 @@ print(json.dumps([peak, int(table["within_limits"].sum())]))
 """
 
 
+def run_study(drops: int, folder: Path, *keys: str) -> list[int]:
+    """Return the peak memory of a study in a process of its own, and its number of feasible answers."""
+    command = [sys.executable, "-c", STUDY, str(drops), str(folder), *keys]
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+    found: list[int] = json.loads(printed)
+    return found
+
+
+def disk_of(folder: Path) -> int:
+    """Return the number of bytes of all files."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def test_statistics_of_ten_million_drops(
+    benchmark: BenchmarkFixture, record: Callable[..., None], tmp_path: Path
+) -> None:
+    peak, within = benchmark.pedantic(run_study, (10**7, tmp_path, "summary_only = true"), rounds=1)
+    assert within == 2 * 10**7
+    record("peak memory, in MiB", peak / 2**20, at_most=500)
+    record("folder, in MiB", disk_of(tmp_path) / 2**20, at_most=50)
+    assert peak < 500 * 2**20
+
+
 def test_study_of_a_million_drops(
     benchmark: BenchmarkFixture, record: Callable[..., None], tmp_path: Path
 ) -> None:
-    def study() -> list[int]:
-        command = [sys.executable, "-c", STUDY, "1000000", str(tmp_path)]
-        printed = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
-        found: list[int] = json.loads(printed)
-        return found
-
-    peak, within = benchmark.pedantic(study, rounds=1)
+    peak, within = benchmark.pedantic(run_study, (10**6, tmp_path), rounds=1)
     assert within == 2_000_000
+    record("folder, in GiB", disk_of(tmp_path) / 2**30)
     record("peak memory, in GiB", peak / 2**30, at_most=1)
     assert peak < 2**30

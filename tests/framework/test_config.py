@@ -37,6 +37,7 @@ WRONG = {
     "part": [True, 3, 2.5, ["x"], []],
     "path": [True, 3, ["x"], {"x": "y"}, ""],
     "choice": [True, 3, ["x"], {"x": "y"}, "", "x"],
+    "boolean": [1, 0, 2.5, "true", ["x"], {"x": "y"}, ""],
 }
 
 PLANAR = {
@@ -52,6 +53,9 @@ KEYS = {
         "seed": "integer",
         "drops": "integer",
         "until": "string",
+        "keep": "list",
+        "precision": "choice",
+        "summary_only": "boolean",
         "sampling_accuracy": "number",
         "time_limit_s": "number",
         "precoders": "list",
@@ -155,6 +159,8 @@ FULL = {
     "seed": 7,
     "drops": 3,
     "until": "1 % of the mean",
+    "keep": ["rates"],
+    "precision": "float32",
     "sampling_accuracy": 0.02,
     "time_limit_s": 60.0,
     "precoders": ["zf", {"kind": "mrt", "label": "matched"}],

@@ -162,7 +162,10 @@ def _same(found: xarray.Dataset, expected: xarray.Dataset) -> None:
         one, other = found[name].to_numpy(), expected[name].to_numpy()
         assert one.dtype.kind == other.dtype.kind or {one.dtype.kind, other.dtype.kind} <= set("OUT"), name
         if other.dtype.kind == "f":
-            bits = [np.where(np.isnan(array), np.nan, array).view(np.int64) for array in (one, other)]
+            bits = [
+                np.where(np.isnan(array), np.nan, array).view(f"i{array.dtype.itemsize}")
+                for array in (one, other)
+            ]
             np.testing.assert_array_equal(*bits, err_msg=name)
 
 

@@ -1,0 +1,56 @@
+"""Standing of allocators in each drop: distances to the best of them, and gaps to the best bound."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..base.numbers import FloatArray
+
+BINDING = 1e-4
+"""Largest relative margin at which a requirement binds."""
+
+
+def distances_to_best(
+    values: FloatArray, feasible: Any, *, better: int, scale: float, axis: int = 0
+) -> tuple[FloatArray, Any]:
+    """Return the distance to the best feasible value of each drop, and where there is one.
+
+    Parameters
+    ----------
+    values, feasible : ndarray
+        Objective, and whether it is that of a feasible answer.
+    better : int
+        1 if larger values are better, -1 if smaller ones are.
+    scale : float
+        Smallest magnitude to which distances are relative.
+    axis : int
+        The axis of the allocators, which has length 1 in the second array that is returned.
+    """
+    within = np.where(feasible, better * values, -np.inf)
+    best = better * within.max(axis=axis, keepdims=True)
+    solvable = np.isfinite(best)
+    reference = np.maximum(np.abs(best), scale)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(solvable & (reference > 0), (values - best) / reference, np.nan), solvable
+
+
+def bound_gaps(
+    values: FloatArray, bounds: FloatArray, feasible: Any, *, better: int, scale: float, axis: int = 0
+) -> FloatArray:
+    """Return the gap to the best bound of each drop that any allocator found; NaN where there is none.
+
+    Parameters
+    ----------
+    values, feasible, better, scale, axis
+        See :func:`distances_to_best`.
+    bounds : ndarray
+        Bounds of the objective; NaN for none.
+    """
+    bounds = better * bounds
+    best = np.where(np.isnan(bounds), np.inf, bounds).min(axis=axis, keepdims=True)
+    reference = np.maximum(np.abs(values), scale)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap = (best - better * values) / reference
+        return np.where(feasible & np.isfinite(best) & (reference > 0), np.maximum(gap, 0.0), np.nan)
