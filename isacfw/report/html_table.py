@@ -118,25 +118,43 @@ def html_table(dataset: xarray.Dataset, frame: Any = None, *, messages: bool = T
         Whether notes say why drops are unsolved.
     """
     frame = summary(dataset) if frame is None else frame
-    columns, labels = Columns.of(dataset), labels_of(dataset)
-    words = [*swept_paths(dataset), *blocks_of(dataset), "allocator"]
+    columns, names = Columns.of(dataset), RowNames.of(dataset)
     builder = _Rows(dataset=dataset, columns=columns, limits=_common_limits(frame, columns), frame=frame)
     rows = []
     for index, row in frame.iterrows():
-        names = index if isinstance(index, tuple) else (index,)
-        cells = [_word(word, value, labels) for word, value in zip(words, names, strict=True)]
+        cells = names.cells(index)
         cells[-1] = attrs.evolve(
             cells[-1], text=cells[-1].text + " ★" * bool(row["best"]), style="best" if row["best"] else ""
         )
         rows.append((*cells, *builder.cells(row)))
-    named = [Heading(text=shorten(word), numeric=_is_numeric(dataset, word)) for word in words]
     return HtmlTable(
         caption=shorten(caption_of(dataset)),
-        headings=(*named, *builder.headings()),
+        headings=(*names.headings, *builder.headings()),
         rows=tuple(rows),
-        head=len(words) - 1,
+        head=len(names.headings) - 1,
         notes=_some(notes_of(dataset, frame, messages=messages)),
     )
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class RowNames:
+    """The columns that name the rows of a table: swept values, precoder, beam (if several) and allocator."""
+
+    words: tuple[str, ...]
+    labels: dict[str, dict[Any, str]]
+    headings: tuple[Heading, ...]
+
+    @classmethod
+    def of(cls, dataset: xarray.Dataset) -> RowNames:
+        """Return those of results."""
+        words = (*swept_paths(dataset), *blocks_of(dataset), "allocator")
+        headings = tuple(Heading(text=shorten(word), numeric=_is_numeric(dataset, word)) for word in words)
+        return cls(words=words, labels=labels_of(dataset), headings=headings)
+
+    def cells(self, index: Any) -> list[Cell]:
+        """Return the cells of a row, from its index in a frame over these columns."""
+        names = index if isinstance(index, tuple) else (index,)
+        return [_word(word, value, self.labels) for word, value in zip(self.words, names, strict=True)]
 
 
 def _some(notes: Iterable[str]) -> tuple[str, ...]:
