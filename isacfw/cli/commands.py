@@ -115,7 +115,9 @@ def _figure(options: argparse.Namespace) -> int:
         else:
             execution = Execution(workers=options.workers, progress=bars.task("allocations"))
             front = pareto(loaded, against=options.front, points=options.points, execution=execution)
-            data, figures = front.dataset, {"": front.plot(**looks)}
+            # The names of the files end in "front" as it is.
+            named = front.figures(**looks).items()
+            data, figures = front.dataset, {title.removeprefix("front").lstrip("-"): one for title, one in named}
     name = "-".join(filter(None, (loaded.scenario.name, options.front and f"{options.front}-front")))
     name_files(save_figure(name, data, figures, options.out))
     return 0
