@@ -216,8 +216,10 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    first, *others = map(_load, options.results)
-    print(f"wrote {first.report(options.file, others=others, trust=options.trust)}", file=sys.stderr)
+    from ..base.services import service
+
+    written = service("write_report")(options.results, options.file, trust=options.trust)
+    print(f"wrote {written}", file=sys.stderr)
     return 0
 
 

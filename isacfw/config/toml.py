@@ -37,7 +37,7 @@ def part_to_table(part: Part, host: PluginHost) -> Document:
 def _unstructure(value: Any, host: PluginHost) -> Any:
     if isinstance(value, Part):
         table = part_to_table(value, host)
-        return table["kind"] if isinstance(value, LabelledPart) and _has_defaults_only(value) else table
+        return table["kind"] if isinstance(value, LabelledPart) and has_defaults_only(value) else table
     if attrs.has(type(value)):
         return _fields(value, host)
     if isinstance(value, (tuple, list)):
@@ -47,7 +47,8 @@ def _unstructure(value: Any, host: PluginHost) -> Any:
     return str(value) if isinstance(value, Path) else to_plain(value)
 
 
-def _has_defaults_only(part: Part) -> bool:
+def has_defaults_only(part: Part) -> bool:
+    """Return whether a part is determined by its name."""
     try:
         return part == type(part)()
     except Exception:  # It has a required option.

@@ -9,8 +9,9 @@ import attrs
 import numpy as np
 
 from ..allocation.status import Status
-from .markup import environment, shorten
+from .markup import shorten
 from .places import labels_of, swept_paths
+from .sortable import Cell, Heading, HtmlTable
 from .summary import Columns, blocks_of, summary
 from .table import duration, notes_of
 
@@ -25,78 +26,6 @@ _LEAST_PERCENTAGE = 1e-3
 _LARGE_PERCENTAGE = 1e3
 
 _SHOWN = {"locally_optimal": "local"}
-
-
-@attrs.frozen(kw_only=True)
-class Heading:
-    """The heading of a column.
-
-    Parameters
-    ----------
-    text : str
-        What the column shows.
-    note : str
-        Unit or limit below it.
-    numeric : bool
-        Whether its cells are numbers.
-    """
-
-    text: str
-    note: str = ""
-    numeric: bool = False
-
-
-@attrs.frozen(kw_only=True)
-class Cell:
-    """A cell.
-
-    Parameters
-    ----------
-    text : str
-        Its text.
-    key : float or None
-        Number by which its column is sorted; None to sort by text, NaN for a missing number.
-    style : {"", "best", "bad"}
-        What it stands out for.
-    """
-
-    text: str
-    key: float | None = None
-    style: str = ""
-
-    @property
-    def sort_key(self) -> str:
-        """The number as text; empty for none."""
-        return "" if self.key is None or not np.isfinite(self.key) else f"{self.key:.10g}"
-
-
-@attrs.frozen(kw_only=True)
-class HtmlTable:
-    """A sortable table.
-
-    Parameters
-    ----------
-    caption : str
-        What it shows.
-    headings : tuple of Heading
-        Headings of its columns.
-    rows : tuple of tuple of Cell
-        Its cells.
-    head : int
-        Number of the column whose cells name the rows.
-    notes : tuple of str
-        Notes below it.
-    """
-
-    caption: str
-    headings: tuple[Heading, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    head: int
-    notes: tuple[str, ...] = ()
-
-    def fragment(self) -> str:
-        """Return the table with its style and script, for a notebook."""
-        return environment().get_template("notebook.html").render(table=self, variables=(), scenario="")
 
 
 def caption_of(dataset: xarray.Dataset) -> str:

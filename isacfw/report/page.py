@@ -12,8 +12,8 @@ import attrs
 
 from ..base.errors import IncompatibleError, InputError
 from .figures import comparison_figures
-from .html_table import HtmlTable, caption_of, html_table
-from .markup import environment, shorten
+from .html_table import caption_of, html_table
+from .markup import citation, environment, shorten
 from .overview_figures import (
     convergence_figure,
     distribution_figure,
@@ -23,6 +23,7 @@ from .overview_figures import (
 )
 from .places import sweep_of
 from .side_by_side import differences, joint_table
+from .sortable import HtmlTable
 from .statistics_tables import statistics_tables
 from .style import axis_label, plain_text
 from .summary import summary
@@ -155,17 +156,10 @@ def _render(entries: Sequence[Entry], rows: int) -> str:
                 differences((names[0], name), datasets[0], dataset)
                 for name, dataset in zip(names[1:], datasets[1:], strict=True)
             ],
-            citation=_citation(parts[0].versions.get("isacfw", "")),
+            citation=citation(parts[0].versions.get("isacfw", "")),
         )
     )
     return text
-
-
-def _citation(version: str) -> str:
-    loader = environment().loader
-    assert loader is not None
-    source, *_ = loader.get_source(environment(), "citation.bib")
-    return source.replace("@VERSION@", version)
 
 
 def _points(dataset: xarray.Dataset, rows: int) -> int:
@@ -185,9 +179,7 @@ def _part(number: str, name: str, entry: Entry, thin: xarray.Dataset, frame: Any
         kept, total = (_count_points(each) for each in (thin, dataset))
         note = f"Tables and figures show {kept} of {total} points of the sweep; the verdict is on all."
         table = attrs.evolve(table, notes=(note, *table.notes))
-    if len(table.rows) > most:
-        note = f"The first {most} of {len(table.rows)} rows."
-        table = attrs.evolve(table, rows=table.rows[:most], notes=(note, *table.notes))
+    table = table.first(most)
     unsolved = without_result(dataset, whole)
     if len(unsolved) > _MOST_REASONS:
         skipped.append(f"reasons: the first {_MOST_REASONS} of {len(unsolved)} are shown")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from .html_table import Cell, Heading, HtmlTable, RowNames
+from .html_table import RowNames
 from .markup import shorten
+from .sortable import Cell, Heading, HtmlTable
 from .statistics import paired_differences, statistics
 from .summary import Columns
 
@@ -41,7 +42,7 @@ def statistics_tables(dataset: xarray.Dataset, most: int) -> tuple[HtmlTable, ..
     tables = [_distribution(dataset, label, unit)]
     if dataset.sizes["allocator"] > 1:
         tables.append(_differences(dataset, label, unit))
-    return tuple(_cut(table, most) for table in tables)
+    return tuple(table.first(most) for table in tables)
 
 
 def _distribution(dataset: xarray.Dataset, label: str, unit: str) -> HtmlTable:
@@ -109,13 +110,6 @@ def _table(
         head=len(names.headings) - 1,
         notes=notes,
     )
-
-
-def _cut(table: HtmlTable, most: int) -> HtmlTable:
-    if len(table.rows) <= most:
-        return table
-    note = f"The first {most} of {len(table.rows)} rows."
-    return attrs.evolve(table, rows=table.rows[:most], notes=(note, *table.notes))
 
 
 def _mean(value: float, half: float, digits: str) -> Cell:

@@ -11,9 +11,9 @@ from html_pages import Page
 
 import isacfw
 from isacfw import Comparison
-from isacfw.report.html_table import HtmlTable
 from isacfw.report.page import Entry, render_page
 from isacfw.report.plain_figure import PlainFigure
+from isacfw.report.sortable import HtmlTable
 from isacfw.report.statistics_tables import statistics_tables
 
 MARKUP = "</code><script>alert(1)</script>"
