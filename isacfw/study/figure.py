@@ -47,7 +47,6 @@ def make_figure(
     looks : mapping, optional
         Options of :meth:`isacfw.Comparison.plot`, for a scenario without its own figure.
     """
-    from matplotlib import rc_context
 
     def run(scenario: Scenario, progress: Progress | None = None) -> Any:
         return compare(scenario, execution=Execution(host=loaded.host, workers=workers, progress=progress))
@@ -59,12 +58,10 @@ def make_figure(
         return comparison.dataset, comparison.plot(**(looks or {}))
     figure = figures[0].cls(**({} if trials is None else {"trials": trials}))
     assert isinstance(figure, Figure)
-    settings: Any = {"text.usetex": False, **figure.style}
     with guard(f"figure {name}", figure):
         data = figure.collect(loaded.scenario, run, progress)
         check_type(data, "Dataset", "xarray", "collect")
-        with rc_context(settings):
-            drawn = figure.draw(data)
+        drawn = figure.draw_styled(data)
         check_type(drawn, "Figure", "matplotlib", "draw")
     return data, {"": drawn}
 
