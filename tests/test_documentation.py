@@ -246,7 +246,7 @@ def test_commands_and_code_of_the_page_of_reports_write_them(
     (code,) = blocks(REPORT, "python")
     exec(compile(code, "report.md", "exec"), {"__name__": "report"})
     written = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.html")}
-    assert set(written) == {"report.html", "both.html", "fewer-drops.html", "mixed.html"}
+    assert set(written) == {"report.html", "both.html", "fewer-drops.html", "mixed.html", "regimes.html"}
     assert {name for name, text in written.items() if "Side by side" in text} == {"both.html", "mixed.html"}
 
 

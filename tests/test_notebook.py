@@ -26,6 +26,10 @@ SHOWN = {
     "front.plot()": "image/png",
     "beams": "text/html",
     "beams.plot()": "image/png",
+    "regimes": "text/html",
+    "regimes.plot()": "image/png",
+    "front.figures()": "text/html",
+    "comparison.statistics()": "text/html",
     "isacfw.compare(document, drops=1, execution=isacfw.Execution(progress=False))": "text/html",
 }
 """What cells show, and in which form."""
@@ -44,6 +48,7 @@ def outputs(variant: Any) -> dict[str, list[Any]]:
         "comparison = isacfw.compare(document)\n"
         "front = isacfw.pareto(document, points=2)\n"
         "beams = isacfw.beamform(document, ['fixed_beams'], sinr_db=[0.0], draws=1)\n"
+        "regimes = isacfw.compare_regimes(document, ['fixed_beams'], rates=[0.1], draws=1)\n"
     )
     bar = "notebook_progress._DELAY_S = notebook_progress._PERIOD_S = 0.0\nslow = isacfw.compare(document)"
     cells = [setup, "print(comparison)", *SHOWN, bar]

@@ -15,10 +15,7 @@ from numpy.typing import NDArray
 
 from ..base.errors import (
     IncompatibleError,
-    PartEndedError,
-    PartTimedOutError,
     describe_exception,
-    log_traceback,
     one_line,
     short_repr,
 )
@@ -27,10 +24,10 @@ from ..base.interrupts import raise_if_interrupted
 from ..base.link import Link
 from ..base.part import ONE_AT_A_TIME, LabelledPart, display_name
 from ..base.threads import one_thread
-from ..base.time_limit import TimeUp, time_limit
+from ..base.time_limit import time_limit
 from .allocation import Allocation, Shares
 from .any_problem import AnyProblem
-from .breakdown import Breakdown, BreakdownKind
+from .breakdown import Breakdown, BreakdownKind, describe_failure
 from .problem import PowerAllocationProblem
 from .status import Status
 from .verdict import verify
@@ -187,16 +184,11 @@ class Allocator(LabelledPart):
 
     def _breakdown(self, error: BaseException, time_limit_s: float | None) -> Breakdown:
         """Return the breakdown for the exception that is being handled."""
-        kind, failure = BreakdownKind.RAISED, describe_exception(error)
-        if isinstance(error, TimeUp):
-            kind, failure = BreakdownKind.TIMED_OUT, f"was stopped at its time limit of {time_limit_s:g} s"
-        elif isinstance(error, _WrongShapeError):
-            kind, failure = BreakdownKind.WRONG_SHAPE, f"raised ValueError: {error}"
-        message = f"{display_name(self)} {failure}"
-        if isinstance(error, (PartEndedError, PartTimedOutError)):  # In a process that ended.
-            kind = BreakdownKind.TIMED_OUT if isinstance(error, PartTimedOutError) else kind
-            message = str(error)
-        log_traceback(message)
+        wrong_shape = isinstance(error, _WrongShapeError)
+        shown = ValueError(*error.args) if wrong_shape else error
+        timed_out, message = describe_failure(shown, display_name(self), time_limit_s)
+        kind = BreakdownKind.WRONG_SHAPE if wrong_shape else BreakdownKind.RAISED
+        kind = BreakdownKind.TIMED_OUT if timed_out else kind
         return Breakdown(kind=kind, message=message)
 
     def _fail(self, problem: AnyProblem, breakdown: Breakdown, seconds: float) -> _Attempt:

@@ -6,6 +6,8 @@ import enum
 
 import attrs
 
+from ..base.errors import PartEndedError, PartTimedOutError, describe_exception, log_traceback
+from ..base.time_limit import TimeUp
 from .status import Status
 
 
@@ -37,3 +39,15 @@ class Breakdown:
     def status(self) -> Status:
         """The status of the allocation."""
         return Status.TIMED_OUT if self.kind is BreakdownKind.TIMED_OUT else Status.FAILED
+
+
+def describe_failure(error: BaseException, by: str, time_limit_s: float | None) -> tuple[bool, str]:
+    """Return whether a part was stopped at its time limit, and the message for the exception being handled."""
+    if isinstance(error, (PartEndedError, PartTimedOutError)):  # In a process that ended.
+        timed_out, message = isinstance(error, PartTimedOutError), str(error)
+    elif isinstance(error, TimeUp):
+        timed_out, message = True, f"{by} was stopped at its time limit of {time_limit_s:g} s"
+    else:
+        timed_out, message = False, f"{by} {describe_exception(error)}"
+    log_traceback(message)
+    return timed_out, message

@@ -97,9 +97,8 @@ def distance_to_best(
     found = np.full(shape, np.nan)
     if not where.any():
         return found
-    wanted = problem[where]
-    streams = np.broadcast_to(problem.stream_shares(x, q), (*shape, problem.streams))[where]
-    value = wanted.value(np.broadcast_to(x, (*shape, problem.users))[where], streams)
+    wanted, users, streams = _select(problem, x, q, where)
+    value = wanted.value(users, streams)
     best = best_value(wanted)
     lost = np.isnan(best)
     if lost.any():
@@ -108,6 +107,16 @@ def distance_to_best(
         short = best - value if problem.objective.rises else value - best
         found[where] = np.maximum(short, 0.0) / _size(problem, best)
     return found
+
+
+def _select(
+    problem: PowerAllocationProblem, x: FloatArray, q: FloatArray, where: NDArray[np.bool_]
+) -> tuple[PowerAllocationProblem, FloatArray, FloatArray]:
+    """Return some of the problems, and the shares of their users and streams."""
+    shape = problem.batch_shape
+    users = np.broadcast_to(x, (*shape, problem.users))
+    streams = np.broadcast_to(problem.stream_shares(x, q), (*shape, problem.streams))
+    return problem[where], users[where], streams[where]
 
 
 def _largest_rise(
@@ -122,9 +131,7 @@ def _largest_rise(
     found = np.full(shape, np.nan)
     if not where.any():
         return found
-    users = np.broadcast_to(x, (*shape, problem.users))[where]
-    streams = np.broadcast_to(problem.stream_shares(x, q), (*shape, problem.streams))[where]
-    wanted = problem[where]
+    wanted, users, streams = _select(problem, x, q, where)
     if not simple:
         each = [(wanted[number], users[number], streams[number]) for number in range(len(users))]
         found[where] = [_rise_of_one(*one) for one in each]

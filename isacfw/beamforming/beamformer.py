@@ -11,20 +11,17 @@ import attrs
 import numpy as np
 
 from ..allocation.allocator import reason_of
+from ..allocation.breakdown import describe_failure
 from ..allocation.status import Status
 from ..base.errors import (
     IncompatibleError,
-    PartEndedError,
-    PartTimedOutError,
-    describe_exception,
-    log_traceback,
     one_line,
     short_repr,
 )
 from ..base.guard import guard_environment
 from ..base.interrupts import raise_if_interrupted
 from ..base.part import ONE_AT_A_TIME, LabelledPart, display_name
-from ..base.time_limit import TimeUp, time_limit
+from ..base.time_limit import time_limit
 from .beams import Beamforming, Beams
 from .problem import BeamformingProblem
 from .verdict import verify
@@ -108,14 +105,8 @@ class Beamformer(LabelledPart):
             return beams, elapsed
 
     def _failure(self, problem: BeamformingProblem, error: BaseException, time_limit_s: float | None) -> Beams:
-        status, failure = Status.FAILED, describe_exception(error)
-        if isinstance(error, TimeUp):
-            status, failure = Status.TIMED_OUT, f"was stopped at its time limit of {time_limit_s:g} s"
-        message = f"{display_name(self)} {failure}"
-        if isinstance(error, (PartEndedError, PartTimedOutError)):  # In a process that ended.
-            status = Status.TIMED_OUT if isinstance(error, PartTimedOutError) else status
-            message = str(error)
-        log_traceback(message)
+        timed_out, message = describe_failure(error, display_name(self), time_limit_s)
+        status = Status.TIMED_OUT if timed_out else Status.FAILED
         return Beams.none(problem, status, message)
 
 

@@ -115,7 +115,9 @@ def _figure(options: argparse.Namespace) -> int:
         else:
             execution = Execution(workers=options.workers, progress=bars.task("allocations"))
             front = pareto(loaded, against=options.front, points=options.points, execution=execution)
-            data, figures = front.dataset, {"": front.plot(**looks)}
+            # The names of the files end in "front" as it is.
+            named = front.figures(**looks).items()
+            data, figures = front.dataset, {title.removeprefix("front").lstrip("-"): one for title, one in named}
     name = "-".join(filter(None, (loaded.scenario.name, options.front and f"{options.front}-front")))
     name_files(save_figure(name, data, figures, options.out))
     return 0
@@ -214,8 +216,10 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    first, *others = map(_load, options.results)
-    print(f"wrote {first.report(options.file, others=others, trust=options.trust)}", file=sys.stderr)
+    from ..base.services import service
+
+    written = service("write_report")(options.results, options.file, trust=options.trust)
+    print(f"wrote {written}", file=sys.stderr)
     return 0
 
 

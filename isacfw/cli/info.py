@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import InputError, suggestion
+from ..base.text import escape_controls
 from ..report.text_lines import text_cell
 from ..report.text_table import align, write_parts
 from .streams import has_colour, text_width
@@ -76,7 +77,10 @@ def _options(description: Description) -> list[Any]:
 
 def _print_scenario(host: PluginHost, name: str) -> None:
     source = host.scenarios[name]
-    title = text_cell(f"scenario {name} of {host.scenario_provider(name)}", "bold")
     text = Path(source).read_text(encoding="utf-8") if isinstance(source, (str, Path)) else str(source)
-    lines = map(text_cell, text.rstrip().split("\n"))
-    print(write_parts([title, *lines], text_width(_WIDTH), colour=has_colour()))
+    lines = [f"# Scenario {name} of {host.scenario_provider(name)}", *text.rstrip().split("\n")]
+    if (width := text_width()) is None:
+        # A file, from which it can be read again.
+        print("\n".join(escape_controls(line, keep="\t") for line in lines))
+    else:
+        print(write_parts(map(text_cell, lines), width, colour=has_colour()))

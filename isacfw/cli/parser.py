@@ -252,15 +252,16 @@ def _add_report(commands: _Commands) -> None:
     command = commands.add_parser(
         "report",
         help="write a report to read and to share: one HTML file",
-        description="Write verdict, table, figures, failures and scenario of results into one HTML file that"
-        " needs no others; several results side by side, with their differences.",
+        description="Write verdict, table, statistics, figures, failures and scenario of results into one HTML"
+        " file that needs no others; several results side by side, with their differences.",
     )
     command.add_argument(
         "results",
         type=Path,
         nargs="+",
         metavar="RESULTS",
-        help="a results.nc, or the folder that compare --out wrote (up to six)",
+        help="a results.nc, or the folder that compare --out wrote (up to six), or one that regimes or beamform"
+        " wrote",
     )
     command.add_argument(
         "-o",

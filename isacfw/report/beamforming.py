@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import numpy as np
 
-from ..allocation.status import Status
-from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_netcdf
 from ..base.numbers import FloatArray
-from .files import save_figures
+from .drawn import PER_CHANNEL, DrawnResults, count_failures, least_of, mean_and_error
+from .drawn_file import VariableTable
+from .legend import add_legend
 from .record_table import RecordTable
-from .records import write_records
 from .style import COLOURS, LINES, MARKERS
 from .table import duration
 
@@ -21,30 +19,22 @@ if TYPE_CHECKING:
     import matplotlib.figure
     import xarray
 
-PER_CHANNEL = ("drop", "draw")
-FAILURES = (Status.FAILED.value, Status.TIMED_OUT.value)
-
-
-def mean_and_error(values: FloatArray) -> tuple[float, float]:
-    """Return the mean over draws of channels, and its standard error; NaN where undefined.
-
-    Parameters
-    ----------
-    values : ndarray, shape (drops, draws)
-        Values, NaN where there is none. Draws of a drop have the same large-scale fading, so the error for
-        several drops is that of the means of drops.
-    """
-    groups = [row[np.isfinite(row)] for row in values]
-    groups = [row for row in groups if len(row)]
-    if not groups:
-        return np.nan, np.nan
-    sample = groups[0] if len(values) == 1 else np.array([row.mean() for row in groups])
-    error = sample.std(ddof=1) / np.sqrt(len(sample)) if len(sample) > 1 else np.nan
-    return float(sample.mean()), float(error)
+_AXES = ("beamformer", "sinr_db", *PER_CHANNEL)
+VARIABLES: VariableTable = {
+    "crb": (_AXES, "", "CRB that is minimised"),
+    "bound": (_AXES, "", "Certified lower bound of the CRB"),
+    "gap": (_AXES, "", "Certified gap"),
+    "power": (_AXES, "", "Power of all beams relative to the noise"),
+    "violation": (_AXES, "", "Largest relative violation"),
+    "feasible": (_AXES, "", "Whether targets and power are met"),
+    "seconds": (_AXES, "", "Wall time in s"),
+    "status": (_AXES, "", "Status"),
+    "message": (_AXES, "", "Message"),
+}
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
-class BeamformingResults:
+class BeamformingResults(DrawnResults):
     """Results of beamformers on channels, all of them on the same ones.
 
     Parameters
@@ -53,12 +43,9 @@ class BeamformingResults:
         Variables over beamformer, SINR target, drop and draw, see :meth:`records`, and their attributes.
     """
 
-    dataset: xarray.Dataset
-
-    @property
-    def failed(self) -> bool:
-        """Whether a beamformer failed or was stopped on a channel."""
-        return bool(np.isin(self.dataset["status"].to_numpy(), FAILURES).any())
+    name: ClassVar[str] = "beamforming"
+    variables: ClassVar[VariableTable] = VARIABLES
+    words: ClassVar[tuple[str, ...]] = ("beamformer",)
 
     def records(self) -> list[dict[str, Any]]:
         """Return a record for each SINR target and beamformer, over all channels.
@@ -107,30 +94,21 @@ class BeamformingResults:
             "messages": sorted({str(one) for one in own["message"].to_numpy()[~solved].flat}),
         }
 
-    def table(self, width: int | None = None) -> str:
-        """Return a table of :meth:`records` as text.
-
-        Parameters
-        ----------
-        width : int, optional
-            Largest width of a line; by default the table is as wide as it needs to be.
-        """
-        return self._lines().text(width)
-
-    def _lines(self) -> RecordTable:
+    def lines(self) -> RecordTable:
+        """Return the table of :meth:`records`."""
         return record_table(self.records(), self.dataset.attrs)
 
-    def __str__(self) -> str:
-        return self.table()
-
-    def __repr__(self) -> str:
-        return f"<isacfw.BeamformingResults {self.dataset.attrs['title']!r}>"
-
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        printer.text(str(self))
-
-    def _repr_html_(self) -> str:
-        return self._lines().html()
+    def verdict(self) -> tuple[str, ...]:
+        """Return which beamformers have the least CRB, and what failed, in sentences."""
+        points = self.dataset.attrs["sensed"] == "points"
+        name, what = ("root_crb_deg", "root CRB") if points else ("crb", "CRB")
+        named = {"name": name, "unit": "°" if points else "", "total": "channels"}
+        found, records = [], self.records()
+        for target in self.dataset["sinr_db"].to_numpy():
+            own = [one for one in records if np.array_equal(one["sinr_db"], target, equal_nan=True)]
+            aim = f"SINR targets of {target:g} dB" if np.isfinite(target) else "the given SINR targets"
+            found.append(least_of(own, start=f"For {aim}, the least {what} is", titles=("beamformer",), **named))
+        return *found, count_failures(records, "channels")
 
     def plot(self) -> matplotlib.figure.Figure:
         """Return a figure of the mean CRB against the SINR target, with standard errors."""
@@ -155,18 +133,9 @@ class BeamformingResults:
             )
         axes.set(xlabel="SINR target [dB]", ylabel="Root CRB [°]" if points else "CRB of the response")
         axes.grid(alpha=0.3)
-        figure.legend(loc="outside upper center", ncols=3, frameon=False)
+        handles, labels = axes.get_legend_handles_labels()
+        add_legend(figure, dict(zip(labels, handles, strict=True)))
         return figure
-
-    def save(self, folder: Path) -> list[Path]:
-        """Write data set, records and figure as ``beamforming.nc``, ``.csv``, ``.png`` and ``.pdf``."""
-        ensure_writable(folder)
-        files = [folder / "beamforming.nc", folder / "beamforming.csv"]
-        with atomic_write(files[0]) as new, open_for_hdf5(new) as raw:
-            write_netcdf(self.dataset, raw)
-        with atomic_write(files[1]) as new:
-            write_records(self.records(), new)
-        return [*files, *save_figures({"beamforming": self.plot()}, folder)]
 
 
 _HEADINGS = ("SINR ≥ dB", "beamformer", "root CRB °", "± s.e.", "excess %", "gap", "solved", "median time")

@@ -48,7 +48,7 @@ def dominated(cost: FloatArray, value: FloatArray, *, scale: float = 0.0) -> NDA
 
 
 def exact_allocators(dataset: xarray.Dataset) -> list[str]:
-    """Return the allocators whose allocations are all proved optimal, if there are any."""
+    """Return the allocators whose allocations are all proved optimal."""
     status = dataset["status"].load()
     answered = dataset[ABSCISSA].notnull()
     proved = (status == Status.OPTIMAL.value) & answered

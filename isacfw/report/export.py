@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +87,7 @@ class Grid:
             f"% {_one_line(self.title)}",
             rf"\begin{{tabular}}{{{alignment}}}",
             r"\toprule",
-            _line(self.headings),
+            _line(map(latex_text, self.headings)),
         ]
         lines.append(r"\midrule")
         above: tuple[str, ...] = ()
@@ -97,7 +97,8 @@ class Grid:
                 same += 1
             if above and same == 0 and self.words > 1:
                 lines.append(r"\addlinespace")
-            lines.append(_line([""] * same + list(row[same:])))
+            words, numbers = row[same : self.words], row[self.words :]
+            lines.append(_line([*[""] * same, *map(latex_text, words), *map(_latex_number, numbers)]))
             above = row
         return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
@@ -120,8 +121,13 @@ def latex_text(text: str) -> str:
     return "".join(_LATEX.get(one, one) for one in _one_line(text)).replace("--", "-{}-")
 
 
-def _line(cells: Sequence[str]) -> str:
-    return " & ".join(map(latex_text, cells)) + r" \\"
+def _latex_number(text: str) -> str:
+    """Return the text of a number for LaTeX, with a sign where it begins with a hyphen."""
+    return re.sub(r"^-(?=\d)", "$-$", latex_text(text))
+
+
+def _line(cells: Iterable[str]) -> str:
+    return " & ".join(cells) + r" \\"
 
 
 def grid_of(dataset: xarray.Dataset) -> Grid:
@@ -140,7 +146,7 @@ def grid_of(dataset: xarray.Dataset) -> Grid:
         ]
         half = row[f"{columns.objective}_ci95"]
         interval = f" ± {half:.2g}" if np.isfinite(half) else ""
-        cells.append(f"{row[columns.objective]:.5g}{interval}" if row["answered"] else "-")
+        cells.append(f"{row[columns.objective]:#.5g}{interval}" if row["answered"] else "-")
         cells += [_number(row[name]) for name in shown[1:]]
         cells += [_number(row["distance_to_best_percent"], ".3f"), f"{row['within_limits']}/{row['drops']}"]
         rows.append((*cells, str(row["status"])))
@@ -148,7 +154,7 @@ def grid_of(dataset: xarray.Dataset) -> Grid:
     return Grid(title=title, headings=tuple(map(_one_line, headings)), rows=tuple(rows), words=len(words))
 
 
-def _number(value: float, digits: str = ".5g") -> str:
+def _number(value: float, digits: str = "#.5g") -> str:
     return format(value + 0.0, digits) if np.isfinite(value) else "-"
 
 

@@ -124,7 +124,7 @@ class ParetoFront:
         """Return the figure of all precoders and beams: fronts as lines, other allocators as points.
 
         Means over the drops with 95 % intervals; the points of dominated allocations are open. A panel for each
-        combination of further swept values.
+        combination of further swept values, for the first twelve of them.
 
         Parameters
         ----------
@@ -138,14 +138,27 @@ class ParetoFront:
         InputError
             If the style is not known, or the size is not one.
         """
+        return next(iter(self.figures(style=style, size=size).values()))
+
+    def figures(
+        self, *, style: str = "screen", size: tuple[float, float] | None = None
+    ) -> dict[str, matplotlib.figure.Figure]:
+        """Return figures like that of :meth:`plot`: ``front``, and ``front-2`` to ``front-4`` for further panels.
+
+        Parameters
+        ----------
+        style, size
+            See :meth:`plot`.
+        """
         from .figures import check_size, find_style
-        from .front_figure import front_figure
+        from .front_figure import front_figures
+        from .notebook import Figures
 
         found = find_style(style)
-        return front_figure(self.dataset, None if style == "screen" else found, check_size(size))
+        return Figures(front_figures(self.dataset, None if style == "screen" else found, check_size(size)))
 
     def save(self, folder: str | PathLike[str], *, progress: Progress | None = None) -> list[Path]:
-        """Write data set (NetCDF), records (CSV), scenario (TOML) and figure (PNG, PDF) into a folder.
+        """Write data set (NetCDF), records (CSV), scenario (TOML) and figures (PNG, PDF) into a folder.
 
         Parameters
         ----------
@@ -167,7 +180,7 @@ class ParetoFront:
         from .files import save_figures, save_numbers
 
         files = save_numbers(self.dataset, Path(folder), name="front")
-        return files + save_figures({"front": self.plot()}, Path(folder), progress)
+        return files + save_figures(self.figures(), Path(folder), progress)
 
     def __str__(self) -> str:
         from .table import render

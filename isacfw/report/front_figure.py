@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..base.numbers import FloatArray
 from .dominance import ABSCISSA, DOMINATED, exact_allocators
+from .front_scale import add_degrees
 from .legend import place_legend
-from .panels import SIDE_BY_SIDE, Panel, count_panels, grid_shape, make_panels, name_panels
+from .panels import SIDE_BY_SIDE, Panel, count_panels, first_panels, grid_shape, make_panels, name_panels
 from .places import sweep_of
 from .style import CURVE_COLOURS, CURVE_MARKERS, PAGE, Style, axis_label, plain_labels, plain_text
 from .summary import Columns, means_and_intervals
@@ -122,45 +123,62 @@ class _Style:
                 yield allocator, self.colour(named[self.coloured]), panel.sel(named)
 
 
-def front_figure(dataset: xarray.Dataset, style: Style | None = None, size: Any = None) -> Figure:
-    """Return the figure of :meth:`isacfw.ParetoFront.plot`, in a style or that of a screen."""
+def front_figures(dataset: xarray.Dataset, style: Style | None = None, size: Any = None) -> dict[str, Figure]:
+    """Return the figures of :meth:`isacfw.ParetoFront.figures`, in a style or that of a screen."""
     from matplotlib import rc_context
 
     dataset = plain_labels(dataset)
     looks = _Style.of(dataset)
     others = [name for name in sweep_of(dataset) if name != dataset.attrs["along"]]
     apart = [*others, *filter(None, [looks.panels])]
-    _, drawn = count_panels(dataset, apart)
-    settings = PAGE if style is None else PAGE | {"font.size": style.fonts[drawn > _MOST_LARGE]}
-    with plain_text(), rc_context(settings):
-        return _figure(dataset, looks, apart, style, size)
+    found = {}
+    for number, first in enumerate(first_panels(dataset, apart), 1):
+        _, drawn = count_panels(dataset, apart, first)
+        settings = PAGE if style is None else PAGE | {"font.size": style.fonts[drawn > _MOST_LARGE]}
+        sheet = _Sheet(looks=looks, apart=apart, style=style, size=size, first=first)
+        with plain_text(), rc_context(settings):
+            found[f"front-{number}" if number > 1 else "front"] = sheet.draw(dataset)
+    return found
 
 
-def _figure(dataset: xarray.Dataset, looks: _Style, apart: list[str], style: Style | None, size: Any) -> Figure:
-    from .plain_figure import PlainFigure
+@attrs.frozen(kw_only=True, eq=False)
+class _Sheet:
+    """A figure of the panels from one combination of values on."""
 
-    _, drawn = count_panels(dataset, apart)
-    most = SIDE_BY_SIDE if style is None else style.side_by_side
-    blocks, columns = grid_shape(drawn, most)
-    figure = PlainFigure(figsize=size or _size(style, blocks, columns, drawn), layout="constrained")
-    for panel in make_panels(figure, dataset, apart, most=most):
-        _draw_panel(panel, dataset, looks)
-    drops = dataset.sizes["drop"]
-    about = [f"mean of {drops} drops, 95 % intervals"] if drops > 1 else []
-    left_out = list(filter(None, [name_panels(dataset, apart)]))
-    if style is None:
-        if left_out:
-            figure.suptitle(left_out[0], fontsize="medium")
-        _add_legend(figure, looks, drops)
+    looks: _Style
+    apart: list[str]
+    style: Style | None
+    size: Any
+    first: int
+
+    def draw(self, dataset: xarray.Dataset) -> Figure:
+        """Return the figure."""
+        from .plain_figure import PlainFigure
+
+        style, looks = self.style, self.looks
+        _, drawn = count_panels(dataset, self.apart, self.first)
+        most = SIDE_BY_SIDE if style is None else style.side_by_side
+        blocks, columns = grid_shape(drawn, most)
+        size = self.size or _size(style, blocks, columns, drawn)
+        figure = PlainFigure(figsize=size, layout="constrained")
+        for panel in make_panels(figure, dataset, self.apart, most=most, first=self.first):
+            _draw_panel(panel, dataset, looks)
+        drops = dataset.sizes["drop"]
+        left_out = name_panels(dataset, self.apart, self.first)
+        if style is None:
+            if left_out:
+                figure.suptitle(left_out, fontsize="medium")
+            _add_legend(figure, looks, drops)
+            return figure
+        named = {str(handle.get_label()): handle for handle in _handles(looks)}
+        _, height = place_legend(figure, named, aside=style.aside)
+        if self.size is None:
+            width, own = figure.get_size_inches()
+            figure.set_size_inches(width, own + height if style.height is None else max(own, height / _HIGHEST))
+        about = [f"mean of {drops} drops, 95 % intervals"] if drops > 1 else []
+        if title := "; ".join([*about, *filter(None, [left_out])]):
+            figure.suptitle(title, fontsize="small", x=0.01, horizontalalignment="left")
         return figure
-    named = {str(handle.get_label()): handle for handle in _handles(looks)}
-    _, height = place_legend(figure, named, aside=style.aside)
-    if size is None:
-        width, own = figure.get_size_inches()
-        figure.set_size_inches(width, own + height if style.height is None else max(own, height / _HIGHEST))
-    if about or left_out:
-        figure.suptitle("; ".join([*about, *left_out]), fontsize="small", x=0.01, horizontalalignment="left")
-    return figure
 
 
 def _size(style: Style | None, blocks: int, columns: int, drawn: int) -> tuple[float, float]:
@@ -185,15 +203,18 @@ def _draw_panel(panel: Panel, dataset: xarray.Dataset, style: _Style) -> None:
     axes.set_title(fill(", ".join(filter(None, [*named, panel.title])), 40), fontsize="medium")
     if panel.low:
         axes.set_xlabel(axis_label(dataset[ABSCISSA]))
-    _add_degrees(axes, dataset)
+    add_degrees(axes, dataset)
     if panel.left:
         axes.set_ylabel(axis_label(dataset[objective]))
 
 
 def _draw_front(axes: Axes, curve: _Curve, colour: str) -> None:
-    """Draw a line, and a band for the intervals."""
-    axes.plot(curve.x, curve.y, color=colour, linewidth=1.3, zorder=3)
-    if curve.half.any():
+    """Draw a line, and a band for the intervals; of a single point a dot, and its interval."""
+    single = len(curve.x) == 1
+    axes.plot(curve.x, curve.y, color=colour, linewidth=1.3, marker="." if single else "None", zorder=3)
+    if single and curve.half.any():
+        axes.vlines(curve.x, curve.y - curve.half, curve.y + curve.half, color=colour, linewidth=1.3, alpha=0.5)
+    elif curve.half.any():
         low, high = curve.y - curve.half, curve.y + curve.half
         axes.fill_between(curve.x, low, high, color=colour, alpha=_BAND, linewidth=0)
 
@@ -216,34 +237,6 @@ def _draw_points(axes: Axes, curve: _Curve, colour: str, marker: str, size: floa
             markerfacecolor=face,
             zorder=4,
         )
-
-
-def _add_degrees(axes: Axes, dataset: xarray.Dataset) -> None:
-    """Add an axis in degrees, if the abscissa is the CRLB of an angle."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    if dataset.attrs["against"] != "crlb":
-        return
-    limits = [dataset[name].to_numpy() for name in Columns.of(dataset).requirements.values()]
-    limited = [limit for limit in limits if np.isfinite(limit).all()]
-    if any(not np.allclose(limit, limited[0]) for limit in limited):
-        return  # It is relative to limits that differ.
-    scale = axes.secondary_xaxis("top", functions=(_to_degrees, _to_decibels))
-    scale.set_xscale("log", subs=[])
-    scale.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
-    scale.xaxis.set_major_formatter(FuncFormatter(lambda value, _position: f"{value:.3g}"))
-    scale.xaxis.set_minor_formatter(NullFormatter())
-    scale.tick_params(labelsize="small")
-    scale.set_xlabel("Root of the CRLB [degrees]", fontsize="small")
-
-
-def _to_degrees(decibels: ArrayLike) -> FloatArray:
-    return np.asarray(np.degrees(10 ** (np.asarray(decibels, dtype=np.float64) / 20)))
-
-
-def _to_decibels(degrees: ArrayLike) -> FloatArray:
-    # Matplotlib tries 0, too.
-    return np.asarray(20 * np.log10(np.radians(np.maximum(np.asarray(degrees, dtype=np.float64), 1e-12))))
 
 
 def _handles(style: _Style) -> list[Line2D]:

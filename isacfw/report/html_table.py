@@ -10,8 +10,9 @@ import numpy as np
 
 from ..allocation.status import Status
 from .kept import count_drops, summary
-from .markup import environment, shorten
+from .markup import shorten
 from .places import labels_of, swept_paths
+from .sortable import Cell, Heading, HtmlTable
 from .summary import Columns, blocks_of
 from .table import duration, notes_of
 
@@ -26,78 +27,6 @@ _LEAST_PERCENTAGE = 1e-3
 _LARGE_PERCENTAGE = 1e3
 
 _SHOWN = {"locally_optimal": "local"}
-
-
-@attrs.frozen(kw_only=True)
-class Heading:
-    """The heading of a column.
-
-    Parameters
-    ----------
-    text : str
-        What the column shows.
-    note : str
-        Unit or limit below it.
-    numeric : bool
-        Whether its cells are numbers.
-    """
-
-    text: str
-    note: str = ""
-    numeric: bool = False
-
-
-@attrs.frozen(kw_only=True)
-class Cell:
-    """A cell.
-
-    Parameters
-    ----------
-    text : str
-        Its text.
-    key : float or None
-        Number by which its column is sorted; None to sort by text, NaN for a missing number.
-    style : {"", "best", "bad"}
-        What it stands out for.
-    """
-
-    text: str
-    key: float | None = None
-    style: str = ""
-
-    @property
-    def sort_key(self) -> str:
-        """The number as text; empty for none."""
-        return "" if self.key is None or not np.isfinite(self.key) else f"{self.key:.10g}"
-
-
-@attrs.frozen(kw_only=True)
-class HtmlTable:
-    """A sortable table.
-
-    Parameters
-    ----------
-    caption : str
-        What it shows.
-    headings : tuple of Heading
-        Headings of its columns.
-    rows : tuple of tuple of Cell
-        Its cells.
-    head : int
-        Number of the column whose cells name the rows.
-    notes : tuple of str
-        Notes below it.
-    """
-
-    caption: str
-    headings: tuple[Heading, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    head: int
-    notes: tuple[str, ...] = ()
-
-    def fragment(self) -> str:
-        """Return the table with its style and script, for a notebook."""
-        return environment().get_template("notebook.html").render(table=self, variables=(), scenario="")
 
 
 def caption_of(dataset: xarray.Dataset) -> str:
@@ -119,25 +48,43 @@ def html_table(dataset: xarray.Dataset, frame: Any = None, *, messages: bool = T
         Whether notes say why drops are unsolved.
     """
     frame = summary(dataset) if frame is None else frame
-    columns, labels = Columns.of(dataset), labels_of(dataset)
-    words = [*swept_paths(dataset), *blocks_of(dataset), "allocator"]
+    columns, names = Columns.of(dataset), RowNames.of(dataset)
     builder = _Rows(dataset=dataset, columns=columns, limits=_common_limits(frame, columns), frame=frame)
     rows = []
     for index, row in frame.iterrows():
-        names = index if isinstance(index, tuple) else (index,)
-        cells = [_word(word, value, labels) for word, value in zip(words, names, strict=True)]
+        cells = names.cells(index)
         cells[-1] = attrs.evolve(
             cells[-1], text=cells[-1].text + " ★" * bool(row["best"]), style="best" if row["best"] else ""
         )
         rows.append((*cells, *builder.cells(row)))
-    named = [Heading(text=shorten(word), numeric=_is_numeric(dataset, word)) for word in words]
     return HtmlTable(
         caption=shorten(caption_of(dataset)),
-        headings=(*named, *builder.headings()),
+        headings=(*names.headings, *builder.headings()),
         rows=tuple(rows),
-        head=len(words) - 1,
+        head=len(names.headings) - 1,
         notes=_some(notes_of(dataset, frame, messages=messages)),
     )
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class RowNames:
+    """The columns that name the rows of a table: swept values, precoder, beam (if several) and allocator."""
+
+    words: tuple[str, ...]
+    labels: dict[str, dict[Any, str]]
+    headings: tuple[Heading, ...]
+
+    @classmethod
+    def of(cls, dataset: xarray.Dataset) -> RowNames:
+        """Return those of results."""
+        words = (*swept_paths(dataset), *blocks_of(dataset), "allocator")
+        headings = tuple(Heading(text=shorten(word), numeric=_is_numeric(dataset, word)) for word in words)
+        return cls(words=words, labels=labels_of(dataset), headings=headings)
+
+    def cells(self, index: Any) -> list[Cell]:
+        """Return the cells of a row, from its index in a frame over these columns."""
+        names = index if isinstance(index, tuple) else (index,)
+        return [_word(word, value, self.labels) for word, value in zip(self.words, names, strict=True)]
 
 
 def _some(notes: Iterable[str]) -> tuple[str, ...]:

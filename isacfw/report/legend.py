@@ -41,6 +41,13 @@ def place_legend(figure: Figure, named: Mapping[str, Any], *, aside: bool) -> tu
     return 0.0, _add_below(figure, named, box.width).get_window_extent().height / figure.dpi
 
 
+def add_legend(figure: Figure, named: Mapping[str, Any]) -> None:
+    """Add a legend below the panels of a figure, and make the figure higher for it."""
+    _, height = place_legend(figure, named, aside=False)
+    width, own = figure.get_size_inches()
+    figure.set_size_inches(width, own + height)
+
+
 def _add_below(figure: Figure, named: Mapping[str, Any], widest: float) -> Legend:
     """Add a legend with as many columns as fit; long labels are folded if none does."""
     width = figure.bbox.width

@@ -37,3 +37,11 @@ def _escape_text(value: Any) -> Any:
 def shorten(text: str, most: int = _LONGEST) -> str:
     """Return a text of at most a number of characters."""
     return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def citation(version: str) -> str:
+    """Return the BibTeX entries of a version of the framework, and of its model."""
+    loader = environment().loader
+    assert loader is not None
+    source, *_ = loader.get_source(environment(), "citation.bib")
+    return source.replace("@VERSION@", version)

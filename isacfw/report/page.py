@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from ..base.errors import IncompatibleError, InputError
 from .figures import comparison_figures
-from .html_table import HtmlTable, caption_of, html_table
+from .html_table import caption_of, html_table
 from .kept import summary
-from .markup import environment, shorten
+from .markup import citation, environment, shorten
 from .overview_figures import (
     convergence_figure,
     distribution_figure,
@@ -21,7 +23,10 @@ from .overview_figures import (
     first_place,
     tradeoff_figure,
 )
+from .places import sweep_of
 from .side_by_side import differences, joint_table
+from .sortable import HtmlTable
+from .statistics_tables import statistics_tables
 from .style import axis_label, plain_text
 from .svg import LARGEST, Drawing, inline_svg
 from .verdict import verdict, without_result
@@ -33,14 +38,17 @@ if TYPE_CHECKING:
 MOST_RESULTS = 6
 """Number of comparisons side by side."""
 
-_MOST_ROWS = 400
-"""Number of rows of the tables of all comparisons together."""
+LARGEST_PAGE = 2_000_000
+"""Number of bytes below which a report stays."""
+
+_MOST_ROWS = (400, 100, 25, 5)
+"""Numbers of rows of a table of all comparisons together: the first with which the report is small enough."""
+
+_CHARACTERS_PER_ROW = 2500
+"""Number of characters of all figures together for each of these rows."""
 
 _MOST_REASONS = 60
 """Number of reasons for allocations without a result."""
-
-_MOST_CHARACTERS = 1_000_000
-"""Number of characters of all figures together."""
 
 _MOST_QUANTITIES = 6
 """Number of figures of objective, requirements and metrics."""
@@ -83,6 +91,8 @@ class Part:
         Sentences.
     table : HtmlTable
         The summary over the drops.
+    statistics : tuple of HtmlTable
+        Distribution of the objective over the drops, and paired differences.
     drawings, skipped : tuple
         Figures, and reasons for those that are left out.
     unsolved : tuple of tuple of str
@@ -100,6 +110,7 @@ class Part:
     caption: str
     verdict: tuple[str, ...]
     table: HtmlTable
+    statistics: tuple[HtmlTable, ...]
     drawings: tuple[Drawing, ...]
     skipped: tuple[str, ...]
     unsolved: tuple[tuple[str, ...], ...]
@@ -116,14 +127,23 @@ def render_page(entries: Sequence[Entry]) -> str:
     entries : sequence of Entry
         The comparisons, at most :data:`MOST_RESULTS`.
     """
+    for rows in _MOST_ROWS:
+        text = _render(entries, rows // len(entries))
+        if len(text.encode()) < LARGEST_PAGE:
+            break
+    return text
+
+
+def _render(entries: Sequence[Entry], rows: int) -> str:
+    """Return the report with at most a number of rows in each table of a comparison."""
     datasets = [entry.dataset for entry in entries]
     titles = [shorten(str(dataset.attrs["title"]), 80) for dataset in datasets]
     several = len(entries) > 1
     names = [f"{number}: {title}" for number, title in enumerate(titles, 1)] if several else titles
-    thin = [fewer_points(dataset, _points(dataset, len(entries))) for dataset in datasets]
+    thin = [fewer_points(dataset, _points(dataset, rows)) for dataset in datasets]
     frames = [summary(dataset) for dataset in thin]
     parts = [
-        _part(f"r{number}", name, entry, thin[number], frames[number], len(entries))
+        _part(f"r{number}", name, entry, thin[number], frames[number], rows)
         for number, (name, entry) in enumerate(zip(names, entries, strict=True))
     ]
     text: str = (
@@ -137,30 +157,20 @@ def render_page(entries: Sequence[Entry]) -> str:
                 differences((names[0], name), datasets[0], dataset)
                 for name, dataset in zip(names[1:], datasets[1:], strict=True)
             ],
-            citation=_citation(parts[0].versions.get("isacfw", "")),
+            citation=citation(parts[0].versions.get("isacfw", "")),
         )
     )
     return text
 
 
-def _citation(version: str) -> str:
-    loader = environment().loader
-    assert loader is not None
-    source, *_ = loader.get_source(environment(), "citation.bib")
-    return source.replace("@VERSION@", version)
-
-
-def _points(dataset: xarray.Dataset, results: int) -> int:
-    """Return the number of points of a sweep whose rows the tables of a report have room for."""
+def _points(dataset: xarray.Dataset, rows: int) -> int:
+    """Return the number of points of a sweep that fit into a number of rows."""
     status = dataset["status"]
-    rows = [status.sizes[name] for name in ("precoder", "beam", "allocator") if name in status.dims]
-    each = 1
-    for size in rows:
-        each *= size
-    return max(1, _MOST_ROWS // results // each)
+    each = math.prod(status.sizes[name] for name in ("precoder", "beam", "allocator") if name in status.dims)
+    return max(1, rows // each)
 
 
-def _part(number: str, name: str, entry: Entry, thin: xarray.Dataset, frame: Any, results: int) -> Part:
+def _part(number: str, name: str, entry: Entry, thin: xarray.Dataset, frame: Any, most: int) -> Part:
     """Return what a report shows of a comparison whose results are thinned to some points of its sweep."""
     dataset = entry.dataset
     whole = frame if thin is dataset else summary(dataset)
@@ -168,16 +178,13 @@ def _part(number: str, name: str, entry: Entry, thin: xarray.Dataset, frame: Any
     skipped = list(entry.skipped)
     if thin is not dataset:
         kept, total = (_count_points(each) for each in (thin, dataset))
-        note = f"Table and figures show {kept} of {total} points of the sweep; the verdict is on all."
+        note = f"Tables and figures show {kept} of {total} points of the sweep; the verdict is on all."
         table = attrs.evolve(table, notes=(note, *table.notes))
-    most = _MOST_ROWS // results
-    if len(table.rows) > most:
-        note = f"The first {most} of {len(table.rows)} rows."
-        table = attrs.evolve(table, rows=table.rows[:most], notes=(note, *table.notes))
+    table = table.first(most)
     unsolved = without_result(dataset, whole)
     if len(unsolved) > _MOST_REASONS:
         skipped.append(f"reasons: the first {_MOST_REASONS} of {len(unsolved)} are shown")
-    drawings = list(_drawings(number, entry, thin, frame, skipped, _MOST_CHARACTERS // results))
+    drawings = list(_drawings(number, entry, thin, frame, skipped, _CHARACTERS_PER_ROW * most))
     scenario = dataset.attrs["scenario"]
     if len(scenario) > _LONGEST_SCENARIO:
         scenario = scenario[:_LONGEST_SCENARIO]
@@ -188,6 +195,7 @@ def _part(number: str, name: str, entry: Entry, thin: xarray.Dataset, frame: Any
         caption=shorten(caption_of(dataset)),
         verdict=verdict(dataset, whole),
         table=table,
+        statistics=statistics_tables(thin, most),
         drawings=tuple(drawings),
         skipped=tuple(skipped),
         unsolved=tuple(unsolved[:_MOST_REASONS]),
@@ -198,12 +206,7 @@ def _part(number: str, name: str, entry: Entry, thin: xarray.Dataset, frame: Any
 
 
 def _count_points(dataset: xarray.Dataset) -> int:
-    status = dataset["status"]
-    rows = [status.sizes[name] for name in status.dims if name not in ("precoder", "beam", "allocator", "drop")]
-    total = 1
-    for size in rows:
-        total *= size
-    return total
+    return math.prod(dataset.sizes[axis] for axis in sweep_of(dataset))
 
 
 def _drawings(
@@ -213,7 +216,7 @@ def _drawings(
     used = 0
     with plain_text():
         figures = _figures(thin, frame, skipped)
-        for count, (title, caption, figure) in enumerate([*figures, *_scenario_figures(entry)]):
+        for count, (title, caption, figure) in enumerate(chain(figures, _scenario_figures(entry))):
             svg = inline_svg(figure, f"{title}. {caption}", f"{number}-f{count}", min(LARGEST, most // 8))
             if used + len(svg) > most:
                 skipped.append(f"{title}: the report would become too large")
@@ -224,7 +227,10 @@ def _drawings(
 
 def _scenario_figures(entry: Entry) -> Iterator[tuple[str, str, Figure]]:
     for title, figure in entry.figures.items():
+        text = figure.get_suptitle()
         yield title, _suptitle(figure), figure
+        # A report that is too large is drawn again.
+        figure.suptitle(text)
 
 
 def _figures(thin: xarray.Dataset, frame: Any, skipped: list[str]) -> Iterator[tuple[str, str, Figure]]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from .html_table import Cell, Heading, HtmlTable
 from .markup import shorten
+from .sortable import Cell, Heading, HtmlTable
 from .text_lines import text_cell
 from .text_table import align, write_parts
 
@@ -43,14 +43,14 @@ class RecordTable:
         table = align(self.headings, self.rows, words=self.words, heads=1 + max(self.words), margin=0)
         return write_parts([text_cell(self.title), table, *map(text_cell, self.notes)], width)
 
-    def html(self) -> str:
+    def sortable(self) -> HtmlTable:
         """Return it as a sortable table, each row of which says what it is about."""
         rows: list[tuple[Cell, ...]] = []
         for row in self.rows:
             above = rows[-1] if rows else (Cell(text=""),) * len(row)
             texts = [text or last.text for text, last in zip(row, above, strict=True)]
             rows.append(tuple(self._cell(number, text) for number, text in enumerate(texts)))
-        table = HtmlTable(
+        return HtmlTable(
             caption=shorten(self.title),
             headings=tuple(
                 Heading(text=heading, numeric=number not in self.words)
@@ -60,7 +60,10 @@ class RecordTable:
             head=max(self.words),
             notes=tuple(shorten(note, 1000) for note in self.notes),
         )
-        return table.fragment()
+
+    def html(self) -> str:
+        """Return :meth:`sortable` with its style and script, for a notebook."""
+        return self.sortable().fragment()
 
     def _cell(self, number: int, text: str) -> Cell:
         return Cell(text=shorten(text), key=None if number in self.words else number_in(text))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import numpy as np
 
-from ..base.files import atomic_write, ensure_writable, open_for_hdf5, write_netcdf
 from ..base.numbers import FloatArray
-from .beamforming import FAILURES, PER_CHANNEL, mean_and_error
-from .files import save_figures
+from .drawn import PER_CHANNEL, DrawnResults, count_failures, least_of, mean_and_error
+from .drawn_file import VariableTable
+from .legend import add_legend
 from .record_table import RecordTable
-from .records import write_records
 from .style import COLOURS, MARKERS
 from .table import duration
 
@@ -24,11 +22,25 @@ if TYPE_CHECKING:
 
 LOW = 0.05
 """Share of users and draws with a rate below the low rate."""
+
+_DRAWS = ("design", "rate", *PER_CHANNEL)
+VARIABLES: VariableTable = {
+    "crb": (_DRAWS, "rad^2", "Sum of the CRLBs for the covariance of the draw"),
+    "user_rate": ((*_DRAWS, "user"), "bit/s/Hz", "Instantaneous rate"),
+    "power": (_DRAWS, "1", "Power relative to the budget"),
+    "solved": (_DRAWS, "", "Whether there are beams"),
+    "seconds": (_DRAWS, "s", "Wall time of the draw"),
+    "planned_crb": (_DRAWS[:3], "rad^2", "Sum of the CRLBs for the mean covariance"),
+    "drop_seconds": (_DRAWS[:3], "s", "Wall time once for all draws of the drop"),
+    "status": (_DRAWS, "", "Status"),
+    "message": (_DRAWS, "", "Message"),
+}
+
 _LINES = {"statistics": ":", "estimates": "--", "channels": "-"}
 
 
 @attrs.frozen(kw_only=True, eq=False, repr=False)
-class RegimeResults:
+class RegimeResults(DrawnResults):
     r"""Results of allocations and beamformers on the same draws of the fading.
 
     Parameters
@@ -42,12 +54,9 @@ class RegimeResults:
     SINR_k)` with its channels, whatever a design knows of them.
     """
 
-    dataset: xarray.Dataset
-
-    @property
-    def failed(self) -> bool:
-        """Whether an allocator or a beamformer failed or was stopped."""
-        return bool(np.isin(self.dataset["status"].to_numpy(), FAILURES).any())
+    name: ClassVar[str] = "regimes"
+    variables: ClassVar[VariableTable] = VARIABLES
+    words: ClassVar[tuple[str, ...]] = ("design", "title", "knows")
 
     def records(self) -> list[dict[str, Any]]:
         """Return a record for each rate and design, over all draws.
@@ -70,30 +79,19 @@ class RegimeResults:
                 found.append(_record(own))
         return found
 
-    def table(self, width: int | None = None) -> str:
-        """Return a table of :meth:`records` as text.
-
-        Parameters
-        ----------
-        width : int, optional
-            Largest width of a line; by default the table is as wide as it needs to be.
-        """
-        return self._lines().text(width)
-
-    def _lines(self) -> RecordTable:
+    def lines(self) -> RecordTable:
+        """Return the table of :meth:`records`."""
         return _record_table(self.records(), self.dataset.attrs["title"])
 
-    def __str__(self) -> str:
-        return self.table()
-
-    def __repr__(self) -> str:
-        return f"<isacfw.RegimeResults {self.dataset.attrs['title']!r}>"
-
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
-        printer.text(str(self))
-
-    def _repr_html_(self) -> str:
-        return self._lines().html()
+    def verdict(self) -> tuple[str, ...]:
+        """Return which designs have the least CRLBs, and what failed, in sentences."""
+        found, records = [], self.records()
+        for target in dict.fromkeys(one["target"] for one in records):
+            start = f"For least rates of {target:g} bit/s/Hz, the least root CRB is"
+            own = [one for one in records if one["target"] == target]
+            named = {"name": "root_crb_deg", "unit": "°", "total": "draws"}
+            found.append(least_of(own, start=start, titles=("title", "knows"), **named))
+        return *found, count_failures(records, "draws")
 
     def plot(self) -> matplotlib.figure.Figure:
         """Return a figure of the CRLBs against the mean rate of the weakest user, and against the low rate.
@@ -120,16 +118,6 @@ class RegimeResults:
         _finish(figure, left, right)
         return figure
 
-    def save(self, folder: Path) -> list[Path]:
-        """Write data set, records and figure as ``regimes.nc``, ``.csv``, ``.png`` and ``.pdf``."""
-        ensure_writable(folder)
-        files = [folder / "regimes.nc", folder / "regimes.csv"]
-        with atomic_write(files[0]) as new, open_for_hdf5(new) as raw:
-            write_netcdf(self.dataset, raw)
-        with atomic_write(files[1]) as new:
-            write_records(self.records(), new)
-        return [*files, *save_figures({"regimes": self.plot()}, folder)]
-
 
 def _style(number: int, knows: str) -> dict[str, Any]:
     """Return the style of a design: colour and marker by its number, line by what it knows."""
@@ -146,6 +134,7 @@ def _style(number: int, knows: str) -> dict[str, Any]:
 
 def _finish(figure: matplotlib.figure.Figure, left: Axes, right: Axes) -> None:
     """Give the axes a logarithmic scale with plain numbers, and the figure a legend."""
+    from matplotlib import rc_context
     from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
     left.set_yscale("log")
@@ -155,7 +144,9 @@ def _finish(figure: matplotlib.figure.Figure, left: Axes, right: Axes) -> None:
     for axes in (left, right):
         axes.grid(alpha=0.3)
     handles, labels = left.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, handlelength=3.5)
+    # Designs differ by their lines alone where they know different things.
+    with rc_context({"legend.handlelength": 3.5}):
+        add_legend(figure, dict(zip(labels, handles, strict=True)))
 
 
 def _record(own: xarray.Dataset) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import attrs
 import numpy as np
 
 from .difference import difference
-from .html_table import Cell, Heading, HtmlTable
 from .markup import shorten
 from .places import labels_of, name_place, swept_paths
+from .sortable import Cell, Heading, HtmlTable
 from .summary import Columns, blocks_of
 
 if TYPE_CHECKING:

@@ -72,7 +72,7 @@ def _join(names: list[str]) -> str:
 
 
 def _binding(frame: Any, columns: Columns) -> str:
-    """Return which requirements bind, for the best allocators if there are any."""
+    """Return which requirements bind: for the best allocators, or for all if none is best."""
     best = frame[frame["best"]]
     own = best if len(best) else frame
     found = []

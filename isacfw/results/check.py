@@ -108,7 +108,7 @@ def _check_text(value: Any, name: str, longest: int = _LONGEST_TEXT) -> None:
 
 
 def _check_words(path: str, data: Any, known: set[bytes] | None) -> None:
-    """Check that text is UTF-8, and one of the known words if there are any."""
+    """Check that text is UTF-8, and among the known words unless these are None."""
     if data.dtype.kind == "O":
         words = set(np.ravel(data[()]).tolist())
     elif data.dtype != "S1":

@@ -55,3 +55,11 @@ class Figure(Part):
     @abstractmethod
     def draw(self, data: xarray.Dataset) -> matplotlib.figure.Figure:
         """Return the figure of collected data; it computes nothing."""
+
+    def draw_styled(self, data: xarray.Dataset) -> matplotlib.figure.Figure:
+        """Return the figure of collected data in its style, whatever the settings of Matplotlib."""
+        from matplotlib import rc_context
+
+        settings: Any = {"text.usetex": False, **self.style}
+        with rc_context(settings):
+            return self.draw(data)

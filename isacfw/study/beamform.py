@@ -18,23 +18,11 @@ from ..beamforming.beams import Beamforming
 from ..beamforming.problem import BeamformingProblem
 from ..config.load import LoadedScenario, ScenarioLike, to_loaded
 from ..host.host import default_host
-from ..report.beamforming import PER_CHANNEL, BeamformingResults
+from ..report.beamforming import VARIABLES, BeamformingResults
 from ..report.notebook_progress import show_progress
 from .beamforming_input import check_draws, counted, draw_blocks, select_beamformers, sensed_by, without_sweep
+from .draw_provenance import Call, provenance
 from .size import check_draws_size
-
-_AXES = ("beamformer", "sinr_db", *PER_CHANNEL)
-_VARIABLES = {
-    "crb": "CRB that is minimised",
-    "bound": "Certified lower bound of the CRB",
-    "gap": "Certified gap",
-    "power": "Power of all beams relative to the noise",
-    "violation": "Largest relative violation",
-    "feasible": "Whether targets and power are met",
-    "seconds": "Wall time in s",
-    "status": "Status",
-    "message": "Message",
-}
 
 
 def beamform(
@@ -84,11 +72,15 @@ def beamform(
     if loaded is None:
         assert isinstance(source, BeamformingProblem)
         problem, title, limit = source, f"{math.prod(source.batch_shape)} channels", None
+        origin = provenance(None, parts, host)
     else:
         problem, title = _problem(loaded, targets, draws, extended)
         limit = loaded.scenario.time_limit_s
+        options = {"sinr_db": targets, "draws": draws, **({"extended": True} if extended else {})}
+        origin = provenance(loaded.scenario, parts, host, Call("beamform", "beamform", options))
     with show_progress("channels", progress) as shown:
-        return _run(problem, parts, targets, _Study(title=title, time_limit_s=limit, progress=shown))
+        study = _Study(title=title, time_limit_s=limit, progress=shown, origin=origin)
+        return _run(problem, parts, targets, study)
 
 
 def _targets(sinr_db: Sequence[float] | None) -> FloatArray | None:
@@ -128,6 +120,7 @@ class _Study:
     title: str
     time_limit_s: float | None
     progress: Progress | None
+    origin: dict[str, str]
 
 
 @one_thread()
@@ -148,28 +141,28 @@ def _run(
     labels = np.array([_common(problem.sinr)]) if targets is None else targets
     sizes = (len(parts), len(labels), *shape)
     total, done = math.prod(sizes), 0
-    values: dict[str, Any] = {name: np.empty(sizes, dtype=object) for name in _VARIABLES}
+    values: dict[str, Any] = {name: np.empty(sizes, dtype=object) for name in VARIABLES}
     for row, part in enumerate(parts.values()):
         for column, label in enumerate(labels):
             posed = given if targets is None else attrs.evolve(given, sinr=np.asarray(10 ** (label / 10)))
             for index in np.ndindex(shape):
                 found: Beamforming = part.beamform(posed[index], study.time_limit_s)
-                for name in _VARIABLES:
+                for name in VARIABLES:
                     values[name][row, column, *index] = getattr(found, name).item()
                 done += 1
                 if study.progress is not None:
                     study.progress(done, total)
     types = {"feasible": bool, "status": str, "message": str}
     variables = {
-        name: (_AXES, values[name].astype(types.get(name, float)), {"long_name": text})
-        for name, text in _VARIABLES.items()
+        name: (axes, values[name].astype(types.get(name, float)), {"long_name": text})
+        for name, (axes, _, text) in VARIABLES.items()
     }
     kind = "points" if problem.sensed.angles else "extended"
     return BeamformingResults(
         dataset=xarray.Dataset(
             variables,
             {"beamformer": list(parts), "sinr_db": labels, "drop": range(shape[0]), "draw": range(shape[1])},
-            {"title": study.title, "sensed": kind},
+            {"title": study.title, "sensed": kind, **study.origin},
         )
     )
 

@@ -48,7 +48,6 @@ def make_figure(
     looks : mapping, optional
         Options of :meth:`isacfw.Comparison.plot`, for a scenario without its own figure.
     """
-    from matplotlib import rc_context
 
     def run(scenario: Scenario, progress: Progress | None = None) -> Any:
         return compare(scenario, execution=Execution(host=loaded.host, workers=workers, progress=progress))
@@ -61,12 +60,10 @@ def make_figure(
     need_drops(loaded.scenario.summary_only, f"the figure {name}")
     figure = figures[0].cls(**({} if trials is None else {"trials": trials}))
     assert isinstance(figure, Figure)
-    settings: Any = {"text.usetex": False, **figure.style}
     with guard(f"figure {name}", figure):
         data = figure.collect(loaded.scenario, run, progress)
         check_type(data, "Dataset", "xarray", "collect")
-        with rc_context(settings):
-            drawn = figure.draw(data)
+        drawn = figure.draw_styled(data)
         check_type(drawn, "Figure", "matplotlib", "draw")
     return data, {"": drawn}
 

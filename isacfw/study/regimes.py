@@ -17,9 +17,10 @@ from ..beamforming.beamformer import Beamformer
 from ..beamforming.verdict import sinr_of
 from ..config.load import LoadedScenario, ScenarioLike, to_loaded
 from ..report.notebook_progress import show_progress
-from ..report.regimes import RegimeResults
+from ..report.regimes import VARIABLES, RegimeResults
 from ..scenario.scenario import Scenario
 from .beamforming_input import check_draws, counted, draw_blocks, select_beamformers, sensed_by, without_sweep
+from .draw_provenance import Call, provenance
 from .regime_designs import Design, DrawnDrop, RegimeSetting, list_designs
 from .size import check_draws_size
 
@@ -27,18 +28,6 @@ if TYPE_CHECKING:
     import xarray
 
 _LIMITS = ("crlb_limit_db", "azimuth_crlb_limit_db", "elevation_crlb_limit_db")
-_DRAWS = ("design", "rate", "drop", "draw")
-_VARIABLES = {
-    "crb": (_DRAWS, "rad^2", "Sum of the CRLBs for the covariance of the draw"),
-    "user_rate": ((*_DRAWS, "user"), "bit/s/Hz", "Instantaneous rate"),
-    "power": (_DRAWS, "1", "Power relative to the budget"),
-    "solved": (_DRAWS, "", "Whether there are beams"),
-    "seconds": (_DRAWS, "s", "Wall time of the draw"),
-    "planned_crb": (_DRAWS[:3], "rad^2", "Sum of the CRLBs for the mean covariance"),
-    "drop_seconds": (_DRAWS[:3], "s", "Wall time once for all draws of the drop"),
-    "status": (_DRAWS, "", "Status"),
-    "message": (_DRAWS, "", "Message"),
-}
 _TEXTS = ("status", "message")
 
 
@@ -95,11 +84,13 @@ def compare_regimes(
     with show_progress("designs", progress) as shown:
         for row, design in enumerate(designs):
             with one_thread():
-                _fill({name: data[name].to_numpy()[row] for name in _VARIABLES}, setting, design, targets)
+                _fill({name: data[name].to_numpy()[row] for name in VARIABLES}, setting, design, targets)
             if shown is not None:
                 shown(row + 1, len(designs))
     texts = {name: data[name].astype(str) for name in _TEXTS}
-    return RegimeResults(dataset=data.assign(texts))
+    call = Call("regimes", "compare_regimes", {"rates": targets, "draws": draws})
+    origin = provenance(loaded.scenario, parts, loaded.host, call)
+    return RegimeResults(dataset=data.assign(texts).assign_attrs(origin))
 
 
 def _rates(rates: Any) -> FloatArray:
@@ -161,7 +152,7 @@ def _empty(setting: RegimeSetting, designs: Sequence[Design], rates: FloatArray)
     types: dict[str, Any] = {"solved": bool, **dict.fromkeys(_TEXTS, object)}
     fills: dict[str, Any] = {"solved": False, **dict.fromkeys(_TEXTS, "")}
     variables = {}
-    for name, (axes, unit, text) in _VARIABLES.items():
+    for name, (axes, unit, text) in VARIABLES.items():
         values = np.full([sizes[one] for one in axes], fills.get(name, np.nan), types.get(name, float))
         variables[name] = axes, values, {"long_name": text} | ({"units": unit} if unit else {})
     coordinates: dict[str, Any] = {name: range(sizes[name]) for name in ("drop", "draw", "user")}

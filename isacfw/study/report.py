@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import InputError, IsacError, IsacWarning
 from ..base.files import atomic_write, ensure_writable
@@ -15,7 +15,11 @@ from ..config.load import LoadedScenario, load_scenario
 from ..config.structure import structure
 from ..config.trust import is_within
 from ..host.host import default_host
+from ..report.beamforming import BeamformingResults
 from ..report.comparison import Comparison
+from ..report.drawn import DrawnResults
+from ..report.drawn_file import kind_of
+from ..report.regimes import RegimeResults
 from ..results.open import READ
 from ..scenario.scenario import Scenario
 from .plot import plot_scenario
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 
     from ..report.page import Entry
 
-ResultsLike = Comparison | str | PathLike[str]
+ResultsLike = Comparison | DrawnResults | str | PathLike[str]
 
 _MOST_ELEMENTS = 1024
 """Number of antennas up to which radiation patterns are cheap."""
@@ -43,13 +47,14 @@ def write_report(
     *,
     trust: bool = False,
 ) -> Path:
-    """Write a report on one or several comparisons, a single file in HTML that needs no others; return its path.
+    """Write a report on results, a single file in HTML that needs no others; return its path.
 
     Parameters
     ----------
-    results : Comparison, str, path, or sequence of these
+    results : Comparison, RegimeResults, BeamformingResults, str, path, or sequence of these
         Comparisons, or files ``results.nc``, or folders that contain one; up to six, which are shown side by
-        side, with all differences from the first.
+        side, with all differences from the first. Or one result of :func:`~isacfw.compare_regimes` or
+        :func:`~isacfw.beamform`, or its file or folder.
     path : str or path
         The file, whose name ends in ``.html``.
     trust : bool
@@ -65,26 +70,48 @@ def write_report(
     -----
     The file stays below 2 MB: tables and figures show some points of a long sweep, and say so.
     """
-    from ..report.page import MOST_RESULTS, render_page
-
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise InputError("-o", f"must be a file whose name ends in .html, got {str(path)!r}")
-    given = [results] if isinstance(results, (Comparison, str, PathLike)) else list(results)
-    if not 1 <= len(given) <= MOST_RESULTS:
-        raise InputError("results", f"must be 1 to {MOST_RESULTS} comparisons, got {len(given)}")
-    datasets = [_dataset(one) for one in given]
-    ensure_writable(path.parent)
-    text = render_page([_entry(dataset, trust) for dataset in datasets])
+    given = [results] if isinstance(results, (Comparison, DrawnResults, str, PathLike)) else list(results)
+    text = _render(given, path.parent, trust)
     with atomic_write(path) as new:
         new.write_text(text, encoding="utf-8")
     return path
 
 
-def _dataset(results: ResultsLike) -> xarray.Dataset:
-    if isinstance(results, Comparison):
-        return results.dataset
-    return Comparison.load(results).dataset
+def _render(given: list[Any], folder: Path, trust: bool) -> str:
+    """Return the report on results, after checking that it can be written."""
+    from ..report.drawn_page import render_drawn_page
+    from ..report.page import MOST_RESULTS, render_page
+
+    if not 1 <= len(given) <= MOST_RESULTS:
+        raise InputError("results", f"must be 1 to {MOST_RESULTS} comparisons, got {len(given)}")
+    read = [one if isinstance(one, (Comparison, DrawnResults)) else _read(Path(one)) for one in given]
+    drawn = [one for one in read if isinstance(one, DrawnResults)]
+    if drawn and len(read) > 1:
+        raise InputError("results", f"must be comparisons if they are several, got one of isacfw {drawn[0].name}")
+    ensure_writable(folder)
+    if drawn:
+        figures, skipped = _scenario_figures(drawn[0].dataset, trust)
+        return render_drawn_page(drawn[0], figures, skipped)
+    return render_page([_entry(one.dataset, trust) for one in read])
+
+
+_DRAWN: tuple[type[DrawnResults], ...] = (RegimeResults, BeamformingResults)
+
+
+def _read(path: Path) -> Comparison | DrawnResults:
+    """Return the results in a file or folder; those of a comparison, if a folder has several."""
+    if path.is_dir() and not (path / "results.nc").exists():
+        names = [path / f"{kind.name}.nc" for kind in _DRAWN]
+        path = next((file for file in names if file.is_file()), path)
+    if path.is_file():
+        written = kind_of(path)
+        for kind in _DRAWN:
+            if kind.name == written:
+                return kind.load(path)
+    return Comparison.load(path)
 
 
 def _load(dataset: xarray.Dataset, trust: bool) -> LoadedScenario:
@@ -94,7 +121,7 @@ def _load(dataset: xarray.Dataset, trust: bool) -> LoadedScenario:
     """
     source = Path(str(dataset.encoding.get("source", "")))
     if not dataset.encoding.get(READ) or trust:
-        if source.suffix == ".nc" and source.is_file():
+        if source.suffix == ".nc" and source.is_file() and "kind" not in dataset.attrs:
             return load_scenario(source, trust=True)
         return load_scenario(parse(Path("scenario"), dataset.attrs["scenario"]), trust=True)
     document = parse(source, dataset.attrs["scenario"])
@@ -123,6 +150,8 @@ def _entry(dataset: xarray.Dataset, trust: bool) -> Entry:
 def _scenario_figures(dataset: xarray.Dataset, trust: bool) -> tuple[dict[str, Figure], tuple[str, ...]]:
     """Return figures of a scenario by their titles, and reasons for those that are left out."""
     skipped: list[str] = []
+    if not dataset.attrs.get("scenario"):
+        return {}, ()
     try:
         loaded = _load(dataset, trust)
     except IsacError as error:

@@ -18,6 +18,7 @@ from numerics import random_problem
 from isacfw import FloatArray, PowerAllocationProblem
 from isacfw_plugins.allocators import sca
 from isacfw_plugins.allocators._limits import Kind, Limits
+from isacfw_plugins.allocators._sca_ascent import Ascent
 from isacfw_plugins.allocators._sca_model import Approximation, Model, Surrogate
 from isacfw_plugins.allocators.exact import Exact
 from isacfw_plugins.allocators.sca import SCA
@@ -57,13 +58,13 @@ class Clarabel:
         monkeypatch.setattr(clarabel, "DefaultSolver", Listening)
 
 
-def started(allocator: SCA, problem: PowerAllocationProblem) -> sca._Ascent:
+def started(allocator: SCA, problem: PowerAllocationProblem) -> Ascent:
     """Return the iterations of an allocation before the first."""
     limits, start = Limits.of(problem), allocator.start(problem)
     assert limits is not None
     assert start is not None
     with allocator.convex(problem, limits) as convex:
-        return sca._Ascent(allocator, problem, convex, *start)
+        return Ascent(allocator, problem, convex, *start)
 
 
 def visited(allocator: SCA, problem: PowerAllocationProblem) -> list[tuple[FloatArray, FloatArray]]:

@@ -86,7 +86,7 @@ def test_no_text_of_a_scenario_becomes_markup(page: str) -> None:
     assert not read.named("bold")
     assert not read.named("i")
     assert read.texts["h1"] == [MARKUP]
-    assert sum(MARKUP in text for text in read.texts["th"]) == 2
+    assert sum(MARKUP in text for text in read.texts["th"]) == 6  # in three tables
     # Legends of figures too.
     assert any(MARKUP in text for text in read.texts["svg"])
 
@@ -110,6 +110,7 @@ def test_report_has_all_its_sections(page: str, marked: Comparison) -> None:
     for title in (
         "Verdict",
         "Allocators",
+        "Statistics",
         "Objective against CRLB",
         "Distribution over the drops",
         "Convergence",
@@ -223,7 +224,7 @@ def test_tables_show_some_of_many_points(swept: Comparison, without_figures: Non
     text = render_page([Entry(dataset=large(swept.dataset, 33, 12))])
     read = Page(text)
     assert any(re.search("show 16 of 33 points", one) for one in read.texts["li"])
-    assert len(read.named("tr")) < 500
+    assert len(read.named("tr")) < 1300
 
 
 @pytest.mark.slow

@@ -76,7 +76,7 @@ def test_values_and_text_are_plain() -> None:
         ("allocator:exact", ["allocator exact", "label"]),
         ("isacfw:max_min", ["no options"]),
         ("scenario", ["sampling_accuracy", "0.01", "table Target"]),
-        ("liu2022", ["scenario liu2022 of isacfw", "[transmit_array]"]),
+        ("liu2022", ["Scenario liu2022 of isacfw", "[transmit_array]"]),
     ],
 )
 def test_info_shows_options_and_files(name: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -171,3 +171,13 @@ def test_unknown_shell_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["--completion", "fish"])
     assert capsys.readouterr().err == "isacfw: --completion must be one of bash, zsh, got 'fish'\n"
+
+
+def test_a_scenario_in_a_file_is_the_scenario(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    assert main(["info", "nguyen2025"]) == 0
+    document = tomllib.loads(capsys.readouterr().out)
+    assert isacfw.load_scenario(document).scenario == isacfw.load_scenario("nguyen2025").scenario
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["info", "nguyen2025"]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 60

@@ -55,6 +55,7 @@ def run(variant, host):
 def _round_trip(scenario, host):
     text = to_toml(scenario, host)
     assert structure(tomllib.loads(text), host) == scenario
+    assert list(structure(tomllib.loads(text), host).points()) == list(scenario.points())
     assert to_toml(structure(tomllib.loads(text), host), host) == text
     assert pickle.loads(pickle.dumps(scenario)) == scenario
 
@@ -137,6 +138,22 @@ def test_linked_tables_in_python(variant, host):
         (5.0, 3, 2),
     ]
     _round_trip(found, host)
+
+
+def test_a_part_that_is_swept_before_a_number_keeps_its_place(variant, host, tmp_path, monkeypatch):
+    arrays = [{"kind": "upa", "horizontal": side, "vertical": 2} for side in (2, 3)]
+    for sweep in (
+        {"transmit_array": arrays, "snr_db": [0, 5]},
+        [{"transmit_array": arrays, "snr_db": [0, 5]}, {"channel.users": [2, 3]}],
+    ):
+        paths = [path for table in (sweep if isinstance(sweep, list) else [sweep]) for path in table]
+        scenario = structure(variant({"sweep": sweep}), host)
+        assert list(next(iter(scenario.points()))[0]) == paths
+        _round_trip(scenario, host)
+    found = isacfw.compare(variant({"sweep": {"transmit_array": arrays, "snr_db": [0, 5]}, "drops": 1}))
+    monkeypatch.setattr("isacfw.report.comparison.Comparison.plot", lambda _self: {})
+    found.save(tmp_path)
+    assert list(isacfw.Comparison.load(tmp_path).dataset["status"].dims)[-3:-1] == ["transmit_array", "snr_db"]
 
 
 def test_linked_sweeps_are_written_as_an_array_of_tables(variant, host):

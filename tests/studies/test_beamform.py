@@ -11,7 +11,7 @@ import xarray
 
 import isacfw
 from isacfw import BeamformingProblem, Beams, ExtendedTarget, InputError
-from isacfw.report.beamforming import mean_and_error
+from isacfw.report.drawn import mean_and_error
 from isacfw.study.figure import make_figure
 from isacfw_plugins.beamformers.crb_beams import CrbBeams
 from isacfw_plugins.beamformers.fixed_beams import FixedBeams

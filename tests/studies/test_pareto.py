@@ -350,6 +350,36 @@ def test_a_point_without_an_answer_in_some_drop_is_not_drawn() -> None:
     np.testing.assert_allclose(drawn.get_xdata(), x[whole].mean(axis=1))
 
 
+@pytest.fixture(scope="module")
+def fourteen() -> ParetoFront:
+    """Return a front with a panel for each of fourteen SNRs, of one point in the first of them."""
+    changes = ('precoders = ["mrt"]', f"sweep.snr_db = {list(range(14))}", 'allocators = ["exact"]')
+    data = pareto(scenario(*changes), values=[-20.0, -10.0]).dataset
+    kept = (data["snr_db"] > 0) | (data["sensing.crlb_limit_db"] == -10)
+    return ParetoFront(dataset=data.assign(abscissa=data["abscissa"].where(kept)))
+
+
+def test_more_than_twelve_panels_make_further_figures(
+    fourteen: ParetoFront, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = fourteen.figures().values()
+    assert first.get_suptitle() == "the first 12 of 14 combinations"
+    assert second.get_suptitle() == "combinations 13 to 14 of 14"
+    titles = [" ".join(axes.get_title().split()) for axes in (*first.axes, *second.axes)]
+    assert titles == [f"Transmit SNR = {snr} dB" for snr in range(14)]
+    assert fourteen.plot().get_suptitle() == first.get_suptitle()
+    monkeypatch.setattr("isacfw.report.files.save_figures", lambda figures, *_: list(figures))
+    assert fourteen.save(tmp_path)[-2:] == ["front", "front-2"]
+    assert list(fourteen.figures(style="paper-column")) == ["front", "front-2"]
+
+
+def test_a_front_of_one_point_is_seen(fourteen: ParetoFront) -> None:
+    alone, several = (fourteen.plot().axes[number].lines[0] for number in (0, 1))
+    assert (len(alone.get_xdata()), len(several.get_xdata())) == (1, 2)
+    assert alone.get_marker() == "."
+    assert several.get_marker() == "None"
+
+
 def test_a_saved_front_is_read_again(tmp_path: Any) -> None:
     front = pareto(scenario(), values=[-45.0, -40.0], execution=isacfw.Execution(out=tmp_path))
     files = front.save(tmp_path)

@@ -165,7 +165,7 @@ def test_what_was_in_use_when_an_exception_struck_is_not_used_again():
 
 @pytest.mark.parametrize(
     ("allocator", "method", "cache"),
-    [(Ipopt(), "solve_program", ipopt.PROGRAMS), (SCA(solver="SCS", max_iterations=2), "_Ascent", sca.MODELS)],
+    [(Ipopt(), "solve_program", ipopt.PROGRAMS), (SCA(solver="SCS", max_iterations=2), "Ascent", sca.MODELS)],
     ids=["ipopt", "scs"],
 )
 def test_a_model_that_was_left_half_changed_is_not_used_again(allocator, method, cache, monkeypatch):

@@ -11,4 +11,4 @@ from isacfw_plugins.figures.nguyen2025_fig4 import Figure4
 scenario = isacfw.load_scenario("nguyen2025-fig4", overrides=["drops = 1"]).scenario
 figure = Figure4(trials=40)
 data = figure.collect(scenario, isacfw.compare, progress=lambda done, total: None)
-figure.draw(data)
+figure.draw_styled(data)

@@ -11,4 +11,4 @@ from isacfw_plugins.figures.nguyen2025_fig6 import Figure6
 scenario = isacfw.load_scenario("nguyen2025-fig6", overrides=["drops = 3"]).scenario
 figure = Figure6()
 data = figure.collect(scenario, isacfw.compare, progress=lambda done, total: None)
-figure.draw(data)
+figure.draw_styled(data)

@@ -11,4 +11,4 @@ from isacfw_plugins.figures.nguyen2025_fig7 import Figure7
 scenario = isacfw.load_scenario("nguyen2025-fig7", overrides=["drops = 3"]).scenario
 figure = Figure7(trials=10)
 data = figure.collect(scenario, isacfw.compare, progress=lambda done, total: None)
-figure.draw(data)
+figure.draw_styled(data)

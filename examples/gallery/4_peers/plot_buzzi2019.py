@@ -11,4 +11,4 @@ from isacfw_plugins.figures.buzzi2019 import Scanning
 scenario = isacfw.load_scenario("buzzi2019", overrides=["drops = 2"]).scenario
 figure = Scanning(trials=50)
 data = figure.collect(scenario, isacfw.compare, progress=lambda done, total: None)
-figure.draw(data)
+figure.draw_styled(data)

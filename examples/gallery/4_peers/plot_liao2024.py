@@ -11,4 +11,4 @@ from isacfw_plugins.figures.liao2024 import LeastPowerUnderLobes
 scenario = isacfw.load_scenario("liao2024", overrides=["drops = 2"]).scenario
 figure = LeastPowerUnderLobes()
 data = figure.collect(scenario, isacfw.compare, progress=lambda done, total: None)
-figure.draw(data)
+figure.draw_styled(data)

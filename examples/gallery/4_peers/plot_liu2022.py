@@ -11,4 +11,4 @@ from isacfw_plugins.figures.liu2022 import LiuFigure
 scenario = isacfw.load_scenario("liu2022", overrides=["drops = 1"]).scenario
 figure = LiuFigure(trials=1)
 data = figure.collect(scenario, isacfw.compare, progress=lambda done, total: None)
-figure.draw(data)
+figure.draw_styled(data)

@@ -11,4 +11,4 @@ from isacfw_plugins.figures.temiz2022 import RadarPower
 scenario = isacfw.load_scenario("temiz2022", overrides=["drops = 2"]).scenario
 figure = RadarPower(trials=2)
 data = figure.collect(scenario, isacfw.compare, progress=lambda done, total: None)
-figure.draw(data)
+figure.draw_styled(data)

@@ -11,4 +11,4 @@ from isacfw_plugins.figures.topal2024 import SeveralTargets
 scenario = isacfw.load_scenario("topal2024", overrides=["drops = 1"]).scenario
 figure = SeveralTargets(trials=1)
 data = figure.collect(scenario, isacfw.compare, progress=lambda done, total: None)
-figure.draw(data)
+figure.draw_styled(data)

@@ -13,25 +13,25 @@ import numpy as np
 import isacfw
 from isacfw import (
     FEASIBILITY_TOLERANCE,
-    STATIONARITY_TOLERANCE,
     FloatArray,
     InnerShares,
     InputError,
     PowerAllocationProblem,
     Shares,
     Status,
-    first_order_rise,
     inner_shares,
 )
 from isacfw.validators import choice, integer, number, text
 
-from ._goals import fairness_of, is_usual, refuse_unknown, within_requirements
+from ._goals import fairness_of, is_usual, refuse_unknown
 from ._lender import Lender
 from ._limits import Kind, Limits, refuse_displaced
-from ._sca_cones import ConeProgram, Layout
+from ._sca_ascent import Ascent, Convex, GoalAscent
+from ._sca_cones import Layout
 from ._sca_goal_model import GoalModel
-from ._sca_goals import GoalApproximation, GoalProgram
+from ._sca_goals import GoalProgram
 from ._sca_model import Approximation, Model, NoSolution, Surrogate
+from ._sca_points import inner_point, mix_with_equal_parts
 
 
 def _initial_share(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -134,7 +134,7 @@ class SCA(isacfw.Allocator):
         if limits is None or start is None:
             return Shares.none(problem, Status.INFEASIBLE, str(problem.infeasibility))
         with self.convex(problem, limits) as convex:
-            return _Ascent(self, problem, convex, *start).run()
+            return Ascent(self, problem, convex, *start).run()
 
     def _solve_goal(self, problem: PowerAllocationProblem) -> Shares:
         """Return the answer for any utility and all requirements."""
@@ -143,17 +143,17 @@ class SCA(isacfw.Allocator):
             return Shares.none(problem, Status.INFEASIBLE, str(problem.infeasibility) or inner.infeasibility)
         program = GoalProgram if self.solver == _DIRECT else GoalModel
         convex = program(problem, self.surrogate, limits, self.solver)
-        return _GoalAscent(self, problem, convex, *self._inner_start(problem, inner), inner).run()
+        return GoalAscent(self, problem, convex, *self._inner_start(problem, inner), inner).run()
 
     def _inner_start(self, problem: PowerAllocationProblem, inner: InnerShares) -> tuple[FloatArray, FloatArray]:
         """Return the shares to start from, between them and inner ones if they violate a requirement."""
         start = self.start(problem)
         if start is not None and problem.violation(*start) <= FEASIBILITY_TOLERANCE / 2:
             return start
-        return _mix_with_equal_parts(problem, inner)
+        return mix_with_equal_parts(problem, inner)
 
     @contextmanager
-    def convex(self, problem: PowerAllocationProblem, limits: Limits) -> Iterator[_Convex]:
+    def convex(self, problem: PowerAllocationProblem, limits: Limits) -> Iterator[Convex]:
         """Yield the convex problem of an iteration, for exclusive use in the body."""
         kind = Kind.of(problem, limits)
         if self.solver == _DIRECT:
@@ -169,15 +169,10 @@ class SCA(isacfw.Allocator):
         if self.initial == "smallest":
             share = 1 - problem.largest_communication_share
             if np.isnan(share):
-                return _inner(problem)
+                return inner_point(problem)
         else:
             share = np.asarray(0.5 if self.initial == "half" else float(self.initial))
         return (1 - share) * problem.equal_split, problem.stream_shares(problem.equal_split, share)
-
-
-_Convex = ConeProgram | Model | GoalProgram | GoalModel
-_LONGEST, _LEAST, _PATIENCE = 1024.0, 1e-3, 50
-_EXACTLY, _SHORTEST = 1e-10, 1e-14
 
 
 def refuse_objective(problem: PowerAllocationProblem) -> str | None:
@@ -190,272 +185,6 @@ def refuse_objective(problem: PowerAllocationProblem) -> str | None:
     if fairness.of_sinr and fairness.alpha not in (1, np.inf):
         return "sca solves utilities of SINRs for alpha = 1 and their minimum; ipopt solves the others"
     return None
-
-
-class _Ascent:
-    """The iterations of one problem.
-
-    Parameters
-    ----------
-    allocator : SCA
-        Allocator with the options.
-    problem : PowerAllocationProblem
-        Problem without batch axes.
-    convex : ConeProgram or Model
-        The problem of an iteration.
-    x, q : ndarray, shapes (K,) and (S,)
-        Starting point.
-    """
-
-    approximate: Any = staticmethod(Approximation.around)
-
-    def __init__(
-        self, allocator: SCA, problem: PowerAllocationProblem, convex: _Convex, x: FloatArray, q: FloatArray
-    ) -> None:
-        self.allocator, self.problem, self.convex = allocator, problem, convex
-        self.x, self.q = x, q
-        self.history = [self._value(x, q)]
-        self.met = allocator.initial == "smallest" or bool(problem.violation(x, q) <= FEASIBILITY_TOLERANCE)
-        self.careful = False
-
-    def run(self) -> Shares:
-        """Iterate, and return the answer."""
-        status, message = Status.FEASIBLE, f"stopped at the limit of {self.allocator.max_iterations} iterations"
-        finished = False
-        for _ in range(self.allocator.max_iterations):
-            outcome = self._outcome()
-            if isinstance(outcome, NoSolution):
-                if not self.met:
-                    return _failure(self.problem, outcome)
-                finished, message = True, f"stopped early: the convex solver reported {outcome.reported}"
-                break
-            reason = self._take(outcome)
-            if reason is not None:
-                finished, message = True, reason
-                break
-        self._correct(FEASIBILITY_TOLERANCE / 2)
-        if finished and self._stationary():
-            status, message = Status.LOCALLY_OPTIMAL, ""
-        return Shares(
-            communication=self.x,
-            sensing=self.q if self.problem.streams > 1 else self.q[0],
-            status=status,
-            message=message,
-            iterations=len(self.history) - 1,
-            history=tuple(self.history),
-        )
-
-    def step(self) -> tuple[FloatArray, FloatArray] | NoSolution:
-        """Return the solution of the approximation at the present point, or the reason why there is none."""
-        around: Any = self.approximate(
-            self.problem, self.x, self.q, self.allocator.surrogate, careful=self.careful
-        )
-        outcome = self.convex.solve(around, careful=self.careful)
-        if isinstance(outcome, NoSolution):
-            return outcome
-        ratio, found = outcome
-        return np.maximum(around.scale * ratio, 0.0), np.maximum(found, 0.0)
-
-    def _outcome(self) -> tuple[FloatArray, FloatArray] | NoSolution:
-        """Return a step, solved carefully if the usual one makes no progress."""
-        outcome = self.step()
-        if self.met and not self.careful and not self._worth_taking(outcome):
-            # The increases are below the solver's accuracy, or below the gain from a previously violated limit.
-            self.careful = True
-            self._correct(_EXACTLY)
-            outcome = self.step()
-        if self.careful and not isinstance(outcome, NoSolution):
-            return max(self._variants(*outcome), key=lambda shares: self._value(*shares))
-        return outcome
-
-    def _variants(self, x: FloatArray, q: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
-        """Return a step within the limits and, if the split of f does not affect them, one with the last f."""
-        variants = [self._within(x, q, _EXACTLY)]
-        if self.problem.fisher_users is None and x.sum() > 0:
-            variants.append((x * (self.x.sum() / x.sum()), self.q))
-        return variants
-
-    def _worth_taking(self, outcome: tuple[FloatArray, FloatArray] | NoSolution) -> bool:
-        """Return whether a step raises the sum rate, or the present point is stationary."""
-        if isinstance(outcome, NoSolution):
-            return False
-        return self._value(*outcome) >= self.history[-1] or self._stationary()
-
-    def _take(self, outcome: tuple[FloatArray, FloatArray]) -> str | None:
-        """Move to the point of a step; return why the iterations end there, "" if it is stationary, else None."""
-        rate = self._value(*outcome)
-        rise = rate - self.history[-1]
-        met, self.met = self.met, True
-        # A step may lower the rate by the solver's tolerance, or when the start is infeasible.
-        moved = rise >= 0 or not met
-        last = self.x, self.q
-        if moved:
-            self.x, self.q = outcome
-        self.history.append(max(rate, self.history[-1]) if met else rate)
-        if not met:
-            return None
-        small = rise <= self.allocator.tolerance * self._size(rate)
-        if small:
-            self._correct(FEASIBILITY_TOLERANCE / 2)
-            if self._stationary():
-                return ""
-            if not moved:
-                return "stopped early: the convex solver's accuracy admits no further rise"
-        if moved and (small or len(self.history) > _PATIENCE):
-            self._prolong(last)
-        return None
-
-    def _prolong(self, last: tuple[FloatArray, FloatArray]) -> None:
-        """Extrapolate from the last point through the present one while the sum rate rises within the limits.
-
-        Small steps tend to repeat: a surrogate that drops quickly below the sum rate allows no longer ones.
-        """
-        x, q, length = self.x, self.q, 1.0
-        while length < _LONGEST:
-            length *= 2
-            # Keep all shares positive; a share of zero would remain zero.
-            x_there = np.maximum(last[0] + length * (x - last[0]), _LEAST * x)
-            q_there = np.maximum(last[1] + length * (q - last[1]), 0.0)
-            total = max(float(x_there.sum() + q_there.sum()), 1.0)
-            there = x_there / total, q_there / total
-            rate = self._value(*there)
-            if rate <= self.history[-1] or self.problem.violation(*there) > FEASIBILITY_TOLERANCE / 2:
-                break
-            (self.x, self.q), self.history[-1] = there, rate
-
-    def _correct(self, allowed: float) -> None:
-        """Move to a point within the limits, to a tolerance."""
-        x, q = self._within(self.x, self.q, allowed)
-        if x is not self.x:
-            self.x, self.q, self.history[-1] = x, q, self._value(x, q)
-
-    def _stationary(self) -> bool:
-        return bool(first_order_rise(self.problem, self.x, self.q) <= STATIONARITY_TOLERANCE)
-
-    def _value(self, x: FloatArray, q: FloatArray) -> float:
-        return float(self.problem.sum_rate(x, q))
-
-    def _size(self, value: float) -> float:
-        """Return the magnitude of values to which increases are relative."""
-        return value
-
-    def _within(self, x: FloatArray, q: FloatArray, allowed: float) -> tuple[FloatArray, FloatArray]:
-        return _within_limits(self.problem, x, q, allowed)
-
-
-class _GoalAscent(_Ascent):
-    """The iterations of one problem with any utility and all requirements.
-
-    Parameters
-    ----------
-    allocator, problem, convex, x, q
-        See the base class.
-    inner : InnerShares
-        Shares that meet the requirements with a margin.
-    """
-
-    approximate = staticmethod(GoalApproximation.around)
-
-    def __init__(
-        self,
-        allocator: SCA,
-        problem: PowerAllocationProblem,
-        convex: GoalProgram | GoalModel,
-        x: FloatArray,
-        q: FloatArray,
-        inner: InnerShares,
-    ) -> None:
-        self.inner = inner
-        self._unused = np.full(2 * problem.targets, np.nan)
-        super().__init__(allocator, problem, convex, x, q)
-        self.met = bool(problem.violation(x, q) <= FEASIBILITY_TOLERANCE)
-
-    def _value(self, x: FloatArray, q: FloatArray) -> float:
-        # A utility does not depend on the CRLBs, which take longest.
-        return float(self.problem.objective.value(self.problem.performance(x, q, self._unused)))
-
-    def _size(self, value: float) -> float:
-        return max(abs(value), 1.0) if self.problem.objective.reported().signed else abs(value)
-
-    def _within(self, x: FloatArray, q: FloatArray, allowed: float) -> tuple[FloatArray, FloatArray]:
-        return within_requirements(self.problem, self.inner, x, q, allowed)
-
-    def _variants(self, x: FloatArray, q: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
-        variants = super()._variants(x, q)
-        return variants[:1] + [one for one in variants[1:] if self.problem.violation(*one) <= _EXACTLY]
-
-
-def _inner(problem: PowerAllocationProblem) -> tuple[FloatArray, FloatArray] | None:
-    """Return feasible shares of all users and streams where equal parts are infeasible; None if all are."""
-    if problem.fisher_users is None and problem.fisher_streams is None:
-        return None
-    x, q, ratio = problem.feasible_shares()
-    if ratio > 1 + FEASIBILITY_TOLERANCE:
-        return None
-    return _mix_with_all(problem, x, q)
-
-
-def _mix_with_all(problem: PowerAllocationProblem, x: FloatArray, q: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return feasible shares with a part for every user and stream."""
-    # Shares of zero would remain zero: the reciprocals are relative to the last point.
-    f = x.sum() if x.sum() > 0 else 0.5
-    all_users = problem.equal_split * f
-    all_streams = np.full(problem.streams, (x.sum() + q.sum() - f) / problem.streams)
-    weight = 0.25
-    while weight > 1e-9:
-        mixed = x + weight * (all_users - x), q + weight * (all_streams - q)
-        if problem.violation(*mixed) <= FEASIBILITY_TOLERANCE / 2:
-            return mixed
-        weight /= 4
-    return x + weight * (all_users - x), q + weight * (all_streams - q)
-
-
-def _mix_with_equal_parts(problem: PowerAllocationProblem, inner: InnerShares) -> tuple[FloatArray, FloatArray]:
-    """Return feasible shares between inner ones and equal parts of the power, as close to these as possible."""
-    ends = problem.equal_split / 2, np.full(problem.streams, 0.5 / problem.streams)
-    weight = 1.0
-    while weight > 1e-9:
-        mixed = inner.x + weight * (ends[0] - inner.x), inner.q + weight * (ends[1] - inner.q)
-        if problem.violation(*mixed) <= FEASIBILITY_TOLERANCE / 2:
-            return mixed
-        weight /= 2
-    return mixed
-
-
-def _within_limits(
-    problem: PowerAllocationProblem, x: FloatArray, q: FloatArray, allowed: float = FEASIBILITY_TOLERANCE / 2
-) -> tuple[FloatArray, FloatArray]:
-    """Return shares that are feasible to a tolerance, moved towards the best ones for sensing if need be.
-
-    The convex solver's tolerance is absolute, and large relative to the limits close to infeasibility.
-    """
-    if problem.violation(x, q) <= allowed:
-        return x, q
-    # More power never violates a limit.
-    total = x.sum() + q.sum()
-    x, q = x / total, q / total
-    if problem.violation(x, q) <= allowed:
-        return x, q
-    inner_x, inner_q, ratio = problem.feasible_shares()
-    if not ratio <= 1 + allowed:
-        return x, q
-    # Keep shares that do not affect the limits.
-    if problem.fisher_users is None and x.sum() > 0:
-        inner_x = x * (inner_x.sum() / x.sum())
-    if problem.fisher_streams is None and q.sum() > 0:
-        inner_q = q * (inner_q.sum() / q.sum())
-
-    def there(weight: float) -> tuple[FloatArray, FloatArray]:
-        return x + weight * (inner_x - x), q + weight * (inner_q - q)
-
-    high = 1.0
-    while high > _SHORTEST and problem.violation(*there(high / 10)) <= allowed:
-        high /= 10
-    low = high / 10
-    while high - low > 1e-3 * high:
-        middle = (low + high) / 2
-        low, high = (low, middle) if problem.violation(*there(middle)) <= allowed else (middle, high)
-    return there(high)
 
 
 def _one_user() -> tuple[FloatArray, FloatArray] | NoSolution:
@@ -474,12 +203,6 @@ def _one_user() -> tuple[FloatArray, FloatArray] | NoSolution:
     return (
         Layout(kind, "reciprocal").set_limits(limits).solve(Approximation(one, one, 0.0, np.zeros(1), None, None))
     )
-
-
-def _failure(problem: PowerAllocationProblem, outcome: NoSolution) -> Shares:
-    if outcome.infeasible and (message := str(problem.infeasibility)):
-        return Shares.none(problem, Status.INFEASIBLE, message)
-    return Shares.none(problem, Status.FAILED, f"the convex solver reported {outcome.reported}")
 
 
 MODELS: Lender[Model] = Lender(32)
