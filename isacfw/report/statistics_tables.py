@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from .html_table import RowNames
+from .kept import count_drops
 from .markup import shorten
 from .sortable import Cell, Heading, HtmlTable
 from .statistics import paired_differences, statistics
@@ -35,7 +36,7 @@ def statistics_tables(dataset: xarray.Dataset, most: int) -> tuple[HtmlTable, ..
     tuple of HtmlTable
         Empty for one drop, which has no distribution; without differences if there is one allocator only.
     """
-    if dataset.sizes["drop"] < 2:
+    if count_drops(dataset) < 2:
         return ()
     quantity = dataset[Columns.of(dataset).objective].attrs
     label, unit = shorten(quantity.get("long_name") or "objective", 60), quantity.get("units", "")
