@@ -100,7 +100,8 @@ def test_few_file_descriptors(most: int, workers: str, tmp_path: Path) -> None:
 
 
 MEMORY = [
-    pytest.param(most, marks=[] if most == 700 else pytest.mark.slow) for most in (400, 500, 600, 700, 900, 1500)
+    pytest.param(most, marks=[] if most in (350, 500) else pytest.mark.slow)
+    for most in (100, 200, 350, 450, 470, 500, 700, 1500)
 ]
 
 
