@@ -54,7 +54,7 @@ def solve_chunks(
     """
     # Number of entries of one variable for a drop at a point.
     row = len(spec.scenario.precoders) * len(spec.scenario.allocators) * spec.largest_array
-    waiting: dict[Future[ChunkResult], Chunk] = {}
+    waiting: dict[Future[Any], Chunk] = {}
     if executor is not None:
         task: Task = (_in_worker, (spec, host.sources))
         queue = ChunkQueue(chunks, len(chunks))
@@ -71,12 +71,17 @@ def solve_chunks(
         task = (_in_process, (packed, careful.given_up))
 
         def alone(chunk: Chunk) -> ChunkResult:
-            found: ChunkResult = careful.run(_in_process, packed, {}, chunk)
+            found: ChunkResult = careful.run(_alone, packed, chunk)
             return found
+
+        def receive(returned: tuple[ChunkResult, frozenset[str]]) -> ChunkResult:
+            careful.note_success(returned[1])
+            return returned[0]
 
         with process_pool(min(workers, len(chunks))) as pool:
             try:
-                yield from collect_results(pool, task, ChunkQueue(chunks, workers), row, advance, waiting, alone)
+                queue = ChunkQueue(chunks, workers)
+                yield from collect_results(pool, task, queue, row, advance, waiting, alone, receive)
             except (OSError, ImportError) as error:
                 # Without shared memory, file descriptors or memory; the disk has errors of its own.
                 problem = f"cannot be several: processes cannot be started: {why(error)}"
@@ -121,11 +126,15 @@ def needs_process(spec: StudySpec, host: PluginHost) -> bool:
     return bool(host.sources) or not all(map(is_own, spec.parts))
 
 
-def _in_process(packed: bytes, given_up: dict[str, str], chunk: Chunk) -> ChunkResult:
-    if not given_up:
-        return _in_worker(*_unpack(packed), chunk)
-    with watch_calls(watch_given_up(given_up)):
-        return _in_worker(*_unpack(packed), chunk)
+def _in_process(packed: bytes, given_up: dict[str, str], chunk: Chunk) -> tuple[ChunkResult, frozenset[str]]:
+    """Return the result of a chunk, and the parts that were called without an end of the process."""
+    ended: set[str] = set()
+    with watch_calls(watch_given_up(given_up, ended)):
+        return _alone(packed, chunk), frozenset(ended)
+
+
+def _alone(packed: bytes, chunk: Chunk) -> ChunkResult:
+    return _in_worker(*_unpack(packed), chunk)
 
 
 @lru_cache(maxsize=1)
