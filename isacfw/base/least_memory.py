@@ -1,7 +1,8 @@
-"""The least memory in which the command line works: numerical libraries do not end otherwise, or end in a traceback.
+"""The least memory in which the command line works.
 
-The package imports this module before those libraries. OpenBLAS asks for its buffers as it is loaded, again and again
-if there is no memory, and for more of them with each thread; a study keeps it to one thread in any case.
+The package imports this module before numerical libraries, which do not end without memory, or with a traceback:
+OpenBLAS asks for its buffers as it is loaded, again and again, and for more with each thread; a study keeps it to
+one thread in any case.
 """
 
 from __future__ import annotations
