@@ -8,8 +8,8 @@ rates, which are sums and quotients of nonnegative numbers.
    :data:`isacfw.FEASIBILITY_TOLERANCE`, relatively.
 2. `optimal`: no allocation that meets all requirements with a margin of :data:`MARGIN` is better by more than
    :data:`LOSS`, relatively. Within the margin, the rounding errors of the requirements themselves decide which
-   allocations are feasible. Known allocations are the answers of all allocators and, where users differ in their gains
-   alone and a utility is to be maximised, the split of the largest share for communication that leaves the margin.
+   allocations are feasible. Known allocations are the answers of all allocators and, where users differ in their
+   gains alone and a utility is to be maximised, the split of the largest share that leaves the margin.
 3. `locally_optimal`, on problems on which each local optimum is a global one: the same with a hundredth.
 4. `infeasible` without an answer: no known allocation meets all requirements with the margin.
 
@@ -37,7 +37,9 @@ from isacfw_plugins.objectives.max_min import MaxMin
 from isacfw_plugins.objectives.proportional_fair import ProportionalFair
 from isacfw_plugins.objectives.sinr_product import SINRProduct
 
-MARGIN = 1e-9
+MARGIN = 1e-12
+POWER = 1e-13
+"""Share of the power, above all or below nothing, that counts as a rounding error of sums."""
 LOSS = {"optimal": 1e-6, "locally_optimal": 0.01}
 
 OBJECTIVES: tuple[isacfw.Objective, ...] = (
@@ -108,10 +110,14 @@ def _mix(
 
 
 def excess(problem: PowerAllocationProblem, point: Point) -> float:
-    """Return the largest relative violation of a requirement, negative if all are met with a margin."""
+    """Return the largest relative violation of a requirement, negative if all are met with a margin.
+
+    Shares below zero, or more than the power, count beyond rounding errors.
+    """
     x, q = point.x, point.q
     shares = list(map(Fraction, [*x.tolist(), *q.tolist()]))
-    worst = max(-1.0, -float(min(shares)), float(sum(shares) - 1))
+    missing = max(-float(min(shares)), float(sum(shares) - 1))
+    worst = missing if missing > POWER else -1.0
     pairs = [(problem.fisher_communication, problem.fisher_sensing, problem.jacobians)]
     if problem.displaced_communication is not None:
         displaced = problem.displaced_communication, problem.displaced_sensing, problem.displaced_jacobians
@@ -285,7 +291,7 @@ def _problem_of_scenario(generator: Generator) -> PowerAllocationProblem:
     link, streams = scenario.link_statistics(precoder, statistics), scenario.beam_statistics(beam, statistics)
     problem = scenario.problem(precoder, statistics, link, beam, streams)[0]
     # A factor of all limits at which they are just met, and one for the distance from there.
-    just = float(problem.line.smallest_excess()) if problem.fisher_streams is None else 1.0
+    just = float(problem.line.smallest_excess())
     if not (np.isfinite(just) and just > 0):
         return problem
     apart = 10 ** generator.uniform(-13, 2)
