@@ -155,10 +155,8 @@ def with_margin(problem: PowerAllocationProblem) -> Iterator[Point]:
         split = objective.split(inverse, np.asarray(f))
         return Point(name="the split with a margin", x=split, q=np.array([1 - f]))
 
-    equal = problem.equal_split / float(problem.equal_split.sum())
-
     def fits(f: float) -> bool:
-        return excess(problem, Point(name="", x=f * equal, q=np.array([1 - f]))) <= -2 * MARGIN
+        return excess(problem, Point(name="", x=np.array([f]), q=np.array([1 - f]))) <= -2 * MARGIN
 
     # Where the limits are met is an interval, which may be tiny and next to 0.
     grid = [1.0, 1 - 1e-3, *(2.0**-power for power in range(1, 60)), 0.0]
