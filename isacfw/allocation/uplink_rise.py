@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,7 +64,7 @@ def _rise(form: ConcaveUplink, x: FloatArray) -> float:
     most = np.concatenate([np.ones(every), np.zeros(every + users)])
     bounds = [*((float(least), None) for least in form.floor), (0.0, None)]
     left = seconds_left()
-    options = {"time_limit": left} if np.isfinite(left) else {}
+    options: Any = {"time_limit": left} if np.isfinite(left) else {}
     best = linprog(-np.append(gradient, 0.0) / scale, A_ub=rows, b_ub=most, bounds=bounds, options=options)
     if best.status != 0 or best.fun is None:
         return float("nan")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import attrs
 import numpy as np
@@ -165,7 +165,7 @@ class _Shares:
         return float(value - gradient @ shares + self.floors @ multipliers)
 
 
-def _limited() -> dict[str, float]:
+def _limited() -> Any:
     """Return options of a linear program: the time that is left, if it is limited."""
     left = isacfw.seconds_left()
     return {"time_limit": left} if np.isfinite(left) else {}
