@@ -47,7 +47,7 @@ def test_no_closed_form_claims_what_is_false() -> None:
 
 @pytest.mark.slow
 def test_no_solver_claims_what_is_false() -> None:
-    statuses, found = claims.count(problems(0, 25, users=8), FAST | ITERATIVE)
+    statuses, found = claims.count(problems(0, 15, users=8), FAST | ITERATIVE)
     assert found == []
     assert statuses["ipopt locally_optimal"] >= 3
 

@@ -87,7 +87,8 @@ def limited(kind: int, most: int) -> Callable[[], None]:
 
 
 FILES = [
-    pytest.param(most, id=f"{most} files", marks=[] if most == 16 else pytest.mark.slow) for most in (8, 16, 32)
+    pytest.param(most, id=f"{most} files", marks=[] if most == 16 else pytest.mark.nightly)
+    for most in (8, 16, 32)
 ]
 
 
@@ -101,7 +102,7 @@ def test_few_file_descriptors(most: int, workers: str, tmp_path: Path) -> None:
 
 
 MEMORY = [
-    pytest.param(most, marks=[] if most in (350, 500) else pytest.mark.slow)
+    pytest.param(most, marks=[] if most == 350 else pytest.mark.slow if most == 500 else pytest.mark.nightly)
     for most in (100, 200, 350, 450, 470, 500, 700, 1500)
 ]
 
@@ -164,7 +165,7 @@ def test_python_without_locks(tmp_path: Path) -> None:
     "stream",
     [
         "2> >(true)",
-        pytest.param("2>&-", marks=pytest.mark.slow),
+        pytest.param("2>&-", marks=pytest.mark.nightly),
         pytest.param("2> /dev/full", marks=pytest.mark.slow),
     ],
 )

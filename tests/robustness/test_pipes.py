@@ -77,7 +77,7 @@ def test_a_pipe_without_a_writer_does_not_wait_without_end(
     "words",
     [
         '<(cat "$1")',
-        pytest.param('/dev/stdin < "$1"', marks=pytest.mark.slow),
+        pytest.param('/dev/stdin < "$1"', marks=pytest.mark.nightly),
         pytest.param('/dev/stdin < <(cat "$1")', marks=pytest.mark.slow),
     ],
 )
