@@ -67,28 +67,41 @@ def solve_chunks(
         if getattr(multiprocessing.current_process(), "_inheriting", False):
             # In a worker that imports a script which asks for workers: its parent reports the error.
             raise SystemExit(1)
-        packed, careful = _pack(spec, host.sources), CarefulProcesses(spec.scenario.time_limit_s)
-        task = (_in_process, (packed, careful.given_up))
-
-        def alone(chunk: Chunk) -> ChunkResult:
-            found: ChunkResult = careful.run(_alone, packed, chunk)
-            return found
-
-        def receive(returned: tuple[ChunkResult, frozenset[str]]) -> ChunkResult:
-            careful.note_success(returned[1])
-            return returned[0]
-
-        with process_pool(min(workers, len(chunks))) as pool:
-            try:
-                queue = ChunkQueue(chunks, workers)
-                yield from collect_results(pool, task, queue, row, advance, waiting, alone, receive)
-            except (OSError, ImportError) as error:
-                # Without shared memory, file descriptors or memory; the disk has errors of its own.
-                problem = f"cannot be several: processes cannot be started: {why(error)}"
-                raise InputError("workers", problem) from None
+        yield from _solve_in_processes(spec, host, chunks, workers, row, advance)
     else:
         for chunk in chunks:
             yield solve_chunk(spec, host, chunk, advance)
+
+
+def _solve_in_processes(
+    spec: StudySpec,
+    host: PluginHost,
+    chunks: Sequence[Chunk],
+    workers: int,
+    row: int,
+    advance: Callable[[int], None],
+) -> Generator[ChunkResult, None, None]:
+    """Yield results of chunks from processes on this machine; see :func:`solve_chunks`."""
+    waiting: dict[Future[Any], Chunk] = {}
+    packed, careful = _pack(spec, host.sources), CarefulProcesses(spec.scenario.time_limit_s)
+    task = (_in_process, (packed, careful.given_up))
+
+    def alone(chunk: Chunk) -> ChunkResult:
+        found: ChunkResult = careful.run(_alone, packed, chunk)
+        return found
+
+    def receive(returned: tuple[ChunkResult, frozenset[str]]) -> ChunkResult:
+        careful.note_success(returned[1])
+        return returned[0]
+
+    with process_pool(min(workers, len(chunks))) as pool:
+        try:
+            queue = ChunkQueue(chunks, workers)
+            yield from collect_results(pool, task, queue, row, advance, waiting, alone, receive)
+        except (OSError, ImportError) as error:
+            # Without shared memory, file descriptors or memory; the disk has errors of its own.
+            problem = f"cannot be several: processes cannot be started: {why(error)}"
+            raise InputError("workers", problem) from None
 
 
 def _in_worker(spec: StudySpec, sources: Sources, chunk: Chunk) -> ChunkResult:
