@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import tomli_w
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import isacfw
@@ -181,6 +181,9 @@ def test_results_do_not_overwrite_an_input(tmp_path: Path, cli: Any) -> None:
 
 
 @given(st.text(max_size=300))
+@example("0" * 99 + " x")
+@example("0" * 98 + "..x")
+@example("con." + "x" * 200)
 @settings(max_examples=300)
 def test_names_never_become_paths(name: str) -> None:
     stem = file_name(name)

@@ -24,7 +24,7 @@ def run(bed, out, changes=None, **options):
 def test_rows_that_failed_are_tried_again_and_no_others(bed, out, tmp_path, same, workers):
     bed.told("misbehave")
     # A worker has much to import.
-    changes = {"time_limit_s": 0.2 if workers == 1 else 2.0, "drops": 16 // workers}
+    changes = {"time_limit_s": 1.0 if workers == 1 else 2.0, "drops": 16 // workers}
     first = run(bed, out, changes, workers=workers)
     status = first["status"].to_numpy()
     unfinished = int(((status == "failed") | (status == "timed_out")).sum())
