@@ -184,7 +184,7 @@ def test_results_do_not_overwrite_an_input(tmp_path: Path, cli: Any) -> None:
 @example("0" * 99 + " x")
 @example("0" * 98 + "..x")
 @example("con." + "x" * 200)
-@settings(max_examples=300)
+@settings(max_examples=300, derandomize=True, deadline=None, database=None)
 def test_names_never_become_paths(name: str) -> None:
     stem = file_name(name)
     assert stem
