@@ -9,6 +9,7 @@ requirements, metrics and allocators; beamformers solve beamforming problems on 
 from __future__ import annotations
 
 from .base import interrupts as _interrupts  # noqa: F401 - before all others, see there
+from .base import least_memory as _least_memory  # noqa: F401 - before those with libraries, see there
 
 # isort: split
 from typing import TYPE_CHECKING, Any

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..base.numbers import FloatArray
+from ..base.time_limit import seconds_left
 from .objective import Utility
 from .uplink import UplinkProblem
 from .uplink_form import ConcaveUplink
@@ -60,7 +63,9 @@ def _rise(form: ConcaveUplink, x: FloatArray) -> float:
     )
     most = np.concatenate([np.ones(every), np.zeros(every + users)])
     bounds = [*((float(least), None) for least in form.floor), (0.0, None)]
-    best = linprog(-np.append(gradient, 0.0) / scale, A_ub=rows, b_ub=most, bounds=bounds)
+    left = seconds_left()
+    options: Any = {"time_limit": left} if np.isfinite(left) else {}
+    best = linprog(-np.append(gradient, 0.0) / scale, A_ub=rows, b_ub=most, bounds=bounds, options=options)
     if best.status != 0 or best.fun is None:
         return float("nan")
     value = float(form.value(z))

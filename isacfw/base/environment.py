@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import locale
 import os
 import random
@@ -26,6 +27,58 @@ def is_own(thing: object) -> bool:
     return isinstance(module, str) and module.partition(".")[0] in _OWN_PACKAGES
 
 
+_RANDOM: Any = np.random
+_MT19937_BYTES = 624 * 4 + ctypes.sizeof(ctypes.c_int)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class _Legacy:
+    """NumPy's global generator and its state; None for a generator of another kind than NumPy's own.
+
+    Reading the whole state takes a hundred times as long as its bytes in memory. These lack a second normal
+    number that may be kept from the last draw: only if there is none do equal bytes tell of the same state.
+    """
+
+    generator: Any
+    content: bytes
+    state: Any
+
+    @classmethod
+    def take(cls) -> _Legacy:
+        """Return the present state."""
+        generator, content = _RANDOM.get_bit_generator(), _content()
+        last = _LAST[0] if _LAST else None
+        if last is not None and last.generator is generator and last.is_told_by(content):
+            return last
+        state: Any = np.random.get_state() if content else None  # noqa: NPY002 - only kept
+        taken = cls(generator=generator, content=content, state=state)
+        _LAST[:] = [taken]
+        return taken
+
+    def is_told_by(self, content: bytes) -> bool:
+        """Return whether the state is this one, by its bytes alone."""
+        return content == self.content and (self.state is None or not self.state[3])
+
+    def restore(self) -> None:
+        """Restore the generator and its state, if they have changed."""
+        if _RANDOM.get_bit_generator() is not self.generator:
+            _RANDOM.set_bit_generator(self.generator)
+        if not self.is_told_by(_content()):
+            np.random.set_state(self.state)  # noqa: NPY002
+
+
+_LAST: list[_Legacy] = []
+"""The last state that was read as a whole."""
+
+
+def _content() -> bytes:
+    """Return the bytes of NumPy's global generator; none of another kind than NumPy's own."""
+    generator: Any = _RANDOM.get_bit_generator()
+    if type(generator) is not np.random.MT19937:
+        return b""
+    return ctypes.string_at(generator.ctypes.state_address, _MT19937_BYTES)
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class State:
     """What is restored; working folder, locale, streams and so on belong to the process, the rest to a thread."""
@@ -33,7 +86,7 @@ class State:
     folder: str | None
     locale: str
     numbers: tuple[Any, ...]
-    legacy: Any
+    legacy: _Legacy
     filters: list[Any]
     show: Any
     streams: tuple[Any, ...]
@@ -46,7 +99,7 @@ class State:
             folder=_folder(),
             locale=locale.setlocale(locale.LC_ALL),
             numbers=random.getstate(),
-            legacy=_legacy_state(),
+            legacy=_Legacy.take(),
             filters=list(warnings.filters),
             show=warnings.showwarning,
             streams=(sys.stdin, sys.stdout, sys.stderr),
@@ -61,8 +114,7 @@ class State:
             locale.setlocale(locale.LC_ALL, self.locale)
         if random.getstate() != self.numbers:
             random.setstate(self.numbers)
-        if self.legacy is not None and not _same_legacy(_legacy_state(), self.legacy):
-            np.random.set_state(self.legacy)  # noqa: NPY002
+        self.legacy.restore()
         if list(warnings.filters) != self.filters:
             warnings.filters[:] = self.filters  # type: ignore[index]
             getattr(warnings, "_filters_mutated", lambda: None)()
@@ -85,13 +137,3 @@ def _handlers() -> dict[int, Any]:
         return {}
     found = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     return {number: handler for number, handler in found.items() if handler is not None}
-
-
-def _legacy_state() -> tuple[Any, ...] | None:
-    """Return the state of NumPy's global generator, or None if another kind of generator has been put there."""
-    state: Any = np.random.get_state()  # noqa: NPY002 - only kept
-    return state if isinstance(state, tuple) and state[0] == "MT19937" else None
-
-
-def _same_legacy(first: tuple[Any, ...] | None, second: tuple[Any, ...]) -> bool:
-    return first is not None and first[2:] == second[2:] and np.array_equal(first[1], second[1])

@@ -20,14 +20,13 @@ def file_name(name: str) -> str:
     both ends. Names of devices get a ``_``, long names are cut; other names stay as they are.
     """
     text = "".join("_" if _is_forbidden(one) else one for one in name)
-    text = _without_ends(text) or "_"
-    if _RESERVED.fullmatch(text):
-        text = f"_{text}"
-    return _without_ends(text.encode()[:_LONGEST].decode(errors="ignore"))
+    text = _cut(text, _LONGEST) or "_"
+    return f"_{_cut(text, _LONGEST - 1)}" if _RESERVED.fullmatch(text) else text
 
 
-def _without_ends(text: str) -> str:
-    """Replace dots and spaces at both ends by ``_``."""
+def _cut(text: str, longest: int) -> str:
+    """Return a text of at most a number of bytes, without dots and spaces at both ends."""
+    text = text.encode()[:longest].decode(errors="ignore")
     return re.sub(r"^[.\s]+|[.\s]+$", lambda found: "_" * len(found.group()), text)
 
 

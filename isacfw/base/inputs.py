@@ -1,9 +1,11 @@
-"""Input files of any origin: regular ones only, so that nothing waits for a pipe or reads a device."""
+"""Input files of any origin: regular ones, and pipes within limits, so that nothing waits without end."""
 
 from __future__ import annotations
 
 import os
+import select
 import stat
+import time
 from os import PathLike
 from pathlib import Path
 
@@ -16,6 +18,13 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+
+
+_LONGEST_S = 10.0
+"""Time that the writer of a pipe may take."""
+
+_LARGEST = 2**24
+"""Bytes that are read from a pipe."""
 
 
 def why(error: BaseException) -> str:
@@ -74,6 +83,44 @@ def read_text(path: str | PathLike[str]) -> str:
         return read_file(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(str(path), "is not a UTF-8 text file") from None
+
+
+def is_pipe(path: str | PathLike[str]) -> bool:
+    """Return whether a path is that of a pipe, such as that of a process substitution or of standard input."""
+    try:
+        return os.name != "nt" and stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def read_pipe(path: str | PathLike[str]) -> str:
+    """Return the text in UTF-8 that is written to a pipe until it is closed; it can be read once.
+
+    Raises
+    ------
+    InputError
+        If nothing is written to it, or too much, or for too long; if it is not UTF-8; its key is the path.
+    """
+    content, end = b"", time.monotonic() + _LONGEST_S
+    try:
+        # Without waiting for a writer.
+        pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            poll = select.poll()
+            poll.register(pipe, select.POLLIN)
+            while len(content) <= _LARGEST:
+                if not poll.poll(max(end - time.monotonic(), 0.0) * 1000):
+                    raise InputError(str(path), f"is a named pipe that was not closed within {_LONGEST_S:g} s")
+                if not (part := os.read(pipe, 2**16)):
+                    return content.decode("utf-8-sig")
+                content += part
+        finally:
+            os.close(pipe)
+    except UnicodeDecodeError:
+        raise InputError(str(path), "is not UTF-8 text") from None
+    except OSError as error:
+        raise InputError(str(path), f"must be a file that can be read, got: {why(error)}") from None
+    raise InputError(str(path), f"is a named pipe with more than {_LARGEST // 2**20} MiB")
 
 
 def exists(path: str | PathLike[str]) -> bool:

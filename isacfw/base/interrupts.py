@@ -58,7 +58,7 @@ def exit_status() -> int:
     return 128 + int(_State.number or signal.SIGINT)
 
 
-def _is_command() -> bool:
+def is_command() -> bool:
     """Return whether this process runs the command line, and is none of its workers."""
     if "--multiprocessing-fork" in sys.orig_argv or not sys.argv:
         return False
@@ -166,5 +166,5 @@ def note_end() -> None:
     _State.ended.set()
 
 
-if _is_command() and threading.current_thread() is threading.main_thread():
+if is_command() and threading.current_thread() is threading.main_thread():
     _take_over(_end_now)

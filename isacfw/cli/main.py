@@ -17,6 +17,7 @@ from typing import Any, TextIO
 from ..base.errors import InputError, IsacError, IsacWarning, one_line
 from ..base.guard import divert_output
 from ..base.interrupts import describe_resumption, exit_status, interrupted, interruptible, note_end
+from ..base.least_memory import is_out_of_memory
 from .commands import COMMANDS
 from .draw_commands import DRAW_COMMANDS
 from .parser import parser
@@ -63,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         named = "" if error.filename is None else f"{error.filename}: "
         print(f"isacfw: {one_line(f'{named}{error.strerror or error}')}", file=sys.stderr)
         return 2
-    except MemoryError as error:
+    except (MemoryError, ImportError) as error:
+        if not is_out_of_memory(error):
+            raise
         detail = f": {one_line(error)}" if str(error) else ""
         print(f"isacfw: there is not enough memory{detail}", file=sys.stderr)
         return 2

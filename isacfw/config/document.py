@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..base.errors import InputError, short_repr
-from ..base.inputs import read_text
+from ..base.inputs import is_pipe, read_pipe, read_text
 from ..base.toml import check_bounds, parse_toml
 
 Document = dict[str, Any]
@@ -25,14 +25,14 @@ def to_plain(value: Any) -> Any:
 
 
 def read_document(path: Path) -> Document:
-    """Return the content of a TOML file.
+    """Return the content of a TOML file, or of a pipe.
 
     Raises
     ------
     InputError
         If the file cannot be read or is not valid TOML; its key is the path.
     """
-    return parse(path, read_text(path))
+    return parse(path, read_pipe(path) if is_pipe(path) else read_text(path))
 
 
 def parse(path: Path, text: Any) -> Document:

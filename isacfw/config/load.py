@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from ..base.errors import InputError, short_repr, suggestion
-from ..base.inputs import exists
+from ..base.inputs import exists, is_pipe
 from ..host.host import PluginHost, ScenarioSource, default_host
 from ..results.open import open_results
 from ..scenario.scenario import Scenario
@@ -52,8 +52,8 @@ def load_scenario(
     Parameters
     ----------
     source : str, path or mapping
-        Path of a TOML file, name of a registered scenario, or the content of a file. Paths in a file are relative
-        to its folder, all others to the working directory.
+        Path of a TOML file or of a pipe, name of a registered scenario, or the content of a file. Paths in a file
+        are relative to its folder, all others to the working directory.
     plugins : iterable of str or path
         Plugins in addition to those that the scenario names; paths are relative to the working directory.
     overrides : iterable of str
@@ -126,7 +126,9 @@ def _load_document(
         return *_load_named(named[str(source)]), "own"
     if path.suffix == ".nc":
         return parse(path, open_results(path).attrs["scenario"]), path.resolve().parent, "results"
-    return read_document(path), path.resolve().parent, "file"
+    # The folder of a pipe, such as that of a shell, is not that of the user.
+    base = Path.cwd() if is_pipe(path) else path.resolve().parent
+    return read_document(path), base, "file"
 
 
 def _load_named(source: ScenarioSource) -> tuple[Document, Path]:

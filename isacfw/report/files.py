@@ -11,6 +11,7 @@ from ..base.file_names import file_names
 from ..base.files import atomic_write, check_replaceable, ensure_writable, open_for_hdf5, write_netcdf
 from ..base.inputs import exists, read_file
 from ..base.progress import Progress
+from ..results.open import open_results
 from .records import list_records, write_records
 from .stale import metadata_of
 
@@ -27,6 +28,21 @@ MARK = "# Written by isacfw next to the results; the next run overwrites it.\n"
 """First line of a scenario file that may be overwritten."""
 
 _SCENARIO = "scenario.toml"
+
+
+def _is_from_a_run(path: Path) -> bool:
+    """Return whether a scenario file has the mark, or is that of the results next to it, as before the mark."""
+    content = read_file(path)
+    if content.startswith(MARK.encode()):
+        return True
+    results = path.with_name("results.nc")
+    if not exists(results):
+        return False
+    try:
+        with open_results(results) as dataset:
+            return bool(dataset.attrs["scenario"].encode() == content)
+    except InputError:
+        return False
 
 
 def check_folder(folder: Path, inputs: Iterable[Path] = ()) -> None:
@@ -50,9 +66,12 @@ def check_folder(folder: Path, inputs: Iterable[Path] = ()) -> None:
         if not exists(path):
             continue
         check_replaceable(path)
-        if name == _SCENARIO and not read_file(path).startswith(MARK.encode()):
-            problem = f"must be another than {str(folder)!r}, whose {name} is not from an earlier run"
-            raise InputError("the output folder", problem)
+        if name == _SCENARIO and not _is_from_a_run(path):
+            raise InputError(
+                "the output folder",
+                f"must be another than {str(folder)!r}, whose {name} is not from an earlier run; move or rename"
+                " it to write there",
+            )
         if name != _SCENARIO and any(exists(one) and path.samefile(one) for one in inputs):
             raise InputError(
                 "the output folder", f"must be another than {str(folder)!r}, whose {name} is an input"

@@ -6,7 +6,7 @@ import multiprocessing
 import pickle
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
@@ -22,7 +22,10 @@ ATTEMPTS = 3
 """Times that work is tried whose process is killed in the same call: nothing in it need be the reason."""
 
 DEATHS = 3
-"""Successive calls of a part that end their processes, after which it is not called again."""
+"""Calls of a part that end their processes, after which it is not called again if no call has ended well."""
+
+DEATHS_AFTER_SUCCESS = 20
+"""The same of a part that has been called with success, for calls in succession: what ends some calls of many."""
 
 _KILLED = (-signal.SIGTERM, -getattr(signal, "SIGKILL", signal.SIGTERM))
 
@@ -66,6 +69,7 @@ class CarefulProcesses:
         self.given_up: dict[str, str] = {}
         self._time_limit_s = time_limit_s
         self._successive: dict[str, int] = {}
+        self._successful: set[str] = set()
 
     def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Return what a function returns; calls of parts that end the process raise in its stead.
@@ -83,8 +87,7 @@ class CarefulProcesses:
             if course.answer is not None:
                 succeeded, found = course.answer
                 if succeeded:
-                    for who in course.ended.values():
-                        self._successive.pop(who, None)
+                    self.note_success(course.ended.values())
                     return found
                 raise found
             attempts = attempts + 1 if course.running == last else 1
@@ -101,6 +104,12 @@ class CarefulProcesses:
                 )
             self._count(last[1], max(failures, default=0), course)
             failures[last[0]] = failure
+
+    def note_success(self, parts: Iterable[str]) -> None:
+        """Note parts whose calls have ended without an end of the process, in any chunk."""
+        for who in parts:
+            self._successive.pop(who, None)
+            self._successful.add(who)
 
     def _attempt(self, packed: bytes, failures: dict[int, PluginError]) -> tuple[_Course, int | None]:
         """Run the work once; return its course, and the exit code of the process."""
@@ -133,11 +142,11 @@ class CarefulProcesses:
 
     def _count(self, who: str, last: int, course: _Course) -> None:
         """Count successive deaths of a part, and give it up after several."""
-        earlier = self._successive.get(who, 0)
-        before = [number for number, one in course.ended.items() if one == who and number > last]
-        self._successive[who] = 1 if before else earlier + 1
-        if self._successive[who] >= DEATHS:
-            self.given_up[who] = f"{who} ended its process {DEATHS} times in succession, and is not called again"
+        self.note_success({one for number, one in course.ended.items() if number > last})
+        self._successive[who] = self._successive.get(who, 0) + 1
+        most = DEATHS_AFTER_SUCCESS if who in self._successful else DEATHS
+        if self._successive[who] >= most:
+            self.given_up[who] = f"{who} ended its process {most} times in succession, and is not called again"
 
 
 def _ending(code: int | None) -> str:
@@ -185,12 +194,15 @@ def refuse(who: str, given_up: dict[str, str]) -> None:
         raise PartEndedError(given_up[who])
 
 
-def watch_given_up(given_up: dict[str, str]) -> Callable[[str], AbstractContextManager[None]]:
-    """Return a watch that refuses calls of parts that have been given up."""
+def watch_given_up(given_up: dict[str, str], ended: set[str]) -> Callable[[str], AbstractContextManager[None]]:
+    """Return a watch that refuses calls of parts that have been given up, and notes those whose calls end."""
 
     @contextmanager
     def watch(who: str) -> Iterator[None]:
         refuse(who, given_up)
-        yield
+        try:
+            yield
+        finally:
+            ended.add(who)
 
     return watch

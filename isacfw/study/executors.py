@@ -69,23 +69,41 @@ def solve_chunks(
         if getattr(multiprocessing.current_process(), "_inheriting", False):
             # In a worker that imports a script which asks for workers: its parent reports the error.
             raise SystemExit(1)
-        packed, careful = _pack(spec, host.sources), CarefulProcesses(spec.scenario.time_limit_s)
-        task = (_in_process, (packed, careful.given_up))
-
-        def alone(chunk: Chunk) -> Reduced:
-            found: Reduced = careful.run(_in_process, packed, {}, chunk)
-            return found
-
-        with process_pool(min(workers, len(chunks))) as pool:
-            try:
-                yield from collect_results(pool, task, ChunkQueue(chunks, workers), row, advance, waiting, alone)
-            except (OSError, ImportError) as error:
-                # Without shared memory, file descriptors or memory; the disk has errors of its own.
-                problem = f"cannot be several: processes cannot be started: {why(error)}"
-                raise InputError("workers", problem) from None
+        yield from _solve_in_processes(spec, host, chunks, workers, row, advance)
     else:
         for chunk in chunks:
             yield reduce_result(spec, solve_chunk(spec, host, chunk, advance))
+
+
+def _solve_in_processes(
+    spec: StudySpec,
+    host: PluginHost,
+    chunks: Sequence[Chunk],
+    workers: int,
+    row: int,
+    advance: Callable[[int], None],
+) -> Generator[Reduced, None, None]:
+    """Yield results of chunks from processes on this machine; see :func:`solve_chunks`."""
+    waiting: dict[Future[Any], Chunk] = {}
+    packed, careful = _pack(spec, host.sources), CarefulProcesses(spec.scenario.time_limit_s)
+    task = (_in_process, (packed, careful.given_up))
+
+    def alone(chunk: Chunk) -> Reduced:
+        found: Reduced = careful.run(_alone, packed, chunk)
+        return found
+
+    def receive(returned: tuple[Reduced, frozenset[str]]) -> Reduced:
+        careful.note_success(returned[1])
+        return returned[0]
+
+    with process_pool(min(workers, len(chunks))) as pool:
+        try:
+            queue = ChunkQueue(chunks, workers)
+            yield from collect_results(pool, task, queue, row, advance, waiting, alone, receive)
+        except (OSError, ImportError) as error:
+            # Without shared memory, file descriptors or memory; the disk has errors of its own.
+            problem = f"cannot be several: processes cannot be started: {why(error)}"
+            raise InputError("workers", problem) from None
 
 
 def _in_worker(spec: StudySpec, sources: Sources, chunk: Chunk) -> Reduced:
@@ -123,11 +141,15 @@ def needs_process(spec: StudySpec, host: PluginHost) -> bool:
     return bool(host.sources) or not all(map(is_own, spec.parts))
 
 
-def _in_process(packed: bytes, given_up: dict[str, str], chunk: Chunk) -> Reduced:
-    if not given_up:
-        return _in_worker(*_unpack(packed), chunk)
-    with watch_calls(watch_given_up(given_up)):
-        return _in_worker(*_unpack(packed), chunk)
+def _in_process(packed: bytes, given_up: dict[str, str], chunk: Chunk) -> tuple[Reduced, frozenset[str]]:
+    """Return the result of a chunk, and the parts that were called without an end of the process."""
+    ended: set[str] = set()
+    with watch_calls(watch_given_up(given_up, ended)):
+        return _alone(packed, chunk), frozenset(ended)
+
+
+def _alone(packed: bytes, chunk: Chunk) -> Reduced:
+    return _in_worker(*_unpack(packed), chunk)
 
 
 @lru_cache(maxsize=1)

@@ -18,7 +18,7 @@ NUMBERS_OUTSTANDING = 2**23
 """Largest number of entries of one variable in outstanding results."""
 
 
-Task = tuple[Callable[..., Reduced], tuple[Any, ...]]
+Task = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 def collect_results(
@@ -27,8 +27,9 @@ def collect_results(
     queue: ChunkQueue,
     row: int,
     advance: Callable[[int], None],
-    waiting: dict[Future[Reduced], Chunk],
+    waiting: dict[Future[Any], Chunk],
     alone: Callable[[Chunk], Reduced] | None = None,
+    receive: Callable[[Any], Reduced] = lambda result: result,
 ) -> Generator[Reduced, None, None]:
     """Yield results from an executor; a chunk that was lost with a worker is done again.
 
@@ -48,6 +49,8 @@ def collect_results(
         Futures that are submitted and not done, with their chunks; empty at first.
     alone : callable, optional
         Solves a chunk whose worker may have died of it; by default the executor does, one such chunk at a time.
+    receive : callable
+        Returns the result of a chunk, from what the task has returned.
     """
     while queue or waiting:
         if alone is not None and not waiting:
@@ -70,15 +73,16 @@ def collect_results(
             outstanding += len(chunk.points) * len(chunk.drops) * row
         for future in wait(waiting, return_when=FIRST_COMPLETED).done:
             chunk = waiting.pop(future)
-            if (result := _result(future, chunk)) is None:
+            if (returned := _result(future, chunk)) is None:
                 queue.lose(chunk)
                 continue
+            result = receive(returned)
             advance(result.allocations)
             yield result
 
 
-def _result(future: Future[Reduced], chunk: Chunk) -> Reduced | None:
-    """Return the result of a chunk, or None if its worker has died."""
+def _result(future: Future[Any], chunk: Chunk) -> Any:
+    """Return what the task has returned for a chunk, or None if its worker has died."""
     try:
         return future.result()
     except BrokenExecutor:

@@ -151,7 +151,8 @@ def _has_quantities(metric: Metric, targets: int, streams: int) -> bool:
         with guard(who, metric):
             found = metric.quantities_of(targets, streams)
             if not isinstance(found, tuple) or not all(map(_is_quantity, found)):
-                raise TypeError(f"it must report quantities with names, got {short_repr(found)}")
+                problem = f"it must report quantities whose names are identifiers, got {short_repr(found)}"
+                raise TypeError(problem)
     except IsacError as error:
         warn(f"{error}" if str(error).startswith(who) else f"{who} {error}")
         return False

@@ -83,10 +83,8 @@ def test_no_claim_is_wrong_at_the_ends_of_the_range(block: int) -> None:
         assert wrong_claims(extreme_problem(np.random.default_rng([931, seed])), FAST) == [], seed
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "block", [pytest.param(block, marks=[pytest.mark.nightly] if block else []) for block in range(20)]
-)
+@pytest.mark.nightly
+@pytest.mark.parametrize("block", range(20))
 def test_no_claim_of_any_solver_is_wrong_at_the_ends_of_the_range(block: int) -> None:
     for seed in range(15 * block, 15 * block + 15):
         assert wrong_claims(extreme_problem(np.random.default_rng([932, seed])), ALL) == [], seed

@@ -7,10 +7,17 @@ import subprocess
 import sys
 import time
 from threading import Thread
+from typing import Any
 
+import numpy as np
 import pytest
+import scipy.optimize
 
+from isacfw.allocation.uplink_rise import uplink_rise
 from isacfw.base.time_limit import TimeUp, interrupts_held_back, time_limit
+from isacfw.testing.beamformers import problem, sensed
+from isacfw.testing.uplink import uplink_allocation, uplink_problem
+from isacfw_plugins.beamformers.fixed_beams import FixedBeams
 
 PROGRAM = """
 import os, signal, sys, threading, time
@@ -112,3 +119,20 @@ def test_nothing_is_raised_where_nothing_was_due() -> None:
     with time_limit(10), interrupts_held_back() as due, interrupts_held_back() as inner:
         assert not due()
         assert not inner()
+
+
+@pytest.mark.parametrize("limit", [500.0, None])
+def test_linear_programs_get_the_time_that_is_left(limit: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits, linprog = [], scipy.optimize.linprog
+
+    def record(*arguments: Any, options: dict[str, float], **further: Any) -> Any:
+        limits.append(options.get("time_limit"))
+        return linprog(*arguments, options=options, **further)
+
+    monkeypatch.setattr(scipy.optimize, "linprog", record)
+    with time_limit(limit):
+        FixedBeams().solve(problem(sensed()["a target"]))
+        given = uplink_problem()
+        uplink_rise(given, uplink_allocation(given).communication, np.asarray(True))
+    assert len(limits) >= 3
+    assert all((one is None) if limit is None else 0 < one <= limit + 1 for one in limits)

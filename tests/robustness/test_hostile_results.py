@@ -144,4 +144,4 @@ def test_names_of_quantities_are_those_of_variables(name: str, tmp_path: Path, c
     status, _, err = cli(*arguments, "--out", str(tmp_path / "out"))
     assert status == 0
     assert err.startswith("isacfw: ")
-    assert "must report quantities with names" in err.splitlines()[0]
+    assert "must report quantities whose names are identifiers" in err.splitlines()[0]

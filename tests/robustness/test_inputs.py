@@ -155,9 +155,15 @@ def test_results_do_not_overwrite_a_scenario_of_the_user(
     assert "is not from an earlier run" in assert_refused(cli, "compare", "scenario.toml", "--out", ".")
     assert [path.name for path in tmp_path.iterdir()] == ["scenario.toml"]
     assert Path("scenario.toml").read_text() == text
-    # That of an earlier run is written again.
+    # That of an earlier run is written again, also if it is from before such files had a mark.
     assert cli("compare", "scenario.toml", "--drops", "1", "--out", "out")[0] == 0
     assert cli("compare", "out/scenario.toml", "--out", "out")[0] == 0
+    earlier = Path("out/scenario.toml")
+    earlier.write_text(earlier.read_text().partition("\n")[2])
+    assert cli("compare", "scenario.toml", "--drops", "1", "--out", "out")[0] == 0
+    assert earlier.read_text().startswith("# Written by isacfw")
+    earlier.write_text("# mine\n" + earlier.read_text().partition("\n")[2])
+    assert "move or rename it" in assert_refused(cli, "compare", "scenario.toml", "--out", "out")
 
 
 def test_results_do_not_overwrite_an_input(tmp_path: Path, cli: Any) -> None:
@@ -176,7 +182,9 @@ def test_results_do_not_overwrite_an_input(tmp_path: Path, cli: Any) -> None:
 
 @given(st.text(max_size=300))
 @example("a" * 99 + " a")
-@settings(max_examples=300)
+@example("0" * 98 + "..x")
+@example("con." + "x" * 200)
+@settings(max_examples=300, derandomize=True, deadline=None, database=None)
 def test_names_never_become_paths(name: str) -> None:
     stem = file_name(name)
     assert stem

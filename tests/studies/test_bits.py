@@ -20,6 +20,12 @@ from isacfw.study.spec import specify
 
 HOST = PluginHost(discover=False)
 CASES = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in STUDIES]
+ONCE_DIFFERED = {"many users", "collinear estimates", "sampled moments", "many users and ipopt"}
+"""Studies that some order of sums or some batch once changed."""
+
+
+def slow_or_nightly(name: str) -> Any:
+    return pytest.mark.slow if name in ONCE_DIFFERED else pytest.mark.nightly
 
 
 @pytest.fixture
@@ -43,7 +49,8 @@ def test_results_are_the_same_bits_for_any_chunks(name, run):
 
 
 @pytest.mark.parametrize(
-    "name", [name if name == "shared pilots" else pytest.param(name, marks=pytest.mark.slow) for name in STUDIES]
+    "name",
+    [name if name == "shared pilots" else pytest.param(name, marks=slow_or_nightly(name)) for name in STUDIES],
 )
 def test_results_are_the_same_bits_after_a_resumption_with_more_or_fewer_drops(name, run, out):
     drops = STUDIES[name]["drops"]
@@ -57,7 +64,7 @@ def test_results_are_the_same_bits_after_a_resumption_with_more_or_fewer_drops(n
 @pytest.mark.parametrize(
     "names",
     [pytest.param(["shared pilots"], id="quick")]
-    + [pytest.param([name], id=name, marks=pytest.mark.slow) for name in STUDIES],
+    + [pytest.param([name], id=name, marks=slow_or_nightly(name)) for name in STUDIES],
 )
 def test_results_are_the_same_bits_with_workers(names, run):
     for name in names:
@@ -81,7 +88,8 @@ def digests(names: list[str], small: dict[str, Any], threads: int, seed: int) ->
     "names",
     [
         pytest.param(["correlated fading"], id="quick"),
-        pytest.param(list(STUDIES), id="all", marks=pytest.mark.slow),
+        pytest.param(["sampled moments", "many users and ipopt"], id="some", marks=pytest.mark.slow),
+        pytest.param(list(STUDIES), id="all", marks=pytest.mark.nightly),
     ],
 )
 def test_results_are_the_same_bits_for_any_threads_and_hash_seeds(names, variant):

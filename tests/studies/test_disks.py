@@ -60,8 +60,17 @@ def test_a_folder_without_permission_is_one_sentence(bed, cli, tmp_path):
     assert error.endswith("Permission denied\n")
 
 
-@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("number", [0, 1, 3])
+@pytest.mark.parametrize(
+    ("number", "workers"),
+    [
+        (0, 1),
+        (1, 1),
+        (3, 1),
+        pytest.param(1, 2, marks=pytest.mark.slow),
+        pytest.param(0, 2, marks=pytest.mark.nightly),
+        pytest.param(3, 2, marks=pytest.mark.nightly),
+    ],
+)
 def test_a_disk_that_fills_up_amid_a_study_keeps_what_is_finished(
     number, workers, bed, cli, out, full, same, chunk_size, monkeypatch
 ):
@@ -91,7 +100,7 @@ def test_a_disk_that_fills_up_amid_a_study_keeps_what_is_finished(
     [
         "results.nc",
         *(
-            pytest.param(name, marks=pytest.mark.slow)
+            pytest.param(name, marks=pytest.mark.slow if name == "crlb.pdf" else pytest.mark.nightly)
             for name in ("results.csv", "scenario.toml", "sum_rate.png", "crlb.pdf")
         ),
     ],

@@ -50,11 +50,11 @@ def cluster():
 @pytest.fixture(
     params=[
         "two processes",
-        pytest.param("three processes", marks=pytest.mark.slow),
-        pytest.param("spawned pool", marks=pytest.mark.slow),
+        pytest.param("three processes", marks=pytest.mark.nightly),
+        pytest.param("spawned pool", marks=pytest.mark.nightly),
         pytest.param("threads", marks=pytest.mark.slow),
         "client",
-        pytest.param("its executor", marks=pytest.mark.slow),
+        pytest.param("its executor", marks=pytest.mark.nightly),
     ]
 )
 def by(request):
@@ -114,7 +114,7 @@ def test_a_part_that_only_its_maker_has_loaded_travels(by, bed, variant, same):
     same(found, compare(variant(), allocators=[part]).dataset)
 
 
-@pytest.mark.parametrize("workers", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("workers", [2, pytest.param(3, marks=pytest.mark.nightly)])
 def test_the_command_line_gives_the_same_with_workers_and_on_a_cluster(
     workers, solved, cluster, cli, same, tmp_path, monkeypatch
 ):
@@ -186,7 +186,7 @@ def test_processes_share_the_work_each_on_one_thread_and_leave_the_environment_a
     assert dict(os.environ) == before
 
 
-@pytest.mark.parametrize("fault", ["die once", pytest.param("die here and there", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("fault", ["die once", pytest.param("die here and there", marks=pytest.mark.nightly)])
 def test_a_chunk_whose_worker_died_is_done_again(fault, bed, same, chunk_size):
     chunk_size(1)
     expected = compare(bed.document({"drops": 30})).dataset
@@ -211,7 +211,7 @@ def test_only_chunks_that_can_have_ended_a_worker_are_done_one_at_a_time():
     assert rounds == [chunks, chunks[:1], chunks[1:2], chunks[2:]]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_part_that_ends_its_worker_on_some_problems_costs_these_rows(bed, cli, tmp_path):
     path, out = bed.scenario({"drops": 30}), tmp_path / "out"
     bed.told("die")
@@ -251,7 +251,10 @@ def test_an_allocator_that_misbehaves_costs_its_own_rows_only(by, bed, same):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("everyone", [False, True], ids=["one of two", "both"])
+@pytest.mark.parametrize(
+    "everyone",
+    [pytest.param(False, id="one of two", marks=pytest.mark.nightly), pytest.param(True, id="both")],
+)
 def test_a_dask_worker_that_is_killed_changes_nothing(everyone, bed, same, until, chunk_size):
     distributed = pytest.importorskip("distributed")
     chunk_size(5)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import attrs
 import numpy as np
@@ -149,6 +149,7 @@ class _Shares:
             A_ub=np.column_stack([-everything, np.ones(len(everything))]),
             b_ub=-least,
             bounds=[(None, None)] * count + [(None, 1.0)],
+            options=_limited(),
         )
         return found.x[:-1] if found.x is not None and found.x[-1] > 0 else None
 
@@ -157,11 +158,17 @@ class _Shares:
         from scipy.optimize import linprog
 
         value, gradient, _ = self.derivatives(shares)
-        found = linprog(gradient / value, A_ub=-self.rows, b_ub=-self.floors)
+        found = linprog(gradient / value, A_ub=-self.rows, b_ub=-self.floors, options=_limited())
         multipliers = -found.ineqlin.marginals * value
         # A feasible point of the dual, whatever the accuracy of the linear program.
         multipliers[0] += max(0.0, float((self.rows.T @ multipliers - gradient).max()))
         return float(value - gradient @ shares + self.floors @ multipliers)
+
+
+def _limited() -> Any:
+    """Return options of a linear program: the time that is left, if it is limited."""
+    left = isacfw.seconds_left()
+    return {"time_limit": left} if np.isfinite(left) else {}
 
 
 def best_split(problem: ReducedProblem, beams: ComplexArray) -> FixedSplit | None:
