@@ -37,7 +37,7 @@ def scenario(**changes: Any) -> Scenario:
 OBJECTIVES = ("sum_rate", "max_min", "least_power", "least_crlb")
 
 
-# exact finds no split in one drop, where conic finds the optimum: its designed beam lacks a direction but for rounding.
+# exact finds no split in one drop where conic finds the optimum: a stream of its beam is lost but for rounding.
 REFUSED = pytest.mark.xfail(reason="exact refuses a drop that can meet all requirements", raises=AssertionError)
 
 
