@@ -31,6 +31,7 @@ from ..scenario.precision import looks, relative_precision
 from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
 from ..signal.precoder import Precoder
+from .cluster import on_cluster
 from .execution import Execution, accept_former_options
 from .executors import measure_by, solve_chunks
 from .key import InputFiles, study_key
@@ -84,7 +85,7 @@ def compare(
     loaded = to_loaded(scenario)
     host, found = execution.host or loaded.host, loaded.scenario
     found = with_parts(found, host, drops=drops, precoders=precoders, beams=beams, allocators=allocators)
-    with show_progress("allocations", execution.progress) as progress:
+    with show_progress("allocations", execution.progress) as progress, on_cluster(execution) as execution:
         shown = attrs.evolve(execution, progress=progress)
         return _Study(found, host, shown).run() if found.until is None else _compare_until(found, host, shown)
 

@@ -22,6 +22,7 @@ from .careful import CarefulProcesses, watch_given_up
 from .execution import Execution
 from .processes import process_pool
 from .queue import ChunkQueue, Task, collect_results
+from .remote import is_elsewhere, remote_task
 from .solve import solve_chunk
 from .spec import Measure
 from .study_spec import StudySpec
@@ -57,6 +58,8 @@ def solve_chunks(
     waiting: dict[Future[ChunkResult], Chunk] = {}
     if executor is not None:
         task: Task = (_in_worker, (spec, host.sources))
+        if is_elsewhere(executor):
+            task = remote_task(spec, host)
         queue = ChunkQueue(chunks, len(chunks))
         try:
             yield from collect_results(lambda: executor, task, queue, row, advance, waiting)
