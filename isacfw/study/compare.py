@@ -159,8 +159,8 @@ class _Study:
 
     def _plan(self, done: Iterable[ChunkSummary] = ()) -> list[Chunk]:
         """Return the chunks that remain to be solved."""
-        chunks, workers = [summary.chunk for summary in done], self.execution.workers
-        return plan_chunks(self.scenario, chunks, workers=workers, largest_array=self.spec.largest_array)
+        chunks = [summary.chunk for summary in done]
+        return plan_chunks(self.scenario, chunks, largest_array=self.spec.largest_array)
 
     def _unfinished(
         self, store: ChunkStore, summaries: list[ChunkSummary]

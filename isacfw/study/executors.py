@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import multiprocessing.connection
 import pickle
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor, Future
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from ..base.environment import is_own
 from ..base.errors import InputError
@@ -20,8 +21,10 @@ from ..results.chunk import Chunk, ChunkResult
 from ..scenario.scenario import Scenario
 from .careful import CarefulProcesses, watch_given_up
 from .execution import Execution
+from .pace import FIRST, FIRST_SHARE, Pace, call_timed
+from .plan import is_fast
 from .processes import process_pool
-from .queue import ChunkQueue, Task, collect_results
+from .queue import ChunkQueue, Task, TimedResult, collect_results
 from .remote import is_elsewhere, remote_task
 from .solve import solve_chunk
 from .spec import Measure
@@ -55,18 +58,18 @@ def solve_chunks(
     """
     # Number of entries of one variable for a drop at a point.
     row = len(spec.scenario.precoders) * len(spec.scenario.allocators) * spec.largest_array
-    waiting: dict[Future[ChunkResult], Chunk] = {}
+    waiting: dict[Future[TimedResult], Chunk] = {}
+    pieces = len(chunks) if len(chunks) > 1 else sum(len(chunk.drops) for chunk in chunks)
     if executor is not None:
-        task: Task = (_in_worker, (spec, host.sources))
-        if is_elsewhere(executor):
-            task = remote_task(spec, host)
-        queue = ChunkQueue(chunks, len(chunks))
+        task: Task = remote_task(spec, host) if is_elsewhere(executor) else (_in_worker, (spec, host.sources))
+        sharing = workers_of(executor)
+        queue = ChunkQueue(chunks, pace=None if sharing is None else _pace(spec, chunks, sharing))
         try:
             yield from collect_results(lambda: executor, task, queue, row, advance, waiting)
         finally:
             for future in waiting:
                 future.cancel()
-    elif workers > 1 and (len(chunks) > 1 or needs_process(spec, host)):
+    elif workers > 1 and (pieces > 1 or needs_process(spec, host)):
         if getattr(multiprocessing.current_process(), "_inheriting", False):
             # In a worker that imports a script which asks for workers: its parent reports the error.
             raise SystemExit(1)
@@ -77,16 +80,37 @@ def solve_chunks(
             found: ChunkResult = careful.run(_in_process, packed, {}, chunk)
             return found
 
-        with process_pool(min(workers, len(chunks))) as pool:
+        queue = ChunkQueue(chunks, workers, _pace(spec, chunks, workers))
+        with process_pool(min(workers, pieces)) as pool:
             try:
-                yield from collect_results(pool, task, ChunkQueue(chunks, workers), row, advance, waiting, alone)
+                yield from collect_results(pool, task, queue, row, advance, waiting, alone)
             except (OSError, ImportError) as error:
                 # Without shared memory, file descriptors or memory; the disk has errors of its own.
                 problem = f"cannot be several: processes cannot be started: {why(error)}"
                 raise InputError("workers", problem) from None
     else:
-        for chunk in chunks:
-            yield solve_chunk(spec, host, chunk, advance)
+        queue = ChunkQueue(chunks, 1, _pace(spec, chunks, 1))
+        while queue:
+            chunk = cast(Chunk, queue.take(idle=True))
+            result, seconds = call_timed(solve_chunk, spec, host, chunk, advance)
+            queue.note(chunk, seconds)
+            yield result
+
+
+def _pace(spec: StudySpec, chunks: Sequence[Chunk], workers: int) -> Pace:
+    """Return the pace of a study of which nothing has been solved yet."""
+    total = sum(len(chunk.points) * len(chunk.drops) for chunk in chunks)
+    share = total if workers == 1 else math.ceil(total / (FIRST_SHARE * workers))
+    return Pace(workers, share if is_fast(spec.scenario) else min(share, FIRST))
+
+
+def workers_of(executor: Any) -> int | None:
+    """Return the number of workers of an executor; None if it does not say."""
+    client = getattr(executor, "_client", None)
+    if client is not None and hasattr(client, "nthreads"):
+        return max(1, sum(client.nthreads().values()))
+    found = getattr(executor, "workers", getattr(executor, "_max_workers", None))
+    return found if isinstance(found, int) and found > 0 else None
 
 
 def _in_worker(spec: StudySpec, sources: Sources, chunk: Chunk) -> ChunkResult:
