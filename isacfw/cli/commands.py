@@ -84,7 +84,10 @@ def _executor(options: argparse.Namespace) -> AbstractContextManager[Any]:
         from ..study.cluster import open_cluster
         from ..study.cluster_file import read_cluster
 
-        for option, given in (("--scheduler", options.scheduler is not None), ("--workers", options.workers != 1)):
+        for option, given in (
+            ("--scheduler", options.scheduler is not None),
+            ("--workers", options.workers != 1),
+        ):
             if given:
                 problem = f"cannot be combined with {option}: the file states the number of jobs"
                 raise InputError("--cluster", problem)

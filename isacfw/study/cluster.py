@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import re
 import shlex
 import shutil
-import signal
 import subprocess
 import threading
 import time
@@ -19,9 +17,10 @@ from typing import Any
 
 import attrs
 
-from ..base.errors import InputError, IsacError, describe_exception, one_line
+from ..base.errors import InputError, IsacError
 from ..base.time_limit import interrupts_held_back
 from .cluster_file import ClusterFile, cluster_class
+from .cluster_services import describe_deaths, interrupts_blocked, quiet_logs, reason_of_failure
 from .execution import Execution
 
 _LOOK_S = 0.5
@@ -33,14 +32,12 @@ _RENEW_S = 10.0
 _CLOSE_S = 3.0
 """Longest time in seconds for each step of the end of a cluster; an interrupted command ends after five."""
 
-_LOGGERS = ("distributed", "tornado", "asyncio", "dask_jobqueue", "bokeh")
-
 Tell = Callable[[str], None]
 
 
 @contextmanager
 def open_cluster(file: ClusterFile, out: Path | None = None, tell: Tell | None = None) -> Iterator[Executor]:
-    """Yield the executor of a cluster, which is started when the first chunk is submitted, and ended with the body.
+    """Yield the executor of a cluster, which starts when the first chunk is submitted, and ends with the body.
 
     Parameters
     ----------
@@ -59,7 +56,7 @@ def open_cluster(file: ClusterFile, out: Path | None = None, tell: Tell | None =
         If no worker has come, or none is left, for the time limit of the file.
     """
     executor = ClusterExecutor(file, out, tell or (lambda _line: None))
-    with _quiet_logs():
+    with quiet_logs():
         try:
             yield executor
         finally:
@@ -124,7 +121,7 @@ class ClusterExecutor(Executor):
         if inner.cancelled():
             outer.set_exception(IsacError("the cluster has ended"))
         elif (error := inner.exception()) is not None:
-            outer.set_exception(_describe_deaths(error))
+            outer.set_exception(describe_deaths(error))
         else:
             outer.set_result(inner.result())
 
@@ -148,13 +145,15 @@ class ClusterExecutor(Executor):
                 options.setdefault("log_directory", str(self._out.absolute() / "jobs"))
             options["job_cls"] = self._noting(classes.job_cls)
         try:
-            with interrupts_held_back(), _interrupts_blocked(), warnings.catch_warnings():
+            with interrupts_held_back(), interrupts_blocked(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 self._cluster = classes(n_workers=0, silence_logs=logging.CRITICAL, **options)
                 self._client = Client(self._cluster)
                 self._scale()
         except Exception as error:
-            raise InputError(f"{file.source}: {file.scheduler}", f"cannot be started: {_reason(error)}") from None
+            raise InputError(
+                f"{file.source}: {file.scheduler}", f"cannot be started: {reason_of_failure(error)}"
+            ) from None
         self._inner = self._client.get_executor(pure=False)
         least, most = file.jobs
         number = f"{most}" if least == most else f"{least} to {most}"
@@ -177,7 +176,9 @@ class ClusterExecutor(Executor):
     def _check_command(self, command: str) -> None:
         program = shlex.split(command)[0]
         if shutil.which(program) is None:
-            problem = f"needs the command {program}, which this machine does not have: run where jobs are submitted"
+            problem = (
+                f"needs the command {program}, which this machine does not have: run where jobs are submitted"
+            )
             raise InputError(f"{self._file.source}: {self._file.scheduler}", problem)
 
     def _noting(self, job_cls: Any) -> Any:
@@ -189,7 +190,7 @@ class ClusterExecutor(Executor):
                 try:
                     await super().start()
                 except Exception as error:
-                    owner._refusals.append(_reason(error))
+                    owner._refusals.append(reason_of_failure(error))
                     raise
                 owner._jobs[str(self.job_id)] = None
 
@@ -217,7 +218,9 @@ class ClusterExecutor(Executor):
                     self._cluster.scale(**self._number(len(self._cluster.worker_spec)))
             except Exception as error:  # The cluster is broken, or being closed.
                 if not self._ended.is_set():
-                    self._fail(IsacError(f"{self._file.source}: the cluster has failed: {_reason(error)}"))
+                    self._fail(
+                        IsacError(f"{self._file.source}: the cluster has failed: {reason_of_failure(error)}")
+                    )
 
     def _describe_absence(self) -> str:
         jobs = ", ".join(list(self._jobs)[:5])
@@ -254,45 +257,3 @@ class ClusterExecutor(Executor):
                     timeout=_CLOSE_S,
                     start_new_session=True,
                 )
-
-
-def _describe_deaths(error: BaseException) -> BaseException:
-    """Return an error of Dask that says how often workers died as one of the framework."""
-    if type(error).__name__ != "KilledWorker":
-        return error
-    return IsacError(f"workers died {getattr(error, 'allowed_failures', 0) + 1} times on the same chunk")
-
-
-def _reason(error: BaseException) -> str:
-    """Return why a command of a scheduler, or of Dask, has failed, in one line."""
-    text = str(error)
-    if found := re.search(r"stderr:\n(.+)", text, re.DOTALL):
-        text = found[1]
-    return one_line(text) or describe_exception(error)
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Block SIGINT in threads and processes that start in the body: a terminal sends it to all of a group."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _quiet_logs() -> Iterator[None]:
-    """Silence the logs of Dask while the body runs: what matters is an error in one line."""
-    names = [*_LOGGERS, *(one for one in list(logging.root.manager.loggerDict) if one.startswith("distributed."))]
-    levels = {name: logging.getLogger(name).level for name in names}
-    for name in names:
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
-    try:
-        yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)

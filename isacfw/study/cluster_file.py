@@ -164,9 +164,7 @@ class _Reader:
             return (self._count("jobs", value, 1, most),) * 2
         for key in value:
             if key not in ("minimum", "maximum"):
-                raise self.error(
-                    f"jobs.{key}", f"is not a known key{suggestion(key, ('minimum', 'maximum'))}"
-                )
+                raise self.error(f"jobs.{key}", f"is not a known key{suggestion(key, ('minimum', 'maximum'))}")
         least = self._count("jobs.minimum", value.get("minimum", 0), 0, most)
         if "maximum" not in value:
             raise self.error("jobs.maximum", "must be given")

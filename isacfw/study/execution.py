@@ -81,8 +81,8 @@ class Execution:
     executor : concurrent.futures.Executor or distributed.Client, optional
         A pool, or a Dask cluster, that solves the chunks instead of processes on this machine.
     cluster : str, path or mapping, optional
-        A TOML file, or a mapping with its keys, that describes a cluster: its jobs are started for the comparison,
-        if anything is missing, and ended with it.
+        A TOML file, or a mapping with its keys, that describes a cluster. Its jobs start for the comparison,
+        if results are missing, and ended with it.
     out : str or path, optional
         Folder for finished chunks, and for the results in ``results.nc``, which are read on demand.
         The same study with the same folder resumes from there, even with more drops.

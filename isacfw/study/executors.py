@@ -56,38 +56,11 @@ def solve_chunks(
     advance : callable
         Called with the number of allocations completed since the last call.
     """
-    # Number of entries of one variable for a drop at a point.
-    row = len(spec.scenario.precoders) * len(spec.scenario.allocators) * spec.largest_array
-    waiting: dict[Future[TimedResult], Chunk] = {}
     pieces = len(chunks) if len(chunks) > 1 else sum(len(chunk.drops) for chunk in chunks)
     if executor is not None:
-        task: Task = remote_task(spec, host) if is_elsewhere(executor) else (_in_worker, (spec, host.sources))
-        sharing = workers_of(executor)
-        queue = ChunkQueue(chunks, pace=None if sharing is None else _pace(spec, chunks, sharing))
-        try:
-            yield from collect_results(lambda: executor, task, queue, row, advance, waiting)
-        finally:
-            for future in waiting:
-                future.cancel()
+        yield from _solve_on_executor(spec, host, chunks, executor, advance)
     elif workers > 1 and (pieces > 1 or needs_process(spec, host)):
-        if getattr(multiprocessing.current_process(), "_inheriting", False):
-            # In a worker that imports a script which asks for workers: its parent reports the error.
-            raise SystemExit(1)
-        packed, careful = _pack(spec, host.sources), CarefulProcesses(spec.scenario.time_limit_s)
-        task = (_in_process, (packed, careful.given_up))
-
-        def alone(chunk: Chunk) -> ChunkResult:
-            found: ChunkResult = careful.run(_in_process, packed, {}, chunk)
-            return found
-
-        queue = ChunkQueue(chunks, workers, _pace(spec, chunks, workers))
-        with process_pool(min(workers, pieces)) as pool:
-            try:
-                yield from collect_results(pool, task, queue, row, advance, waiting, alone)
-            except (OSError, ImportError) as error:
-                # Without shared memory, file descriptors or memory; the disk has errors of its own.
-                problem = f"cannot be several: processes cannot be started: {why(error)}"
-                raise InputError("workers", problem) from None
+        yield from _solve_in_processes(spec, host, chunks, min(workers, pieces), advance)
     else:
         queue = ChunkQueue(chunks, 1, _pace(spec, chunks, 1))
         while queue:
@@ -95,6 +68,48 @@ def solve_chunks(
             result, seconds = call_timed(solve_chunk, spec, host, chunk, advance)
             queue.note(chunk, seconds)
             yield result
+
+
+def _solve_on_executor(
+    spec: StudySpec, host: PluginHost, chunks: Sequence[Chunk], executor: Executor, advance: Callable[[int], None]
+) -> Generator[ChunkResult, None, None]:
+    task: Task = remote_task(spec, host) if is_elsewhere(executor) else (_in_worker, (spec, host.sources))
+    workers = workers_of(executor)
+    queue = ChunkQueue(chunks, pace=None if workers is None else _pace(spec, chunks, workers))
+    waiting: dict[Future[TimedResult], Chunk] = {}
+    try:
+        yield from collect_results(lambda: executor, task, queue, _row(spec), advance, waiting)
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _solve_in_processes(
+    spec: StudySpec, host: PluginHost, chunks: Sequence[Chunk], workers: int, advance: Callable[[int], None]
+) -> Generator[ChunkResult, None, None]:
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        # In a worker that imports a script which asks for workers: its parent reports the error.
+        raise SystemExit(1)
+    packed, careful = _pack(spec, host.sources), CarefulProcesses(spec.scenario.time_limit_s)
+    task = (_in_process, (packed, careful.given_up))
+
+    def alone(chunk: Chunk) -> ChunkResult:
+        found: ChunkResult = careful.run(_in_process, packed, {}, chunk)
+        return found
+
+    queue = ChunkQueue(chunks, workers, _pace(spec, chunks, workers))
+    with process_pool(workers) as pool:
+        try:
+            yield from collect_results(pool, task, queue, _row(spec), advance, {}, alone)
+        except (OSError, ImportError) as error:
+            # Without shared memory, file descriptors or memory; the disk has errors of its own.
+            problem = f"cannot be several: processes cannot be started: {why(error)}"
+            raise InputError("workers", problem) from None
+
+
+def _row(spec: StudySpec) -> int:
+    """Return the number of entries of one variable for a drop at a point."""
+    return len(spec.scenario.precoders) * len(spec.scenario.allocators) * spec.largest_array
 
 
 def _pace(spec: StudySpec, chunks: Sequence[Chunk], workers: int) -> Pace:
@@ -108,7 +123,7 @@ def workers_of(executor: Any) -> int | None:
     """Return the number of workers of an executor; None if it does not say."""
     client = getattr(executor, "_client", None)
     if client is not None and hasattr(client, "nthreads"):
-        return max(1, sum(client.nthreads().values()))
+        return max(1, sum(map(int, client.nthreads().values())))
     found = getattr(executor, "workers", getattr(executor, "_max_workers", None))
     return found if isinstance(found, int) and found > 0 else None
 

@@ -1,4 +1,4 @@
-"""Chunks on other machines: sent with all that they need, and solved only where the same software is installed."""
+"""Chunks on other machines: sent with what they need, and solved only where the same software is installed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def remote_task(spec: StudySpec, host: PluginHost) -> Task:
     try:
         packed = cloudpickle.dumps((spec, host.sources))
     except Exception as error:
-        raise InputError("executor", f"cannot be a cluster: a part cannot be pickled: {one_line(error)}") from None
+        raise InputError(
+            "executor", f"cannot be a cluster: a part cannot be pickled: {one_line(error)}"
+        ) from None
     return solve_remotely, (packed, Machine.of(spec, host))
 
 
