@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import shlex
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -156,8 +158,9 @@ class ClusterExecutor(Executor):
             ) from None
         self._inner = self._client.get_executor(pure=False)
         least, most = file.jobs
-        number = f"{most}" if least == most else f"{least} to {most}"
-        kind = "workers on this machine" if file.scheduler == "local" else f"jobs of {file.scheduler}"
+        number, plural = f"{most}" if least == most else f"{least} to {most}", "" if most == 1 else "s"
+        local = file.scheduler == "local"
+        kind = f"worker{plural} on this machine" if local else f"job{plural} of {file.scheduler}"
         self._tell(f"{file.source}: {number} {kind}")
         threading.Thread(target=self._watch, daemon=True).start()
 
@@ -241,9 +244,18 @@ class ClusterExecutor(Executor):
             if self._cluster.__dict__.get("_adaptive") is not None:
                 self._cluster._adaptive.stop()
             self._cancel_jobs()
+            self._kill_workers()
             with suppress(Exception):
                 self._client.close(timeout=_CLOSE_S)
             self._cluster.close(timeout=_CLOSE_S)
+
+    def _kill_workers(self) -> None:
+        """Kill processes on this machine, which may be in the middle of a chunk."""
+        for nanny in list(self._cluster.workers.values()):
+            if (process := getattr(nanny, "pid", None)) is not None:
+                nanny.auto_restart = False
+                with suppress(OSError):
+                    os.kill(process, signal.SIGKILL)
 
     def _cancel_jobs(self) -> None:
         """Cancel all jobs by one command: those of Dask's end one after the other, and after their workers."""

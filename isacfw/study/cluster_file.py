@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import inspect
 import math
+import signal
+import sys
+import threading
 from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
@@ -238,14 +241,24 @@ def cluster_class(source: str, name: str) -> Any:
         If it is not installed.
     """
     try:
-        if name == "local":
-            import distributed
+        import distributed
 
-            return distributed.LocalCluster
-        import dask_jobqueue
-
-        return getattr(dask_jobqueue, SCHEDULERS[name])
+        return distributed.LocalCluster if name == "local" else getattr(_jobqueue(), SCHEDULERS[name])
     except ImportError as error:
         missing = one_line(error)
         problem = f"needs dask-jobqueue ({missing}): python -m pip install 'isacfw[cluster]'"
         raise InputError(f"{source}: {name}", problem) from None
+
+
+def _jobqueue() -> Any:
+    """Return dask-jobqueue, which replaces the handler of Ctrl-C when it is imported."""
+    on_main = threading.current_thread() is threading.main_thread()
+    if not on_main and "dask_jobqueue" not in sys.modules:
+        raise ImportError("it can be imported in the main thread only")
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        import dask_jobqueue
+    finally:
+        if on_main:
+            signal.signal(signal.SIGINT, before)
+    return dask_jobqueue

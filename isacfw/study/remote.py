@@ -58,7 +58,7 @@ def remote_task(spec: StudySpec, host: PluginHost) -> Task:
     InputError
         If a part cannot be pickled.
     """
-    import cloudpickle  # type: ignore[import-untyped]
+    import cloudpickle
 
     try:
         packed = cloudpickle.dumps((spec, host.sources))
