@@ -186,6 +186,8 @@ class ClusterExecutor(Executor):
 
     def _noting(self, job_cls: Any) -> Any:
         """Return a class of jobs that notes the number of each job, and why one was refused."""
+        from distributed import Status
+
         owner = self
 
         class NotingJob(job_cls):  # type: ignore[misc]
@@ -194,6 +196,7 @@ class ClusterExecutor(Executor):
                     await super().start()
                 except Exception as error:
                     owner._refusals.append(reason_of_failure(error))
+                    self.status = Status.failed
                     raise
                 owner._jobs[str(self.job_id)] = None
 

@@ -132,25 +132,28 @@ class _Reader:
     def __init__(self, source: str) -> None:
         self.source = source
 
-    def error(self, key: str, problem: str) -> InputError:
-        return InputError(f"{self.source}:{f' {key}' if key else ''}", problem)
+    def at(self, key: str) -> str:
+        """Return the name of a key of the file."""
+        return f"{self.source}: {key}"
 
     def read(self, document: dict[str, Any]) -> ClusterFile:
         tables = [key for key in document if key in SCHEDULERS]
         for key in document:
             if key not in SCHEDULERS and key not in _KEYS:
                 hint = nearest(key, (*SCHEDULERS, *_KEYS)) or f"; known: {', '.join((*SCHEDULERS, *_KEYS))}"
-                raise self.error(key, f"is not a known key or job scheduler{hint}")
+                raise InputError(self.at(key), f"is not a known key or job scheduler{hint}")
         if len(tables) != 1:
             given = " and ".join(f"[{one}]" for one in tables) or "none"
-            raise self.error("", f"must have one table of a job scheduler, such as [slurm], got {given}")
+            raise InputError(
+                f"{self.source}:", f"must have one table of a job scheduler, such as [slurm], got {given}"
+            )
         name = tables[0]
         if not isinstance(document[name], dict):
-            raise self.error(name, f"must be a table, got {short_repr(document[name])}")
+            raise InputError(self.at(name), f"must be a table, got {short_repr(document[name])}")
         jobs = self._jobs(document, MOST_WORKERS if name == "local" else MOST_JOBS)
         limit = document.get("start_limit_s", START_LIMIT_S)
         if not _is_number(limit):
-            raise self.error("start_limit_s", f"must be a positive number, got {short_repr(limit)}")
+            raise InputError(self.at("start_limit_s"), f"must be a positive number, got {short_repr(limit)}")
         return ClusterFile(
             source=self.source,
             scheduler=name,
@@ -162,21 +165,23 @@ class _Reader:
     def _jobs(self, document: dict[str, Any], most: int) -> tuple[int, int]:
         value = document.get("jobs")
         if value is None:
-            raise self.error("jobs", "must be given: a number, or { minimum = 0, maximum = 10 }")
+            raise InputError(self.at("jobs"), "must be given: a number, or { minimum = 0, maximum = 10 }")
         if not isinstance(value, dict):
             return (self._count("jobs", value, 1, most),) * 2
         for key in value:
             if key not in ("minimum", "maximum"):
-                raise self.error(f"jobs.{key}", f"is not a known key{suggestion(key, ('minimum', 'maximum'))}")
+                raise InputError(
+                    self.at(f"jobs.{key}"), f"is not a known key{suggestion(key, ('minimum', 'maximum'))}"
+                )
         least = self._count("jobs.minimum", value.get("minimum", 0), 0, most)
         if "maximum" not in value:
-            raise self.error("jobs.maximum", "must be given")
+            raise InputError(self.at("jobs.maximum"), "must be given")
         return least, self._count("jobs.maximum", value["maximum"], max(least, 1), most)
 
     def _count(self, key: str, value: Any, least: int, most: int) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
             problem = f"must be an integer from {least} to {most}, got {short_repr(value)}"
-            raise self.error(key, problem)
+            raise InputError(self.at(key), problem)
         return value
 
     def _options(self, name: str, table: dict[str, Any]) -> dict[str, Any]:
@@ -185,12 +190,12 @@ class _Reader:
         for key, value in table.items():
             own = f"{name}.{key}"
             if key in _KEYS:
-                raise self.error(own, f"is not an option of the scheduler: write {key} above [{name}]")
+                raise InputError(self.at(own), f"is not an option of the scheduler: write {key} above [{name}]")
             if key not in known:
-                raise self.error(own, f"is not a known option{suggestion(key, known)}")
+                raise InputError(self.at(own), f"is not a known option{suggestion(key, known)}")
             noun, holds = (_FORMS | local).get(key, _TEXT)
             if not holds(value):
-                raise self.error(own, f"must be {noun}, got {short_repr(value)}")
+                raise InputError(self.at(own), f"must be {noun}, got {short_repr(value)}")
         if name == "local":
             return {"threads_per_worker": 1, "dashboard_address": ":0", **table}
         return self._jobs_options(name, table)
@@ -217,7 +222,7 @@ class _Reader:
             found = table.get(key, dask.config.get(f"jobqueue.{section}.{key}", None))
             if found is None:
                 example = {"cores": "cores = 8", "memory": 'memory = "16GB"'}[key]
-                raise self.error(f"{name}.{key}", f"must be given, as in {example}")
+                raise InputError(self.at(f"{name}.{key}"), f"must be given, as in {example}")
             return found
 
         cores, memory = value_of("cores"), value_of("memory")
@@ -225,9 +230,11 @@ class _Reader:
             parse_bytes(memory)
         except (ValueError, TypeError):
             problem = f"must be a number of bytes such as '16GB', got {short_repr(memory)}"
-            raise self.error(f"{name}.memory", problem) from None
+            raise InputError(self.at(f"{name}.memory"), problem) from None
         if table.get("processes", 1) > cores:
-            raise self.error(f"{name}.processes", f"must be at most cores, {cores}, got {table['processes']}")
+            raise InputError(
+                self.at(f"{name}.processes"), f"must be at most cores, {cores}, got {table['processes']}"
+            )
         scheduler = {"dashboard_address": ":0", **table.get("scheduler_options", {})}
         return {"processes": cores, **table, "scheduler_options": scheduler}
 

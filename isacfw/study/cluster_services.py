@@ -30,11 +30,11 @@ def reason_of_failure(error: BaseException) -> str:
 
 @contextmanager
 def interrupts_blocked() -> Iterator[None]:
-    """Block SIGINT in threads and processes that start in the body: a terminal sends it to all of a group."""
+    """Block interrupts in threads and processes that start in the body: they may be sent to all of a group."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:
@@ -44,7 +44,8 @@ def interrupts_blocked() -> Iterator[None]:
 @contextmanager
 def quiet_logs() -> Iterator[None]:
     """Silence the logs of Dask while the body runs: what matters is an error in one line."""
-    names = [*_LOGGERS, *(one for one in list(logging.root.manager.loggerDict) if one.startswith("distributed."))]
+    known = list(logging.root.manager.loggerDict)
+    names = [*_LOGGERS, *(one for one in known if one.partition(".")[0] in _LOGGERS)]
     levels = {name: logging.getLogger(name).level for name in names}
     for name in names:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)

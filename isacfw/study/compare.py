@@ -15,6 +15,7 @@ import attrs
 from ..allocation.allocator import Allocator
 from ..base.errors import InputError, short_repr
 from ..base.interrupts import raise_if_interrupted
+from ..base.time_limit import interrupts_held_back
 from ..config.load import ScenarioLike, to_loaded
 from ..config.toml import to_changed_toml
 from ..host.host import PluginHost
@@ -153,7 +154,9 @@ class _Study:
         while chunks := self._plan(summaries):
             with closing(self._solve(chunks)) as results:
                 for result in results:
-                    store.add(result)
+                    # An interrupt amid HDF5's own code would lose a chunk that is done.
+                    with interrupts_held_back():
+                        store.add(result)
             summaries = store.choose()
         return self._comparison(summaries, store.results, folder / "results.nc")
 

