@@ -21,6 +21,7 @@ from ..results.chunk import Chunk, ChunkResult
 from ..scenario.scenario import Scenario
 from .careful import CarefulProcesses, watch_given_up
 from .execution import Execution
+from .observers import OBSERVER_HOOKS, NoObservers
 from .pace import FIRST, FIRST_SHARE, Pace, call_timed
 from .plan import is_fast
 from .processes import process_pool
@@ -73,7 +74,9 @@ def solve_chunks(
 def _solve_on_executor(
     spec: StudySpec, host: PluginHost, chunks: Sequence[Chunk], executor: Executor, advance: Callable[[int], None]
 ) -> Generator[ChunkResult, None, None]:
-    task: Task = remote_task(spec, host) if is_elsewhere(executor) else (_in_worker, (spec, host.sources))
+    task: Task = (
+        remote_task(spec, host) if is_elsewhere(executor) else (_in_worker, (spec, _observing_sources(host)))
+    )
     workers = workers_of(executor)
     queue = ChunkQueue(chunks, pace=None if workers is None else _pace(spec, chunks, workers))
     waiting: dict[Future[TimedResult], Chunk] = {}
@@ -90,7 +93,7 @@ def _solve_in_processes(
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         # In a worker that imports a script which asks for workers: its parent reports the error.
         raise SystemExit(1)
-    packed, careful = _pack(spec, host.sources), CarefulProcesses(spec.scenario.time_limit_s)
+    packed, careful = _pack(spec, _observing_sources(host)), CarefulProcesses(spec.scenario.time_limit_s)
     task = (_in_process, (packed, careful.given_up))
 
     def alone(chunk: Chunk) -> ChunkResult:
@@ -128,11 +131,16 @@ def workers_of(executor: Any) -> int | None:
     return found if isinstance(found, int) and found > 0 else None
 
 
-def _in_worker(spec: StudySpec, sources: Sources, chunk: Chunk) -> ChunkResult:
-    return solve_chunk(spec, _host(sources), chunk)
+def _in_worker(spec: StudySpec, sources: Sources | None, chunk: Chunk) -> ChunkResult:
+    return solve_chunk(spec, NoObservers() if sources is None else _host(sources), chunk)
 
 
-def _pack(spec: StudySpec, sources: Sources) -> bytes:
+def _observing_sources(host: PluginHost) -> Sources | None:
+    """Return the sources of a host with observers; None for others: parts need no host."""
+    return host.sources if any(map(host.observed, OBSERVER_HOOKS)) else None
+
+
+def _pack(spec: StudySpec, sources: Sources | None) -> bytes:
     """Return a study pickled for processes on this machine.
 
     A process of a pool that cannot unpickle it would die without a message.
@@ -171,7 +179,7 @@ def _in_process(packed: bytes, given_up: dict[str, str], chunk: Chunk) -> ChunkR
 
 
 @lru_cache(maxsize=1)
-def _unpack(packed: bytes) -> tuple[StudySpec, Sources]:
+def _unpack(packed: bytes) -> tuple[StudySpec, Sources | None]:
     spec, sources = pickle.loads(packed)
     return spec, sources
 
