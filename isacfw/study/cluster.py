@@ -24,6 +24,7 @@ from ..base.time_limit import interrupts_held_back
 from .cluster_file import ClusterFile, cluster_class
 from .cluster_services import describe_deaths, interrupts_blocked, quiet_logs, reason_of_failure
 from .execution import Execution
+from .processes import start_tracker
 
 _LOOK_S = 0.5
 """Time between looks at the workers."""
@@ -31,7 +32,7 @@ _LOOK_S = 0.5
 _RENEW_S = 10.0
 """Time between replacements of jobs that have ended."""
 
-_CLOSE_S = 3.0
+_CLOSE_S = 1.5
 """Longest time in seconds for each step of the end of a cluster; an interrupted command ends after five."""
 
 Tell = Callable[[str], None]
@@ -146,11 +147,12 @@ class ClusterExecutor(Executor):
             if self._out is not None:
                 options.setdefault("log_directory", str(self._out.absolute() / "jobs"))
             options["job_cls"] = self._noting(classes.job_cls)
+        start_tracker()
         try:
             with interrupts_held_back(), interrupts_blocked(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 self._cluster = classes(n_workers=0, silence_logs=logging.CRITICAL, **options)
-                self._client = Client(self._cluster)
+                self._client = Client(self._cluster, set_as_default=False)
                 self._scale()
         except Exception as error:
             raise InputError(
@@ -250,7 +252,10 @@ class ClusterExecutor(Executor):
             self._kill_workers()
             with suppress(Exception):
                 self._client.close(timeout=_CLOSE_S)
-            self._cluster.close(timeout=_CLOSE_S)
+            with suppress(Exception):
+                self._cluster.close(timeout=_CLOSE_S)
+            # Or Dask would wait for it again when the process ends.
+            self._cluster.shutdown_on_close = False
 
     def _kill_workers(self) -> None:
         """Kill processes on this machine, which may be in the middle of a chunk."""
