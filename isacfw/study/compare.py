@@ -37,6 +37,7 @@ from .execution import Execution, accept_former_options
 from .executors import measure_by, solve_chunks
 from .key import InputFiles, study_key
 from .plan import POINTS_TOGETHER, plan_chunks
+from .remote import is_elsewhere, remote_task
 from .retry import Place, chunks_to_retry, merge, spec_of_place
 from .selection import with_parts
 from .size import check_study_size
@@ -194,8 +195,9 @@ class _Study:
                         )
 
     def _solve(self, chunks: list[Chunk], spec: StudySpec | None = None) -> Generator[ChunkResult, None, None]:
-        how = self.execution
-        each = solve_chunks(spec or self.spec, self.host, chunks, how.executor, how.workers, self._advance)
+        how, spec = self.execution, spec or self.spec
+        task = remote_task(spec, self.host) if chunks and is_elsewhere(how.executor) else None
+        each = solve_chunks(spec, self.host, chunks, how, self._advance, task)
         with closing(each) as results:
             for result in results:
                 self.files.check()

@@ -26,7 +26,6 @@ from .pace import FIRST, FIRST_SHARE, Pace, call_timed
 from .plan import is_fast
 from .processes import process_pool
 from .queue import ChunkQueue, Task, TimedResult, collect_results
-from .remote import is_elsewhere, remote_task
 from .solve import solve_chunk
 from .spec import Measure
 from .study_spec import StudySpec
@@ -36,9 +35,9 @@ def solve_chunks(
     spec: StudySpec,
     host: PluginHost,
     chunks: Sequence[Chunk],
-    executor: Executor | None,
-    workers: int,
+    execution: Execution,
     advance: Callable[[int], None],
+    task: Task | None = None,
 ) -> Generator[ChunkResult, None, None]:
     """Yield the results of chunks as they come.
 
@@ -50,20 +49,23 @@ def solve_chunks(
         Its plugins; workers load them from their sources.
     chunks : sequence of Chunk
         Chunks to solve.
-    executor : concurrent.futures.Executor or None
-        Executor; None for this process, or for processes on this machine.
-    workers : int
-        Number of processes if there is no executor.
+    execution : Execution
+        Executor, or number of processes on this machine.
     advance : callable
         Called with the number of allocations completed since the last call.
+    task : tuple, optional
+        What an executor is to call instead of the solution of a chunk: function, and first arguments.
     """
     pieces = len(chunks) if len(chunks) > 1 else sum(len(chunk.drops) for chunk in chunks)
+    executor, workers = execution.executor, execution.workers
     if executor is not None:
-        yield from _solve_on_executor(spec, host, chunks, executor, advance)
+        own: Task = task or (_in_worker, (spec, _observing_sources(host)))
+        yield from _solve_on_executor(spec, chunks, executor, own, advance)
     elif workers > 1 and (pieces > 1 or needs_process(spec, host)):
         yield from _solve_in_processes(spec, host, chunks, min(workers, pieces), advance)
     else:
-        queue = ChunkQueue(chunks, 1, _pace(spec, chunks, 1))
+        # In memory, a chunk that ends early saves nothing.
+        queue = ChunkQueue(chunks, 1, None if execution.out is None else _pace(spec, chunks, 1))
         while queue:
             chunk = cast(Chunk, queue.take(idle=True))
             result, seconds = call_timed(solve_chunk, spec, host, chunk, advance)
@@ -72,11 +74,8 @@ def solve_chunks(
 
 
 def _solve_on_executor(
-    spec: StudySpec, host: PluginHost, chunks: Sequence[Chunk], executor: Executor, advance: Callable[[int], None]
+    spec: StudySpec, chunks: Sequence[Chunk], executor: Executor, task: Task, advance: Callable[[int], None]
 ) -> Generator[ChunkResult, None, None]:
-    task: Task = (
-        remote_task(spec, host) if is_elsewhere(executor) else (_in_worker, (spec, _observing_sources(host)))
-    )
     workers = workers_of(executor)
     queue = ChunkQueue(chunks, pace=None if workers is None else _pace(spec, chunks, workers))
     waiting: dict[Future[TimedResult], Chunk] = {}
