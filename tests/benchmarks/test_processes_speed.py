@@ -87,7 +87,7 @@ def test_way_of_a_result(
         pickle.loads(packed)
     carried = (process_time() - start) / 10
     benchmark.pedantic(lambda: pickle.loads(pickle.dumps(result)), rounds=5)
-    record("share of pickling in the time of a chunk", carried / solved, at_most=0.03)
+    record("share of pickling in the time of a chunk", carried / solved, at_most=0.1)
     record("bytes of an allocation", len(packed) / (2 * 5 * drops))
 
 
