@@ -33,7 +33,7 @@ def _compare(options: argparse.Namespace) -> int:
     # Keep output printed by parts out of the JSON records.
     with (
         redirect_stdout(sys.stderr),
-        _executor(options.scheduler) as executor,
+        _executor(options) as executor,
         ProgressBars(quiet=options.json) as bars,
     ):
         comparison = compare(
@@ -77,10 +77,27 @@ def _print_times(loaded: LoadedScenario, options: argparse.Namespace) -> None:
     print(text, file=sys.stderr if options.json else sys.stdout)
 
 
-def _executor(address: str | None) -> AbstractContextManager[Any]:
-    from ..study.dask import dask_executor
+def _executor(options: argparse.Namespace) -> AbstractContextManager[Any]:
+    """Return the executor of a cluster, running or described by a file; None for processes on this machine."""
+    if options.cluster is not None:
+        from ..base.errors import InputError
+        from ..study.cluster import open_cluster
+        from ..study.cluster_file import read_cluster
 
-    return nullcontext() if address is None else dask_executor(address)
+        for option, given in (
+            ("--scheduler", options.scheduler is not None),
+            ("--workers", options.workers != 1),
+        ):
+            if given:
+                problem = f"cannot be combined with {option}: the file states the number of jobs"
+                raise InputError("--cluster", problem)
+        file = read_cluster(options.cluster)
+        return open_cluster(file, options.out, lambda line: print(f"isacfw: {line}", file=sys.stderr))
+    if options.scheduler is not None:
+        from ..study.dask import dask_executor
+
+        return dask_executor(options.scheduler)
+    return nullcontext()
 
 
 def _show(options: argparse.Namespace) -> int:

@@ -129,6 +129,9 @@ def _add_compare(commands: _Commands) -> None:
         "--scheduler", metavar="ADDRESS", help="of a Dask cluster to use instead of local processes"
     )
     command.add_argument(
+        "--cluster", type=Path, metavar="FILE", help="a TOML file of a job scheduler whose jobs do the work"
+    )
+    command.add_argument(
         "--until", metavar="P", help="stop at a precision such as '1 %%', after at most --drops drops"
     )
     command.add_argument(

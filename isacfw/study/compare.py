@@ -15,6 +15,7 @@ import attrs
 from ..allocation.allocator import Allocator
 from ..base.errors import InputError, short_repr
 from ..base.interrupts import raise_if_interrupted
+from ..base.time_limit import interrupts_held_back
 from ..config.load import ScenarioLike, to_loaded
 from ..config.toml import to_changed_toml
 from ..host.host import PluginHost
@@ -32,10 +33,12 @@ from ..scenario.precision import looks, relative_precision
 from ..scenario.scenario import Scenario
 from ..sensing.beam import Beam
 from ..signal.precoder import Precoder
+from .cluster import on_cluster
 from .execution import Execution, accept_former_options
 from .executors import measure_by, solve_chunks
 from .key import InputFiles, study_key
 from .plan import POINTS_TOGETHER, plan_chunks
+from .remote import is_elsewhere, remote_task
 from .retry import Place, chunks_to_retry, merge, spec_of_place
 from .selection import with_parts
 from .size import check_study_size
@@ -86,7 +89,7 @@ def compare(
     loaded = to_loaded(scenario)
     host, found = execution.host or loaded.host, loaded.scenario
     found = with_parts(found, host, drops=drops, precoders=precoders, beams=beams, allocators=allocators)
-    with show_progress("allocations", execution.progress) as progress:
+    with show_progress("allocations", execution.progress) as progress, on_cluster(execution) as execution:
         shown = attrs.evolve(execution, progress=progress)
         return _Study(found, host, shown).run() if found.until is None else _compare_until(found, host, shown)
 
@@ -120,11 +123,7 @@ class _Study:
     """A run of a scenario: solves its chunks and combines their results."""
 
     def __init__(
-        self,
-        scenario: Scenario,
-        host: PluginHost,
-        execution: Execution,
-        known: _Known | None = None,
+        self, scenario: Scenario, host: PluginHost, execution: Execution, known: _Known | None = None
     ) -> None:
         check_study_size(scenario, POINTS_TOGETHER, in_memory=execution.out is None)
         self.known = _Known() if known is None else known
@@ -163,7 +162,9 @@ class _Study:
         while chunks := self._plan(summaries):
             with closing(self._solve(chunks)) as results:
                 for result in results:
-                    store.add(result)
+                    # An interrupt amid HDF5's own code would lose a chunk that is done.
+                    with interrupts_held_back():
+                        store.add(result)
             summaries = store.choose()
         return self._comparison(summaries, store.results, folder / "results.nc")
 
@@ -195,8 +196,8 @@ class _Study:
 
     def _plan(self, done: Iterable[ChunkSummary] = ()) -> list[Chunk]:
         """Return the chunks that remain to be solved."""
-        chunks, workers = [summary.chunk for summary in done], self.execution.workers
-        return plan_chunks(self.scenario, chunks, workers=workers, largest_array=self.spec.largest_array)
+        chunks = [summary.chunk for summary in done]
+        return plan_chunks(self.scenario, chunks, largest_array=self.spec.largest_array)
 
     def _unfinished(
         self, store: ChunkStore, summaries: list[ChunkSummary]
@@ -227,8 +228,9 @@ class _Study:
                         )
 
     def _solve(self, chunks: list[Chunk], spec: StudySpec | None = None) -> Generator[Any, None, None]:
-        how = self.execution
-        each = solve_chunks(spec or self.spec, self.host, chunks, how.executor, how.workers, self._advance)
+        how, spec = self.execution, spec or self.spec
+        task = remote_task(spec, self.host) if chunks and is_elsewhere(how.executor) else None
+        each = solve_chunks(spec, self.host, chunks, how, self._advance, task)
         with closing(each) as results:
             for result in results:
                 self.files.check()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from functools import wraps
 from os import PathLike
@@ -17,6 +17,7 @@ from ..base.limits import MOST_WORKERS
 from ..base.progress import Progress
 from ..base.validators import instance_of, integer, optional
 from ..host.host import PluginHost
+from .cluster_file import ClusterFile, read_cluster
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -29,6 +30,24 @@ def _to_executor(value: Any) -> Any:
 def _to_path(value: Any) -> Any:
     """Convert a nonempty string or path; leave anything else for the validator."""
     return Path(value) if isinstance(value, (str, PathLike)) and str(value) else value
+
+
+def _to_cluster(value: Any) -> Any:
+    """Return the cluster that a file or a mapping describes; leave anything else for the validator."""
+    if (isinstance(value, (str, PathLike)) and str(value)) or isinstance(value, Mapping):
+        return read_cluster(value)
+    return value
+
+
+def _check_cluster(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is None:
+        return
+    if not isinstance(value, ClusterFile):
+        problem = f"must be the path of a TOML file, or a mapping with its keys, got {short_repr(value)}"
+        raise InputError(attribute.name, problem)
+    if instance.executor is not None or instance.workers != 1:
+        other = "workers" if instance.executor is None else "executor"
+        raise InputError(attribute.name, f"cannot be combined with {other}: the file states the number of jobs")
 
 
 def _check_executor(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -61,6 +80,9 @@ class Execution:
         Number of processes on this machine that share the work, at most four for each processor or 64.
     executor : concurrent.futures.Executor or distributed.Client, optional
         A pool, or a Dask cluster, that solves the chunks instead of processes on this machine.
+    cluster : str, path or mapping, optional
+        A TOML file, or a mapping with its keys, that describes a cluster. Its jobs start for the comparison,
+        if results are missing, and ended with it.
     out : str or path, optional
         Folder for finished chunks, and for the results in ``results.nc``, which are read on demand.
         The same study with the same folder resumes from there, even with more drops.
@@ -81,6 +103,7 @@ class Execution:
 
     workers: int = attrs.field(default=1, validator=integer(at_least=1, at_most=MOST_WORKERS))
     executor: Executor | None = attrs.field(default=None, converter=_to_executor, validator=_check_executor)
+    cluster: ClusterFile | None = attrs.field(default=None, converter=_to_cluster, validator=_check_cluster)
     out: Path | None = attrs.field(default=None, converter=_to_path, validator=_check_path)
     host: PluginHost | None = attrs.field(
         default=None, validator=optional(instance_of(PluginHost, "a plugin host"))
@@ -89,7 +112,7 @@ class Execution:
     saving: Progress | None = attrs.field(default=None, validator=optional(_check_callable))
 
 
-_FORMER = tuple(field.name for field in attrs.fields(Execution))
+_FORMER = tuple(field.name for field in attrs.fields(Execution) if field.name != "cluster")
 _SCENARIO = ("seed", "time_limit_s")
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import multiprocessing.connection
 import pickle
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Executor, Future
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from ..base.environment import is_own
 from ..base.errors import InputError
@@ -21,6 +22,9 @@ from ..results.tally import Reduced
 from ..scenario.scenario import Scenario
 from .careful import CarefulProcesses, watch_given_up
 from .execution import Execution
+from .observers import OBSERVER_HOOKS, NoObservers
+from .pace import FIRST, FIRST_SHARE, Pace, call_timed
+from .plan import is_fast
 from .processes import process_pool
 from .queue import ChunkQueue, Task, collect_results
 from .reduce import reduce_result
@@ -33,9 +37,9 @@ def solve_chunks(
     spec: StudySpec,
     host: PluginHost,
     chunks: Sequence[Chunk],
-    executor: Executor | None,
-    workers: int,
+    execution: Execution,
     advance: Callable[[int], None],
+    task: Task | None = None,
 ) -> Generator[Reduced, None, None]:
     """Yield the results of chunks as they come.
 
@@ -47,45 +51,50 @@ def solve_chunks(
         Its plugins; workers load them from their sources.
     chunks : sequence of Chunk
         Chunks to solve.
-    executor : concurrent.futures.Executor or None
-        Executor; None for this process, or for processes on this machine.
-    workers : int
-        Number of processes if there is no executor.
+    execution : Execution
+        Executor, or number of processes on this machine.
     advance : callable
         Called with the number of allocations completed since the last call.
+    task : tuple, optional
+        What an executor is to call instead of the solution of a chunk: function, and first arguments.
     """
-    # Number of entries of one variable for a drop at a point.
-    row = len(spec.scenario.precoders) * len(spec.scenario.allocators) * spec.largest_array
-    waiting: dict[Future[Reduced], Chunk] = {}
+    pieces = len(chunks) if len(chunks) > 1 else sum(len(chunk.drops) for chunk in chunks)
+    executor, workers = execution.executor, execution.workers
     if executor is not None:
-        task: Task = (_in_worker, (spec, host.sources))
-        queue = ChunkQueue(chunks, len(chunks))
-        try:
-            yield from collect_results(lambda: executor, task, queue, row, advance, waiting)
-        finally:
-            for future in waiting:
-                future.cancel()
-    elif workers > 1 and (len(chunks) > 1 or needs_process(spec, host)):
-        if getattr(multiprocessing.current_process(), "_inheriting", False):
-            # In a worker that imports a script which asks for workers: its parent reports the error.
-            raise SystemExit(1)
-        yield from _solve_in_processes(spec, host, chunks, workers, row, advance)
+        own: Task = task or (_in_worker, (spec, _observing_sources(host)))
+        yield from _solve_on_executor(spec, chunks, executor, own, advance)
+    elif workers > 1 and (pieces > 1 or needs_process(spec, host)):
+        yield from _solve_in_processes(spec, host, chunks, min(workers, pieces), advance)
     else:
-        for chunk in chunks:
-            yield reduce_result(spec, solve_chunk(spec, host, chunk, advance))
+        # In memory, a chunk that ends early saves nothing.
+        queue = ChunkQueue(chunks, 1, None if execution.out is None else _pace(spec, chunks, 1))
+        while queue:
+            chunk = cast(Chunk, queue.take(idle=True))
+            result, seconds = call_timed(solve_chunk, spec, host, chunk, advance)
+            queue.note(chunk, seconds)
+            yield reduce_result(spec, result)
+
+
+def _solve_on_executor(
+    spec: StudySpec, chunks: Sequence[Chunk], executor: Executor, task: Task, advance: Callable[[int], None]
+) -> Generator[Reduced, None, None]:
+    workers = workers_of(executor)
+    queue = ChunkQueue(chunks, pace=None if workers is None else _pace(spec, chunks, workers))
+    waiting: dict[Future[Any], Chunk] = {}
+    try:
+        yield from collect_results(lambda: executor, task, queue, _row(spec), advance, waiting)
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def _solve_in_processes(
-    spec: StudySpec,
-    host: PluginHost,
-    chunks: Sequence[Chunk],
-    workers: int,
-    row: int,
-    advance: Callable[[int], None],
+    spec: StudySpec, host: PluginHost, chunks: Sequence[Chunk], workers: int, advance: Callable[[int], None]
 ) -> Generator[Reduced, None, None]:
-    """Yield results of chunks from processes on this machine; see :func:`solve_chunks`."""
-    waiting: dict[Future[Any], Chunk] = {}
-    packed, careful = _pack(spec, host.sources), CarefulProcesses(spec.scenario.time_limit_s)
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        # In a worker that imports a script which asks for workers: its parent reports the error.
+        raise SystemExit(1)
+    packed, careful = _pack(spec, _observing_sources(host)), CarefulProcesses(spec.scenario.time_limit_s)
     task = (_in_process, (packed, careful.given_up))
 
     def alone(chunk: Chunk) -> Reduced:
@@ -96,21 +105,47 @@ def _solve_in_processes(
         careful.note_success(returned[1])
         return returned[0]
 
-    with process_pool(min(workers, len(chunks))) as pool:
+    queue = ChunkQueue(chunks, workers, _pace(spec, chunks, workers))
+    with process_pool(workers) as pool:
         try:
-            queue = ChunkQueue(chunks, workers)
-            yield from collect_results(pool, task, queue, row, advance, waiting, alone, receive)
+            yield from collect_results(pool, task, queue, _row(spec), advance, {}, alone, receive)
         except (OSError, ImportError) as error:
             # Without shared memory, file descriptors or memory; the disk has errors of its own.
             problem = f"cannot be several: processes cannot be started: {why(error)}"
             raise InputError("workers", problem) from None
 
 
-def _in_worker(spec: StudySpec, sources: Sources, chunk: Chunk) -> Reduced:
-    return reduce_result(spec, solve_chunk(spec, _host(sources), chunk))
+def _row(spec: StudySpec) -> int:
+    """Return the number of entries of one variable for a drop at a point."""
+    return len(spec.scenario.precoders) * len(spec.scenario.allocators) * spec.largest_array
 
 
-def _pack(spec: StudySpec, sources: Sources) -> bytes:
+def _pace(spec: StudySpec, chunks: Sequence[Chunk], workers: int) -> Pace:
+    """Return the pace of a study of which nothing has been solved yet."""
+    total = sum(len(chunk.points) * len(chunk.drops) for chunk in chunks)
+    share = total if workers == 1 else math.ceil(total / (FIRST_SHARE * workers))
+    return Pace(workers, share if is_fast(spec.scenario) else min(share, FIRST))
+
+
+def workers_of(executor: Any) -> int | None:
+    """Return the number of workers of an executor; None if it does not say."""
+    client = getattr(executor, "_client", None)
+    if client is not None and hasattr(client, "nthreads"):
+        return max(1, sum(map(int, client.nthreads().values())))
+    found = getattr(executor, "workers", getattr(executor, "_max_workers", None))
+    return found if isinstance(found, int) and found > 0 else None
+
+
+def _in_worker(spec: StudySpec, sources: Sources | None, chunk: Chunk) -> Reduced:
+    return reduce_result(spec, solve_chunk(spec, NoObservers() if sources is None else _host(sources), chunk))
+
+
+def _observing_sources(host: PluginHost) -> Sources | None:
+    """Return the sources of a host with observers; None for others: parts need no host."""
+    return host.sources if any(map(host.observed, OBSERVER_HOOKS)) else None
+
+
+def _pack(spec: StudySpec, sources: Sources | None) -> bytes:
     """Return a study pickled for processes on this machine.
 
     A process of a pool that cannot unpickle it would die without a message.
@@ -153,7 +188,7 @@ def _alone(packed: bytes, chunk: Chunk) -> Reduced:
 
 
 @lru_cache(maxsize=1)
-def _unpack(packed: bytes) -> tuple[StudySpec, Sources]:
+def _unpack(packed: bytes) -> tuple[StudySpec, Sources | None]:
     spec, sources = pickle.loads(packed)
     return spec, sources
 

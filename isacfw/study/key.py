@@ -72,15 +72,19 @@ def study_key(spec: StudySpec, toml: str, versions: str, files: InputFiles | Non
     files : InputFiles, optional
         Files that the study reads; their content is included.
     """
-    codes = {f"{part.provider()}:{part.__qualname__}": _code(part) for part in spec.parts}
+    codes = {f"{part.provider()}:{part.__qualname__}": part_code(part) for part in spec.parts}
     unavailable = {" ".join(key): reason for key, reason in spec.unavailable.items()}
-    own = _of_package(Path(str(package_files(__name__.partition(".")[0]))))
     read = {} if files is None else files.digests
-    content = json.dumps([FORMAT, toml, codes, own, unavailable, versions, read], sort_keys=True)
+    content = json.dumps([FORMAT, toml, codes, own_code(), unavailable, versions, read], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def _code(cls: type[Part]) -> str:
+def own_code() -> str:
+    """Return a digest of the code of this package."""
+    return _of_package(Path(str(package_files(__name__.partition(".")[0]))))
+
+
+def part_code(cls: type[Part]) -> str:
     """Return a digest of the code that defines a class: its file, or its whole package."""
     module = sys.modules.get(cls.__module__)
     source = getattr(module, "__isacfw_source__", None)

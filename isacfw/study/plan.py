@@ -30,14 +30,18 @@ PROBLEMS_IN_A_LOOP = 128
 NUMBERS_IN_A_LOOP = 2**24
 
 
-CHUNKS_PER_WORKER = 16
-"""Smallest number of chunks per worker, if there are enough drops, to limit waiting for the last chunk."""
+def is_fast(scenario: Scenario) -> bool:
+    """Return whether all parts of a study take many problems at once, in about the same time as a few."""
+    return (
+        all(allocator.vectorized for allocator in scenario.allocators)
+        and all(type(one).link_statistics is not Precoder.link_statistics for one in scenario.precoders)
+        and all(type(one).beam_statistics is not Beam.beam_statistics for one in scenario.compared_beams)
+        and not any(isinstance(metric, SimulatedMetric) for metric in scenario.metrics)
+    )
 
 
-def plan_chunks(
-    scenario: Scenario, done: Iterable[Chunk] = (), *, workers: int = 1, largest_array: int = 1
-) -> list[Chunk]:
-    """Return the chunks of a study that remain to be solved.
+def plan_chunks(scenario: Scenario, done: Iterable[Chunk] = (), *, largest_array: int = 1) -> list[Chunk]:
+    """Return the largest chunks of a study that remain to be solved; how long they take may divide them further.
 
     Parameters
     ----------
@@ -45,32 +49,23 @@ def plan_chunks(
         The study. Its results do not depend on the division.
     done : iterable of Chunk
         Finished chunks.
-    workers : int
-        Number of workers that share the chunks.
     largest_array : int
         See :class:`StudySpec`.
     """
     points = math.prod(sweep_shape(scenario.sweep))
-    fast = (
-        all(allocator.vectorized for allocator in scenario.allocators)
-        and all(type(one).link_statistics is not Precoder.link_statistics for one in scenario.precoders)
-        and all(type(one).beam_statistics is not Beam.beam_statistics for one in scenario.compared_beams)
-        and not any(isinstance(metric, SimulatedMetric) for metric in scenario.metrics)
-    )
+    fast = is_fast(scenario)
     finished: dict[range, list[range]] = {}
     for chunk in done:
         finished.setdefault(chunk.points, []).append(chunk.drops)
     chunks = []
     most = PROBLEMS_TOGETHER if fast else PROBLEMS_IN_A_LOOP
     together = min(most, (NUMBERS_TOGETHER if fast else NUMBERS_IN_A_LOOP) // largest_array)
-    # The number of points depends on the study alone, so that more drops, or workers, need no other chunks.
+    # The number of points depends on the study alone, so that more drops, or other times, need no other chunks.
     few = not fast or together < POINTS_TOGETHER
     side = min(POINTS_TOGETHER, POINTS_IN_A_LOOP) if few else POINTS_TOGETHER
     for first in range(0, points, side):
         group = range(first, min(first + side, points))
         size = max(1, together // len(group))
-        if workers > 1:
-            size = min(size, math.ceil(scenario.drops / (CHUNKS_PER_WORKER * workers)))
         for gap in _gaps(scenario.drops, finished.get(group, [])):
             starts = range(gap.start, gap.stop, size)
             chunks += [Chunk(drops=range(start, min(start + size, gap.stop)), points=group) for start in starts]

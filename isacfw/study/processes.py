@@ -69,7 +69,7 @@ def _start(workers: int) -> ProcessPoolExecutor:
 @contextmanager
 def worker_start() -> Iterator[None]:
     """Start processes in the body: with one thread each, without interrupts, and with a script that exists."""
-    _start_tracker()
+    start_tracker()
     before = {name: os.environ.get(name) for name in THREADS}
     os.environ.update(dict.fromkeys(THREADS, "1"))
     mask = hasattr(signal, "pthread_sigmask")
@@ -94,7 +94,7 @@ def worker_start() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _start_tracker() -> None:
+def start_tracker() -> None:
     """Start Python's tracker of semaphores, which otherwise unblocks interrupts when the first worker starts.
 
     It removes the semaphores of a process that was interrupted, and would warn of them.

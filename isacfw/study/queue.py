@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
@@ -10,6 +11,7 @@ from typing import Any
 from ..base.errors import IsacError, describe_exception, one_line
 from ..results.chunk import Chunk
 from ..results.tally import Reduced
+from .pace import Pace, call_timed
 
 ATTEMPTS = 3
 
@@ -60,31 +62,33 @@ def collect_results(
                 yield solved
         if not queue and not waiting:
             return
-        outstanding = sum(len(chunk.points) * len(chunk.drops) * row for chunk in waiting.values())
+        outstanding = sum(_size(chunk) * row for chunk in waiting.values())
         # Limit outstanding work so that results are written as fast as they arrive.
-        while outstanding < NUMBERS_OUTSTANDING or not waiting:
+        while (outstanding < NUMBERS_OUTSTANDING and len(waiting) < queue.most_waiting) or not waiting:
             if (chunk := queue.take(idle=not waiting)) is None:
                 break
             try:
-                waiting[current().submit(task[0], *task[1], chunk)] = chunk
+                waiting[current().submit(call_timed, task[0], *task[1], chunk)] = chunk
             except BrokenExecutor:
                 queue.lose(chunk)
                 break
-            outstanding += len(chunk.points) * len(chunk.drops) * row
+            outstanding += _size(chunk) * row
         for future in wait(waiting, return_when=FIRST_COMPLETED).done:
             chunk = waiting.pop(future)
-            if (returned := _result(future, chunk)) is None:
+            if (found := _result(future, chunk)) is None:
                 queue.lose(chunk)
                 continue
+            returned, seconds = found
+            queue.note(chunk, seconds)
             result = receive(returned)
             advance(result.allocations)
             yield result
 
 
-def _result(future: Future[Any], chunk: Chunk) -> Any:
-    """Return what the task has returned for a chunk, or None if its worker has died."""
+def _result(future: Future[Any], chunk: Chunk) -> tuple[Any, float] | None:
+    """Return what the task has returned for a chunk with its time, or None if its worker has died."""
     try:
-        return future.result()
+        found: tuple[Any, float] = future.result()
     except BrokenExecutor:
         return None
     except IsacError:
@@ -93,6 +97,7 @@ def _result(future: Future[Any], chunk: Chunk) -> Any:
         raise IsacError(
             one_line(f"the executor failed on {_describe(chunk)}: {describe_exception(error).rstrip(': ')}")
         ) from error
+    return found
 
 
 class ChunkQueue:
@@ -102,15 +107,17 @@ class ChunkQueue:
     ----------
     chunks : sequence of Chunk
         Chunks to solve.
-    running : int
+    running : int, optional
         Number of chunks solved at a time. If a worker dies, all submitted chunks are lost, but only the first of
-        them, up to this number, can be the cause; the others are not counted as suspects.
+        them, up to this number, can be the cause; the others are not counted as suspects. By default all of them.
+    pace : Pace, optional
+        Divides chunks by the times that earlier ones took.
     """
 
-    def __init__(self, chunks: Sequence[Chunk], running: int) -> None:
-        self._ahead, self._running = deque(chunks), running
-        self._position = {chunk: number for number, chunk in enumerate(chunks)}
-        self._deaths = dict.fromkeys(chunks, 0)
+    def __init__(self, chunks: Sequence[Chunk], running: int | None = None, pace: Pace | None = None) -> None:
+        self._ahead, self._running, self._pace = deque(chunks), running, pace
+        self._left = sum(map(_size, chunks))
+        self._deaths: dict[Chunk, int] = {}
         self._suspects: deque[Chunk] = deque()
         self._lost: list[Chunk] = []
         self._alone = False
@@ -123,33 +130,67 @@ class ChunkQueue:
         if idle:
             self._judge()
             self._alone = bool(self._suspects)
-            return (self._suspects or self._ahead).popleft()
-        return None if self._alone or self._lost or not self._ahead else self._ahead.popleft()
+            return self._suspects.popleft() if self._suspects else self._take_next()
+        return None if self._alone or self._lost or not self._ahead else self._take_next()
+
+    def note(self, chunk: Chunk, seconds: float) -> None:
+        """Note the time that a chunk took."""
+        if self._pace is not None:
+            self._pace.note(chunk, seconds)
+
+    @property
+    def most_waiting(self) -> float:
+        """Number of chunks to submit before one of them is done."""
+        return math.inf if self._pace is None else self._pace.most_waiting
+
+    def _take_next(self) -> Chunk:
+        """Return the next chunk, or the first drops of it if all would take too long."""
+        chunk = self._ahead.popleft()
+        if self._pace is not None:
+            drops = max(1, self._pace.problems(self._left) // len(chunk.points))
+            # A small rest would be a chunk of its own.
+            if 1.5 * drops < len(chunk.drops):
+                middle = chunk.drops.start + drops
+                rest = Chunk(points=chunk.points, drops=range(middle, chunk.drops.stop))
+                self._ahead.appendleft(rest)
+                chunk = Chunk(points=chunk.points, drops=range(chunk.drops.start, middle))
+        self._left -= _size(chunk)
+        return chunk
+
+    def _put_back(self, chunks: Sequence[Chunk]) -> None:
+        self._ahead.extendleft(reversed(chunks))
+        self._left += sum(map(_size, chunks))
 
     def take_suspects(self) -> list[Chunk]:
         """Return the chunks of which a worker may have died; the others that were lost with it stay here."""
-        lost = sorted(self._lost, key=self._position.__getitem__)
+        lost = sorted(self._lost, key=_place)
         self._lost.clear()
-        self._ahead.extendleft(reversed(lost[self._running :]))
-        return lost[: self._running]
+        running = len(lost) if self._running is None else self._running
+        self._put_back(lost[running:])
+        return lost[:running]
 
     def lose(self, chunk: Chunk) -> None:
         """Take back a chunk whose worker has died."""
         self._lost.append(chunk)
 
     def _judge(self) -> None:
-        lost = sorted(self._lost, key=self._position.__getitem__)
-        self._lost.clear()
-        suspects = lost[: self._running]
+        suspects = self.take_suspects()
         if len(suspects) == 1:
-            self._deaths[suspects[0]] += 1
+            self._deaths[suspects[0]] = self._deaths.get(suspects[0], 0) + 1
             if self._deaths[suspects[0]] == ATTEMPTS:
                 raise IsacError(
                     f"worker processes crashed {ATTEMPTS} times on {_describe(suspects[0])}; scripts must start"
                     ' workers inside `if __name__ == "__main__":`'
                 )
         self._suspects.extend(suspects)
-        self._ahead.extendleft(reversed(lost[self._running :]))
+
+
+def _size(chunk: Chunk) -> int:
+    return len(chunk.points) * len(chunk.drops)
+
+
+def _place(chunk: Chunk) -> tuple[int, int]:
+    return chunk.points.start, chunk.drops.start
 
 
 def _describe(chunk: Chunk) -> str:

@@ -38,6 +38,7 @@ from .drops import draw_drops, status_of
 from .metrics import Answers, DrawSource, MetricValues
 from .observers import Observers
 from .study_spec import StudySpec, fading_key, view_key
+from .warm_up import warm_up
 
 
 def solve_chunk(
@@ -221,6 +222,7 @@ class _Run:
             else:
                 self._observe("allocation_started", allocator=allocator, problem=problem)
                 with self._guard_objective():
+                    warm_up(allocator, problem, self.spec.scenario.time_limit_s)
                     allocation = allocator.allocate(problem, self.advance, self.spec.scenario.time_limit_s)
         except PluginError as error:  # A faulty objective must not end the study.
             self.values["status"][row, column, group] = status_of(error).value

@@ -1,4 +1,4 @@
-"""What a study costs beside its allocators, on two processes instead of one, and in memory.
+"""What a study costs beside its allocators, and in memory.
 
 Run it with ``OPENBLAS_NUM_THREADS=1 python -m pytest tests/benchmarks/test_study_speed.py``, on two idle cores.
 """
@@ -89,19 +89,6 @@ def test_study_of_exact_beside_its_allocations(
             return isacfw.compare(changed, allocators=["exact"], drops=20_000, execution=execution)
 
         record(f"the same {what}", 1 / (1 - share_beside(Exact, monkeypatch, less)))
-
-
-def test_study_of_sca_on_two_processes(benchmark: BenchmarkFixture, record: Callable[..., None]) -> None:
-    def study(workers: int) -> isacfw.Comparison:
-        return isacfw.compare(
-            "nguyen2025", allocators=["sca"], drops=2000, execution=isacfw.Execution(workers=workers)
-        )
-
-    one = timed(study, 1)
-    found = benchmark.pedantic(study, (2,), rounds=1)
-    assert found.dataset["feasible"].all()
-    if benchmark.stats is not None:
-        record("times faster than one", one / benchmark.stats.stats.min, at_least=1.7)
 
 
 def test_sweep_of_ten_thousand_points(

@@ -19,6 +19,7 @@ from isacfw._moved import FORMER, RENAMED
 from isacfw.cli.templates import NEW_KINDS
 from isacfw.host import hookspecs
 from isacfw.host.kinds import KINDS
+from isacfw.study.observers import OBSERVER_HOOKS
 
 ROOT = Path(isacfw.__file__).parents[1]
 PACKAGE = ROOT / "isacfw"
@@ -285,3 +286,8 @@ def test_packages_that_were_modules_have_their_functions():
         " assert callable(compare) and callable(load_scenario) and callable(to_toml) and callable(Scenario)"
     )
     subprocess.run([sys.executable, "-c", program], timeout=60, check=True)
+
+
+def test_observers_of_a_study_are_the_hooks_that_register_nothing():
+    hooks = {name for name, value in vars(hookspecs).items() if hasattr(value, "isacfw_spec")}
+    assert {name for name in hooks if not name.startswith("register_")} == set(OBSERVER_HOOKS)

@@ -146,14 +146,12 @@ def test_every_point_and_drop_is_planned_once(seed, chunk_size):
     if seed % 3 == 0:
         chunk_size(int(generator.integers(1, 40)), int(generator.integers(1, 30)))
     scenario = study(generator, fast=seed % 2 == 0)
-    workers = int(generator.integers(1, 9))
-    chunks = plan_chunks(scenario, workers=workers)
+    chunks = plan_chunks(scenario)
     assert (covered(scenario, chunks) == 1).all()
     most = chunk.PROBLEMS_TOGETHER if seed % 2 == 0 else chunk.PROBLEMS_IN_A_LOOP
     for one in chunks:
         assert len(one.points) <= chunk.POINTS_TOGETHER
         assert len(one.drops) == 1 or len(one.points) * len(one.drops) <= most
-    assert workers == 1 or len(chunks) >= min(workers, scenario.drops)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -171,7 +169,7 @@ def test_what_is_done_is_not_planned_again_and_what_is_not_is_planned_once(seed,
             done += [Chunk(points=one.points, drops=range(start, stop))] * bool(stop > start)
     generator.shuffle(done)
     chunk_size(int(generator.integers(1, 90)), 64)
-    times = covered(scenario, [*done, *plan_chunks(scenario, done, workers=int(generator.integers(1, 5)))])
+    times = covered(scenario, [*done, *plan_chunks(scenario, done)])
     assert (times == 1).all()
     assert plan_chunks(scenario, plan_chunks(scenario)) == []
 

@@ -1,0 +1,104 @@
+"""What several processes or threads gain, and what the start of a process and the way of its results cost.
+
+Run it with ``OPENBLAS_NUM_THREADS=1 python -m pytest tests/benchmarks/test_processes_speed.py``, on idle cores.
+"""
+
+from __future__ import annotations
+
+import pickle
+import resource
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from time import process_time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from stopwatch import timed
+
+import isacfw
+from isacfw.config.load import to_loaded
+from isacfw.results.chunk import Chunk
+from isacfw.study.solve import solve_chunk
+from isacfw.study.spec import specify
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+LARGE = {"sca": 2000, "exact": 100_000}
+"""Numbers of drops of a study that takes about a minute, or ten seconds."""
+ROUNDS = 3
+
+
+def study(allocator: str, drops: int, **options: object) -> isacfw.Comparison:
+    scenario = isacfw.load_scenario(
+        "nguyen2025", overrides=["sweep.snr_db=[0, 5, 10, 15, 20]"] * (allocator == "exact")
+    )
+    return isacfw.compare(scenario, allocators=[allocator], drops=drops, execution=isacfw.Execution(**options))
+
+
+@pytest.mark.parametrize("allocator", LARGE)
+def test_two_processes(benchmark: BenchmarkFixture, record: Callable[..., None], allocator: str) -> None:
+    def alone() -> None:
+        study(allocator, LARGE[allocator])
+
+    def shared() -> None:
+        study(allocator, LARGE[allocator], workers=2)
+
+    study(allocator, 10)
+    benchmark.pedantic(shared, rounds=1)
+    # In turn, so that a change of the machine's load meets both alike.
+    ratios = [timed(alone) / timed(shared) for _ in range(ROUNDS)]
+    record("times faster than one", np.median(ratios), at_least=1.85)
+
+
+def test_four_threads(benchmark: BenchmarkFixture, record: Callable[..., None]) -> None:
+    def alone() -> None:
+        study("exact", LARGE["exact"])
+
+    def shared() -> None:
+        with ThreadPoolExecutor(4) as pool:
+            study("exact", LARGE["exact"], executor=pool)
+
+    study("exact", 10)
+    benchmark.pedantic(shared, rounds=1)
+    ratios = [timed(alone) / timed(shared) for _ in range(ROUNDS)]
+    record("times faster than one", np.median(ratios), at_least=1.6)
+
+
+@pytest.mark.parametrize(("allocator", "drops"), [("exact", 3276), ("sca", 32)])
+def test_way_of_a_result(
+    benchmark: BenchmarkFixture, record: Callable[..., None], allocator: str, drops: int
+) -> None:
+    """A chunk that comes from another process is pickled there, and read here."""
+    loaded = to_loaded(isacfw.load_scenario("nguyen2025", overrides=["sweep.snr_db=[0, 5, 10, 15, 20]"]))
+    scenario = isacfw.load_scenario(
+        "nguyen2025", overrides=["sweep.snr_db=[0, 5, 10, 15, 20]", f'allocators=["{allocator}"]']
+    ).scenario
+    spec = specify(scenario, loaded.host)
+    chunk = Chunk(points=range(5), drops=range(drops))
+    solve_chunk(spec, loaded.host, chunk)
+    start = process_time()
+    result = solve_chunk(spec, loaded.host, chunk)
+    solved = process_time() - start
+    start = process_time()
+    for _ in range(10):
+        packed = pickle.dumps(result)
+        pickle.loads(packed)
+    carried = (process_time() - start) / 10
+    benchmark.pedantic(lambda: pickle.loads(pickle.dumps(result)), rounds=5)
+    record("share of pickling in the time of a chunk", carried / solved, at_most=0.1)
+    record("bytes of an allocation", len(packed) / (2 * 5 * drops))
+
+
+def test_start_of_workers(benchmark: BenchmarkFixture, record: Callable[..., None]) -> None:
+    """Processor time of a worker, of which solving two drops takes milliseconds."""
+
+    def start() -> None:
+        study("exact", 2, workers=2)
+
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    benchmark.pedantic(start, rounds=5)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    record("seconds of processor time", spent / 10)
