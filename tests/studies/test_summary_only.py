@@ -350,7 +350,7 @@ def test_what_is_shown_and_exported_of_them(whole, only, tmp_path):
         "mrt",
         "exact",
         0,
-        250,
+        DROPS,
     )
     assert {"sum_rate_mean", "sum_rate_q05", "rho_max", "status", "feasible"} <= set(record)
     assert "rho_q05" not in record
