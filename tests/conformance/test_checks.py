@@ -672,7 +672,7 @@ wrong(
     "channel",
     "first generator",
     "beta of a drop depends on the other drops that are asked for",
-    statistics=lambda self, drops, array: RightChannel.statistics(self, drops[:1] * len(drops), array),
+    statistics=lambda self, drops, array: RightChannel.statistics(self, [drops[0]] * len(drops), array),
 )
 wrong(
     "drops_do_not_depend_on_each_other",

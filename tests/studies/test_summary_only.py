@@ -107,7 +107,7 @@ def test_the_table_and_the_verdict_are_of_the_same_kind(whole, only):
     assert not only.failed
 
 
-CUTS = [(11, 4), (1, 1), (7, 2), (64, 1), (1000, 4)]
+CUTS = [(11, 4), (1, 4), (7, 2), (64, 1), (1000, 4)]
 
 
 @pytest.mark.parametrize("cut", [CUTS[0], *(pytest.param(one, marks=pytest.mark.slow) for one in CUTS[1:])])
@@ -350,7 +350,7 @@ def test_what_is_shown_and_exported_of_them(whole, only, tmp_path):
         "mrt",
         "exact",
         0,
-        250,
+        DROPS,
     )
     assert {"sum_rate_mean", "sum_rate_q05", "rho_max", "status", "feasible"} <= set(record)
     assert "rho_q05" not in record
