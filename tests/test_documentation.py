@@ -25,7 +25,8 @@ from isacfw.cli import main
 from isacfw.host import hookspecs
 from isacfw.report.comparison import Comparison
 from isacfw.report.figures import KINDS
-from isacfw.report.files import FORMATS, NUMBERS, save_numbers
+from isacfw.report.files import FORMATS, NUMBERS
+from isacfw.report.folder import save_numbers
 from isacfw.report.style import STYLES
 
 ROOT = Path(__file__).parents[1]

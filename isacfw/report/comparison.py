@@ -257,7 +257,8 @@ class Comparison:
         InputError
             If the folder cannot be written.
         """
-        from .files import save_figures, save_numbers
+        from .files import save_figures
+        from .folder import save_numbers
         from .stale import mark_figures
 
         files = save_numbers(self.dataset, Path(folder))

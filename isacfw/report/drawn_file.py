@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..base.errors import InputError, one_line
 from ..base.hdf5 import hdf5_file
-from ..results.open import READ, open_lazily
+from ..results.lazily import READ, open_lazily
 
 if TYPE_CHECKING:
     import xarray

@@ -177,7 +177,8 @@ class ParetoFront:
         InputError
             If the folder cannot be written.
         """
-        from .files import save_figures, save_numbers
+        from .files import save_figures
+        from .folder import save_numbers
 
         files = save_numbers(self.dataset, Path(folder), name="front")
         return files + save_figures(self.figures(), Path(folder), progress)

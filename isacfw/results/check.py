@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,9 @@ import numpy as np
 
 from ..allocation.status import Status
 from ..base.hdf5 import check_hdf5, inflate, is_dimension
+from .check_role import check_role
 from .check_rows import check_attributes, check_axes, check_coordinates
-from .schema import HISTORY, Role
+from .schema import HISTORY
 
 if TYPE_CHECKING:
     import xarray
@@ -33,10 +33,8 @@ _STORAGE_ATTRIBUTES = {
 _LONGEST_TEXT = 1000
 _LONGEST_SCENARIO = 2**24
 _WIDEST_TEXT = 2**20
-_BETTER = ("higher", "lower", "neither")
 _OWN_AXES = ("user", "stream", "iteration")
 _ONE_PER_ROW = ("objective", "bound", "requirement", "margin", "status", "cost")
-_HEADED = ("objective", "requirement", "metric")
 _ALWAYS = {
     "status": "OU",
     "message": "OU",
@@ -172,29 +170,3 @@ def _check_variable(name: str, variable: Any, dataset: xarray.Dataset, sweep: li
         raise ValueError(f"{name} must have the axes of status, got {', '.join(map(str, own))}")
     if name == HISTORY and own != (*rows, "iteration"):
         raise ValueError(f"{name} must have an axis of iterations")
-
-
-def check_role(name: str, variable: Any, dataset: xarray.Dataset, *, headed: bool) -> None:
-    """Check the attributes that reports need of a variable of rows, which may have a column of a table.
-
-    Raises
-    ------
-    ValueError
-        If one is missing, or is not as in the schema.
-    """
-    attributes = variable.attrs
-    role = attributes.get("role")
-    if role not in typing.get_args(Role) or role == "limit":
-        raise ValueError(f"role of {name} must be one of {', '.join(typing.get_args(Role))}, got {role!r:.60}")
-    required = {"better", "long_name", "units", "heading"} if role in _HEADED and headed else set()
-    required |= {"limit", "group"} if role == "requirement" else set()
-    for key in sorted(required):
-        if not isinstance(attributes.get(key), str):
-            raise ValueError(f"{key} of {name} must be text, got {attributes.get(key)!r:.60}")
-    better = attributes.get("better", "neither")
-    if better not in _BETTER:
-        raise ValueError(f"better of {name} must be one of {', '.join(_BETTER)}, got {better!r:.60}")
-    if role == "requirement":
-        limit = attributes["limit"]
-        if limit not in dataset.data_vars or "drop" in dataset[limit].dims:
-            raise ValueError(f"limit of {name} must be a variable along the sweep, got {limit!r:.60}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..allocation.status import Status
-from .check import check_role
+from .check_role import check_role
 from .check_rows import check_attributes, check_axes, check_coordinates
 from .schema import roles_in
 from .statistic_names import ANSWERS, PAIRED, SKETCH_AXES, STATISTICS

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..base.files import HDF5File, atomic_write, open_for_hdf5, write_netcdf
 from .chunk import ChunkResult
 from .layout import Layout
-from .open import open_lazily
+from .lazily import open_lazily
 
 if TYPE_CHECKING:
     import xarray

@@ -10,13 +10,11 @@ from ..base.hdf5 import open_hdf5
 from ..base.inputs import file_state
 from .check import check_content, check_dataset
 from .check_statistics import check_statistics
+from .lazily import READ, open_lazily
 from .schema import roles_in
 
 if TYPE_CHECKING:
     import xarray
-
-READ = "isacfw_read"
-"""Key of the encoding of a data set that was read from a file, which need not be the user's own."""
 
 
 def open_results(path: str | PathLike[str]) -> xarray.Dataset:
@@ -56,18 +54,3 @@ def _open(path: str | PathLike[str], size: int) -> xarray.Dataset:
     if "objective" not in roles_in(dataset):
         raise InputError(str(path), "was written by an older version of isacfw, which this one cannot read")
     return dataset
-
-
-def open_lazily(path: str | PathLike[str]) -> xarray.Dataset:
-    """Return the data set of a file of this framework, which is read on demand; it is not checked."""
-    import xarray
-
-    with open_hdf5(path) as (_, options):
-        return xarray.open_dataset(
-            path,
-            engine="h5netcdf",
-            cache=False,
-            decode_times=False,
-            decode_timedelta=False,
-            driver_kwds=options,
-        )

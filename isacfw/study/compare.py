@@ -20,7 +20,7 @@ from ..config.load import ScenarioLike, to_loaded
 from ..config.toml import to_changed_toml
 from ..host.host import PluginHost
 from ..report.comparison import Comparison
-from ..report.files import check_folder
+from ..report.folder import check_folder
 from ..report.notebook_progress import show_progress
 from ..report.precision import is_precise
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary

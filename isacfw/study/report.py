@@ -20,7 +20,7 @@ from ..report.comparison import Comparison
 from ..report.drawn import DrawnResults
 from ..report.drawn_file import kind_of
 from ..report.regimes import RegimeResults
-from ..results.open import READ
+from ..results.lazily import READ
 from ..scenario.scenario import Scenario
 from .plot import plot_scenario
 from .spec import input_files

@@ -21,7 +21,8 @@ from isacfw.report.comparison import Comparison
 from isacfw.report.curves import coincident, make_look, shifts_of
 from isacfw.report.distributions import HIDDEN, INFEASIBLE, PARTIAL
 from isacfw.report.effort import mean_histories
-from isacfw.report.files import save_figures, save_numbers
+from isacfw.report.files import save_figures
+from isacfw.report.folder import save_numbers
 from isacfw.report.means import SHIFTED
 from isacfw.report.path_labels import label_path, short_values
 from isacfw.report.sheet import CROSSED

@@ -48,7 +48,7 @@ def swept(compare: Any) -> Comparison:
 
 @pytest.fixture(scope="module")
 def folder(marked: Comparison, tmp_path_factory: Any) -> Path:
-    from isacfw.report.files import save_numbers
+    from isacfw.report.folder import save_numbers
 
     folder: Path = tmp_path_factory.mktemp("report") / "results"
     save_numbers(marked.dataset, folder)

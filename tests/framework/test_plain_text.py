@@ -228,7 +228,7 @@ def test_a_missing_backend_is_one_line(named: Comparison, tmp_path: Path) -> Non
 
 
 def _saved(comparison: Comparison, folder: Path) -> Path:
-    from isacfw.report.files import save_numbers
+    from isacfw.report.folder import save_numbers
 
     save_numbers(comparison.dataset, folder)
     return folder

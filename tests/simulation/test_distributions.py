@@ -36,7 +36,7 @@ from isacfw import (
     compare,
 )
 from isacfw.config.structure import structure
-from isacfw.report.files import save_numbers
+from isacfw.report.folder import save_numbers
 from isacfw.simulation import (
     SignalDraws,
     SimulatedMetric,

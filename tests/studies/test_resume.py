@@ -21,7 +21,7 @@ from folders import chunks_of, hidden
 import isacfw
 from isacfw import Execution, compare
 from isacfw.report.comparison import Comparison
-from isacfw.report.files import MARK
+from isacfw.report.folder import MARK
 from isacfw.study.store import ChunkStore
 
 
