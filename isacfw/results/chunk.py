@@ -32,6 +32,11 @@ class Chunk:
         """Starts and stops of points and drops, which identify and sort chunks."""
         return self.points.start, self.points.stop, self.drops.start, self.drops.stop
 
+    def covers(self, other: Chunk) -> bool:
+        """Return whether another chunk has the same points, and no other drops."""
+        inside = self.drops.start <= other.drops.start and other.drops.stop <= self.drops.stop
+        return inside and other.points == self.points
+
 
 @attrs.frozen(kw_only=True, eq=False)
 class ChunkResult:

@@ -218,7 +218,8 @@ class _Study:
             try:
                 with closing(self._solve(list(holder), spec_of_place(self.spec, place))) as results:
                     for result in results:
-                        solved.setdefault(holder[result.chunk].chunk, []).append(result)
+                        asked = next(chunk for chunk in holder if chunk.covers(result.chunk))
+                        solved.setdefault(holder[asked].chunk, []).append(result)
             finally:
                 for summary in {one.chunk: one for one in holder.values()}.values():
                     whole = store.read(summary) if summary.chunk in solved else None

@@ -10,7 +10,7 @@ from isacfw import Execution, compare, load_scenario
 CHANGES = {
     "drops": 16,
     "time_limit_s": 1.0,
-    "sweep": {"snr_db": [0.0, 10.0]},
+    "sweep": {"snr_db": [10.0, 20.0]},
     "allocators": ["probe", "equal_com"],
 }
 
