@@ -149,7 +149,7 @@ def eigenvalues_figure(spectrum: Spectrum, title: str, *, isotropic: bool) -> Fi
     from .plain_figure import PlainFigure
 
     values = spectrum.relative_db
-    heading = f"{title}: eigenvalues of $E\\{{h_k h_k^H\\}}$"
+    heading = f"{title}: eigenvalues of the users' correlation matrices"
     if spectrum.draws is not None:
         heading += f", from {spectrum.draws} draws"
     if len(values) < spectrum.users:

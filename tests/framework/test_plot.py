@@ -11,6 +11,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
 import isacfw
 from isacfw.base.errors import IsacWarning
@@ -35,6 +36,8 @@ def check_layout(figure):
         assert box.y0 >= -1, (name, box)
         assert box.x1 <= figure.bbox.x1 + 1, (name, box)
         assert box.y1 <= figure.bbox.y1 + 1, (name, box)
+    # Figures are drawn without formulas, so these would be seen as they are written.
+    assert not [text for text in figure.findobj(Text) if "\\" in text.get_text()]
     for (first, one), (second, other) in itertools.combinations(boxes.items(), 2):
         across = min(one.x1, other.x1) - max(one.x0, other.x0)
         along = min(one.y1, other.y1) - max(one.y0, other.y0)
