@@ -190,6 +190,8 @@ class PowerAllocationProblem(LimitedProblem):
         where = messages == ""
         needed = needed_power(self, where)
         short = where & ~(needed <= 1 + FEASIBILITY_TOLERANCE)
+        if short.any():
+            short &= ~self._met_at_largest_share
         alone = needed
         if self.linear_least is not None and np.isinf(needed[short]).any():
             alone = needed_power(self.without_linear(), short & np.isinf(needed))
@@ -204,7 +206,23 @@ class PowerAllocationProblem(LimitedProblem):
         if not self._on_a_line or self.coupled:
             return np.asarray(self.infeasibility == "")
         met = np.broadcast_to(~np.isnan(self.largest_communication_share), self.batch_shape)
-        return met if self.minimum_rate is None else met & (needed_power(self, met) <= 1 + FEASIBILITY_TOLERANCE)
+        if self.minimum_rate is None:
+            return met
+        return met & (self._met_at_largest_share | (needed_power(self, met) <= 1 + FEASIBILITY_TOLERANCE))
+
+    @property
+    @np.errstate(invalid="ignore")  # Sums may be infinite.
+    def _met_at_largest_share(self) -> NDArray[np.bool_]:
+        """Where users have their minimum rates at the largest share for communication within the limits; (...).
+
+        Evidence against a least power above 1, which does not depend on how that is found. False for problems in
+        which more than the sums of powers matters.
+        """
+        if not self._on_a_line or self.coupled:
+            return np.zeros(self.batch_shape, dtype=np.bool_)
+        f = self.largest_communication_share
+        A, B, C = self.user_sums
+        return np.broadcast_to(f * (1 - C) >= A + B * (1 - f), self.batch_shape)
 
     @property
     def _others(self) -> str:

@@ -41,8 +41,8 @@ def best_splits(problem: LimitedProblem, objective: Objective) -> Splits:
     sums = problem.user_sums
     if math.prod(problem.line.shape) > 1:
         return _solver(LineTradeoff(line=problem.line), problem, objective)(*sums)
-    single = LineTradeoff(line=problem[(0,) * len(problem.batch_shape)].line)
-    solve = _solver(single, problem, objective)
+    one = problem[(0,) * len(problem.batch_shape)]
+    solve = _solver(LineTradeoff(line=one.line), one, objective)
     found = Splits.empty(problem.batch_shape, 1)
     # In blocks, which fit into the cache, of many drops of one sensing problem.
     for block in cache_blocks(problem.batch_shape, _NUMBERS):

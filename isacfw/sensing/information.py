@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cached_property
 
 import attrs
@@ -10,11 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.numbers import FloatArray
+from .concave import beyond_layer, concave_maximum
 from .linear import LinearLevels
 from .reduction import ReducedInformation, angle_information
 from .requirements import sum_information, sum_slope
 
 _ROUNDING = 1e-14
+
+_STEPS, _FIRST_STEPS = 200, 15
+"""Newton's steps at most, and those after which they may come to a halt at the resolution of the shares."""
 
 
 def crlb(fisher: FloatArray, jacobians: FloatArray | None = None, known: FloatArray | None = None) -> FloatArray:
@@ -195,18 +198,25 @@ class Line:
         """
         share = np.ones(self.shape)
         infeasible = np.zeros(self.shape, dtype=np.bool_)
-        for _ in range(200):
+        for number in range(_STEPS):
             information, slope = self.on_requirements(share)
             gap = information - self.required
             violated = gap < -self._rounding
             infeasible |= (violated & ((slope >= 0) | (share[..., None] == 0))).any(axis=-1)
             if not (violated.any(axis=-1) & ~infeasible).any():
-                break
+                return np.where(infeasible, np.nan, share)
             step = np.divide(gap, slope, out=np.zeros(gap.shape), where=violated & (slope < 0))
-            share = np.maximum(share - step.max(axis=-1), 0.0)
-        else:
-            infeasible |= (gap < -np.maximum(1e-9 * self.required, self._rounding)).any(axis=-1)
-        return np.where(infeasible, np.nan, share)
+            lower = np.maximum(share - step.max(axis=-1), 0.0)
+            if number >= _FIRST_STEPS and (lower == share).all():
+                break
+            share = lower
+        short = (gap < -np.maximum(1e-9 * self.required, self._rounding)).any(axis=-1) & ~infeasible
+        share = np.where(infeasible, np.nan, share)
+        return beyond_layer(self._level, self._meets, share, short) if short.any() else share
+
+    def _meets(self, share: FloatArray) -> NDArray[np.bool_]:
+        missing = self.on_requirements(share)[0] - self.required < -self._rounding
+        return np.asarray(~missing.any(axis=-1))
 
     def smallest_crlb(self) -> FloatArray:
         """Return the smallest CRLB of each angle over f, separately for each angle, in rad²; (..., 2T)."""
@@ -218,7 +228,7 @@ class Line:
                     return information[..., angle], slope[..., angle]
                 return worst(information[..., angle], slope[..., angle])
 
-            return _concave_maximum(value_and_slope, self.shape)[0]
+            return concave_maximum(value_and_slope, self.shape)[0]
 
         best = np.stack([of_angle(angle) for angle in range(self.limit.shape[-1])], axis=-1)
         return np.asarray(np.divide(1.0, best, out=np.full(best.shape, np.inf), where=best > 0))
@@ -237,19 +247,19 @@ class Line:
             return worst(ratio, slope)
 
         low, high = self.interval
-        best = np.where(low <= high, _concave_maximum(value_and_slope, self.shape, low, high)[0], 0.0)
+        best = np.where(low <= high, concave_maximum(value_and_slope, self.shape, low, high)[0], 0.0)
         return np.asarray(np.divide(1.0, best, out=np.full(best.shape, np.inf), where=best > 0))
 
     def closest_share(self) -> FloatArray:
         """Return the f at which the largest ratio of CRLB to limit is smallest; (...)."""
+        return concave_maximum(self._level, self.shape, *self.interval)[1]
 
-        def value_and_slope(share: FloatArray) -> tuple[FloatArray, FloatArray]:
-            information, slope = self.on_requirements(share)
-            required = self.required
-            unit = np.where(required > 0, required, 1.0)
-            return worst(np.where(required > 0, information / unit, np.inf), slope / unit)
-
-        return _concave_maximum(value_and_slope, self.shape, *self.interval)[1]
+    def _level(self, share: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the smallest ratio of information to what is :attr:`required`, and its derivative; (...)."""
+        information, slope = self.on_requirements(share)
+        required = self.required
+        unit = np.where(required > 0, required, 1.0)
+        return worst(np.where(required > 0, information / unit, np.inf), slope / unit)
 
     @property
     def interval(self) -> tuple[FloatArray | float, FloatArray | float]:
@@ -262,24 +272,6 @@ def worst(values: FloatArray, slopes: FloatArray) -> tuple[FloatArray, FloatArra
     place = np.argmin(values, axis=-1)[..., None]
     slopes = np.broadcast_to(slopes, values.shape)
     return np.take_along_axis(values, place, axis=-1)[..., 0], np.take_along_axis(slopes, place, axis=-1)[..., 0]
-
-
-def _concave_maximum(
-    value_and_slope: Callable[[FloatArray], tuple[FloatArray, FloatArray]],
-    shape: tuple[int, ...],
-    first: FloatArray | float = 0.0,
-    last: FloatArray | float = 1.0,
-) -> tuple[FloatArray, FloatArray]:
-    """Return the largest value of concave functions within [0, 1], and its place, by bisection on the slope."""
-    low, high = (np.clip(np.broadcast_to(end, shape), 0.0, 1.0) for end in (first, last))
-    best = np.maximum(value_and_slope(low)[0], value_and_slope(high)[0])
-    for _ in range(60):
-        middle = (low + high) / 2
-        value, slope = value_and_slope(middle)
-        best = np.maximum(best, value)
-        rising: NDArray[np.bool_] = slope > 0
-        low, high = np.where(rising, middle, low), np.where(rising, high, middle)
-    return best, np.asarray((low + high) / 2)
 
 
 def largest_communication_share(communication: FloatArray, sensing: FloatArray, limit: FloatArray) -> FloatArray:

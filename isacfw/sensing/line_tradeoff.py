@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.numbers import FloatArray
+from ..base.numbers import LOST, FloatArray
 from .information import Line, worst
 from .reduction import ReducedInformation
 from .requirements import sum_information, sum_slope
@@ -23,6 +23,9 @@ from .tradeoff import Infeasibility, Splits
 _STEPS = 100
 _NODES, _BISECTIONS = 129, 7
 _LAST_STEP = 1e-9
+
+_NEAR_ZERO = 2.0**-8
+"""Shares above which nonnegative concave functions are constant on the last interval, up to rounding errors."""
 
 Slope = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
@@ -180,7 +183,9 @@ class LineTradeoff:
         high = line.largest_share()
         linear = None if line.linear is None else line.linear.swapped
         swapped = attrs.evolve(line, communication=line.sensing, sensing=line.communication, linear=linear)
-        inside = np.clip(best, 1 - swapped.largest_share(), high)
+        low = 1 - swapped.largest_share()
+        # Limits that are just met may be so at a single split, and from one side only.
+        inside = np.clip(best, np.where(np.isnan(low), high, low), high)
 
         def splits(A: FloatArray, B: FloatArray, C: FloatArray) -> Splits:
             slack = 1 - C + B
@@ -237,6 +242,12 @@ def _argmax(value_and_slope: Slope, shape: tuple[int, ...]) -> FloatArray:
         low, high = np.where(rising, middle, low), np.where(rising, high, middle)
     ends = [value_and_slope(np.full(shape, end))[0] for end in (0.0, 1.0)]
     inside = value_and_slope(low)[0]
+    near = low < _NEAR_ZERO
+    if near.any():
+        # Close to 0 functions may rise from almost nothing within less than the last interval.
+        above = value_and_slope(high)[0]
+        steep = near & (above > inside * (1 + LOST))
+        low, inside = np.where(steep, high, low), np.where(steep, above, inside)
     # Exact at the ends, where the maximum often is.
     return np.where(ends[1] >= inside, 1.0, np.where(ends[0] >= inside, 0.0, low))
 

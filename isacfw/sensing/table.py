@@ -6,6 +6,7 @@ that mix exactly: so a value is always attained, and falls short of the best by 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import attrs
@@ -46,6 +47,8 @@ class Table:
     error : float
         Largest relative error at the last midpoints if the number of nodes ended the refinement; 0 if all
         midpoints agree to 1e-9.
+    loss : float
+        Bound on the relative loss at the first node to shares below it.
     """
 
     program: ShareProgram
@@ -54,10 +57,18 @@ class Table:
     weighted: bool
     programs: int = 0
     error: float = 0.0
+    loss: float = 0.0
 
     def evaluate(self, m: FloatArray) -> FloatArray:
         """Return the value at shares m between the ends; (...)."""
         return self._best(m)[0]
+
+    def solve(self, m: float) -> float:
+        """Return the best value at a share m, of a program for it alone."""
+        if m >= 1:
+            return float(self.evaluate(np.array(m)))
+        value = _solve(self.program, m, self.weighted).value
+        return -value if self.weighted else 1 / value
 
     def mix(self, m: FloatArray) -> FloatArray:
         """Return the sensing shares, of total one, that attain the value; (..., B - 1)."""
@@ -235,3 +246,44 @@ def maximise(table: Table) -> float:
         low, high = (inner[0], high) if second > first else (low, inner[1])
     candidates = np.array([table.nodes[best], (low + high) / 2, table.nodes[0], table.nodes[-1]])
     return float(candidates[np.argmax(table.evaluate(candidates))])
+
+
+def feasible_end(table: Table, inside: float, outside: float) -> float:
+    """Return the last m towards `outside` whose level is at least 1, by bisection."""
+    if table.evaluate(np.array(outside)) >= 1:
+        return outside
+    for _ in range(60):
+        middle = (inside + outside) / 2
+        if table.evaluate(np.array(middle)) >= 1:
+            inside = middle
+        else:
+            outside = middle
+    return inside
+
+
+def crossing_of(
+    table: Table, surplus: Callable[[FloatArray, FloatArray], FloatArray], shape: tuple[int, ...]
+) -> FloatArray:
+    """Return where increasing functions surplus(m, e(m)) become nonnegative; (...).
+
+    The nodes of the table bracket the root, and the Illinois method converges within, for each element by itself.
+    """
+    values, nodes = table.evaluate(table.nodes), table.nodes
+    signs = [surplus(np.full(shape, m), np.full(shape, e)) >= 0 for m, e in zip(nodes, values, strict=True)]
+    place = np.clip(np.argmax(np.stack(signs, axis=-1), axis=-1), 1, len(nodes) - 1)
+    low, high = nodes[place - 1], nodes[place]
+    left, right = surplus(low, values[place - 1]), surplus(high, values[place])
+    side = np.zeros(shape)
+    for _ in range(100):
+        active = (high - low > 2e-16 * high) & (left < 0) & (right > 0)
+        if not active.any():
+            break
+        part = np.divide(left, left - right, out=np.full(shape, 0.5), where=active)
+        m = np.clip(low + (high - low) * part, low, high)
+        value = surplus(m, table.evaluate(m))
+        up, down = active & (value >= 0), active & (value < 0)
+        left, right = np.where(up & (side > 0), left / 2, left), np.where(down & (side < 0), right / 2, right)
+        low, left = np.where(down, m, low), np.where(down, value, left)
+        high, right = np.where(up, m, high), np.where(up, value, right)
+        side = np.where(up, 1.0, np.where(down, -1.0, side))
+    return np.asarray(np.where(left >= 0, low, high))

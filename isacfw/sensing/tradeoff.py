@@ -9,6 +9,7 @@ through its users' requirement :math:`f (1 - C) \ge A + B q` alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from enum import IntEnum
 from functools import cached_property
 from typing import Any
@@ -17,11 +18,15 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ..base.errors import IsacError
 from ..base.numbers import FloatArray
 from .program import ShareProgram
-from .table import Table, build_table, maximise
+from .table import Table, build_table, crossing_of, feasible_end, maximise
 
 _SMALL_SHARES = (1e-8, 1e-6, 1e-4, 1e-2)
+
+_LARGEST_LOSS = 1e-6
+"""Largest relative loss at the start of a table with which an answer is still the optimum."""
 
 _INSIDE = 1e-10
 """Part of the interval of shares by which tables stay within it."""
@@ -106,7 +111,26 @@ class Tradeoff:
     @cached_property
     def levels(self) -> Table:
         """The best level e(m) for m within :attr:`interval`."""
-        return build_table(self.program, *self.interval, weighted=False)
+        return self._table(*self.interval, weighted=False)
+
+    def _table(self, low: float, high: float, *, weighted: bool) -> Table:
+        """Return a table, from a little above the low end if the programs there cannot be solved.
+
+        That is so if the sensing signals have almost no information on some parameter.
+        """
+        try:
+            return build_table(self.program, low, high, weighted=weighted)
+        except IsacError:
+            own = self.program
+            # Levels need no bounds on CRLBs that are part of the objective alone.
+            program = own if weighted else ShareProgram.of(own.signals, own.limits, order=own.cones.order)
+            assert program is not None
+            for part in (0.0, *_SMALL_SHARES):
+                with suppress(IsacError):
+                    table = build_table(program, low + part * (high - low), high, weighted=weighted)
+                    # The value is concave, or the inverse of a concave one.
+                    return attrs.evolve(table, loss=part)
+            raise
 
     @cached_property
     def best_level(self) -> float:
@@ -122,20 +146,25 @@ class Tradeoff:
         if not table.evaluate(np.array(best)) >= 1:
             return np.nan, np.nan
         low, high = self.interval
-        return _end(table, best, low), _end(table, best, high)
+        return feasible_end(table, best, max(low, float(table.nodes[0]))), feasible_end(table, best, high)
 
     @cached_property
     def sums(self) -> Table:
         """The negative least weighted sum of CRLBs for m within :attr:`feasible`."""
         low, high = self.feasible
         # Sensing signals alone may leave an angle inestimable; then the sum is infinite at m = 0, and falls.
-        if low == 0 and not np.isfinite(self._sum_at(0.0)):
-            low = next((m for m in _SMALL_SHARES if m < high and np.isfinite(self._sum_at(m))), high)
-        return build_table(self.program, low, high, weighted=True)
+        if low == 0 and self._inestimable(0.0):
+            low = next((m for m in _SMALL_SHARES if m < high and not self._inestimable(m)), high)
+        table, levels = self._table(low, high, weighted=True), self.levels if self.program.cones.limited else None
+        return table if levels is None else attrs.evolve(table, loss=table.loss + levels.loss)
 
-    def _sum_at(self, m: float) -> float:
-        found = self.program.least_sum(first=m) if m < 1 else None
-        return np.inf if found is None else found.value
+    def _inestimable(self, m: float) -> bool:
+        """Return whether no mix within the limits has a finite weighted sum of CRLBs."""
+        try:
+            found = self.program.least_sum(first=m) if m < 1 else None
+        except IsacError:
+            return False
+        return found is None or not np.isfinite(found.value)
 
     @cached_property
     def least_sum(self) -> float:
@@ -174,7 +203,7 @@ class Tradeoff:
             def surplus(m: FloatArray, level: FloatArray) -> FloatArray:
                 return slack * m - B * (1 - m) - A * level
 
-            crossing = _crossing(self.levels, surplus, A.shape)
+            crossing = crossing_of(self.levels, surplus, A.shape)
             m = np.where(alone, high, np.maximum(crossing, self.best_level))
             level = self.levels.evaluate(m)
             needed = np.divide(1.0, level, out=np.full(level.shape, np.inf), where=level > 0)
@@ -227,6 +256,8 @@ class Tradeoff:
     def _splits(self, m: FloatArray, total: FloatArray, reason: NDArray[np.int_], table: Table | None) -> Splits:
         found = reason == Infeasibility.NONE
         total = np.where(found, total, np.nan)
+        if table is not None and table.loss > 0 and found.any():
+            self._check(np.unique(m[found]), table)
         mix = np.full((*m.shape, self.program.cones.count - 1), np.nan)
         if table is not None:
             mix = np.where(found[..., None], table.mix(m), np.nan)
@@ -238,43 +269,10 @@ class Tradeoff:
             power=np.where(reason == Infeasibility.INTERFERENCE, np.inf, total),
         )
 
-
-def _end(table: Table, inside: float, outside: float) -> float:
-    """Return the last m towards `outside` whose level is at least 1, by bisection."""
-    if table.evaluate(np.array(outside)) >= 1:
-        return outside
-    for _ in range(60):
-        middle = (inside + outside) / 2
-        if table.evaluate(np.array(middle)) >= 1:
-            inside = middle
-        else:
-            outside = middle
-    return inside
-
-
-def _crossing(
-    table: Table, surplus: Callable[[FloatArray, FloatArray], FloatArray], shape: tuple[int, ...]
-) -> FloatArray:
-    """Return where increasing functions surplus(m, e(m)) become nonnegative; (...).
-
-    The nodes of the table bracket the root, and the Illinois method converges within, for each element by itself.
-    """
-    values, nodes = table.evaluate(table.nodes), table.nodes
-    signs = [surplus(np.full(shape, m), np.full(shape, e)) >= 0 for m, e in zip(nodes, values, strict=True)]
-    place = np.clip(np.argmax(np.stack(signs, axis=-1), axis=-1), 1, len(nodes) - 1)
-    low, high = nodes[place - 1], nodes[place]
-    left, right = surplus(low, values[place - 1]), surplus(high, values[place])
-    side = np.zeros(shape)
-    for _ in range(100):
-        active = (high - low > 2e-16 * high) & (left < 0) & (right > 0)
-        if not active.any():
-            break
-        part = np.divide(left, left - right, out=np.full(shape, 0.5), where=active)
-        m = np.clip(low + (high - low) * part, low, high)
-        value = surplus(m, table.evaluate(m))
-        up, down = active & (value >= 0), active & (value < 0)
-        left, right = np.where(up & (side > 0), left / 2, left), np.where(down & (side < 0), right / 2, right)
-        low, left = np.where(down, m, low), np.where(down, value, left)
-        high, right = np.where(up, m, high), np.where(up, value, right)
-        side = np.where(up, 1.0, np.where(down, -1.0, side))
-    return np.asarray(np.where(left >= 0, low, high))
+    @staticmethod
+    def _check(m: FloatArray, table: Table) -> None:
+        """Raise an error if a table without its low end does not have the optimum at shares m."""
+        exact = np.array([table.solve(one) for one in m.tolist()])
+        inexact = table.evaluate(m) < exact - _LARGEST_LOSS * np.abs(exact)
+        if inexact.any() or (table.loss > _LARGEST_LOSS and m[0] <= table.nodes[0]):
+            raise IsacError("Clarabel does not solve the programs for the smallest shares of communication")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import ClassVar, final
 
 import attrs
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from cutting_planes import Cutter
 from numerics import general_problem, in_pairs, random_problem
 
-from isacfw import PowerAllocationProblem
+from isacfw import Allocator, FloatArray, PowerAllocationProblem, Shares, Status
 from isacfw.allocation.splits import needed_power
 
 
@@ -116,3 +117,33 @@ def test_programs_agree_with_the_line(seed: int) -> None:
     for part in (0.2, 0.9, 1.5):
         own = wanted(problem, part)
         assert needed(in_pairs(own, generator)) == pytest.approx(needed(own), rel=1e-8)
+
+
+def test_false_certificates_are_contradicted_by_a_split(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No report or certificate of infeasibility holds where the largest share meets all requirements."""
+
+    @final
+    @attrs.frozen(kw_only=True)
+    class Hopeless(Allocator):
+        name: ClassVar[str] = "hopeless"
+
+        def solve(self, problem: PowerAllocationProblem) -> Shares:
+            return Shares.none(problem, Status.INFEASIBLE, "")
+
+    def too_much(problem: PowerAllocationProblem, where: object) -> FloatArray:
+        return np.full(problem.batch_shape, 1.277)
+
+    monkeypatch.setattr("isacfw.allocation.problem.needed_power", too_much)
+    problem = random_problem(np.random.default_rng(3), 4)
+    f = problem.largest_communication_share
+    rates = problem.rates(f * problem.equal_split, 1 - f)
+    for part in (0.5, 2.0):
+        own = attrs.evolve(problem, minimum_rate=part * rates)
+        found = Hopeless().allocate(own)
+        if part < 1:
+            assert own.infeasibility == ""
+            assert found.status == "failed"
+            assert str(found.message).endswith("the requirements can be met")
+        else:
+            assert "need 1.277 times the transmit power" in str(own.infeasibility)
+            assert found.status == "infeasible"

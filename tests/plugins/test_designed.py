@@ -37,20 +37,8 @@ def scenario(**changes: Any) -> Scenario:
 OBJECTIVES = ("sum_rate", "max_min", "least_power", "least_crlb")
 
 
-# exact finds no split in one drop where conic finds the optimum: a stream of its beam is lost but for rounding.
-REFUSED = pytest.mark.xfail(reason="exact refuses a drop that can meet all requirements", raises=AssertionError)
-
-
-@pytest.mark.parametrize(
-    ("precoder", "objective"),
-    [
-        pytest.param(precoder, objective, marks=REFUSED)
-        if (precoder, objective) == (ZF(), "least_crlb")
-        else (precoder, objective)
-        for precoder in (MRT(), ZF())
-        for objective in OBJECTIVES
-    ],
-)
+@pytest.mark.parametrize("precoder", [MRT(), ZF()])
+@pytest.mark.parametrize("objective", OBJECTIVES)
 def test_no_given_beam_is_better(objective: str, precoder: isacfw.Precoder) -> None:
     given = scenario(
         objective=objective, requirements={"rates": {"kind": "user_rate", "minimum": 1e-3}}, snr_db=15.0
