@@ -158,7 +158,7 @@ class Drops(Sequence[Drop]):
 
         Returns
         -------
-        ndarray, shape (D, *size)
+        ndarray, shape (D, ...)
         """
         found = self._draw(size)
         if (low, high) == (0.0, 1.0):
@@ -175,7 +175,7 @@ class Drops(Sequence[Drop]):
 
         Returns
         -------
-        ndarray, shape (D, *size)
+        ndarray, shape (D, ...)
             Quantiles for the midpoints of 2^53 intervals of equal probability, up to ±8.3.
         """
         found = self._draw(size)
@@ -192,11 +192,11 @@ class Drops(Sequence[Drop]):
         size : int or tuple of int
             Shape of the numbers of each drop.
         high : int or array of int
-            How many values there are, 1 to 2^32; an array is broadcast to (D, *size).
+            How many values there are, 1 to 2^32; an array is broadcast to (D, ...).
 
         Returns
         -------
-        ndarray of int, shape (D, *size)
+        ndarray of int, shape (D, ...)
             Products of `high` and a multiple of 2^-53, rounded down; no probability is off by more than 2^-52.
 
         Raises
@@ -212,7 +212,7 @@ class Drops(Sequence[Drop]):
         return np.asarray((self._draw(size) * values).astype(np.int64))
 
     def _draw(self, size: int | tuple[int, ...]) -> FloatArray:
-        """Draw multiples of 2^-53 in [0, 1) for the next call of each drop; (D, *size)."""
+        """Draw multiples of 2^-53 in [0, 1) for the next call of each drop; (D, ...)."""
         shape = tuple(map(index, size if isinstance(size, tuple) else (size,)))
         if any(length < 0 for length in shape):
             raise InputError("size", f"must not be negative, got {short_repr(size)}")
