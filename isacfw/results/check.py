@@ -106,7 +106,7 @@ def _check_text(value: Any, name: str, longest: int = _LONGEST_TEXT) -> None:
 
 
 def _check_words(path: str, data: Any, known: set[bytes] | None) -> None:
-    """Check that text is UTF-8, and among the known words unless these are None."""
+    """Check that text is UTF-8, and that it is among known words where these are given."""
     if data.dtype.kind == "O":
         words = set(np.ravel(data[()]).tolist())
     elif data.dtype != "S1":

@@ -205,7 +205,7 @@ def false_claims(problem: PowerAllocationProblem, answers: dict[str, Allocation]
 
 def random_problem(generator: Generator) -> PowerAllocationProblem:
     """Return a problem of the whole valid range: by scenario, or with fields of their own."""
-    problem = None if generator.random() < 0.7 else _plain_problem(generator)
+    problem = None if generator.random() < 0.7 else _weighted_problem(generator)
     while problem is None:
         try:
             problem = _problem_of_scenario(generator)
@@ -220,24 +220,41 @@ def random_problem(generator: Generator) -> PowerAllocationProblem:
     return problem
 
 
-def _plain_problem(generator: Generator) -> PowerAllocationProblem:
+def wide_problem(generator: Generator, *, nearest: float = 12.0, one_weak: float = 0.0) -> PowerAllocationProblem:
+    """Return a problem with gains over up to 300 dB, users far apart, and limits from slack to infeasible.
+
+    Parameters
+    ----------
+    generator : Generator
+        Source of randomness.
+    nearest : float
+        Decades by which the share at the limit may be near 0 or 1.
+    one_weak : float
+        Probability with which the first of several users is 50 dB weaker than the second.
+    """
     users = int(generator.choice([1, 2, 3, 4, 8]))
     fisher = random_geometry(generator, aligned=bool(generator.random() < 0.5)).fisher()
     scale = 10 ** generator.uniform(-30, 30) if generator.random() < 0.5 else 1.0
     fisher = fisher[0] * scale, fisher[1] * scale
     gain = float(generator.choice([1.0, 1e3, 1e-20, 10 ** generator.uniform(-30, 30)]))
     gain = gain * 10 ** -generator.uniform(0, float(generator.choice([1, 5, 10, 30])), users)
-    near = 10 ** -generator.uniform(0, 12)
+    if one_weak and users > 1 and generator.random() < one_weak:
+        gain[0] = 1e-5 * gain[1]
+    near = 10 ** -generator.uniform(0, nearest)
     share = near if generator.random() < 0.5 else 1 - near
     slack_db = float(generator.choice([0.0, generator.uniform(0, 1), 30.0, -1e-4]))
-    problem = make_problem(
+    return make_problem(
         gain=gain,
         interference=10 ** generator.uniform(-2, 8, users),
         ratio=generator.uniform(0, 1, users) * float(generator.choice([1.0, 1e-4, 0.0])),
         fisher=fisher,
         limit=crlb_at_full_power(*fisher, np.asarray(share)) * 10 ** (slack_db / 10),
     )
-    return attrs.evolve(problem, weight_power=10 ** generator.uniform(-2, 2, users))
+
+
+def _weighted_problem(generator: Generator) -> PowerAllocationProblem:
+    problem = wide_problem(generator)
+    return attrs.evolve(problem, weight_power=10 ** generator.uniform(-2, 2, problem.users))
 
 
 def _angles(generator: Generator) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 import numpy as np
 import pytest
+from claims import wide_problem
 from numerics import crlb_at_full_power, make_problem, random_geometry
 from numpy.random import Generator
 
@@ -37,26 +38,9 @@ ALL: dict[str, Any] = FAST | {"ipopt": Ipopt(), "conic": Conic()}
 
 def extreme_problem(generator: Generator) -> PowerAllocationProblem:
     """Return a problem with gains over up to 300 dB, users far apart, and limits from slack to infeasible."""
-    users = int(generator.choice([1, 2, 3, 4, 8]))
-    fisher = random_geometry(generator, aligned=bool(generator.random() < 0.5)).fisher()
-    scale = 10 ** generator.uniform(-30, 30) if generator.random() < 0.5 else 1.0
-    fisher = fisher[0] * scale, fisher[1] * scale
-    gain = float(generator.choice([1.0, 1e3, 1e-20, 10 ** generator.uniform(-30, 30)]))
-    gain = gain * 10 ** -generator.uniform(0, float(generator.choice([1, 5, 10, 30])), users)
-    if users > 1 and generator.random() < 0.4:
-        gain[0] = 1e-5 * gain[1]
-    near = 10 ** -generator.uniform(0, 8)
-    share = near if generator.random() < 0.5 else 1 - near
-    slack_db = float(generator.choice([0.0, generator.uniform(0, 1), 30.0, -1e-4]))
-    problem = make_problem(
-        gain=gain,
-        interference=10 ** generator.uniform(-2, 8, users),
-        ratio=generator.uniform(0, 1, users) * float(generator.choice([1.0, 1e-4, 0.0])),
-        fisher=fisher,
-        limit=crlb_at_full_power(*fisher, np.asarray(share)) * 10 ** (slack_db / 10),
-    )
+    problem = wide_problem(generator, nearest=8.0, one_weak=0.4)
     objective = OBJECTIVES[generator.integers(len(OBJECTIVES))]
-    return attrs.evolve(problem, objective=objective, weight_power=10 ** generator.uniform(-2, 2, users))
+    return attrs.evolve(problem, objective=objective, weight_power=10 ** generator.uniform(-2, 2, problem.users))
 
 
 def wrong_claims(problem: PowerAllocationProblem, allocators: dict[str, Any]) -> list[str]:

@@ -6,6 +6,7 @@ import attrs
 import h5py
 import numpy as np
 import pytest
+import small
 import xarray
 from html_pages import Page
 
@@ -14,23 +15,7 @@ from isacfw import BeamformingResults, InputError, RegimeResults
 from isacfw.report.drawn_page import render_drawn_page
 
 MARKUP = "</code><script>alert(1)</script>"
-SMALL = {
-    "name": MARKUP,
-    "drops": 2,
-    "snr_db": 20.0,
-    "precoders": ["zf"],
-    "allocators": ["conic"],
-    "transmit_array": {"kind": "ula", "elements": 8},
-    "receive_array": {"kind": "ula", "elements": 6},
-    "target": {"azimuth_deg": 20.0, "elevation_deg": 90.0, "known": ["elevation"]},
-    "channel": {
-        "kind": "rayleigh",
-        "large_scale_fading": [1.0, 0.4],
-        "pilot_length": 2,
-        "coherence_length": 50,
-        "pilot_snr_db": 15.0,
-    },
-}
+SMALL = small.SMALL | {"name": MARKUP}
 
 
 @attrs.frozen(kw_only=True)

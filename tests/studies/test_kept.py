@@ -91,7 +91,7 @@ def test_chunks_of_a_study_that_keeps_little_are_small_and_are_resumed(bed, tmp_
 
 
 def test_rows_are_retried_in_single_precision(bed, tmp_path, same):
-    document = bed.document({"keep": ["rates"], "precision": "float32", "drops": 16, "time_limit_s": 0.2})
+    document = bed.document({"keep": ["rates"], "precision": "float32", "drops": 16, "time_limit_s": 1.0})
     bed.told("misbehave")
     first = compare(document, execution=Execution(out=tmp_path)).dataset.load()
     assert "failed" in first["status"].to_numpy()

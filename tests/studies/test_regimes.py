@@ -7,6 +7,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 import pytest
+import small
 import xarray
 
 import isacfw
@@ -16,23 +17,9 @@ from isacfw.study.figure import make_figure
 from isacfw.study.regime_designs import BeamformerDesign
 from isacfw.study.regimes import _setting
 
-SMALL = {
-    "name": "small",
-    "drops": 2,
-    "snr_db": 20.0,
-    "precoders": ["zf"],
+SMALL = small.SMALL | {
     "beams": ["steered", "projected"],
-    "allocators": ["conic"],
-    "transmit_array": {"kind": "ula", "elements": 8},
-    "receive_array": {"kind": "ula", "elements": 6},
-    "target": {"azimuth_deg": 20.0, "elevation_deg": 90.0, "known": ["elevation"], "crlb_limit_db": -200.0},
-    "channel": {
-        "kind": "rayleigh",
-        "large_scale_fading": [1.0, 0.4],
-        "pilot_length": 2,
-        "coherence_length": 50,
-        "pilot_snr_db": 15.0,
-    },
+    "target": small.SMALL["target"] | {"crlb_limit_db": -200.0},
 }
 RATES = (1.0, 2.0)
 PRELOG = 1 - 2 / 50

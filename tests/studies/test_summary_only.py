@@ -193,7 +193,7 @@ def test_a_study_that_is_killed_has_the_same_bits_and_loses_a_chunk_at_most(bed,
 
 def test_rows_that_failed_are_tried_again_with_their_chunk(bed, out, chunk_size):
     chunk_size(20)
-    document = bed.document(ONLY | {"drops": 90, "time_limit_s": 0.2})
+    document = bed.document(ONLY | {"drops": 90, "time_limit_s": 0.5})
     bed.told("misbehave")
     first = compare(document, execution=Execution(out=out))
     assert first.failed
