@@ -111,6 +111,9 @@ class IsacWarning(RuntimeWarning):
     """A metric or an observer failed or is unavailable; the comparison continues without it."""
 
 
+_MOST_LONGER = 2
+
+
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the known word nearest to `word`, else the list of known words."""
     names = sorted(known)
@@ -118,9 +121,12 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the known word nearest to `word`, empty if none is near."""
-    close = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    """Return ``"; did you mean 'x'?"`` for a near known word, or two that contain it; empty if there is none."""
+    names = sorted(known)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
+    longer = [name for name in names if word in name.split("_")]
+    found = close or (longer if len(longer) <= _MOST_LONGER else [])
+    return f"; did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 
 def short_repr(value: Any) -> str:

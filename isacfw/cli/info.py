@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..base.errors import InputError, suggestion
 from ..base.text import escape_controls
-from ..report.text_lines import text_cell
+from ..report.text_lines import fold_line, text_cell
 from ..report.text_table import align, write_parts
 from .streams import has_colour, text_width
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from ..host.describe import Description
     from ..host.host import PluginHost
     from ..host.kinds import PartInfo
 
 _WIDTH = 100
 """Width of lines in a file or pipe."""
+
+_WIDTH_OF_TABLE = 100
+"""Width below which options are shown as a list, as the column of their meanings would be narrow."""
 
 _HEADINGS = ("option", "type", "default", "meaning")
 
@@ -72,7 +78,18 @@ def _options(description: Description) -> list[Any]:
         (one.name, one.type, "required" if one.required else one.default or "-", one.meaning)
         for one in description.options
     ]
+    if (width := text_width(_WIDTH) or _WIDTH) < _WIDTH_OF_TABLE:
+        lines = [line for row in rows for text in _listed(*row) for line in fold_line(text, width)]
+        return [*lines, text_cell("")]
     return [align(_HEADINGS, rows, words=range(len(_HEADINGS)))]
+
+
+def _listed(name: str, kind: str, default: str, meaning: str) -> Iterator[Text]:
+    """Yield an option in a list: its name, type and default, and its meaning below them."""
+    value = {"required": ", required", "-": ""}.get(default, f", default {default}")
+    yield text_cell(f" {name}", "bold") + text_cell(f": {kind}{value}")
+    if meaning:
+        yield text_cell(f"     {meaning}")
 
 
 def _print_scenario(host: PluginHost, name: str) -> None:

@@ -122,12 +122,12 @@ def plain(text: str) -> str:
 
 
 def _character(command: re.Match[str]) -> str:
-    """Return the character of a TeX command: a Greek letter, or a sign; the command itself for others."""
+    """Return the character of a TeX command: a Greek letter, or a sign; the name of a function such as ln."""
     letter = f"GREEK SMALL LETTER {_SPELLINGS.get(command[1], command[1]).upper()}"
     try:
         return _SIGNS.get(command[1]) or unicodedata.lookup(letter)
     except KeyError:
-        return command[0]
+        return command[1]
 
 
 def _tables_in(hint: Any) -> Iterator[type[Any]]:

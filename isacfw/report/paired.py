@@ -12,9 +12,12 @@ from .means import Row
 if TYPE_CHECKING:
     import xarray
 
+_EARLY = 1000
+"""Number of drops among which a feasible answer is sought, so that a large study is not read for it."""
+
 
 def find_reference(dataset: xarray.Dataset, name: str | None) -> str:
-    """Return the allocator from which others differ: that of a name, or the first.
+    """Return the allocator from which others differ: that of a name, or the first with a feasible answer.
 
     Raises
     ------
@@ -25,7 +28,8 @@ def find_reference(dataset: xarray.Dataset, name: str | None) -> str:
     if len(known) < 2:
         raise InputError("kind", f"must be another than 'difference', as there is no allocator but {known[0]}")
     if name is None:
-        return known[0]
+        early = dataset["feasible"].isel({"drop": slice(_EARLY)})
+        return next((one for one in known if bool(early.sel(allocator=one).any())), known[0])
     if name not in known:
         hint = nearest(name, known) if isinstance(name, str) else ""
         raise InputError("reference", f"must be {' or '.join(known)}, got {short_repr(name)}{hint}")

@@ -185,7 +185,7 @@ def _notes(frame: Any, objective: str, blocks: Sequence[str], margins: Sequence[
     if ((frame["answered"] > 0) & (frame["answered"] < frame["drops"])).any():
         yield "† mean over solved drops only; not comparable with the other rows"
     if ((frame["within_limits"] < frame["answered"]) & (frame["drops"] > 1)).any():
-        yield "‡ mean with infeasible drops"
+        yield "‡ mean with infeasible drops; not comparable with the other rows"
     if _open_gaps(frame):
         yield "gap: distance to the best bound that any allocator found, in per cent of the value at most"
     for margin in margins if (frame["answered"] > 0).any() else ():

@@ -50,6 +50,8 @@ def test_an_input_error_survives_pickling():
         ("exct", ["sca", "exact"], "; did you mean 'exact'?"),
         ("zzz", ["sca", "exact"], "; known: exact, sca"),
         ("zzz", [], ""),
+        ("array", ["receive_array", "transmit_array"], "; did you mean 'receive_array' or 'transmit_array'?"),
+        ("db", ["one_of_db", "two_of_db", "three_of_db"], "; known: one_of_db, three_of_db, two_of_db"),
     ],
 )
 def test_suggestion(word, known, expected):

@@ -86,6 +86,22 @@ def test_info_shows_options_and_files(name: str, words: list[str], capsys: pytes
     assert max(map(len, printed.splitlines())) <= 140
 
 
+@pytest.mark.parametrize("width", [50, 80])
+def test_options_are_a_list_where_a_table_would_be_narrow(
+    width: int, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert main(["info", "allocator:sca"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert " max_iterations: int, default 200" in lines
+    assert "     Stop after this many iterations, with the" in lines or width > 50
+    own = lines[next(number for number, line in enumerate(lines) if line.startswith(" surrogate")) :]
+    assert all(line.startswith(("     ", " ")) for line in own if line)
+    assert len(max(own, key=len)) <= width
+    assert "ln(x + y)" in " ".join(lines).replace("  ", " ")
+    assert not any("\\" in line for line in lines)
+
+
 def test_info_on_nothing_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["info", "exat"]) == 2
     assert capsys.readouterr().err == "isacfw: nothing is named 'exat'; did you mean 'exact'?\n"

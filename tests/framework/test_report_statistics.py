@@ -51,6 +51,15 @@ def test_numbers_are_those_of_python(comparison: Comparison) -> None:
     assert paired.caption == "Sum rate: paired differences from exact on the same drops"
 
 
+def test_differences_are_from_an_allocator_with_an_answer(comparison: Comparison) -> None:
+    data = comparison.dataset.copy(deep=True)
+    data["feasible"].loc[{"allocator": "exact"}] = False
+    (caption,) = {table.caption for table in statistics_tables(data, 400)[1:]}
+    assert caption.startswith(f"Sum rate: paired differences from {data['allocator'].to_numpy()[1]} ")
+    data["feasible"][...] = False
+    assert "paired differences from exact" in statistics_tables(data, 400)[1].caption
+
+
 def test_rows_are_named_and_text_is_text(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("isacfw.report.page.comparison_figures", lambda _data: {})
     text = render_page([Entry(dataset=comparison.dataset)])
