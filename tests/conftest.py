@@ -149,6 +149,12 @@ def cli(capsys):
     return run
 
 
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Spare a test of other things the drawing of figures for its folder, which takes longer than the study."""
+    monkeypatch.setattr("isacfw.report.figures.comparison_figures", lambda *_: {})
+
+
 def _blas() -> Iterator[Any]:
     """Yield the copies of OpenBLAS that come with NumPy and SciPy, where they are found."""
     for name in ("numpy", "scipy"):

@@ -252,6 +252,7 @@ def test_scenario_survives_its_own_file() -> None:
     assert load_scenario(tomllib.loads(text)).scenario == own
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.slow
 def test_results_of_a_folder_are_those_in_memory(capsys: pytest.CaptureFixture[str], tmp_path: Any) -> None:
     given = ["compare", "temiz2022", "--drops", "2", "--precoders", "zf", "--allocators", "exact", "--json"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from isacfw import Comparison
+from isacfw import Comparison, compare
 from isacfw.cli.streams import _alike
 
 SMALL = ["compare", "nguyen2025", "--drops", "2", "--precoders", "zf", "--allocators", "exact,equal_cs"]
@@ -27,7 +27,8 @@ def isacfw(*arguments: str, redirect: str = "", **environment: str) -> subproces
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_characters_that_an_encoding_lacks_are_replaced_one_for_one(encoding: str, tmp_path: Path) -> None:
-    isacfw(*SMALL, "--out", str(tmp_path))
+    found = compare("nguyen2025", drops=2, precoders=["zf"], allocators=["exact", "equal_cs"])
+    found.dataset.to_netcdf(tmp_path / "results.nc", engine="h5netcdf")
     done = isacfw("show", str(tmp_path), PYTHONIOENCODING=encoding)
     plain = isacfw("show", str(tmp_path), PYTHONIOENCODING="utf-8")
     assert done.returncode == 0

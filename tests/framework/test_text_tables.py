@@ -129,16 +129,15 @@ def test_commands_fit_any_terminal(
     wide.save(tmp_path / "one")
     isacfw.compare(isacfw.load_scenario(variant())).save(tmp_path / "two")
     words = [one.format(folder=tmp_path / "one", other=tmp_path / "two") for one in command]
-    for width in (50, 80, 200):
-        for encoding in ("utf-8", "cp1252", "ascii"):
-            done = subprocess.run(
-                [sys.executable, "-m", "isacfw", *words],
-                env=os.environ | {"COLUMNS": str(width), "PYTHONIOENCODING": encoding},
-                capture_output=True,
-                check=False,
-            )
-            text = done.stdout.decode(encoding)
-            assert done.returncode in (0, 1), done.stderr
-            assert text
-            assert max(map(cell_len, text.splitlines())) <= width, (width, encoding)
-            assert "\x1b" not in text
+    for width, encoding in ((50, "ascii"), (80, "cp1252"), (200, "utf-8")):
+        done = subprocess.run(
+            [sys.executable, "-m", "isacfw", *words],
+            env=os.environ | {"COLUMNS": str(width), "PYTHONIOENCODING": encoding},
+            capture_output=True,
+            check=False,
+        )
+        text = done.stdout.decode(encoding)
+        assert done.returncode in (0, 1), done.stderr
+        assert text
+        assert max(map(cell_len, text.splitlines())) <= width, (width, encoding)
+        assert "\x1b" not in text

@@ -136,6 +136,7 @@ def test_a_scenario_file_runs_plugins_of_its_folder_only(inside: bool, tmp_path:
     assert cli("compare", str(scenario), "--plugin", str(plugin))[0] == 0
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("name", ["a/b", "../x", "a\0b", "x" * 300, "", " x"])
 def test_names_of_quantities_are_those_of_variables(name: str, tmp_path: Path, cli: Any) -> None:
     plugin = tmp_path / "mine.py"

@@ -146,6 +146,7 @@ def test_seeds_beyond_64_bits_are_stored(seed: int, tmp_path: Path) -> None:
     assert isacfw.load_scenario(tmp_path / "results.nc").scenario.seed == seed
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_results_do_not_overwrite_a_scenario_of_the_user(
     tmp_path: Path, cli: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

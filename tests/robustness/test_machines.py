@@ -246,6 +246,7 @@ def test_devices_and_folders_are_no_files(cli: Any, tmp_path: Path) -> None:
             assert err.count("\n") == 1
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_a_pipe_among_the_chunks_is_no_chunk(cli: Any, tmp_path: Path) -> None:
     assert cli("compare", *SMALL, "--out", str(tmp_path))[0] == 0
     (chunk,) = tmp_path.glob("chunks/*/*.nc")

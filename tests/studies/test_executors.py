@@ -211,6 +211,7 @@ def test_only_chunks_that_can_have_ended_a_worker_are_done_one_at_a_time():
     assert rounds == [chunks, chunks[:1], chunks[1:2], chunks[2:]]
 
 
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.nightly
 def test_a_part_that_ends_its_worker_on_some_problems_costs_these_rows(bed, cli, tmp_path):
     path, out = bed.scenario({"drops": 30}), tmp_path / "out"

@@ -119,6 +119,7 @@ def test_invalid_keys_are_one_line(variant, changes, text):
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_the_command_line_sets_them(tmp_path, capsys):
     from isacfw.cli.main import main
 

@@ -149,6 +149,7 @@ def test_a_precision_is_a_share_of_the_mean(variant, value):
         isacfw.load_scenario(variant({"until": value}))
 
 
+@pytest.mark.usefixtures("no_figures")
 def test_the_command_line_has_them(tmp_path, capsys):
     arguments = ["compare", "nguyen2025", "--allocators", "exact,equal_com", "--precoders", "mrt"]
     assert main([*arguments, "--drops", "3000", "--until", "8 %", "--out", str(tmp_path)]) == 0
