@@ -61,8 +61,8 @@ SIMULATING = {
 }
 ALWAYS_SIMULATED = {"mrt", "rayleigh", "steered"}
 ALWAYS_DRAWN = "nguyen2025-fig6"
-LONG = {"topal2024", "regimes"}
-"""Figures of long computations, tried by night but for some checks."""
+BY_NIGHT = {"topal2024", "regimes", "liu2022", "pareto", "liao2024", "temiz2022"}
+"""Figures of longer computations, tried by night but for some checks."""
 SHORT = {"data_can_be_saved", "something_is_drawn"}
 
 
@@ -76,7 +76,7 @@ def mostly_slow(checks):
     ]
     marks = [[*case.marks, *([pytest.mark.slow] if one else [])] for case, one in zip(cases, slow, strict=True)]
     for (part, check), own in zip((case.values for case in cases), marks, strict=True):
-        if kind_of(part) == "figure" and part.name in LONG and check.__name__ not in SHORT:
+        if kind_of(part) == "figure" and part.name in BY_NIGHT and check.__name__ not in SHORT:
             own.append(pytest.mark.nightly)
     return pytest.mark.parametrize(
         names, [pytest.param(*case.values, id=case.id, marks=own) for case, own in zip(cases, marks, strict=True)]

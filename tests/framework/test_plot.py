@@ -376,7 +376,7 @@ def test_the_uplink_has_no_patterns(source):
         draw(source, only=["patterns"], draws=20, allocator="equal_cs")
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.filterwarnings("ignore:.*are infeasible:isacfw.base.errors.IsacWarning")
 @pytest.mark.parametrize("source", SCENARIOS)
 def test_every_scenario_is_drawn_at_the_shares_of_an_allocator(source):

@@ -84,7 +84,8 @@ LIMITED = ("max-min", "product", "least power", "least sum", "least azimuth", "l
         *((title, 1, 3) for title in LIMITED),
         *((title, 3, 3) for title in LIMITED[:2]),
         ("least power", 3, 1),
-        *(pytest.param(title, 3, 3, marks=pytest.mark.slow) for title in LIMITED[2:]),
+        *(pytest.param(title, 3, 1, marks=pytest.mark.slow) for title in LIMITED[3:]),
+        *(pytest.param(title, 3, 3, marks=pytest.mark.nightly) for title in LIMITED[2:]),
     ],
 )
 def test_a_conic_solver_agrees(title: str, streams: int, count: int) -> None:

@@ -110,7 +110,14 @@ def test_the_table_and_the_verdict_are_of_the_same_kind(whole, only):
 CUTS = [(11, 4), (1, 4), (7, 2), (64, 1), (1000, 4)]
 
 
-@pytest.mark.parametrize("cut", [CUTS[0], *(pytest.param(one, marks=pytest.mark.slow) for one in CUTS[1:])])
+@pytest.mark.parametrize(
+    "cut",
+    [
+        CUTS[0],
+        pytest.param(CUTS[-1], marks=pytest.mark.slow),
+        *(pytest.param(one, marks=pytest.mark.nightly) for one in CUTS[1:-1]),
+    ],
+)
 def test_the_bits_depend_on_no_chunk(variant, only, chunk_size, cut):
     chunk_size(*cut)
     found = compare(variant(CHANGES | ONLY)).dataset
