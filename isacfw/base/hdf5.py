@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from os import PathLike
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import InputError, one_line
+from .global_heaps import check_heaps
 from .inputs import file_state
 
 MOST_OBJECTS = 4096
@@ -94,7 +95,21 @@ def check_hdf5(file: Any, size: int) -> dict[str, Any]:
         if _is_data(member):
             _check_data(path, member, room)
             found[path] = member
+    _check_heaps(file, found.values())
     return found
+
+
+def _check_heaps(file: Any, members: Iterable[Any]) -> None:
+    """Check the heaps of attributes, outside of what is contiguous."""
+    if file.id.get_create_plist().get_sizes() != (8, 8):
+        raise ValueError("it must have offsets and lengths of eight bytes")
+    extents = [
+        (offset, member.id.get_storage_size())
+        for member in members
+        if member.chunks is None and (offset := member.id.get_offset()) is not None
+    ]
+    with open(file.filename, "rb") as raw:
+        check_heaps(raw, extents)
 
 
 class _Room:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import random
+import re
 import shutil
 import sys
 import time
@@ -395,10 +396,22 @@ STRUCTURAL: tuple[Mutation, ...] = (
 )
 
 
+def break_heap(content: bytes, rng: random.Random) -> bytes:
+    """Return bytes in which objects of a heap, where attributes keep text, are overwritten."""
+    changed = bytearray(content)
+    heaps = [found.start() for found in re.finditer(b"GCOL", content)]
+    start = rng.choice(heaps) + 16 + 8 * rng.randrange(300)
+    length = 8 * rng.randrange(1, 9)
+    changed[start : start + length] = bytes(length) if rng.random() < 0.7 else rng.randbytes(length)
+    return bytes(changed[: len(content)])
+
+
 def flip_bytes(content: bytes, rng: random.Random) -> bytes:
     """Return bytes of which some are changed, missing or added."""
     changed = bytearray(content)
-    kind = rng.randrange(6)
+    kind = rng.randrange(7)
+    if kind == 6:
+        return break_heap(content, rng)
     if kind == 0:
         return bytes(changed[: rng.randrange(len(changed))])
     if kind == 1:

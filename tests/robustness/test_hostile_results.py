@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import struct
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import hostile_results
 import pytest
 
 import isacfw
+from isacfw.base.global_heaps import check_heaps
 
 DOCUMENT = Path(__file__).with_name("base.toml")
 ROOM = 1_500_000_000
@@ -53,6 +56,36 @@ def assert_harmless(folder: Path, first: int, last: int) -> None:
 
 def test_malformed_results_are_one_line(base: Path) -> None:
     assert_harmless(base, 0, 8)
+
+
+def test_a_heap_with_an_object_of_no_bytes_is_refused(base: Path, tmp_path: Path) -> None:
+    """HDF5 itself would read it for ever, so another process tries it."""
+    content = bytearray((base / "results.nc").read_bytes())
+    heap = content.index(b"GCOL")
+    content[heap + 16 : heap + 16 + 512] = bytes(512)
+    path = tmp_path / "results.nc"
+    path.write_bytes(content)
+    command = [sys.executable, "-m", "isacfw", "show", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("got: it has a heap with a damaged object\n")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("ending", [b"", b"\0" * 15], ids=["full", "too short for another object"])
+def test_heaps_of_files_are_read_to_their_ends(ending: bytes) -> None:
+    objects = struct.pack("<HHIQ5s3x", 1, 1, 0, 5, b"hello") + ending
+    free = struct.pack("<HHIQ16x", 0, 0, 0, 32)
+    for content in (objects, objects[:24] + free, free):
+        heap = struct.pack("<4sB3xQ", b"GCOL", 1, 16 + len(content)) + content
+        check_heaps(BytesIO(b"\0" * 2**20 + heap + b"rest"), [])
+        check_heaps(BytesIO(b"\0" * (2**20 - 3) + heap), [(0, 5)])
+        with pytest.raises(ValueError, match="goes on beyond its end"):
+            check_heaps(BytesIO(heap[:-1]), [])
+        damaged = heap[:24] + struct.pack("<Q", 2**64 - 1) + heap[32:]
+        with pytest.raises(ValueError, match="damaged object"):
+            check_heaps(BytesIO(damaged), [])
+        check_heaps(BytesIO(damaged), [(0, len(damaged))])
 
 
 @pytest.mark.nightly
