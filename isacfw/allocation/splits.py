@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ..base.numbers import FloatArray
 from ..sensing.line_tradeoff import LineTradeoff
-from ..sensing.tradeoff import Splits, Tradeoff
+from ..sensing.splits import Splits
+from ..sensing.tradeoff import Tradeoff
 from .least import LeastCRLB, LeastPower
 from .limited_problem import LimitedProblem
 from .objective import Objective

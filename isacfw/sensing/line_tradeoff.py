@@ -18,7 +18,7 @@ from ..base.numbers import LOST, FloatArray
 from .information import Line, worst
 from .reduction import ReducedInformation
 from .requirements import sum_information, sum_slope
-from .tradeoff import Infeasibility, Splits
+from .splits import Infeasibility, Splits
 
 _STEPS = 100
 _NODES, _BISECTIONS = 129, 7
