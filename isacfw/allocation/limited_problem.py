@@ -124,7 +124,10 @@ class LimitedProblem(SensingProblem):
 
     @cached_property
     def smallest_crlb(self) -> FloatArray:
-        """Smallest CRLB of each angle at full power, in rad²: a certificate of infeasibility; (..., 2T)."""
+        """Smallest CRLB of each angle at full power, in rad²: a certificate of infeasibility; (..., 2T).
+
+        Of the dual bound where users or streams differ, which no shares fall below.
+        """
         if self._on_a_line:
             return self.line.smallest_crlb()
         found = np.full((*self.batch_shape, 2 * self.targets), np.inf)
@@ -135,9 +138,7 @@ class LimitedProblem(SensingProblem):
                 limit[angle] = bound if np.isfinite(bound) else 1.0
                 alone = self[index].without_linear()
                 alone = attrs.evolve(alone, crlb_limit=limit, crlb_sum_weights=None, crlb_sum_limit=None)
-                program = alone.share_program()
-                if program is not None:
-                    found[(*index, angle)] = limit[angle] * program.smallest_excess().value
+                found[(*index, angle)] = limit[angle] * alone._least_excess()
         return found
 
     def smallest_sums(self) -> list[tuple[FloatArray, float, float]]:
@@ -154,8 +155,7 @@ class LimitedProblem(SensingProblem):
             if counted.any():
                 only = {"crlb_sum_weights": weights[None], "crlb_sum_limit": np.array([limit])}
                 alone = attrs.evolve(self.without_linear(), crlb_limit=unlimited, **only)
-                ratio = alone.line.smallest_excess() if alone._on_a_line else alone.feasible_shares()[2]
-                found.append((counted, float(limit * ratio), float(limit)))
+                found.append((counted, limit * alone._least_excess(), float(limit)))
         return found
 
     def share_program(self, *, single: bool = False, objective: FloatArray | None = None) -> ShareProgram | None:
@@ -269,18 +269,28 @@ class LimitedProblem(SensingProblem):
         clauses = [quantity.explain(ratio) for quantity, ratio in pairs if ratio < 1 - FEASIBILITY_TOLERANCE]
         return linear_certificate(clauses) if clauses else ""
 
-    def _smallest_excess(self) -> float:
-        """Return the smallest ratio of the worst to its limit, for a problem without batch axes."""
-        return float(self.line.smallest_excess()) if self._on_a_line else self.feasible_shares()[2]
+    def _least_excess(self) -> float:
+        """Return a ratio of the worst to its limit below which no shares are, for a problem without batch axes.
+
+        The smallest ratio itself on a line, elsewhere its dual bound: what a program attains is no evidence
+        against other shares.
+        """
+        if self._on_a_line:
+            return float(self.line.smallest_excess())
+        program = self.share_program()
+        if program is None:
+            return np.inf
+        best = program.smallest_excess()
+        return max(0.0, min(best.value, best.bound))
 
     def _certificate(self) -> str:
         """Return the message on a problem without batch axes; empty if shares beside its line are feasible."""
-        excess = self._smallest_excess()
+        excess = self._least_excess()
         if not self._on_a_line and not excess > 1 + FEASIBILITY_TOLERANCE:
             return ""
         if self.linear_least is None:
             return certificate(self.smallest_crlb, self.crlb_limit, excess, self.smallest_sums())
         alone = self.without_linear()
-        if alone.limited and alone._smallest_excess() > 1 + FEASIBILITY_TOLERANCE:
+        if alone.limited and alone._least_excess() > 1 + FEASIBILITY_TOLERANCE:
             return alone._certificate()
         return joint_certificate(excess, limits_crlbs=self.limits_crlbs)
