@@ -18,7 +18,7 @@ from ..base.numbers import FloatArray
 from .cones import ShareCones
 from .conic import matrices_from
 from .hermitian import matrix_of
-from .optimum import Dual
+from .optimum import Optimum
 
 _FAINT = 1e-12
 """Part of the trace of a multiplier below which a weight is no evidence of its vector."""
@@ -59,18 +59,15 @@ class Majorants:
         counts = len(cones.sum_weights) * len(cones.inequalities), len(cones.linear), len(self._limited)
         return list(map(int, np.cumsum([*counts, len(self.balances)])))
 
-    def flatten(self, dual: Dual, size: float, shares: FloatArray) -> FloatArray:
-        """Return weights and vectors from dual variables; (D,).
+    def flatten(self, optimum: Optimum) -> FloatArray | None:
+        """Return weights and vectors from the dual variables of a program for a given share; (D,).
 
-        Parameters
-        ----------
-        dual : Dual
-            Of a program for a given share.
-        size : float
-            Number by which the costs of the program were divided.
-        shares : ndarray, shape (B,)
-            Its solution, from which the vectors follow whose weights are lost.
+        Vectors whose weights are lost follow from the shares. None without dual variables, or where rounding
+        errors spoil them.
         """
+        if optimum.dual is None:
+            return None
+        dual, shares = optimum.dual, optimum.shares
         level, given, pairs = self.cones.count, len(self.cones.summed), list(dual.nearest())
         first, second, third, _last = (given + end for end in self._ends)
         weights = [float(value @ block.columns[:, level]) for block, value in pairs[given:first]]
@@ -88,16 +85,18 @@ class Majorants:
         for (number, place), (block, value) in zip(self.cones.summed, pairs[:given], strict=True):
             matrix = matrices_from(value, block.order)
             if matrix[-1, -1] > _FAINT * np.trace(matrix):
-                vectors.append(dual.in_first(number, matrix[:-1, -1] / matrix[-1, -1]))
+                vectors.append(dual.in_first(number, matrix[:-1, -1] / (matrix[-1, -1] * optimum.factor)))
             else:
                 vectors.append(-self._solve(shares, number, place))
+        # Requirements of least value 0 are the same for all limits.
+        weights = [weight * optimum.factor for weight in weights]
         for block, value in pairs[third:]:
             ratios = np.abs(block.columns).max(axis=-1) / np.abs(self.balances).max(axis=-1)
             weights += (value * ratios).tolist()
-        flat = np.concatenate([np.array(weights) * size, *vectors])
+        flat = np.concatenate([np.array(weights) * optimum.size, *vectors])
         if not self.weighted:
             flat[: len(weights)] /= self._constant(flat) or 1.0
-        return flat
+        return flat if np.isfinite(flat).all() else None
 
     def _solve(self, shares: FloatArray, number: int, place: int) -> FloatArray:
         """Return :math:`J^{-1} d` at shares."""

@@ -66,6 +66,8 @@ class Optimum:
         The dual variables of the bound, of a program for a given first share.
     size : float
         Number by which the costs of the program were divided.
+    factor : float
+        Number by which its limits were multiplied.
     """
 
     shares: FloatArray
@@ -74,6 +76,7 @@ class Optimum:
     violation: float = 0.0
     dual: Dual | None = None
     size: float = 1.0
+    factor: float = 1.0
 
     @property
     def gap(self) -> float:

@@ -23,6 +23,9 @@ _COARSE = 1e-5
 _PARTS = (1e-8, 1e-7, 1e-6)
 """Parts of equal shares that make the information of other shares regular."""
 
+_PROPORTIONAL = 1e4
+"""Largest ratio to the limits, and to its inverse, of equal shares for which limits are used as they are."""
+
 _TINY = np.finfo(np.float64).tiny
 
 
@@ -107,16 +110,25 @@ class ShareSolver:
         if not self.cones.limited:
             return self.least_cost(cost, domain, lambda _shares: 0.0)
         cost[self.cones.count] = -1.0
+        factor = self._order_of_excess(domain)
+        scaled = self if factor == 1 else attrs.evolve(self, cones=self.cones.loosened(factor))
 
         def judge(shares: FloatArray, price: Price) -> Optimum:
             return Optimum(
                 shares=shares,
                 value=self.excess(shares),
-                bound=self._inverse_of_level(price, domain),
+                bound=factor * scaled._inverse_of_level(price, domain),
                 violation=deficit(domain.linear, shares),
             )
 
-        return self._optimise(cost, np.zeros(cost.shape), attrs.evolve(domain, level=None), judge)
+        found = scaled._optimise(cost, np.zeros(cost.shape), attrs.evolve(domain, level=None), judge)
+        return found if found is None or factor == 1 else attrs.evolve(found, factor=factor)
+
+    def _order_of_excess(self, domain: Domain) -> float:
+        """Return the excess of equal shares if it is far from 1: limits times that are in proportion. Else 1."""
+        with np.errstate(over="ignore"):
+            excess = self.excess(self.cones.move_into(domain, self.cones.totals))
+        return excess if np.isfinite(excess) and not 1 / _PROPORTIONAL < excess < _PROPORTIONAL else 1.0
 
     def smallest_ratio(self, domain: Domain) -> Optimum | None:
         """Minimise the largest ratio of some nominal CRLBs to their limits; None if infeasible.

@@ -9,7 +9,10 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.numbers import FloatArray
+from ..base.numbers import LOST, FloatArray
+
+FULL = 1 + LOST
+"""Largest total share that counts as full power: it exceeds it by rounding errors."""
 
 
 class Infeasibility(IntEnum):

@@ -61,10 +61,8 @@ class _Builder:
         if m < 1:
             optimum = solve_at(self.program, m, self.weighted)
             self.found[m], self.gaps[m] = optimum.shares[1:], optimum.gap
-            if optimum.dual is not None:
-                flat = self.majorants.flatten(optimum.dual, optimum.size, optimum.shares)
-                if np.isfinite(flat).all():
-                    self.multipliers[m] = flat
+            if (flat := self.majorants.flatten(optimum)) is not None:
+                self.multipliers[m] = flat
         else:
             self.found[m], self.gaps[m] = np.zeros(self.program.cones.count - 1), 0.0
 

@@ -20,7 +20,7 @@ from ..base.errors import IsacError
 from ..base.numbers import FloatArray
 from .crossings import crossing_of, feasible_end, maximise
 from .program import ShareProgram
-from .splits import Infeasibility, Splits
+from .splits import FULL, Infeasibility, Splits
 from .table import Table
 from .table_builder import build_table
 
@@ -161,9 +161,9 @@ class Tradeoff:
             total = np.where(alone, A / received, needed)
             gap = self._power_gap(m, total, (A, B, slack))
             gap = np.where(alone, 0.0, gap)
-            if ends[1] < 1:
+            if FULL * ends[1] < 1:
                 return self._splits(m, total, np.full(A.shape, Infeasibility.LIMITS))
-        reason = np.where(usable, np.where(total <= 1, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE)
+        reason = np.where(usable, np.where(total <= FULL, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE)
         return self._splits(m, total, reason, self._mixes, gap)
 
     @np.errstate(invalid="ignore", divide="ignore")
@@ -220,7 +220,9 @@ class Tradeoff:
         share, table = best()
         least = np.divide(A + B, slack, out=np.full(A.shape, np.inf), where=slack > 0)
         m = np.minimum(np.maximum(least, share), high)
-        reason = np.where(slack > 0, np.where(least <= high, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE)
+        reason = np.where(
+            slack > 0, np.where(least <= FULL * high, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE
+        )
         return self._splits(m, np.ones(A.shape), reason, table, self._value_gap(table, m, least))
 
     @np.errstate(invalid="ignore", divide="ignore")
