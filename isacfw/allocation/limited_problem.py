@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, Self
 
 import attrs
@@ -52,7 +52,7 @@ class LimitedProblem(SensingProblem):
         sums = self.crlb_sum_limit is not None and bool(np.isfinite(self.crlb_sum_limit).any())
         return sums or bool(np.isfinite(self.crlb_limit).any())
 
-    @cached_property
+    @property
     def best_mix(self) -> tuple[FloatArray, FloatArray]:
         """The largest share for communication at full power over all mixes of the streams, and that mix.
 
@@ -65,30 +65,46 @@ class LimitedProblem(SensingProblem):
         mix : ndarray, shape (..., S)
             Parts of the sensing power, with sum one.
         """
+        return self._certified_mix[:2]
+
+    @property
+    def largest_share_bound(self) -> FloatArray:
+        """A share for communication at full power that no mix of the streams exceeds within the limits; (...).
+
+        NaN if the limits are infeasible. Only where :attr:`best_mix` is, whose share it is in closed forms.
+        """
+        return self._certified_mix[2]
+
+    @cached_property
+    def _certified_mix(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """The share and the mix of :attr:`best_mix`, and the bound on the share."""
         if self.fisher_users is not None:
             raise ValueError("the users' signals differ, so their shares matter to the limits")
         if self.fisher_streams is None:
             share = self.largest_communication_share
-            return share, np.full((*share.shape, self.streams), 1 / self.streams)
+            return share, np.full((*share.shape, self.streams), 1 / self.streams), share
         # One semidefinite program for each distinct sensing problem, however many drops share it.
         shape = np.broadcast_shapes(self.line.shape, self.fisher_streams.shape[:-3])
         found, mixes = np.full(shape, np.nan), np.full((*shape, self.streams), 1 / self.streams)
+        bounds = np.full(shape, np.nan)
         for index in np.ndindex(shape):
-            found[index], mixes[index] = self._at_line(index, shape)._best_mix()
-        return found, mixes
+            found[index], mixes[index], bounds[index] = self._at_line(index, shape)._best_mix()
+        return found, mixes, bounds
 
-    def _best_mix(self) -> tuple[float, FloatArray]:
-        """Return :attr:`best_mix` for a problem without batch axes."""
+    def _best_mix(self) -> tuple[float, FloatArray, float]:
+        """Return :attr:`best_mix` for a problem without batch axes, and :attr:`largest_share_bound`."""
         equal = np.full(self.streams, 1 / self.streams)
         program = self.share_program()
         if program is None:
-            return np.nan, equal
+            return np.nan, equal, np.nan
+        bound = 1.0
         # The shares of the program are less accurate than a line along their mix. Close to infeasibility, that
         # mix may just violate the limits, while the one with the smallest excess meets them.
-        for solve in (partial(program.largest, np.eye(1, 1 + self.streams)[0]), program.smallest_excess):
-            found = solve()
+        for closest in (False, True):
+            found = program.smallest_excess() if closest else program.largest(np.eye(1, 1 + self.streams)[0])
             if found is None:
                 continue
+            bound = bound if closest else min(bound, found.bound)
             streams = np.maximum(found.shares[1:], 0.0)
             mix = streams / streams.sum() if streams.sum() > 0 else equal
             sensing = mix_of(mix, self.fisher_sensing, self.fisher_streams)
@@ -97,8 +113,8 @@ class LimitedProblem(SensingProblem):
                 linear = attrs.evolve(linear, second=self.linear_streams @ mix)
             share = float(attrs.evolve(self.line, sensing=sensing, linear=linear).largest_share())
             if not np.isnan(share):
-                return share, mix
-        return np.nan, equal
+                return share, mix, max(share, bound)
+        return np.nan, equal, np.nan
 
     def without_linear(self) -> Self:
         """Return the problem without linear requirements."""
@@ -108,7 +124,10 @@ class LimitedProblem(SensingProblem):
 
     @cached_property
     def smallest_crlb(self) -> FloatArray:
-        """Smallest CRLB of each angle at full power, in rad²: a certificate of infeasibility; (..., 2T)."""
+        """Smallest CRLB of each angle at full power, in rad²: a certificate of infeasibility; (..., 2T).
+
+        Of the dual bound where users or streams differ, which no shares fall below.
+        """
         if self._on_a_line:
             return self.line.smallest_crlb()
         found = np.full((*self.batch_shape, 2 * self.targets), np.inf)
@@ -119,9 +138,7 @@ class LimitedProblem(SensingProblem):
                 limit[angle] = bound if np.isfinite(bound) else 1.0
                 alone = self[index].without_linear()
                 alone = attrs.evolve(alone, crlb_limit=limit, crlb_sum_weights=None, crlb_sum_limit=None)
-                program = alone.share_program()
-                if program is not None:
-                    found[(*index, angle)] = limit[angle] * program.smallest_excess().value
+                found[(*index, angle)] = limit[angle] * alone._least_excess()
         return found
 
     def smallest_sums(self) -> list[tuple[FloatArray, float, float]]:
@@ -138,8 +155,7 @@ class LimitedProblem(SensingProblem):
             if counted.any():
                 only = {"crlb_sum_weights": weights[None], "crlb_sum_limit": np.array([limit])}
                 alone = attrs.evolve(self.without_linear(), crlb_limit=unlimited, **only)
-                ratio = alone.line.smallest_excess() if alone._on_a_line else alone.feasible_shares()[2]
-                found.append((counted, float(limit * ratio), float(limit)))
+                found.append((counted, limit * alone._least_excess(), float(limit)))
         return found
 
     def share_program(self, *, single: bool = False, objective: FloatArray | None = None) -> ShareProgram | None:
@@ -253,18 +269,28 @@ class LimitedProblem(SensingProblem):
         clauses = [quantity.explain(ratio) for quantity, ratio in pairs if ratio < 1 - FEASIBILITY_TOLERANCE]
         return linear_certificate(clauses) if clauses else ""
 
-    def _smallest_excess(self) -> float:
-        """Return the smallest ratio of the worst to its limit, for a problem without batch axes."""
-        return float(self.line.smallest_excess()) if self._on_a_line else self.feasible_shares()[2]
+    def _least_excess(self) -> float:
+        """Return a ratio of the worst to its limit below which no shares are, for a problem without batch axes.
+
+        The smallest ratio itself on a line, elsewhere its dual bound: what a program attains is no evidence
+        against other shares.
+        """
+        if self._on_a_line:
+            return float(self.line.smallest_excess())
+        program = self.share_program()
+        if program is None:
+            return np.inf
+        best = program.smallest_excess()
+        return max(0.0, min(best.value, best.bound))
 
     def _certificate(self) -> str:
         """Return the message on a problem without batch axes; empty if shares beside its line are feasible."""
-        excess = self._smallest_excess()
+        excess = self._least_excess()
         if not self._on_a_line and not excess > 1 + FEASIBILITY_TOLERANCE:
             return ""
         if self.linear_least is None:
             return certificate(self.smallest_crlb, self.crlb_limit, excess, self.smallest_sums())
         alone = self.without_linear()
-        if alone.limited and alone._smallest_excess() > 1 + FEASIBILITY_TOLERANCE:
+        if alone.limited and alone._least_excess() > 1 + FEASIBILITY_TOLERANCE:
             return alone._certificate()
         return joint_certificate(excess, limits_crlbs=self.limits_crlbs)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..base.link import Link
 from ..base.numbers import FloatArray, sum_last
-from ..sensing.tradeoff import Splits
+from ..sensing.splits import Splits
 from .certificate import rate_certificate
 from .information_limits import InformationLimits
 from .limited_problem import LimitedProblem

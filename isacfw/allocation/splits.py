@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from ..base.numbers import FloatArray
 from ..sensing.line_tradeoff import LineTradeoff
-from ..sensing.tradeoff import Splits, Tradeoff
+from ..sensing.splits import Splits
+from ..sensing.tradeoff import Tradeoff
 from .least import LeastCRLB, LeastPower
 from .limited_problem import LimitedProblem
 from .objective import Objective
@@ -78,7 +79,7 @@ def _mixed_splits(problem: LimitedProblem, objective: Objective) -> Splits:
     return found
 
 
-def needed_power(problem: LimitedProblem, where: NDArray[Any]) -> FloatArray:
+def needed_power(problem: LimitedProblem, where: NDArray[Any], *, certified: bool = True) -> FloatArray:
     """Return the least power that meets all requirements, as a multiple of the transmit power; (...).
 
     Parameters
@@ -87,6 +88,8 @@ def needed_power(problem: LimitedProblem, where: NDArray[Any]) -> FloatArray:
         With minimum rates.
     where : ndarray of bool, shape (...)
         Problems for which it is wanted; NaN for the others.
+    certified : bool
+        Whether less power is known not to suffice: the dual bound of a program, and not what it attains.
 
     Returns
     -------
@@ -106,5 +109,8 @@ def needed_power(problem: LimitedProblem, where: NDArray[Any]) -> FloatArray:
         one = problem[index]
         program = one.share_program(single=True)
         best = None if program is None else program.least_power(one.rate_limits(least[index]))
-        found[index] = np.inf if best is None else best.value
+        if best is None:
+            found[index] = np.inf
+        else:
+            found[index] = min(best.value, best.bound) if certified else best.value
     return found

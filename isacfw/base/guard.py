@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar, TextIO
@@ -142,7 +143,7 @@ def _watched(who: str, watch: Callable[[str], AbstractContextManager[None]]) -> 
 
 
 @contextmanager
-def guard(who: str, *parts: object, seconds: float | None = None) -> Iterator[None]:
+def guard(who: str, *parts: object, seconds: float | None = None, drops: int = 0) -> Iterator[None]:
     """Attribute everything that the body raises to a part, limit its time, and restore what it changes.
 
     Parameters
@@ -152,7 +153,9 @@ def guard(who: str, *parts: object, seconds: float | None = None) -> Iterator[No
     *parts : Part or type
         Parts that the body calls; nothing is restored after built-in ones.
     seconds : float, optional
-        Longest time; by default that of :func:`part_time_limit` for parts of others, and none for built-in ones.
+        Longest time; by default that of :func:`part_time_limit` for parts of others.
+    drops : int
+        Number of drops that built-in parts answer in the body, each of which may take as long; 0 for no limit.
 
     Raises
     ------
@@ -163,9 +166,11 @@ def guard(who: str, *parts: object, seconds: float | None = None) -> Iterator[No
     PluginError
         For any other exception; KeyboardInterrupt alone passes through.
     """
-    limit = seconds
-    if limit is None and _AMBIENT.seconds is not None and not all(map(is_own, parts)):
+    limit, each = seconds, ""
+    if limit is None and _AMBIENT.seconds is not None:
         limit = _AMBIENT.seconds
+        if all(map(is_own, parts)):
+            limit, each = (limit * drops, f" for {drops} drops") if drops else (None, "")
     with guard_environment(who, *parts):
         try:
             with time_limit(limit):
@@ -181,9 +186,42 @@ def guard(who: str, *parts: object, seconds: float | None = None) -> Iterator[No
         except TimeUp:
             if limit is None:
                 raise
-            message = f"{who} was stopped at its time limit of {limit:g} s"
+            message = f"{who} was stopped at its time limit of {limit:g} s{each if drops > 1 else ''}"
             log_traceback(message)
             raise PartTimedOutError(message) from None
+
+
+class Deadline:
+    """The time limit of a run of many calls, looked at between them.
+
+    Parameters
+    ----------
+    who : str
+        What runs, for messages.
+    seconds : float or None
+        Longest time from now on; None for no limit.
+    """
+
+    def __init__(self, who: str, seconds: float | None) -> None:
+        self.who, self.seconds, self.start = who, seconds, time.monotonic()
+
+    def check(self, done: str) -> None:
+        """Raise an error if the time is over.
+
+        Parameters
+        ----------
+        done : str
+            How far the run is.
+
+        Raises
+        ------
+        PartTimedOutError
+            Naming what ran, the limit and how far it came.
+        """
+        if self.seconds is not None and time.monotonic() - self.start > self.seconds:
+            raise PartTimedOutError(
+                f"{self.who} were stopped at the time limit of {self.seconds:g} s, after {done}"
+            )
 
 
 def _attributed(error: BaseException, who: str) -> PluginError:

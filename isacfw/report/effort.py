@@ -13,7 +13,7 @@ from .means import SHIFTED, each_look, finish_axes
 from .panels import Panel
 from .sheet import CROSSED
 from .style import axis_label
-from .summary import Columns, gaps_to_bound, means_and_intervals, standing
+from .summary import Columns, gaps_to_bound, means_and_intervals, standing, values_to_compare
 
 if TYPE_CHECKING:
     import xarray
@@ -96,6 +96,7 @@ def draw_time(panel: Panel, *, bounded: bool) -> str | None:
     for row, precoder in enumerate(data["precoder"].to_numpy()):
         own = data.isel(precoder=row).transpose("allocator", "drop", ...)
         values, feasible = own[columns.objective].to_numpy(), own["feasible"].to_numpy()
+        values = values if bounded else values_to_compare(own, values, columns)
         gaps = gaps_to_bound(own, values, feasible, columns) if bounded else _distances(values, feasible, columns)
         seconds = np.median(own["seconds"].to_numpy(), axis=-1)
         for column, allocator in enumerate(allocators):

@@ -15,7 +15,7 @@ from ..allocation.problem import FEASIBILITY_TOLERANCE
 from ..base.numbers import FloatArray
 from ..base.progress import Progress
 from ..results.schema import roles_in
-from ..results.standing import BINDING, bound_gaps, distances_to_best
+from ..results.standing import BINDING, bound_gaps, distances_to_best, without_tolerance
 from .places import sweep_of, swept_paths
 
 if TYPE_CHECKING:
@@ -134,6 +134,14 @@ def _mean(values: FloatArray) -> float:
     return float(finite.mean()) if len(finite) else np.nan
 
 
+def values_to_compare(cell: xarray.Dataset, values: FloatArray, columns: Columns) -> FloatArray:
+    """Return the values by which allocators are compared; see :func:`without_tolerance`."""
+    if "bound" not in cell or "max_violation" not in cell:
+        return values
+    bounds, violations = (cell[name].to_numpy() for name in ("bound", "max_violation"))
+    return without_tolerance(values, bounds, violations, better=columns.better)
+
+
 def standing(values: FloatArray, feasible: Any, columns: Columns) -> tuple[FloatArray, Any]:
     """Return each allocator's mean distance to the best feasible value of each drop, and which are the best."""
     better = columns.better
@@ -161,6 +169,16 @@ def best_of(means: FloatArray, complete: Any, columns: Columns) -> Any:
     means = columns.better * means
     top = max(means[complete], default=np.nan)
     return complete & (means >= top - TIE * np.maximum(np.abs(top), columns.scale))
+
+
+def owes_to_tolerance(frame: pandas.DataFrame, columns: Columns) -> bool:
+    """Return whether some of several best allocators have a better mean by the tolerance of the limits."""
+    best = frame.loc[frame["best"], columns.objective]
+    if best.empty:
+        return False
+    groups = best.groupby(level=list(range(frame.index.nlevels - 1)))
+    spread, size = groups.max() - groups.min(), np.maximum(groups.max().abs(), columns.scale)
+    return bool((spread > 2 * TIE * size).any())
 
 
 def gaps_to_bound(cell: xarray.Dataset, values: FloatArray, feasible: Any, columns: Columns) -> FloatArray:
@@ -195,7 +213,7 @@ def summary_of_drops(dataset: xarray.Dataset, progress: Progress | None = None) 
     for place, cell in cells(dataset):
         values = cell[columns.objective].to_numpy().astype(np.float64)
         feasible = cell["feasible"].to_numpy()
-        distances, best = standing(values, feasible, columns)
+        distances, best = standing(values_to_compare(cell, values, columns), feasible, columns)
         gaps = gaps_to_bound(cell, values, feasible, columns)
         for number, allocator in enumerate(cell["allocator"].to_numpy()):
             mean, half_width = mean_and_interval(values[number])

@@ -16,7 +16,7 @@ from ..results.schema import has_drops
 from .kept import count_drops, summary
 from .places import labels_of, name_place, swept_paths
 from .precision import precision_note
-from .summary import Columns, blocks_of
+from .summary import Columns, blocks_of, owes_to_tolerance
 from .text_lines import text_cell
 from .text_table import Column, TextTable, write_parts
 
@@ -235,6 +235,8 @@ def notes_of(dataset: xarray.Dataset, frame: Any, *, messages: bool = True) -> I
     label = dataset[columns.objective].attrs["long_name"] or columns.objective
     objective = label[:1].lower() + label[1:]
     yield from _notes(frame, objective, blocks_of(dataset), columns.margins)
+    if owes_to_tolerance(frame, columns):
+        yield "the best differ by the tolerance of the limits: values beyond a proved bound count as the bound"
     if "until" in dataset.attrs:
         yield precision_note(dataset)
     if not has_drops(dataset):

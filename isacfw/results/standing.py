@@ -12,6 +12,37 @@ BINDING = 1e-4
 """Largest relative margin at which a requirement binds."""
 
 
+_EXACT = 1e-9
+"""Violation, relative to the limits, up to which a value does not owe anything to their tolerance."""
+
+
+def without_tolerance(
+    values: FloatArray, bounds: FloatArray, violations: FloatArray, *, better: int, axis: int = 0
+) -> FloatArray:
+    """Return values of which those count as the best bound of their drop that are beyond it by a tolerance.
+
+    An answer may violate a limit by its tolerance. At limits that can just be met, that may raise its value by a
+    per cent above the optimum, and is no merit.
+
+    Parameters
+    ----------
+    values, bounds, violations : ndarray
+        Objective, bounds of it, NaN for none, and largest relative violations of the limits.
+    better, axis
+        See :func:`distances_to_best`.
+
+    Returns
+    -------
+    ndarray
+        Values of answers that meet all limits are as they were.
+    """
+    bounds = better * bounds
+    best = np.where(np.isnan(bounds), np.inf, bounds).min(axis=axis, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        beyond = (violations > _EXACT) & (better * values > best)
+    return np.where(beyond, better * best, values)
+
+
 def distances_to_best(
     values: FloatArray, feasible: Any, *, better: int, scale: float, axis: int = 0
 ) -> tuple[FloatArray, Any]:

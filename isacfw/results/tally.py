@@ -17,7 +17,7 @@ from .chunk import Chunk, ChunkResult, ChunkSummary
 from .exact import ExactSums, is_summable
 from .schema import Variable
 from .sketch import Sketch
-from .standing import BINDING, bound_gaps, distances_to_best
+from .standing import BINDING, bound_gaps, distances_to_best, without_tolerance
 from .statistic_names import ANSWERS
 
 STATUSES = tuple(one.value for one in Status)
@@ -164,7 +164,9 @@ def tally_chunk(plan: TallyPlan, result: ChunkResult) -> Tally:
     known = [is_summable(one) for one in numbers]
     objective = numbers[plan.quantities.index(plan.objective)]
     filled = [np.where(own, one, 0.0) for one, own in zip(numbers, known, strict=True)]
-    parts = [_standing(plan, objective, values["bound"], feasible), _pairs(objective)]
+    bounds = values["bound"]
+    compared = without_tolerance(objective, bounds, values["max_violation"], better=plan.better, axis=1)
+    parts = [_standing(plan, compared, bounds, feasible), _pairs(objective)]
     counts: dict[str, Any] = {
         "status": np.stack([(values["status"] == one).sum(axis=-1) for one in STATUSES]),
         "feasible": feasible.sum(axis=-1),

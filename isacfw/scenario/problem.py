@@ -14,6 +14,7 @@ from ..allocation.objective import Objective
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.requirement import Constraints
 from ..base.errors import IncompatibleError
+from ..base.guard import guard
 from ..base.numbers import FloatArray
 from ..sensing.beam_statistics import BeamStatistics
 from ..sensing.fisher import EchoModel
@@ -139,7 +140,9 @@ def _with_design(
             "the covariance of a designed beam depends on the users for this objective, and needs interference"
             " that is common to all of them"
         )
-    beam = choose(problem.user_sums)
+    # The trade-off behind the covariances is one for all drops.
+    with guard("the design of a beam", drops=1):
+        beam = choose(problem.user_sums)
     sensing = problem.power[..., None, None] * model.fisher(beam.forms[:, 0])
     if asked.linear:
         problem = attrs.evolve(problem, linear_streams=_floor_gains(asked.floors, beam))

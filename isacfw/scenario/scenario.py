@@ -79,7 +79,8 @@ class Scenario(ScenarioFields):
         Relative standard error to which the moments of precoders without closed form are sampled.
     time_limit_s : float, optional
         Longest time in seconds that an allocator may take for one problem, a precoder or a beam for the weights
-        of a chunk of sampled channels, and any other part of a plugin for a call; beyond it, the row fails.
+        of a chunk of sampled channels and for all moments of a drop, a designed beam for its covariance, and any
+        other part of a plugin for a call; beyond it, the row fails.
     sweep : mapping of str to sequence, or sequence of such mappings
         Dotted paths (``"snr_db"``, ``"sensing.crlb_limit_db"``) to the values they take, parts
         (``"transmit_array"``) included; a comparison runs over the Cartesian product. With several mappings, the

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, final
 import attrs
 import numpy as np
 
+from ..base.environment import is_own
 from ..base.errors import InputError, PluginError, short_repr
 from ..base.guard import guard
 from ..base.numbers import ComplexArray, read_only
@@ -171,7 +172,9 @@ class SteeringBeam(Beam):
 
 def checked_beam_statistics(beam: Beam, scene: Scene) -> BeamStatistics:
     """Return the validated moments of a beam."""
-    with guard(f"beam {display_name(beam)}", beam, scene.array):
+    # A covariance for the requirements alone is designed once for all drops.
+    drops = 1 if is_own(beam) and beam.depends_on_requirements() else len(scene.statistics.beta)
+    with guard(f"beam {display_name(beam)}", beam, scene.array, drops=drops):
         found = beam.beam_statistics(scene)
         if not isinstance(found, BeamStatistics):
             raise TypeError(f"it must return BeamStatistics, got {short_repr(found)}")

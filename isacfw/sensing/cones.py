@@ -71,6 +71,15 @@ class ShareCones:
         """The same cones in coordinates in which equal shares have the identity."""
         return attrs.evolve(self, inequalities=tuple(each.whitened(self.totals) for each in self.inequalities))
 
+    def loosened(self, factor: float) -> ShareCones:
+        """Return the cones of limits times a factor, for which the level is larger by as much."""
+        return attrs.evolve(
+            self,
+            inequalities=tuple(attrs.evolve(one, limits=one.limits * factor) for one in self.inequalities),
+            sum_weights=self.sum_weights / factor,
+            linear=self.linear * factor,
+        )
+
     @property
     def limited(self) -> bool:
         """Whether there is any limit."""

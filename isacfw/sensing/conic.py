@@ -122,7 +122,14 @@ def solve(cost: FloatArray, blocks: Sequence[Block], attempt: tuple[float, float
         [_cone(block.order, length) for block, length in zip(blocks, lengths, strict=True)],
         limited_settings(_settings, *attempt),
     )
-    solution: Any = solver.solve()
+    try:
+        solution: Any = solver.solve()
+    except BaseException as error:
+        # Clarabel's eigenvalue solver panics where numbers overflow: no answer, which another attempt may have.
+        if type(error).__name__ != "PanicException":
+            raise
+        lost = [np.full(length, np.nan) for length in lengths]
+        return Answer(point=np.full(len(cost), np.nan), duals=lost, infeasible=False)
     dual = np.array(solution.z) * (price / heights)
     return Answer(
         point=np.array(solution.x) * scale,

@@ -30,6 +30,8 @@ class MatrixInequalities:
         Number of the angle of each direction.
     limits : ndarray, shape (A,)
         Largest CRLBs in rad²; infinite for an angle in sums of CRLBs alone.
+    change : ndarray, shape (n, n), optional
+        Change of coordinates by which these differ from others, :math:`A_b = V^T A'_b V`; none by default.
     """
 
     signals: FloatArray
@@ -37,6 +39,7 @@ class MatrixInequalities:
     units: FloatArray
     angles: tuple[int, ...]
     limits: FloatArray
+    change: FloatArray | None = None
 
     @classmethod
     def of(
@@ -114,7 +117,8 @@ class MatrixInequalities:
         if not (values > 0).all():
             return self
         change = vectors / np.sqrt(values)
-        return attrs.evolve(self, signals=change.T @ self.signals @ change, directions=self.directions @ change)
+        signals, directions = change.T @ self.signals @ change, self.directions @ change
+        return attrs.evolve(self, signals=signals, directions=directions, change=change)
 
     @property
     def required(self) -> FloatArray:

@@ -18,7 +18,7 @@ from ..base.numbers import LOST, FloatArray
 from .information import Line, worst
 from .reduction import ReducedInformation
 from .requirements import sum_information, sum_slope
-from .tradeoff import Infeasibility, Splits
+from .splits import FULL, Infeasibility, Splits
 
 _STEPS = 100
 _NODES, _BISECTIONS = 129, 7
@@ -89,8 +89,8 @@ class LineTradeoff:
         level = np.where(beyond, ends[1], level)
         needed = np.divide(1.0, level, out=np.full(level.shape, np.inf), where=level > 0)
         total = np.where(alone, A / received, needed)
-        reason = np.where(usable, np.where(total <= 1, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE)
-        reason = np.where((ends[1] < 1) | (np.asarray(low) > high), Infeasibility.LIMITS, reason)
+        reason = np.where(usable, np.where(total <= FULL, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE)
+        reason = np.where((FULL * ends[1] < 1) | (np.asarray(low) > high), Infeasibility.LIMITS, reason)
         return _splits(m, total, reason)
 
     @cached_property
@@ -192,7 +192,7 @@ class LineTradeoff:
             least = np.divide(A + B, slack, out=np.full(np.shape(slack), np.inf), where=slack > 0)
             m = np.minimum(np.maximum(least, inside), high)
             reason = np.where(
-                slack > 0, np.where(least <= high, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE
+                slack > 0, np.where(least <= FULL * high, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE
             )
             reason = np.where(np.isnan(high), Infeasibility.LIMITS, reason)
             return _splits(m, np.ones(m.shape), reason)

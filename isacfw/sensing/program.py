@@ -16,9 +16,10 @@ from ..base.numbers import FloatArray
 from .cones import ShareCones, total_weights
 from .domain import Domain, LinearLimits, shortfall
 from .inequalities import MatrixInequalities
-from .optimum import Optimum, ShareSolver
+from .optimum import Optimum
 from .reduction import reduction
 from .requirements import SensingLimits
+from .share_solver import ShareSolver
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -211,7 +212,9 @@ class ShareProgram:
         total = first + rest
         found = self.solver.smallest_excess(self._domain(None, first / total))
         assert found is not None
-        return Optimum(shares=found.shares * total, value=found.value / total, bound=found.bound / total)
+        return attrs.evolve(
+            found, shares=found.shares * total, value=found.value / total, bound=found.bound / total
+        )
 
     def least_power(self, linear: LinearLimits | None = None) -> Optimum | None:
         """Return shares of the least sum, of any size, within the limits; None if infeasible.

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from enum import IntEnum
 from functools import cached_property
-from typing import Any
 
 import attrs
 import numpy as np
@@ -20,8 +18,11 @@ from numpy.typing import NDArray
 
 from ..base.errors import IsacError
 from ..base.numbers import FloatArray
+from .crossings import crossing_of, feasible_end, maximise
 from .program import ShareProgram
-from .table import Table, build_table, crossing_of, feasible_end, maximise
+from .splits import FULL, Infeasibility, Splits
+from .table import Table
+from .table_builder import build_table
 
 _SMALL_SHARES = (1e-8, 1e-6, 1e-4, 1e-2)
 
@@ -30,57 +31,6 @@ _LARGEST_LOSS = 1e-6
 
 _INSIDE = 1e-10
 """Part of the interval of shares by which tables stay within it."""
-
-
-class Infeasibility(IntEnum):
-    """Why a drop has no split of the power; 0 if it has one."""
-
-    NONE = 0
-    INTERFERENCE = 1
-    """The users' requirements cannot be met at any power."""
-    POWER = 2
-    """The users' requirements alone, or with the limits on sensing, take more than the power."""
-    LIMITS = 3
-    """No split of the power meets the limits on sensing."""
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class Splits:
-    """Splits of the power, one for each drop.
-
-    Attributes
-    ----------
-    communication, sensing : ndarray, shape (...)
-        f and q; NaN where there is no split.
-    mix : ndarray, shape (..., B - 1)
-        Parts of the sensing signals in q, or coordinates of the covariance divided by its trace; NaN likewise.
-    infeasibility : ndarray of int, shape (...)
-        Members of :class:`Infeasibility`.
-    power : ndarray, shape (...)
-        Total share that is needed, above 1 if the power does not suffice; infinite if none does.
-    """
-
-    communication: FloatArray
-    sensing: FloatArray
-    mix: FloatArray
-    infeasibility: NDArray[np.int_]
-    power: FloatArray
-
-    @classmethod
-    def empty(cls, shape: tuple[int, ...], streams: int) -> Splits:
-        """Return a batch without splits, because no power meets the limits."""
-        return cls(
-            communication=np.full(shape, np.nan),
-            sensing=np.full(shape, np.nan),
-            mix=np.full((*shape, streams), np.nan),
-            infeasibility=np.full(shape, int(Infeasibility.LIMITS)),
-            power=np.full(shape, np.inf),
-        )
-
-    def put(self, place: Any, part: Splits) -> None:
-        """Write the splits of a part of the batch."""
-        for field in attrs.fields(type(self)):
-            getattr(self, field.name)[place] = getattr(part, field.name)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -188,12 +138,13 @@ class Tradeoff:
         A, B, C = (np.asarray(each, dtype=np.float64) for each in np.broadcast_arrays(A, B, C))
         high = self.interval[1]
         if np.isnan(high):
-            return self._splits(np.ones(A.shape), np.ones(A.shape), np.full(A.shape, Infeasibility.LIMITS), None)
+            return self._splits(np.ones(A.shape), np.ones(A.shape), np.full(A.shape, Infeasibility.LIMITS))
         slack = np.where(C < 1, 1 - C, 1.0)
         # What users get of full power at the largest share that they may have.
         received = slack * high - B * (1 - high)
         usable = (C < 1) & (received > 0)
         received = np.where(usable, received, 1.0)
+        gap = np.zeros(A.shape)
         if not self.program.cones.limited:
             m, total = np.full(A.shape, high), A / received
         else:
@@ -208,10 +159,29 @@ class Tradeoff:
             level = self.levels.evaluate(m)
             needed = np.divide(1.0, level, out=np.full(level.shape, np.inf), where=level > 0)
             total = np.where(alone, A / received, needed)
-            if ends[1] < 1:
-                return self._splits(m, total, np.full(A.shape, Infeasibility.LIMITS), None)
-        reason = np.where(usable, np.where(total <= 1, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE)
-        return self._splits(m, total, reason, self._mixes)
+            gap = self._power_gap(m, total, (A, B, slack))
+            gap = np.where(alone, 0.0, gap)
+            if FULL * ends[1] < 1:
+                return self._splits(m, total, np.full(A.shape, Infeasibility.LIMITS))
+        reason = np.where(usable, np.where(total <= FULL, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE)
+        return self._splits(m, total, reason, self._mixes, gap)
+
+    @np.errstate(invalid="ignore", divide="ignore")
+    def _power_gap(
+        self, m: FloatArray, total: FloatArray, users: tuple[FloatArray, FloatArray, FloatArray]
+    ) -> FloatArray:
+        r"""Return by how much the least power may be less than `total`, relatively; (...).
+
+        Under a majorant :math:`u + v m \ge e(m)`, a power p, of which f is for communication, meets the limits
+        only if :math:`u p + v f \ge 1`, and users require :math:`f (1 - C + B) \ge A + B p`. If v is negative,
+        that is a bound on p; another is the highest value of the majorants.
+        """
+        A, B, slack = users
+        zero, one = self.levels.majorant(m)
+        fall = (one - zero) / (slack + B)
+        slope = zero + fall * B
+        crossing = np.where((slope > 0) & (fall <= 0), (1 - fall * A) / slope, 0.0)
+        return np.asarray(np.maximum(1 - np.fmax(crossing, 1 / self.levels.peak[1]) / total, 0.0))
 
     @property
     def _mixes(self) -> Table | None:
@@ -246,14 +216,52 @@ class Tradeoff:
         slack = 1 - C + B
         high = self.feasible[1]
         if np.isnan(high):
-            return self._splits(np.ones(A.shape), np.ones(A.shape), np.full(A.shape, Infeasibility.LIMITS), None)
+            return self._splits(np.ones(A.shape), np.ones(A.shape), np.full(A.shape, Infeasibility.LIMITS))
         share, table = best()
         least = np.divide(A + B, slack, out=np.full(A.shape, np.inf), where=slack > 0)
         m = np.minimum(np.maximum(least, share), high)
-        reason = np.where(slack > 0, np.where(least <= high, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE)
-        return self._splits(m, np.ones(A.shape), reason, table)
+        reason = np.where(
+            slack > 0, np.where(least <= FULL * high, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE
+        )
+        return self._splits(m, np.ones(A.shape), reason, table, self._value_gap(table, m, least))
 
-    def _splits(self, m: FloatArray, total: FloatArray, reason: NDArray[np.int_], table: Table | None) -> Splits:
+    @np.errstate(invalid="ignore", divide="ignore")
+    def _value_gap(self, table: Table, m: FloatArray, least: FloatArray) -> FloatArray:
+        """Return by how much the value at shares m may be below that of any shares from `least` on; (...).
+
+        Relative to the value of the weighted sum, or of the inverse of the level.
+        """
+        zero, one = table.majorant(m)
+        value = table.evaluate(m)
+        low, high = self._outer
+        ends = [zero + (one - zero) * end for end in (np.clip(least, low, high), np.full(m.shape, high))]
+        most = np.fmin(np.maximum(*ends), table.peak[1])
+        gap = (most - value) / np.abs(value) if table.weighted else 1 - value / most
+        return np.where(np.isnan(gap), np.inf, np.maximum(gap, 0.0))
+
+    @cached_property
+    def _outer(self) -> tuple[float, float]:
+        """Bounds on the smallest and the largest m that meet the limits, by majorants of the level."""
+        ends = [*self.feasible]
+        if not self.program.cones.limited:
+            return ends[0], ends[1]
+        for place, limit in enumerate(self.interval):
+            zero, one = (float(each) for each in self.levels.majorant(np.array(ends[place])))
+            steep = one - zero
+            falls = steep > 0 if place == 0 else steep < 0
+            # Where the majorant reaches level 1, outside of it no share does.
+            crossing = (1 - zero) / steep if falls and np.isfinite(zero) else limit
+            ends[place] = max(limit, min(ends[0], crossing)) if place == 0 else min(limit, max(ends[1], crossing))
+        return ends[0], ends[1]
+
+    def _splits(
+        self,
+        m: FloatArray,
+        total: FloatArray,
+        reason: NDArray[np.int_],
+        table: Table | None = None,
+        gap: FloatArray | None = None,
+    ) -> Splits:
         found = reason == Infeasibility.NONE
         total = np.where(found, total, np.nan)
         if table is not None and table.loss > 0 and found.any():
@@ -267,6 +275,7 @@ class Tradeoff:
             mix=mix,
             infeasibility=reason.astype(np.int_),
             power=np.where(reason == Infeasibility.INTERFERENCE, np.inf, total),
+            gap=np.zeros(m.shape) if gap is None else gap,
         )
 
     @staticmethod

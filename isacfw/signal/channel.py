@@ -208,7 +208,7 @@ def channel_statistics(channel: Channel, array: Array, fading: FadingSource) -> 
     numbers = fading.drops
     # Two drops, since one cannot reveal whether all are the same; of the same number, since no other may exist.
     asked = numbers if len(numbers) > 1 else (numbers[0], numbers[0])
-    with guard(f"channel {display_name(channel)}", channel, array):
+    with guard(f"channel {display_name(channel)}", channel, array, drops=len(asked)):
         given = channel.statistics(drops_of(fading.seed, asked), array)
         found = validate_statistics(given, channel, len(asked), array)
     if len(found.beta) == 1:

@@ -20,7 +20,7 @@ import attrs
 import numpy as np
 
 from ..base.errors import IncompatibleError, PluginError
-from ..base.guard import guard
+from ..base.guard import Deadline, guard
 from ..base.numbers import ComplexArray, read_only
 from ..base.part import LabelledPart, display_name
 from ..base.threads import one_thread
@@ -89,6 +89,8 @@ def sample_each_drop(part: WeightedPart, scene: Scene, sums: Callable[[Scene], S
         If the statistics carry no source of fading.
     PluginError
         If weights or channels break their contract.
+    PartTimedOutError
+        If the sampling of a drop takes longer than the time limit.
     """
     fading = scene.statistics.source
     size = 2 * 16 * scene.antennas * scene.users
@@ -99,7 +101,7 @@ def sample_each_drop(part: WeightedPart, scene: Scene, sums: Callable[[Scene], S
         )
     chunk = max(1, BYTES_AT_ONCE // (16 * scene.users * (2 * scene.antennas + scene.users)))
     found = []
-    # The time limit of a part is for its own calls, of which accuracy determines the number.
+    # The time limit is for a drop, and for each call of a part.
     with time_limit(math.inf), one_thread():
         for position in range(len(scene.statistics.beta)):
             own = scene.of_drop(position)
@@ -112,9 +114,12 @@ def _sample(part: WeightedPart, scene: Scene, sums: Sums, fading: FadingSource, 
     generator = fading.generator(position)
     most = math.ceil(PATIENCE / fading.accuracy**2)
     wanted = min(FIRST_DRAWS, most)
+    deadline = Deadline(f"the sampled moments of {part.title}", fading.time_limit_s)
     while True:
         while sums.draws < wanted:
             sums.add(*_draw(part, scene, fading, chunk, generator))
+            if sums.draws < wanted:
+                deadline.check(f"{sums.draws} draws of a drop")
         found = sums.statistics()
         if sums.is_biased():
             raise PluginError(
@@ -130,6 +135,7 @@ def _sample(part: WeightedPart, scene: Scene, sums: Sums, fading: FadingSource, 
                 f" draws, short of the {100 * fading.accuracy:g} % required: the moments may not exist, or"
                 " sampling_accuracy is too strict"
             )
+        deadline.check(f"{sums.draws} draws of a drop")
         wanted = min(most, max(math.ceil(1.02 * sums.draws * (worst / fading.accuracy) ** 2), sums.draws + 1))
 
 
@@ -137,17 +143,31 @@ def _draw(
     part: WeightedPart, scene: Scene, fading: FadingSource, draws: int, generator: np.random.Generator
 ) -> tuple[ComplexArray, ComplexArray, ComplexArray]:
     """Draw channels and estimates, (M, N, K) each, and return them with the weights of a precoder or beam."""
-    channels, estimates = drawn_channels(fading.channel, scene, draws, generator)
+    channels, estimates = drawn_channels(fading.channel, scene, draws, generator, seconds=fading.time_limit_s)
     return channels, estimates, part.checked_weights(scene, estimates, fading.time_limit_s)
 
 
 def drawn_channels(
-    channel: Any, scene: Scene, draws: int, generator: np.random.Generator
+    channel: Any, scene: Scene, draws: int, generator: np.random.Generator, *, seconds: float | None = None
 ) -> tuple[ComplexArray, ComplexArray]:
-    """Draw channels and estimates of one drop, validated and read-only; (M, N, K) each."""
+    """Draw channels and estimates of one drop, validated and read-only; (M, N, K) each.
+
+    Parameters
+    ----------
+    channel : Channel
+        The channel.
+    scene : Scene
+        Scene of the drop.
+    draws : int
+        Number of draws M.
+    generator : Generator
+        Source of randomness.
+    seconds : float, optional
+        Longest time; that of any part by default.
+    """
     shape = (draws, scene.antennas, scene.users)
     origin = f"channel {display_name(channel)}"
-    with guard(origin, channel, scene.array):
+    with guard(origin, channel, scene.array, seconds=seconds):
         drawn = channel.draw(scene.statistics, scene.array, draws, generator)
         # A channel may reuse its buffers for the next draws.
         channels, estimates = (np.array(value, dtype=np.complex128) for value in drawn)

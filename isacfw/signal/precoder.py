@@ -144,7 +144,8 @@ def checked_link_statistics(precoder: Precoder, scene: Scene) -> LinkStatistics:
     """Return the validated moments of a precoder; unknown forms at the targets are sampled."""
     with guard(f"transmit array {display_name(scene.array)}", scene.array):
         _ = scene.antennas
-    with guard(f"precoder {display_name(precoder)}", precoder, scene.array):
+    drops = len(scene.statistics.beta)
+    with guard(f"precoder {display_name(precoder)}", precoder, scene.array, drops=drops):
         link = precoder.link_statistics(scene)
         if not isinstance(link, LinkStatistics):
             raise TypeError(f"it must return LinkStatistics, got {short_repr(link)}")

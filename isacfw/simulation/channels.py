@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..base.errors import IncompatibleError
+from ..base.guard import Deadline
 from ..base.numbers import ComplexArray, FloatArray, read_only
 from ..sensing.beam_statistics import BeamStatistics
 from ..signal.link import LinkStatistics
@@ -101,10 +102,14 @@ class EffectiveChannels:
                 f"one draw for {scene.antennas} antennas and {scene.users} users takes {size / 2**30:.1f} GiB"
             )
         generator, basis = fading.simulation_generator(self.position), scene.basis.conj().T
-        for _ in range(self._count()):
-            channels, estimates = drawn_channels(fading.channel, scene, self._size, generator)
-            weights = self.precoder.checked_weights(scene, estimates, fading.time_limit_s)
-            beams = self.beam.checked_weights(scene, estimates, fading.time_limit_s)
+        limit = fading.time_limit_s
+        deadline = Deadline(f"draws of {self.precoder.title} and {self.beam.title}", limit)
+        for number in range(self._count()):
+            if number:
+                deadline.check(f"{number * self._size} of {self.draws} draws")
+            channels, estimates = drawn_channels(fading.channel, scene, self._size, generator, seconds=limit)
+            weights = self.precoder.checked_weights(scene, estimates, limit)
+            beams = self.beam.checked_weights(scene, estimates, limit)
             users = weights / np.sqrt(self.user_power)
             streams = (beams / np.sqrt(self.stream_power)[:, None]).reshape(*beams.shape[:2], -1)
             signals = np.concatenate([users, streams], axis=-1)

@@ -213,4 +213,4 @@ def _least_communication(problem: PowerAllocationProblem) -> Any:
         return 1.0
     limit = np.full_like(problem.crlb_limit, np.inf)
     free = attrs.evolve(problem.without_linear(), crlb_limit=limit, crlb_sum_weights=None, crlb_sum_limit=None)
-    return np.clip(needed_power(free, np.ones(free.batch_shape, dtype=bool)), 1e-300, 1.0)
+    return np.clip(needed_power(free, np.ones(free.batch_shape, dtype=bool), certified=False), 1e-300, 1.0)

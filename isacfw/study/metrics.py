@@ -15,7 +15,7 @@ from ..allocation.any_problem import AnyProblem
 from ..allocation.metric import Metric
 from ..allocation.problem import PowerAllocationProblem
 from ..allocation.quantity import Quantity
-from ..base.errors import IsacError, one_line
+from ..base.errors import IsacError, PartTimedOutError, one_line
 from ..base.guard import guard
 from ..base.numbers import FloatArray
 from ..base.part import display_name
@@ -172,7 +172,8 @@ class MetricValues:
         """Write the quantities of a metric at a place in the arrays: row, column, point and drop."""
         who = f"metric {display_name(metric)}"
         try:
-            with guard(who, metric, problem.objective):
+            drops = 1 if isinstance(metric, SimulatedMetric) else 0
+            with guard(who, metric, problem.objective, drops=drops):
                 values = compute()
                 for quantity in quantities:
                     last: tuple[slice, ...] = ()
@@ -180,7 +181,8 @@ class MetricValues:
                         last = (slice(problem.users if quantity.per_user else problem.streams),)
                     self.values[quantity.name][(*place, *last)] = quantity.select(values, problem)
         except IsacError as error:  # A faulty metric must not fail the allocation.
-            self._tell(str(error) if str(error).startswith(who) else f"{who} {error}")
+            link = ": " if isinstance(error, PartTimedOutError) else " "
+            self._tell(str(error) if str(error).startswith(who) else f"{who}{link}{error}")
 
     def _tell(self, sentence: str) -> None:
         self.told[one_line(sentence)] = None

@@ -21,7 +21,8 @@ from isacfw.sensing.information import Line, crlb
 from isacfw.sensing.program import ShareProgram
 from isacfw.sensing.reduction import in_angles
 from isacfw.sensing.requirements import SensingLimits, sum_information, sum_slope
-from isacfw.sensing.tradeoff import Infeasibility, Tradeoff
+from isacfw.sensing.splits import Infeasibility
+from isacfw.sensing.tradeoff import Tradeoff
 from isacfw_plugins.arrays.upa import UPA
 
 CASES = Path(__file__).parents[1] / "acceptance"

@@ -203,12 +203,20 @@ def false_claims(problem: PowerAllocationProblem, answers: dict[str, Allocation]
     return found
 
 
-def random_problem(generator: Generator) -> PowerAllocationProblem:
-    """Return a problem of the whole valid range: by scenario, or with fields of their own."""
+def random_problem(generator: Generator, *, near: bool = True) -> PowerAllocationProblem:
+    """Return a problem of the whole valid range: by scenario, or with fields of their own.
+
+    Parameters
+    ----------
+    generator : Generator
+        Source of randomness.
+    near : bool
+        Whether the limits of a scenario are moved to where they can just be met; if not, they are as drawn.
+    """
     problem = None if generator.random() < 0.7 else _weighted_problem(generator)
     while problem is None:
         try:
-            problem = _problem_of_scenario(generator)
+            problem = _problem_of_scenario(generator, near=near)
         except isacfw.IsacError:
             continue  # Such as zero forcing with collinear estimates: no problem, and no claim.
     objective = OBJECTIVES[generator.integers(len(OBJECTIVES))]
@@ -276,7 +284,7 @@ def _angles(generator: Generator) -> dict[str, Any]:
     return found
 
 
-def _problem_of_scenario(generator: Generator) -> PowerAllocationProblem:
+def _problem_of_scenario(generator: Generator, *, near: bool) -> PowerAllocationProblem:
     users = int(generator.choice([1, 2, 3, 5, 8, 40, 5000], p=[0.1, 0.2, 0.2, 0.2, 0.15, 0.1, 0.05]))
     span = float(generator.choice([1, 10, 100, 300]))
     snr_db = float(generator.choice([generator.uniform(-300, 300), generator.uniform(-30, 40)]))
@@ -305,6 +313,8 @@ def _problem_of_scenario(generator: Generator) -> PowerAllocationProblem:
     statistics, precoder, beam = scenario.statistics([0]), scenario.precoders[0], scenario.compared_beams[0]
     link, streams = scenario.link_statistics(precoder, statistics), scenario.beam_statistics(beam, statistics)
     problem = scenario.problem(precoder, statistics, link, beam, streams)[0]
+    if not near:
+        return problem
     # A factor of all limits at which they are just met, and one for the distance from there.
     just = float(problem.line.smallest_excess())
     if not (np.isfinite(just) and just > 0):

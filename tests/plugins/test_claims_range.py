@@ -60,6 +60,33 @@ def test_no_allocator_claims_what_is_false_on_hundreds_of_problems(block: int) -
     assert claims.count(problems(first, first + 50), FAST)[1] == []
 
 
+@pytest.mark.parametrize("seed", [21, 118, 347])
+def test_limits_out_of_all_proportion_are_answered(seed: int) -> None:
+    """Limits as they are drawn, up to 300 dB from what can be reached: programs are posed in proportion to it."""
+    problem = claims.random_problem(np.random.default_rng([933, seed]), near=False)
+    answers = claims.answers_of(problem, FAST)
+    assert answers["exact"].status in ("optimal", "infeasible"), answers["exact"].message
+    assert claims.false_claims(problem, answers) == []
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("block", range(8))
+def test_no_limits_are_left_without_an_answer(block: int) -> None:
+    drawn = [np.random.default_rng([933, seed]) for seed in range(50 * block, 50 * block + 50)]
+    problems = [claims.random_problem(generator, near=False) for generator in drawn]
+    statuses, found = claims.count((one for one in problems if one.users <= 40), FAST)
+    assert found == []
+    assert statuses["exact failed"] == 0
+
+
+def test_requirements_that_are_just_met_are_met() -> None:
+    """Power that exceeds the budget by rounding errors alone."""
+    for seed in (156, 337, 395):
+        problem = claims.random_problem(np.random.default_rng([933, seed]))
+        answer = Exact().allocate(problem)
+        assert answer.status == "optimal", answer.message
+
+
 def plain_problem(share: float, slack: float = 1.0, seed: int = 6) -> PowerAllocationProblem:
     """Return a problem whose limits leave a share for communication."""
     fisher = random_geometry(np.random.default_rng(seed), aligned=True).fisher()

@@ -20,6 +20,7 @@ def largest_product(
     *,
     weights: FloatArray,
     least: FloatArray,
+    most: tuple[float, FloatArray] | None = None,
 ) -> tuple[FloatArray, float] | None:
     r"""Return shares of a given sum with the largest :math:`\sum_k w_k \ln SINR_k`, and a bound on it.
 
@@ -35,6 +36,8 @@ def largest_product(
         Nonnegative weights.
     least : ndarray, shape (K,)
         Least SINRs, 0 for none.
+    most : tuple of float and ndarray (K,), optional
+        Another sum of the shares, at least as large, and the noise with it, for which the bound holds too.
 
     Returns
     -------
@@ -54,7 +57,9 @@ def largest_product(
     if y is None:
         return None
     price = weights + multipliers
-    bound = _bound(gain, demand, price, multipliers, least, y)
+    # Multipliers bound the largest value at any sum, and it does not fall with the sum.
+    largest = demand if most is None else coupling + (most[1] / most[0])[:, None]
+    bound = _bound(gain, largest, price, multipliers, least, y)
     x = np.exp(y - y.max())
     return total * x / x.sum(), bound
 

@@ -241,6 +241,7 @@ def _product(problem: PowerAllocationProblem, form: isacfw.Fairness) -> Shares:
     if np.isnan(f):
         return _without_answer(problem)
     coupling = np.zeros((problem.users, problem.users)) if problem.coupling is None else problem.coupling
+    largest = float(problem.largest_share_bound) if limited else 1.0
     found = largest_product(
         problem.gain,
         problem.common_interference[:, None] + coupling,
@@ -248,6 +249,7 @@ def _product(problem: PowerAllocationProblem, form: isacfw.Fairness) -> Shares:
         float(f),
         weights=form.weights_of(problem.users),
         least=np.zeros(problem.users) if problem.least_sinr is None else problem.least_sinr,
+        most=(largest, problem.sensing_interference * (1 - largest) + 1),
     )
     if found is None:
         return _without_answer(problem)

@@ -24,6 +24,9 @@ from ._uplink_exact import solve_uplink, uplink_refusal
 
 _LARGEST_INVERSE = 1e300
 
+_GAP = 1e-6
+"""Largest relative gap between value and bound of an optimal answer for several streams."""
+
 
 @final
 @attrs.frozen(kw_only=True)
@@ -110,7 +113,8 @@ class Exact(isacfw.Allocator):
             sensing = np.where(infeasible, np.nan, sensing)
         if infeasible.any():
             communication[np.isnan(sensing)] = np.nan
-        return _answer(problem, communication, sensing, mix, infeasible)
+        found = _answer(problem, communication, sensing, mix, infeasible)
+        return found if problem.fisher_streams is None else _bounded(problem, found, _utility_bound(problem, mix))
 
 
 def _refuse_differing(problem: PowerAllocationProblem) -> str | None:
@@ -163,13 +167,48 @@ def _answer(
     )
 
 
+def _utility_bound(problem: PowerAllocationProblem, mix: FloatArray) -> FloatArray:
+    """Return the utility at the bound on the share for communication, which no mix of the streams exceeds; (...).
+
+    NaN where the program settles no bound, or users cannot have their minimum rates even there.
+    """
+    most = problem.largest_share_bound
+    x = _optimal_split(problem, np.where(np.isnan(most), 0.0, most))
+    q = np.broadcast_to((1 - most)[..., None] * mix, (*problem.batch_shape, problem.streams))
+    with np.errstate(invalid="ignore"):
+        return np.asarray(problem.value(x, q))
+
+
+def _bounded(problem: PowerAllocationProblem, shares: Shares, bound: FloatArray) -> Shares:
+    """Return optimal shares with a bound on the objective, only feasible where that is not close to the value."""
+    objective = problem.objective
+    with np.errstate(invalid="ignore"):
+        value = problem.value(shares.communication, problem.stream_shares(shares.communication, shares.sensing))
+        # Rounding errors, and limits met to within them, may put a value beyond its bound.
+        bound = np.maximum(value, bound) if objective.rises else np.minimum(value, bound)
+        size = np.maximum(np.abs(value), 1.0) if objective.reported().signed else np.abs(value)
+        loose = np.abs(bound - value) > _GAP * size
+    shape = problem.batch_shape
+    status = np.array(np.broadcast_to(np.asarray(shares.status, dtype=object), shape), dtype=object)
+    message = np.array(np.broadcast_to(np.asarray(shares.message, dtype=object), shape), dtype=object)
+    for index in map(tuple, np.argwhere(np.broadcast_to(loose, shape))):
+        status[index] = Status.FEASIBLE
+        message[index] = f"the bound is {abs(bound - value)[index]:.2g} from the value"
+    return attrs.evolve(shares, status=status, message=message, bound=np.broadcast_to(bound, shape))
+
+
 def _on_frontier(problem: PowerAllocationProblem) -> Shares:
     """Return the shares of the least power, or the least CRLB, with which the users have their minimum rates."""
     splits = problem.splits
     shape = problem.batch_shape
     f, q = (np.broadcast_to(part, shape) for part in (splits.communication, splits.sensing))
     x = np.broadcast_to(problem.least_split(f, q), (*shape, problem.users))
-    return _answer(problem, x, q, splits.mix, np.isnan(f))
+    found = _answer(problem, x, q, splits.mix, np.isnan(f))
+    if splits.gap is None:
+        return found
+    with np.errstate(invalid="ignore"):
+        value = problem.value(found.communication, problem.stream_shares(found.communication, found.sensing))
+        return _bounded(problem, found, value * (1 - splits.gap))
 
 
 def _optimal_split(problem: PowerAllocationProblem, share: FloatArray) -> FloatArray:
