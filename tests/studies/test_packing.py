@@ -11,7 +11,7 @@ import numpy as np
 
 import isacfw
 from isacfw.config.load import to_loaded
-from isacfw.results.chunk import Chunk
+from isacfw.results.chunk import Chunk, ChunkResult
 from isacfw.results.packing import pack_result, unpack_result
 from isacfw.study.reduce import reduce_result
 from isacfw.study.solve import solve_chunk
@@ -52,6 +52,19 @@ def test_strings_that_are_all_alike_are_sent_once(variant):
     numbers = [sum(one.nbytes for one in own.values.values() if one.dtype != object) for own in (few, many)]
     packed = [len(pack_result(own)) for own in (few, many)]
     assert packed[1] - packed[0] < numbers[1] - numbers[0] + 200
+
+
+def test_numbers_that_are_the_same_in_all_drops_are_sent_once_and_keep_their_bits():
+    chunk = Chunk(points=range(1), drops=range(1000))
+    same, zeros = np.full((1, 2, 1, 1000), np.nan), np.zeros((1, 2, 1, 1000))
+    same[:, 1] = 1 / 3
+    zeros[..., 500] = -0.0
+    values = {"same": same, "zeros": zeros, "status": np.full((1, 2, 1, 1000), "optimal", dtype=object)}
+    content = pack_result(ChunkResult(chunk=chunk, users=np.array([2]), values=values, warnings=()))
+    assert len(content) < zeros.nbytes + 1500
+    found = unpack_result(content)
+    for name in ("same", "zeros"):
+        np.testing.assert_array_equal(found.values[name].view(np.int64), values[name].view(np.int64))
 
 
 def test_a_worker_reads_no_metadata_of_installed_packages():
