@@ -453,9 +453,9 @@ def test_example_runs(example: str, printed_by: Callable[[str], str]) -> None:
 
 
 def test_every_example_is_run() -> None:
-    """The last but one is run by tests/simulation/test_errata.py, the last when the site is built."""
+    """The last three are run by tests of statistics and errata, and when the site is built."""
     run = {"single_file_plugin", "compose_in_python", "readings", "reproduction", "designed_beam"}
-    run |= {"which_allocator", "errata", "validation"}
+    run |= {"which_allocator", "paired_intervals", "errata", "validation"}
     assert {path.stem for path in (ROOT / "examples").glob("*.py")} == run
 
 

@@ -83,6 +83,8 @@ class Allocation:
         Number of iterations as reported by the allocator.
     seconds : ndarray, shape (...)
         Wall time per problem; for a vectorised allocator, the batch's time divided equally.
+    batch_size : ndarray of int, shape (...)
+        Number of problems that were solved together in that time.
     rates : ndarray, shape (..., K)
         Rate of each user in bit/s/Hz.
     sum_rate : ndarray, shape (...)
@@ -111,6 +113,7 @@ class Allocation:
     message: NDArray[Any]
     iterations: NDArray[np.int64]
     seconds: FloatArray
+    batch_size: NDArray[np.int64]
     rates: FloatArray
     sum_rate: FloatArray
     value: FloatArray

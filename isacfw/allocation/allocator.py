@@ -7,6 +7,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, ClassVar, cast
 
 import attrs
@@ -111,15 +112,13 @@ class Allocator(LabelledPart):
             ``failed``, one at which it was stopped ``timed_out``.
         """
         shape, size = problem.batch_shape, math.prod(problem.batch_shape)
+        judge = partial(verify, problem, by=display_name(self), certified=self.certified)
         if self.vectorized:
             attempt = self._attempt(problem, time_limit_s)
             if attempt.breakdown is None or size == 1:
                 if progress is not None:
                     progress(size)
-                seconds_each = attempt.seconds / max(size, 1)
-                return verify(
-                    problem, attempt.shares, seconds_each, by=display_name(self), certified=self.certified
-                )
+                return judge(attempt.shares, attempt.seconds / max(size, 1), together=size)
         answers, seconds = [], np.zeros(shape)
         for index in np.ndindex(shape):
             attempt = self._attempt(problem[index], time_limit_s)
@@ -128,8 +127,7 @@ class Allocator(LabelledPart):
             if progress is not None:
                 progress(1)
         histories = [answer.history for answer in answers]
-        merged = _merge(problem, answers)
-        return verify(problem, merged, seconds, histories, by=display_name(self), certified=self.certified)
+        return judge(_merge(problem, answers), seconds, histories)
 
     def _attempt(self, problem: AnyProblem, time_limit_s: float | None) -> _Attempt:
         # Acquire the lock outside the time limit, whose exception can occur anywhere and must not leave it held.

@@ -8,12 +8,13 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ..base.numbers import FloatArray, sum_last
+from ..base.numbers import FloatArray, in_rows, sum_last
 from .any_problem import AnyProblem
 from .closed_form import has_closed_form
 from .problem import FEASIBILITY_TOLERANCE, PowerAllocationProblem
 
 _CLOSE = 1.01
+_SAME = 1 + 1e-12
 
 Doubts = dict[tuple[int, ...], str]
 """Sentences by the index of a row."""
@@ -93,13 +94,18 @@ class Answer:
         return np.asarray(np.where(matters, errors, 0.0).max(axis=-1))
 
     def _crlb_errors(self, problem: PowerAllocationProblem) -> FloatArray:
-        """Return the relative error of each CRLB; once if all rows share one sensing problem and its split."""
-        if math.prod(problem.line.shape) == 1 and problem.fisher_users is None and problem.fisher_streams is None:
+        """Return the relative error of each CRLB; once for rows that share a sensing problem and its split."""
+        shape = problem.line.shape
+        if shape[-1:] in ((), (1,)) and problem.fisher_users is None and problem.fisher_streams is None:
             parts = sum_last(self.x), sum_last(self.q)
             # Changes of both shares by a factor change the error by such a factor.
-            if all(part.max() <= _CLOSE * part.min() for part in parts):
+            if math.prod(shape) == 1 and all(part.max() <= _CLOSE * part.min() for part in parts):
                 one = (0,) * len(problem.batch_shape)
                 return problem[one].crlb_error(self.x[one], self.q[one])
+            if problem.batch_shape and all(map(_same_in_drops, parts)):
+                x, q = (in_rows(part[..., :1, :]) for part in (self.x, self.q))
+                first = (*[slice(None)] * (len(problem.batch_shape) - 1), slice(1))
+                return problem[first].crlb_error(x, q)
         return problem.crlb_error(self.x, self.q)
 
     def _explain(self, rise: float, *, local: bool) -> str:
@@ -116,3 +122,8 @@ class Answer:
         objective = self.problem.objective
         named = objective.reported().description
         return f"{'raises' if objective.rises else 'lowers'} the {named[:1].lower()}{named[1:]}"
+
+
+def _same_in_drops(values: FloatArray) -> bool:
+    """Return whether values (..., D) do not depend on the last axis, but for rounding errors."""
+    return bool((values.max(axis=-1) <= _SAME * values.min(axis=-1)).all())

@@ -108,14 +108,15 @@ class LinkProblem(ABC):
     def with_drops(self, drops: int) -> Self:
         """Return the problem with its last batch axis broadcast to the given length."""
         shape = (*self.batch_shape[:-1], drops)
-        return attrs.evolve(self, gain=np.broadcast_to(self.gain, (*shape, self.users)))
+        gain = in_rows(np.broadcast_to(self.gain, (*shape, self.users)))
+        return self._unchecked({name: value for name, value, _ in self._numbers()} | {"gain": gain})
 
     @classmethod
     def trusted(cls, **fields: Any) -> Self:
         """Return a problem whose fields are neither validated nor converted: one of many, validated together."""
         problem = object.__new__(cls)
-        for field in attrs.fields(cls):
-            object.__setattr__(problem, field.name, fields.get(field.name, field.default))
+        for name, value in (_defaults_of(cls) | fields).items():
+            object.__setattr__(problem, name, value)
         return problem
 
     @classmethod
@@ -164,7 +165,7 @@ class LinkProblem(ABC):
 
     def sinr(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
         """Return the SINR of every user for shares `x` (..., K), and `q` (..., S) or their sum; (..., K)."""
-        return np.asarray(self.gain * x / self.disturbance(x, q))
+        return divided(self.gain * x, self.disturbance(x, q))
 
     def rates(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
         """Return the rate (20) of every user in bit/s/Hz; shape (..., K)."""
@@ -172,7 +173,9 @@ class LinkProblem(ABC):
 
     def rates_of(self, sinr: FloatArray) -> FloatArray:
         """Return the rates in bit/s/Hz for SINRs; both (..., K)."""
-        return np.asarray(self.prelog[..., None] * np.log1p(sinr) / np.log(2))
+        scaled = self.prelog[..., None] * np.log1p(sinr)
+        scaled /= np.log(2)
+        return np.asarray(scaled)
 
     def sum_rate(self, x: FloatArray, q: FloatArray | float) -> FloatArray:
         """Return the sum rate (54a) in bit/s/Hz; shape (...)."""
@@ -234,12 +237,23 @@ def _alike(arrays: Sequence[FloatArray], axes: int) -> list[FloatArray]:
     return [np.broadcast_to(value, shape) for value in padded]
 
 
+def divided(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """Return a ratio, in the place of its numerator where it has the same shape."""
+    fits = np.broadcast_shapes(numerator.shape, denominator.shape) == numerator.shape
+    return np.asarray(np.divide(numerator, denominator, out=numerator if fits and numerator.ndim else None))
+
+
 def side_by_side(users: FloatArray | None, streams: FloatArray | None) -> FloatArray:
     """Return coefficients of users (..., R, K) and streams (..., R, S) in one array; (..., R, K + S)."""
     assert users is not None
     assert streams is not None
     batch = np.broadcast_shapes(users.shape[:-1], streams.shape[:-1])
     return np.concatenate([np.broadcast_to(each, (*batch, each.shape[-1])) for each in (users, streams)], axis=-1)
+
+
+@cache
+def _defaults_of(problem: type[LinkProblem]) -> dict[str, Any]:
+    return {field.name: field.default for field in attrs.fields(problem)}
 
 
 @cache

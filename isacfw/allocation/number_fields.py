@@ -108,6 +108,8 @@ def check_numbers(name: str, value: FloatArray, core: int, shape: tuple[int, ...
     if value.ndim < core or value.shape[value.ndim - core :] != shape:
         wanted = ", ".join(map(str, ("...", *shape)))
         raise InputError(name, f"must have shape ({wanted}), got {value.shape}")
+    if np.isfinite(value).all():
+        return
     unknown, infinite = np.isnan(value).any(), np.isinf(value).any()
     if (unknown and name != "squared_arcs") or (infinite and name != "crlb_limit"):
         raise InputError(name, "must be finite, got NaN or an infinite number")

@@ -127,7 +127,7 @@ class RateProblem(LinkProblem):
     @property
     def layout(self) -> tuple[Any, ...]:
         """The properties that all problems of a batch must share."""
-        optional = tuple(getattr(self, name) is None for name in cores_of(type(self)))
+        optional = tuple([getattr(self, name) is None for name in cores_of(type(self))])
         return (
             self.users,
             self.streams,
@@ -144,7 +144,8 @@ class RateProblem(LinkProblem):
         total = x.sum(axis=-1, keepdims=True)
         streams = self.stream_shares(x, q)
         sensing = streams if self.streams == 1 else streams.sum(axis=-1, keepdims=True)
-        common = self.sensing_interference * sensing + self.common_interference * total + 1
+        common = np.asarray(self.sensing_interference * sensing + self.common_interference * total)
+        common += 1
         if self.coupling is not None:
             common = common + product_last(self.coupling, x)
         if self.stream_coupling is not None:

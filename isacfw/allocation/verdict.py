@@ -42,6 +42,7 @@ def verify(
     by: str = "the allocator",
     *,
     certified: bool = False,
+    together: int = 1,
 ) -> Allocation:
     """Verify shares by recomputing rates, CRLBs and constraint violations.
 
@@ -59,6 +60,8 @@ def verify(
         Name of the allocator, for messages.
     certified : bool
         Whether an optimal answer follows from a closed form, which needs no comparison with another.
+    together : int
+        Number of problems that were solved at once.
     """
     shape = problem.batch_shape
     x, q, answered = _shares_in_rows(problem, shares)
@@ -78,8 +81,7 @@ def verify(
         "streams": q,
         "status": status,
         "message": message,
-        "iterations": np.broadcast_to(np.asarray(shares.iterations, dtype=np.int64), shape),
-        "seconds": np.broadcast_to(np.asarray(seconds, dtype=np.float64), shape),
+        **_costs(shares, seconds, together, shape),
         "rates": performance.rates,
         "sum_rate": performance.rates.sum(axis=-1),
         "value": value,
@@ -91,6 +93,16 @@ def verify(
         "claim": _claim(shares, shape),
     }
     return Allocation(**{name: read_only(value) for name, value in values.items()})
+
+
+def _costs(
+    shares: Shares, seconds: FloatArray | float, together: int, shape: tuple[int, ...]
+) -> dict[str, NDArray[Any]]:
+    return {
+        "iterations": np.broadcast_to(np.asarray(shares.iterations, dtype=np.int64), shape),
+        "seconds": np.broadcast_to(np.asarray(seconds, dtype=np.float64), shape),
+        "batch_size": np.broadcast_to(np.int64(together), shape),
+    }
 
 
 def _shares_in_rows(problem: AnyProblem, shares: Shares) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import TracebackType
 from typing import Any, ClassVar, TextIO
 
 import numpy as np
@@ -142,14 +143,15 @@ def _watched(who: str, watch: Callable[[str], AbstractContextManager[None]]) -> 
         yield
 
 
-@contextmanager
-def guard(who: str, *parts: object, seconds: float | None = None, drops: int = 0) -> Iterator[None]:
+def guard(
+    who: str | Callable[[], str], *parts: object, seconds: float | None = None, drops: int = 0
+) -> AbstractContextManager[None]:
     """Attribute everything that the body raises to a part, limit its time, and restore what it changes.
 
     Parameters
     ----------
-    who : str
-        Kind and name of the part, for messages.
+    who : str or callable
+        Kind and name of the part, for messages; or what returns them, where most calls need none.
     *parts : Part or type
         Parts that the body calls; nothing is restored after built-in ones.
     seconds : float, optional
@@ -166,6 +168,34 @@ def guard(who: str, *parts: object, seconds: float | None = None, drops: int = 0
     PluginError
         For any other exception; KeyboardInterrupt alone passes through.
     """
+    own, unlimited = all(map(is_own, parts)), not drops or _AMBIENT.seconds is None
+    if seconds is None and own and unlimited and _Calls.watch is None:
+        return _Attribution(who)
+    return _guard_fully(who if isinstance(who, str) else who(), *parts, seconds=seconds, drops=drops)
+
+
+class _Attribution(AbstractContextManager[None]):
+    """A guard of built-in parts: they run without a time limit, and leave nothing to restore."""
+
+    __slots__ = ("_who",)
+
+    def __init__(self, who: str | Callable[[], str]) -> None:
+        self._who = who
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None or isinstance(error, (KeyboardInterrupt, TimeUp)):
+            return
+        who = self._who if isinstance(self._who, str) else self._who()
+        if isinstance(error, IsacError):
+            raise _plain(error, who) from error.__cause__
+        raise_if_interrupted()
+        raise _attributed(error, who) from error
+
+
+@contextmanager
+def _guard_fully(who: str, *parts: object, seconds: float | None, drops: int) -> Iterator[None]:
     limit, each = seconds, ""
     if limit is None and _AMBIENT.seconds is not None:
         limit = _AMBIENT.seconds

@@ -110,7 +110,7 @@ def owner(package: str) -> str:
     from importlib.metadata import packages_distributions
 
     own = __name__.partition(".")[0]
-    if package == f"{own}_plugins":
+    if package in (own, f"{own}_plugins"):
         return own
     return packages_distributions().get(package, [package])[0]
 

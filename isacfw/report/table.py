@@ -13,6 +13,7 @@ import numpy as np
 from ..allocation.status import Status
 from ..base.progress import Progress
 from ..results.schema import has_drops
+from .batch_note import batch_notes
 from .kept import count_drops, summary
 from .places import labels_of, name_place, swept_paths
 from .precision import precision_note
@@ -174,8 +175,8 @@ def _power_lines(frame: Any, blocks: Sequence[str], margins: Sequence[str]) -> I
         yield f"{allocator} on {_block_name(tuple(names))} violated the power budget in {count} of {drops} drops"
 
 
-def _notes(frame: Any, objective: str, blocks: Sequence[str], margins: Sequence[str]) -> Iterator[str]:
-    """Yield the notes below the tables: legend, binding and violated requirements."""
+def _legend(frame: Any, objective: str) -> Iterator[str]:
+    """Yield what signs and words in the tables mean."""
     if frame["best"].any():
         yield f"★ best mean {objective} for this precoder among feasible allocators (ties within 1e-6)"
     if frame["status"].str.contains("locally_optimal").any():
@@ -188,6 +189,10 @@ def _notes(frame: Any, objective: str, blocks: Sequence[str], margins: Sequence[
         yield "‡ mean with infeasible drops; not comparable with the other rows"
     if _open_gaps(frame):
         yield "gap: distance to the best bound that any allocator found, in per cent of the value at most"
+
+
+def _findings(frame: Any, blocks: Sequence[str], margins: Sequence[str]) -> Iterator[str]:
+    """Yield which requirements bind, and what is violated."""
     for margin in margins if (frame["answered"] > 0).any() else ():
         yield _requirement_line(frame, margin)
     yield from _power_lines(frame, blocks, margins)
@@ -234,9 +239,11 @@ def notes_of(dataset: xarray.Dataset, frame: Any, *, messages: bool = True) -> I
     sweep, columns = swept_paths(dataset), Columns.of(dataset)
     label = dataset[columns.objective].attrs["long_name"] or columns.objective
     objective = label[:1].lower() + label[1:]
-    yield from _notes(frame, objective, blocks_of(dataset), columns.margins)
+    yield from _legend(frame, objective)
+    yield from batch_notes(dataset)
     if owes_to_tolerance(frame, columns):
         yield "the best differ by the tolerance of the limits: values beyond a proved bound count as the bound"
+    yield from _findings(frame, blocks_of(dataset), columns.margins)
     if "until" in dataset.attrs:
         yield precision_note(dataset)
     if not has_drops(dataset):

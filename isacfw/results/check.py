@@ -9,6 +9,7 @@ import numpy as np
 
 from ..allocation.status import Status
 from ..base.hdf5 import check_hdf5, inflate, is_dimension
+from .batches import ATTRIBUTE as BATCHES
 from .check_role import check_role
 from .check_rows import check_attributes, check_axes, check_coordinates
 from .schema import HISTORY
@@ -78,11 +79,13 @@ def check_content(file: Any, size: int) -> None:
 
 
 def _check_attributes(path: str, data: Any) -> None:
-    if unknown := {*data.attrs} - _STORAGE_ATTRIBUTES - {*_TEXT_ATTRIBUTES}:
+    if unknown := {*data.attrs} - _STORAGE_ATTRIBUTES - {*_TEXT_ATTRIBUTES, BATCHES}:
         raise ValueError(f"{path} has the unknown attribute {min(unknown)!r}")
     for name in (*_TEXT_ATTRIBUTES, "_Encoding", "dtype", "coordinates"):
         if name in data.attrs:
             _check_text(data.attrs[name], f"{name} of {path}")
+    if BATCHES in data.attrs:
+        _check_text(data.attrs[BATCHES], f"{BATCHES} of {path}", _LONGEST_SCENARIO)
 
 
 def _check_values(path: str, data: Any, known: set[bytes] | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typing
 from typing import TYPE_CHECKING, Any
 
+from .batches import ATTRIBUTE, sizes_from_text
 from .schema import Role
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def check_role(name: str, variable: Any, dataset: xarray.Dataset, *, headed: boo
     better = attributes.get("better", "neither")
     if better not in _BETTER:
         raise ValueError(f"better of {name} must be one of {', '.join(_BETTER)}, got {better!r:.60}")
+    if ATTRIBUTE in attributes:
+        sizes_from_text(attributes[ATTRIBUTE])
     if role == "requirement":
         limit = attributes["limit"]
         if limit not in dataset.data_vars or "drop" in dataset[limit].dims:

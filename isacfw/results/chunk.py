@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from .batches import BatchSizes
 from .schema import HISTORY
 
 
@@ -53,12 +54,15 @@ class ChunkResult:
         iterations for some.
     warnings : tuple of str
         Messages on metrics and observers that failed.
+    batches : tuple of (int, int)
+        Smallest and largest number of problems that each allocator solved together; empty if they are not known.
     """
 
     chunk: Chunk
     users: NDArray[np.int64]
     values: dict[str, NDArray[Any]]
     warnings: tuple[str, ...]
+    batches: BatchSizes = ()
 
     @property
     def allocations(self) -> int:
@@ -68,13 +72,22 @@ class ChunkResult:
     @property
     def summary(self) -> ChunkSummary:
         """Metadata kept after the values are discarded."""
+        return attrs.evolve(
+            self.summary_in_memory,
+            widths={name: _width(value) for name, value in self.values.items() if value.dtype == object},
+            unfinished=bool(is_unfinished(self.values["status"]).any()),
+        )
+
+    @property
+    def summary_in_memory(self) -> ChunkSummary:
+        """Metadata without what files alone need: widths of strings, and whether a row is to be tried again."""
         return ChunkSummary(
             chunk=self.chunk,
             users=self.users,
             iterations=self.values[HISTORY].shape[-1] if HISTORY in self.values else 0,
-            widths={name: _width(value) for name, value in self.values.items() if value.dtype == object},
+            widths={},
             warnings=self.warnings,
-            unfinished=bool(is_unfinished(self.values["status"]).any()),
+            batches=self.batches,
         )
 
 
@@ -84,7 +97,7 @@ class ChunkSummary:
 
     Parameters
     ----------
-    chunk, users, warnings
+    chunk, users, warnings, batches
         See :class:`ChunkResult`.
     iterations : int
         Largest length of a history.
@@ -100,6 +113,7 @@ class ChunkSummary:
     widths: dict[str, int]
     warnings: tuple[str, ...]
     unfinished: bool = False
+    batches: BatchSizes = ()
 
 
 def is_unfinished(status: NDArray[Any]) -> NDArray[np.bool_]:

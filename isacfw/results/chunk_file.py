@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.files import HDF5File
+from .batches import sizes_from_list
 from .chunk import Chunk, ChunkResult
 
 FORMAT = 5
@@ -51,6 +52,7 @@ def write_chunk(result: ChunkResult, raw: HDF5File, attributes: Mapping[str, Any
         for name, one in (("points", result.chunk.points), ("drops", result.chunk.drops)):
             file.attrs[name] = json.dumps([one.start, one.stop])
         file.attrs["warnings"] = json.dumps(result.warnings)
+        file.attrs["batches"] = json.dumps(result.batches)
         for name, value in attributes.items():
             file.attrs[name] = value
 
@@ -100,5 +102,9 @@ def chunk_from_file(file: Any) -> ChunkResult:
     points, drops = (range(*json.loads(file.attrs[name])) for name in ("points", "drops"))
     warnings = tuple(json.loads(file.attrs["warnings"]))
     return ChunkResult(
-        chunk=Chunk(points=points, drops=drops), users=file["users"][()], values=values, warnings=warnings
+        chunk=Chunk(points=points, drops=drops),
+        users=file["users"][()],
+        values=values,
+        warnings=warnings,
+        batches=sizes_from_list(json.loads(file.attrs["batches"])),
     )

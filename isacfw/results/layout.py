@@ -14,6 +14,7 @@ from ..base.errors import PluginError
 from ..scenario.labels import by_label, label_values
 from ..scenario.scenario import Scenario
 from ..scenario.sweep import Sweep, sweep_axes, sweep_shape
+from .batches import ATTRIBUTE, BatchSizes, join_sizes, sizes_to_text
 from .chunk import ChunkResult, ChunkSummary
 from .schema import Variable, limits_of, units_of
 
@@ -30,23 +31,28 @@ class ResultSizes:
         Largest length of a history.
     widths : dict of str to int
         Largest number of bytes of a string, by name of the variable.
+    batches : tuple of (int, int)
+        Smallest and largest number of problems that each allocator solved together; empty if they are not known.
     """
 
     users: tuple[int, ...]
     iterations: int
     widths: dict[str, int]
+    batches: BatchSizes = ()
 
     @classmethod
     def of(cls, points: int, summaries: Iterable[ChunkSummary]) -> ResultSizes:
         """Return the sizes of a study with a number of points, from the summaries of all of its chunks."""
         users, iterations = [0] * points, 0
         widths: dict[str, int] = {}
+        batches: BatchSizes | None = None
         for summary in summaries:
+            batches = summary.batches if batches is None else join_sizes(batches, summary.batches)
             for point, count in zip(summary.chunk.points, summary.users, strict=True):
                 users[point] = max(users[point], int(count))
             iterations = max(iterations, summary.iterations)
             widths |= {name: max(width, widths.get(name, 1)) for name, width in summary.widths.items()}
-        return cls(users=tuple(users), iterations=iterations, widths=widths)
+        return cls(users=tuple(users), iterations=iterations, widths=widths, batches=batches or ())
 
 
 class Layout:
@@ -99,8 +105,11 @@ class Layout:
         return (*self.axes, *own), (*self.lengths, *(lengths[axis] for axis in own))
 
     def attributes_of(self, name: str) -> dict[str, str]:
-        """Return unit, label, direction and role of a variable."""
-        return self.variables[name].attributes
+        """Return unit, label, direction and role of a variable, and of the times the batches."""
+        found = self.variables[name].attributes
+        if name == "seconds" and self.sizes.batches:
+            found[ATTRIBUTE] = sizes_to_text(self.coordinates["allocator"], self.sizes.batches)
+        return found
 
     def slabs(self, result: ChunkResult, name: str) -> Iterator[tuple[tuple[Any, ...], NDArray[Any]]]:
         """Yield index and values of a chunk in a variable, for as many sweep points at a time as are a block."""

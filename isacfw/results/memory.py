@@ -23,8 +23,11 @@ def build_in_memory(layout: Layout, results: Iterable[ChunkResult]) -> xarray.Da
         for name, value in result.values.items():
             if name not in variables:
                 axes, lengths = layout.axes_of(name)
-                whole = np.full(lengths, np.nan if value.dtype.kind == "f" else 0, dtype=value.dtype)
-                variables[name] = (axes, whole, layout.attributes_of(name))
+                variables[name] = (axes, np.empty(lengths, dtype=value.dtype), layout.attributes_of(name))
+            whole = variables[name][1]
             for place, slab in layout.slabs(result, name):
-                variables[name][1][place] = slab
+                own = whole[place[: len(layout.axes)]]
+                if own.shape != slab.shape:  # Other points have more users, streams or iterations.
+                    own[...] = np.nan
+                own[..., : slab.shape[-1]] = slab
     return xarray.Dataset(variables | layout.fixed, layout.coordinates, dict(layout.attributes))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..allocation.problem import FEASIBILITY_TOLERANCE
 from ..allocation.status import Status
 from ..base.numbers import FloatArray
+from .batches import BatchSizes, join_sizes
 from .chunk import Chunk, ChunkResult, ChunkSummary
 from .exact import ExactSums, is_summable
 from .schema import Variable
@@ -96,6 +97,8 @@ class Tally:
         First drop with a message, in each row and point and of each allocator; -1 for none.
     messages : ndarray of object
         The messages.
+    batches : tuple of (int, int)
+        See :class:`ChunkResult`.
     """
 
     chunk: Chunk
@@ -107,6 +110,7 @@ class Tally:
     sketch: Sketch
     first: NDArray[np.int64]
     messages: NDArray[Any]
+    batches: BatchSizes = ()
 
     @property
     def allocations(self) -> int:
@@ -123,6 +127,7 @@ class Tally:
             widths={},
             warnings=self.warnings,
             unfinished=self.unfinished,
+            batches=self.batches,
         )
 
     @property
@@ -150,6 +155,7 @@ class Tally:
             sketch=Sketch.merge([first.sketch, second.sketch]),
             first=np.where(has, first.first, second.first),
             messages=np.where(has, first.messages, second.messages),
+            batches=join_sizes(first.batches, second.batches),
         )
 
 
@@ -192,6 +198,7 @@ def tally_chunk(plan: TallyPlan, result: ChunkResult) -> Tally:
         sketch=_sketch(plan, dict(zip(plan.quantities, zip(numbers, known, strict=True), strict=True)), feasible),
         first=first,
         messages=messages,
+        batches=result.batches,
     )
 
 

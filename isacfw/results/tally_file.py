@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from .batches import sizes_from_list
 from .chunk import Chunk
 from .exact import ExactSums
 from .sketch import Sketch
 from .tally import Tally
 
-FORMAT = 1
+FORMAT = 2
 """Version of the format of these files."""
 
 _DIGEST_SIZE = 32
@@ -29,6 +30,7 @@ def tally_to_bytes(tally: Tally, study: str) -> bytes:
         "study": study,
         "chunk": tally.chunk.key,
         "warnings": tally.warnings,
+        "batches": tally.batches,
         "messages": [tally.messages.shape, tally.messages.ravel().tolist()],
         "sums": {name: [list(own.shape), sorted(own.slices)] for name, own in tally.sums.items()},
     }
@@ -82,6 +84,7 @@ def tally_from_file(path: Path, study: str) -> Tally | None:
         sketch=Sketch(np.cumsum(arrays["entries"]), arrays["entry_counts"]),
         first=arrays["first"],
         messages=messages.reshape(shape),
+        batches=sizes_from_list(head["batches"]),
     )
 
 

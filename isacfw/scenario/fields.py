@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self, TypeVar, cast
 
 import attrs
@@ -278,13 +278,13 @@ class ScenarioFields(Swept):
         if self.link == "uplink":
             return np.zeros(2 * len(self.sensed))
         limits = self.crlb_limits()
+        with nullcontext() if echo_model else self._blamed_arrays():
+            model = echo_model or self.echo_model
 
         def find() -> FloatArray:
             with self._blamed_arrays():
                 return np.asarray(read_only(known_angles(self.sensed, limits, model)))
 
-        with self._blamed_arrays():
-            model = self.echo_model if echo_model is None else echo_model
         return self.shared.find("known angles", (*self.sensed, limits.tobytes(), model), find)
 
     def assumptions(self) -> list[str]:
@@ -293,8 +293,4 @@ class ScenarioFields(Swept):
 
     def _blamed_arrays(self) -> AbstractContextManager[None]:
         arrays = self.transmit_array, self.receive_array
-
-        def name() -> str:
-            return "transmit array {} or receive array {}".format(*map(display_name, arrays))
-
-        return guard(self.shared.find("names of the arrays", arrays, name), *arrays)
+        return guard(lambda: "transmit array {} or receive array {}".format(*map(display_name, arrays)), *arrays)

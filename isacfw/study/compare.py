@@ -147,9 +147,9 @@ class _Study:
         if folder is None:
             solved = self.known.results
             self._advance(sum(self._allocations(result.chunk) for result in solved))
-            with closing(self._solve(self._plan([result.summary for result in solved]))) as each:
+            with closing(self._solve(self._plan([result.summary_in_memory for result in solved]))) as each:
                 solved.extend(each)
-            return self._comparison([result.summary for result in solved], lambda _: solved, None)
+            return self._comparison([result.summary_in_memory for result in solved], lambda _: solved, None)
         store = ChunkStore(folder / "chunks", self._key(), self.scenario.drops)
         summaries = store.choose()
         again = self._unfinished(store, summaries)

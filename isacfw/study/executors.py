@@ -18,6 +18,7 @@ from ..base.inputs import why
 from ..base.sources import Sources
 from ..host.host import PluginHost
 from ..results.chunk import Chunk
+from ..results.packing import pack_result, unpack_result
 from ..results.tally import Reduced
 from ..scenario.scenario import Scenario
 from .careful import CarefulProcesses, watch_given_up
@@ -101,9 +102,9 @@ def _solve_in_processes(
         found: Reduced = careful.run(_alone, packed, chunk)
         return found
 
-    def receive(returned: tuple[Reduced, frozenset[str]]) -> Reduced:
+    def receive(returned: tuple[bytes, frozenset[str]]) -> Reduced:
         careful.note_success(returned[1])
-        return returned[0]
+        return unpack_result(returned[0])
 
     queue = ChunkQueue(chunks, workers, _pace(spec, chunks, workers))
     with process_pool(workers) as pool:
@@ -176,11 +177,11 @@ def needs_process(spec: StudySpec, host: PluginHost) -> bool:
     return bool(host.sources) or not all(map(is_own, spec.parts))
 
 
-def _in_process(packed: bytes, given_up: dict[str, str], chunk: Chunk) -> tuple[Reduced, frozenset[str]]:
-    """Return the result of a chunk, and the parts that were called without an end of the process."""
+def _in_process(packed: bytes, given_up: dict[str, str], chunk: Chunk) -> tuple[bytes, frozenset[str]]:
+    """Return the packed result of a chunk, and the parts that were called without an end of the process."""
     ended: set[str] = set()
     with watch_calls(watch_given_up(given_up, ended)):
-        return _alone(packed, chunk), frozenset(ended)
+        return pack_result(_alone(packed, chunk)), frozenset(ended)
 
 
 def _alone(packed: bytes, chunk: Chunk) -> Reduced:

@@ -23,6 +23,7 @@ from ..sensing.fisher import EchoModel
 from ..simulation.channels import EffectiveChannels
 from ..simulation.metric import SimulatedMetric
 from ..simulation.signals import SignalDraws, are_powers
+from .rows import index_of
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -94,7 +95,7 @@ class MetricValues:
 
     def evaluate(self, answers: Answers) -> None:
         """Fill in the metrics that follow from problem and allocation."""
-        place = (*answers.place, answers.points, slice(None))
+        place = (*answers.place, index_of(answers.points), slice(None))
         for metric, quantities in self.evaluated:
             compute = partial(metric.evaluate, cast(PowerAllocationProblem, answers.problem), answers.allocation)
             self._fill(metric, quantities, place=place, problem=answers.problem, compute=compute)

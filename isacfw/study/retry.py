@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ..results.batches import replace_range
 from ..results.chunk import Chunk, ChunkResult, is_unfinished
 from ..results.schema import HISTORY
 from ..scenario.labels import by_label
@@ -78,7 +79,8 @@ def merge(whole: ChunkResult, place: Place, part: ChunkResult) -> ChunkResult:
         value[index][again] = (_widen(new, value.shape[-1]) if value.ndim > 4 else new)[again]
         values[name] = value
     warnings = tuple(dict.fromkeys((*whole.warnings, *part.warnings)))
-    return attrs.evolve(whole, values=values, warnings=warnings)
+    batches = replace_range(whole.batches, place[1], part.batches)
+    return attrs.evolve(whole, values=values, warnings=warnings, batches=batches)
 
 
 def _widen(value: NDArray[Any], width: int) -> NDArray[Any]:

@@ -24,6 +24,7 @@ from ..base.errors import IncompatibleError, InputError, IsacError, PluginError
 from ..base.guard import guard, part_time_limit
 from ..base.part import LabelledPart, display_name, key_of
 from ..base.threads import one_thread
+from ..results.batches import batch_range, join_ranges
 from ..results.chunk import Chunk, ChunkResult, pad_histories
 from ..results.schema import HISTORY
 from ..scenario.labels import by_label
@@ -37,6 +38,7 @@ from ..simulation.channels import EffectiveChannels
 from .drops import draw_drops, status_of
 from .metrics import Answers, DrawSource, MetricValues
 from .observers import Observers
+from .rows import empty_values, index_of
 from .study_spec import StudySpec, fading_key, view_key
 from .warm_up import warm_up
 
@@ -88,24 +90,13 @@ class _Run:
         self.values = self._empty()
         self.histories: dict[tuple[int, int, int], NDArray[np.float64]] = {}
         self.told: dict[str, None] = {}
+        self.batches = [(0, 0)] * len(self.allocators)
         metrics = [(metric, spec.quantities_of(metric)) for metric in spec.metrics]
         self.metrics = MetricValues(metrics, self.values, self.told)
 
     def _empty(self) -> dict[str, NDArray[Any]]:
         widths = {"user": max(1, int(self.users.max())), "stream": self.spec.streams}
-        kinds: dict[str, tuple[Any, Any]] = {
-            "float": (np.nan, np.float64),
-            "int": (0, np.int64),
-            "bool": (False, np.bool_),
-            "text": ("", object),
-        }
-        values = {}
-        for name, variable in self.spec.variables.items():
-            if name != HISTORY:
-                shape = (*self.shape, *(widths[axis] for axis in variable.axes))
-                values[name] = np.full(shape, *kinds[variable.dtype])
-        values["seconds"][:] = 0
-        return values
+        return empty_values(self.spec.variables.values(), self.shape, widths)
 
     def _statistics(self, number: int) -> ChannelStatistics:
         """Return the channel statistics of a point.
@@ -144,7 +135,8 @@ class _Run:
             self.metrics.simulate([one for one in answers if one is not None], partial(self._source, row))
         self._fail_drops()
         values = self.values | {HISTORY: pad_histories(self.histories, self.shape)}
-        return ChunkResult(chunk=self.chunk, users=self.users, values=values, warnings=tuple(self.told))
+        known: Any = {"warnings": tuple(self.told), "batches": tuple(self.batches)}
+        return ChunkResult(chunk=self.chunk, users=self.users, values=values, **known)
 
     def _problems(self, row: int) -> list[tuple[list[int], AnyProblem]]:
         """Return the problems of a precoder and a beam; problems of the same layout form one batch."""
@@ -246,13 +238,14 @@ class _Run:
     def _fill(
         self, row: int, column: int, group: list[int], problem: AnyProblem, allocation: Allocation
     ) -> Answers:
-        place: tuple[Any, ...] = (row, column, group)
+        place: tuple[Any, ...] = (row, column, index_of(group))
         for name in ("status", "message", "feasible", "iterations", "seconds"):
             self.values[name][place] = getattr(allocation, name)
         self.values["max_violation"][place] = allocation.violation
         self.values["bound"][place] = allocation.bound
         objective = self.spec.scenario.objective.reported().name
         self.values[objective][place] = allocation.value
+        self.batches[column] = join_ranges(self.batches[column], batch_range(allocation))
         self._fill_margins((row, column), group, problem, allocation)
         for number, history in zip(group, allocation.history, strict=True):
             self.histories[row, column, number] = np.array(history)

@@ -104,14 +104,15 @@ class StudySpec:
 
 def fading_key(point: Scenario) -> tuple[Any, ...]:
     """Return everything that the fading at a sweep point depends on, and the accuracy of its moments."""
-    with guard(f"channel {display_name(point.channel)}", point.channel):
+    with guard(lambda: f"channel {display_name(point.channel)}", point.channel):
         parts = key_of(point.budgeted_channel), key_of(point.station_array)
     return *parts, point.seed, point.sampling_accuracy
 
 
 def view_key(point: Scenario, part: LabelledPart, statistics: ChannelStatistics) -> tuple[Any, ...]:
     """Return other dependencies of a precoder's or beam's moments: directions, power, requirements if used."""
-    with guard(f"{'precoder' if isinstance(part, Precoder) else 'beam'} {display_name(part)}", part):
+    kind = "precoder" if isinstance(part, Precoder) else "beam"
+    with guard(lambda: f"{kind} {display_name(part)}", part):
         return _view_key(point, part, statistics)
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +15,8 @@ import isacfw
 from isacfw.cli.main import main
 from isacfw.report.precision import is_precise
 from isacfw.report.statistics import paired_differences
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -66,28 +71,24 @@ def test_a_difference_of_a_thousandth_shows_with_a_hundred_drops():
     assert frame["difference_percent"].to_numpy() == pytest.approx(0.1, rel=0.3)
 
 
-def covered(repeats):
-    """Return in which share of studies of 100 drops the interval holds the mean difference of all drops."""
-    found = isacfw.compare(
-        "nguyen2025", allocators=["exact", "equal_com"], precoders=["mrt"], drops=100 * repeats
-    )
-    rates = found.dataset["sum_rate"].sel(precoder="mrt")
-    truth = float((rates.sel(allocator="equal_com") - rates.sel(allocator="exact")).mean())
-    inside = 0
-    for number in range(repeats):
-        part = found.dataset.isel({"drop": slice(100 * number, 100 * number + 100)})
-        row = paired_differences(part).iloc[0]
-        inside += abs(row["difference"] - truth) <= row["ci95"]
-    return inside / repeats
+COVERAGE = runpy.run_path(str(ROOT / "examples" / "paired_intervals.py"))
 
 
 def test_paired_intervals_cover_the_difference():
-    assert covered(100) == pytest.approx(0.95, abs=0.065)
+    found = COVERAGE["coverage"](100, many=20_000)
+    assert len(found) == 7
+    for pair, (_, share) in found.items():
+        assert share == pytest.approx(0.95, abs=0.065), pair
 
 
 @pytest.mark.slow
-def test_paired_intervals_cover_the_difference_in_a_thousand_studies():
-    assert covered(1000) == pytest.approx(0.95, abs=0.015)
+def test_paired_intervals_cover_the_difference_in_a_thousand_studies(capsys):
+    COVERAGE["main"]()
+    printed = capsys.readouterr().out
+    shares = [float(share) for share in re.findall(r"([\d.]+) %", printed)]
+    assert len(shares) == 7
+    assert shares == pytest.approx([95.0] * 7, abs=1.5)
+    assert printed in (ROOT / "docs" / "studies.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
