@@ -102,6 +102,10 @@ class ChunkSummary:
     unfinished: bool = False
 
 
+UNFINISHED = frozenset({"failed", "timed_out"})
+"""Statuses of rows that are worth another attempt."""
+
+
 def is_unfinished(status: NDArray[Any]) -> NDArray[np.bool_]:
     """Return where a row failed or ran into a time limit, so that it is worth another attempt."""
     return np.asarray((status == "failed") | (status == "timed_out"))

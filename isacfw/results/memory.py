@@ -25,6 +25,6 @@ def build_in_memory(layout: Layout, results: Iterable[ChunkResult]) -> xarray.Da
                 axes, lengths = layout.axes_of(name)
                 whole = np.full(lengths, np.nan if value.dtype.kind == "f" else 0, dtype=value.dtype)
                 variables[name] = (axes, whole, layout.attributes_of(name))
-            for place, slab in layout.slabs(result, name):
+            for place, slab in layout.slabs(result.chunk, value):
                 variables[name][1][place] = slab
     return xarray.Dataset(variables | layout.fixed, layout.coordinates, dict(layout.attributes))
