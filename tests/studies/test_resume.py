@@ -261,6 +261,11 @@ def truncate(path, size):
     path.write_bytes(path.read_bytes()[:size])
 
 
+def add_noise(path):
+    """Add what looks like a record that was not written to its end."""
+    path.write_bytes(path.read_bytes() + b"\x93isacfw\nnoise")
+
+
 def append_variable(volume):
     """Add to the results what is not theirs, as a user may do."""
     xarray.Dataset({"mine": ("x", [1.0])}).to_netcdf(volume, mode="a", engine="h5netcdf")
@@ -289,7 +294,7 @@ DAMAGES = {
     "another byte in its first record": (lambda volume: flip_record(volume, "opening"), 0),
     "another byte in its last record": (lambda volume: flip_record(volume, "seal"), 0),
     "a journal without end": (lambda volume: truncate(journal_of(volume), -10), 0),
-    "noise in its journal": (lambda volume: journal_of(volume).open("ab").write(b"\x93isacfw\nnoise"), 0),
+    "noise in its journal": (lambda volume: add_noise(journal_of(volume)), 0),
 }
 
 
@@ -305,7 +310,7 @@ DAMAGES = {
 def test_only_what_is_damaged_is_done_again_of_a_file_with(damage, run, out, same, chunk_size):
     chunk_size(2)
     first, calls = run()
-    first = first.load()
+    first.load().close()
     assert calls == 6
     (volume,) = volumes_of(out)
     harm, lost = DAMAGES[damage]
@@ -315,7 +320,7 @@ def test_only_what_is_damaged_is_done_again_of_a_file_with(damage, run, out, sam
     same(second, first)
     same(Comparison.load(out / "results.nc").dataset, first)
     assert run()[1] == 0
-    assert len(volumes_of(out)) == 1
+    assert len(volumes_of(out)) == (2 if damage == "no journal" else 1)
 
 
 def test_results_of_another_study_under_the_name_of_this_one_are_not_taken(run, out, tmp_path, same):
@@ -345,7 +350,7 @@ def test_a_file_with_any_other_byte_is_noticed_or_as_it_was(seed, run, out, same
         assert calls in (0, 3)
         noticed += calls > 0 or volumes_of(out) != [volume]
         same(found, first)
-    assert noticed > 6
+    assert noticed > 3
 
 
 def test_a_chunk_that_is_damaged_while_results_are_gathered_is_one_sentence(run, out, monkeypatch):
@@ -385,35 +390,59 @@ def test_files_that_are_no_results_are_let_alone(run, out, same):
 # What is stopped.
 
 KILLED = """
-import json, os, random, signal, sys, time
+import json, os, signal, sys, time
 from pathlib import Path
-import h5netcdf, xarray, isacfw, isacfw.base.files
+import h5netcdf, xarray, isacfw, isacfw.base.files, isacfw.results.numbers, isacfw.results.volume
 document, out, moments = json.loads(sys.argv[1])
+volume = isacfw.results.volume
+left = [10**9]
 
-def killed(limit):
-    '''Make the n-th chunk or file end the process: before its last step, or after it.'''
-    steps = 0
-    replace = Path.replace
-    def counting(self, target):
-        nonlocal steps
-        steps += 1
-        if 2 * steps == limit + 1:
+def killing(function, torn=None):
+    '''Let the n-th call end the process: before it, or in the middle of a write.'''
+    def counting(*arguments, **options):
+        left[0] -= 1
+        if left[0] == 0:
+            if torn is not None:
+                torn(*arguments)
             os.kill(os.getpid(), signal.SIGKILL)
-        found = replace(self, target)
-        if 2 * steps == limit:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return found
-    Path.replace = counting
+        return function(*arguments, **options)
+    return counting
+
+def half(file, position, content):
+    file.seek(position)
+    file.write(content[: len(content) // 2])
+
+def half_of_hdf5(file, data):
+    file._file.seek(file._at)
+    file._file.write(memoryview(data).cast("B")[: len(data) // 2])
+
+def begin(number, only_end):
+    '''Count what is written from here on, or in the last step of a study.'''
+    left[0] = 10**9 if only_end else number
+    write_at = killing(volume.write_at, half)
+    isacfw.results.numbers.write_at = volume.write_at = write_at
+    hdf5 = isacfw.base.files.HDF5File
+    hdf5.write = killing(hdf5.write, half_of_hdf5)
+    hdf5.truncate = killing(hdf5.truncate)
+    for name in ("link", "fsync", "unlink"):
+        setattr(os, name, killing(getattr(os, name)))
+    for name in ("replace", "unlink"):
+        setattr(Path, name, killing(getattr(Path, name)))
+    finish = volume.Volume.finish
+    def finishing(self, *arguments):
+        left[0] = number if only_end else left[0]
+        return finish(self, *arguments)
+    volume.Volume.finish = finishing
 
 statuses = []
-for number, moment in enumerate(moments, 1):
+for moment in moments:
     child = os.fork()
     if child == 0:
-        if moment is None:
-            killed(number % 6)
+        if not isinstance(moment, float):
+            begin(*moment)
         isacfw.compare(document, execution=isacfw.Execution(out=out))
         os._exit(0)
-    if moment is not None:
+    if isinstance(moment, float):
         time.sleep(moment)
         os.kill(child, signal.SIGKILL)
     statuses.append(os.waitpid(child, 0)[1])
@@ -422,27 +451,70 @@ print(json.dumps(statuses))
 """
 
 
+def kill(launched, document, out, moments):
+    """Run a study that is killed at some moments, and then to its end; return how often it was killed."""
+    process = launched("-c", KILLED, json.dumps([document, str(out), moments]))
+    printed, error = process.communicate(timeout=120)
+    assert (process.returncode, error) == (0, "")
+    return json.loads(printed).count(signal.SIGKILL)
+
+
 @pytest.mark.parametrize(
-    "seed", [pytest.param(None, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.slow), 2]
+    ("seed", "at"),
+    [
+        (0, "any time"),
+        (0, "its last step"),
+        pytest.param(0, "any write", marks=pytest.mark.slow),
+        *(
+            pytest.param(seed, at, marks=pytest.mark.nightly)
+            for seed in (1, 2, 3)
+            for at in ("any write", "any time", "its last step")
+        ),
+    ],
 )
-def test_a_study_killed_again_and_again_equals_one_never_killed(seed, bed, out, same, launched):
-    """At the steps of every file that is written, or at random moments."""
+def test_a_study_killed_again_and_again_equals_one_never_killed(seed, at, bed, out, same, launched):
+    """In the middle of anything that is written, too."""
     changes = {"sweep": {"snr_db": list(range(32))}, "drops": 20, "metrics": ["least"]}
     document, generator = bed.document(changes), random.Random(seed)
-    moments = [None] * 6 if seed is None else [generator.uniform(0.05, 0.4) for _ in range(6)]
-    bed.told("" if seed is None else "sleep 0.001")
-    process = launched("-c", KILLED, json.dumps([document, str(out), moments]))
-    printed, error = process.communicate(timeout=60)
-    assert (process.returncode, error) == (0, "")
-    statuses = json.loads(printed)
-    killed = statuses.count(signal.SIGKILL)
+    moments = {
+        "any time": [generator.uniform(0.05, 0.4) for _ in range(6)],
+        "any write": [(generator.randrange(1, 400), False) for _ in range(6)],
+        "its last step": [(number, True) for number in generator.sample(range(1, 60), 8)],
+    }[at]
+    bed.told("sleep 0.001" if at == "any time" else "")
+    killed = kill(launched, document, out, moments)
     assert killed >= 4
     # A kill costs no more than the chunk that was being solved: 128 problems.
-    assert 640 <= bed.count() <= 640 + 128 * killed
+    assert 640 <= bed.count() <= 640 + 128 * (0 if at == "its last step" else killed)
     bed.told("")
+    calls = bed.count()
     found = compare(document, execution=Execution(out=out))
+    assert bed.count() == calls
     same(found.dataset, compare(document).dataset)
     assert len(chunks_of(out)) >= 5
+    assert len(volumes_of(out)) == 1
+    assert hidden(out) == []
+
+
+@pytest.mark.slow
+def test_a_study_killed_while_chunks_are_copied_and_rows_replaced_loses_nothing(bed, out, same, launched):
+    changes = {"drops": 16, "metrics": ["least"], "time_limit_s": 0.5}
+    bed.told("misbehave")
+    document = bed.document(changes)
+    compare(document, execution=Execution(out=out)).dataset.close()
+    bed.told("")
+    calls = bed.count()
+    document["drops"] = 24
+    killed = kill(launched, document, out, [(number, False) for number in range(3, 120, 9)])
+    assert killed >= 4
+    done = bed.count()
+    status = compare(document | {"drops": 16}, execution=Execution(out=out)).dataset["status"]
+    assert not status.isin(["failed", "timed_out"]).any()
+    found = compare(document, execution=Execution(out=out)).dataset
+    assert bed.count() == done
+    # Rows that failed, and new drops, at most once for each kill.
+    assert done - calls <= (16 + 8) * (1 + killed)
+    same(found, compare(document).dataset)
 
 
 COMMAND = ("-m", "isacfw", "compare")
