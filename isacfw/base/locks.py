@@ -11,8 +11,8 @@ def try_lock(file: IO[Any]) -> bool | None:
     Returns
     -------
     bool or None
-        Whether that succeeded: False if another process, or another open file of this one, has the lock; None where
-        there are no locks.
+        Whether that succeeded: False if another process, or another open file of this one, has the lock; None
+        where there are no locks.
     """
     try:
         import fcntl

@@ -30,7 +30,7 @@ def from_record(record: bytes) -> dict[str, NDArray[Any]]:
         return dict(found)
 
 
-def find_records(content: bytes) -> Iterator[tuple[int, int]]:
+def find_records(content: bytes | bytearray) -> Iterator[tuple[int, int]]:
     """Yield where intact records begin and end; others, and what is no record, are left out."""
     start = 0
     while (start := content.find(_MARK, start)) >= 0:
@@ -42,7 +42,7 @@ def find_records(content: bytes) -> Iterator[tuple[int, int]]:
             start = end
 
 
-def _end_of(content: bytes, start: int) -> int | None:
+def _end_of(content: bytes | bytearray, start: int) -> int | None:
     """Return the end of the record that begins at a place, None if it is not intact."""
     first = start + _HEAD.size
     if first > len(content):

@@ -76,11 +76,10 @@ def create_file(layout: Layout, precision: str, path: Path) -> Plan:
         write_netcdf(xarray.Dataset(layout.fixed, layout.coordinates, dict(layout.attributes)), raw)
         with h5py.File(raw, "r+") as file:
             for field in plan.fields:
-                axes, lengths = layout.axes_of(field.name)
                 attributes = layout.attributes_of(field.name)
                 if layout.variables[field.name].dtype == "bool":
                     attributes["dtype"] = "bool"
-                made = _declare(file, field.name, axes, lengths, field.dtype, attributes)
+                made = _declare(file, field.name, _axes_of(layout, field.name), field.dtype, attributes)
                 fields.append(attrs.evolve(field, offset=made.id.get_offset()))
     return attrs.evolve(plan, fields=tuple(fields), size=path.stat().st_size)
 
@@ -113,9 +112,7 @@ def _plan_numbers(layout: Layout, precision: str) -> Plan:
     )
 
 
-def complete_file(
-    layout: Layout, path: Path, precision: str, rests: Callable[[], Iterable[Rest]]
-) -> None:
+def complete_file(layout: Layout, path: Path, precision: str, rests: Callable[[], Iterable[Rest]]) -> None:
     """Add what is known only at the end to a file with all numbers: attributes, users, histories and texts.
 
     Parameters
@@ -157,8 +154,17 @@ def _set_attributes(file: Any, attributes: Mapping[str, Any]) -> None:
         file.attrs[name] = value
 
 
+def _axes_of(layout: Layout, name: str) -> dict[str, int]:
+    """Return the axes of a variable with their lengths."""
+    return dict(zip(*layout.axes_of(name), strict=True))
+
+
 def _declare(
-    file: Any, name: str, axes: Sequence[str], lengths: Sequence[int], kind: str, attributes: Mapping[str, Any],
+    file: Any,
+    name: str,
+    axes: Mapping[str, int],
+    kind: str,
+    attributes: Mapping[str, Any],
     pieces: tuple[int, ...] | None = None,
 ) -> Any:
     """Add a variable to a file, and return it: its numbers in one piece, or compressed pieces of a shape.
@@ -167,26 +173,24 @@ def _declare(
     """
     import h5py
 
-    h5d, plan = h5py.h5d, h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    tracked = h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED
-    plan.set_attr_creation_order(tracked)
     fill = {"_FillValue": np.array([np.nan], dtype=kind)} if np.dtype(kind).kind == "f" else {}
-    most = tuple(h5py.h5s.UNLIMITED if length == 0 else length for length in lengths)
-    if pieces is not None or 0 in lengths:
+    plan, lengths = h5py.h5p.create(h5py.h5p.DATASET_CREATE), tuple(axes.values())
+    plan.set_attr_creation_order(h5py.h5p.CRT_ORDER_TRACKED | h5py.h5p.CRT_ORDER_INDEXED)
+    if fill:
+        plan.set_fill_value(fill["_FillValue"])
+    if pieces is None and 0 not in lengths:
+        plan.set_layout(h5py.h5d.CONTIGUOUS)
+        plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    else:
         plan.set_chunk(pieces or (1,) * len(lengths))
         if pieces is not None:
             plan.set_deflate(1)
-    else:
-        plan.set_layout(h5d.CONTIGUOUS)
-        plan.set_alloc_time(h5d.ALLOC_TIME_EARLY)
-        plan.set_fill_time(h5d.FILL_TIME_NEVER)
-    if fill:
-        plan.set_fill_value(fill["_FillValue"])
-    scales = [_scale(file, axis, length) for axis, length in zip(axes, lengths, strict=True)]
-    space = h5py.h5s.create_simple(tuple(lengths), most)
-    made = h5py.Dataset(
-        h5d.create(file.id, name.encode(), h5py.h5t.py_create(np.dtype(kind), logical=True), space, plan)
-    )
+    scales = [_scale(file, axis, length) for axis, length in axes.items()]
+    most = tuple(h5py.h5s.UNLIMITED if length == 0 else length for length in lengths)
+    space = h5py.h5s.create_simple(lengths, most)
+    of = h5py.h5t.py_create(np.dtype(kind), logical=True)
+    made = h5py.Dataset(h5py.h5d.create(file.id, name.encode(), of, space, plan))
     for position, scale in enumerate(scales):
         made.dims[position].attach_scale(scale)
     for key, value in (fill | dict(attributes)).items():
@@ -208,11 +212,11 @@ def _scale(file: Any, axis: str, length: int) -> Any:
 
 def _write_history(file: Any, layout: Layout, kind: str, rests: Iterable[Rest]) -> None:
     """Add the histories, which are as long as the longest one."""
-    axes, lengths = layout.axes_of(HISTORY)
-    made = _declare(file, HISTORY, axes, lengths, kind, layout.attributes_of(HISTORY))
-    for rest in rests if 0 not in lengths else ():
+    iterations = layout.sizes.iterations
+    made = _declare(file, HISTORY, _axes_of(layout, HISTORY), kind, layout.attributes_of(HISTORY))
+    for rest in rests if iterations else ():
         assert rest.history is not None
-        whole = np.full((*rest.history.shape[:-1], lengths[-1]), np.nan)
+        whole = np.full((*rest.history.shape[:-1], iterations), np.nan)
         whole[..., : rest.history.shape[-1]] = rest.history
         for place, slab in layout.slabs(rest.chunk, whole):
             made[place] = slab
@@ -221,18 +225,17 @@ def _write_history(file: Any, layout: Layout, kind: str, rests: Iterable[Rest]) 
 def _write_text(raw: HDF5File, file: Any, layout: Layout, name: str, rests: Iterable[Rest]) -> None:
     """Add a variable of texts, as bytes of a fixed width.
 
-    Strings of variable length would all be read when the file is opened, instead of on demand. Pieces without text
-    are not written, and pieces with the same text everywhere are compressed once.
+    Strings of variable length would all be read when the file is opened, instead of on demand. Pieces without
+    text are not written, and pieces with the same text everywhere are compressed once.
     """
-    axes, lengths = layout.axes_of(name)
-    words, codes = _gather_words(layout, name, lengths, rests)
+    words, codes = _gather_words(layout, name, rests)
     width = layout.sizes.widths.get(name, 1)
     attributes = layout.attributes_of(name) | {"_Encoding": "utf-8"}
-    pieces = _pieces(layout, (*lengths, width))
-    made = _declare(file, name, (*axes, f"bytes_{width}"), (*lengths, width), "S1", attributes, pieces)
+    pieces = _pieces(layout, (*codes.shape, width))
+    made = _declare(file, name, _axes_of(layout, name) | {f"bytes_{width}": width}, "S1", attributes, pieces)
     table = np.array(words, dtype=f"S{width}")
     known: dict[tuple[int, tuple[int, ...]], bytes] = {}
-    for place in _places(lengths, pieces):
+    for place in _places(codes.shape, pieces):
         part = codes[tuple(slice(start, start + step) for start, step in zip(place, pieces, strict=False))]
         first, uniform = int(part.flat[0]), bool(part.min() == part.max())
         if uniform and not words[first]:
@@ -248,12 +251,10 @@ def _write_text(raw: HDF5File, file: Any, layout: Layout, name: str, rests: Iter
         raw.check()
 
 
-def _gather_words(
-    layout: Layout, name: str, lengths: tuple[int, ...], rests: Iterable[Rest]
-) -> tuple[list[bytes], NDArray[Any]]:
+def _gather_words(layout: Layout, name: str, rests: Iterable[Rest]) -> tuple[list[bytes], NDArray[Any]]:
     """Return all words of a variable, and their positions in the list at each row, point and drop."""
     words: dict[str, int] = {}
-    codes: NDArray[Any] = np.zeros(lengths, dtype=np.int8)
+    codes: NDArray[Any] = np.zeros(layout.lengths, dtype=np.int8)
     for rest in rests:
         own, value = rest.texts[name]
         table = np.array([words.setdefault(word, len(words)) for word in own])

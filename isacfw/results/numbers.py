@@ -1,4 +1,4 @@
-"""Numbers of chunks at their places in a file: arrays of all rows, sweep points and drops, one after the other."""
+"""Numbers of chunks at their places in a file: one array of all rows, sweep points and drops after the other."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def write_numbers(file: FileIO, plan: Plan, chunk: Chunk, values: Mapping[str, N
     """
     checksum = 0
     for field in plan.fields:
-        content = memoryview(field.fit(values[field.name]).reshape(-1)).cast("B")
+        content = _bytes_of(field.fit(values[field.name]))
         checksum = zlib.crc32(content, checksum)
         length, positions = plan.pieces(field, chunk)
         for number, position in enumerate(positions):
@@ -147,12 +147,17 @@ def read_numbers(file: FileIO, plan: Plan, chunk: Chunk) -> tuple[dict[str, NDAr
     values, checksum = {}, 0
     for field in plan.fields:
         values[field.name] = found = np.zeros(plan.shape_of(field, chunk), dtype=field.dtype)
-        content = memoryview(found.reshape(-1)).cast("B")
+        content = _bytes_of(found)
         length, positions = plan.pieces(field, chunk)
         for number, position in enumerate(positions):
-            _read_at(file, position, content[number * length : (number + 1) * length])
+            read_at(file, position, content[number * length : (number + 1) * length])
         checksum = zlib.crc32(content, checksum)
     return values, checksum
+
+
+def _bytes_of(value: NDArray[Any]) -> memoryview:
+    """Return the bytes of an array, which is in order."""
+    return value.reshape(-1).view(np.uint8).data
 
 
 def read_gaps(file: FileIO, plan: Plan, size: int) -> Iterator[bytes]:
@@ -160,7 +165,7 @@ def read_gaps(file: FileIO, plan: Plan, size: int) -> Iterator[bytes]:
     for gap in plan.gaps(size):
         for start in range(gap.start, gap.stop, 2**20):
             content = bytearray(min(2**20, gap.stop - start))
-            _read_at(file, start, memoryview(content))
+            read_at(file, start, memoryview(content))
             yield bytes(content)
 
 
@@ -181,7 +186,7 @@ def write_at(file: FileIO, position: int, content: memoryview | bytes) -> None:
         done += file.write(memoryview(content)[done:])
 
 
-def _read_at(file: FileIO, position: int, content: memoryview) -> None:
+def read_at(file: FileIO, position: int, content: memoryview) -> None:
     """Read bytes at a position of an unbuffered file; beyond its end they stay as they are."""
     file.seek(position)
     done = 0

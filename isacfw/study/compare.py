@@ -40,7 +40,7 @@ from .executors import measure_by, solve_chunks
 from .key import InputFiles, study_key
 from .plan import POINTS_TOGETHER, plan_chunks
 from .remote import is_elsewhere, remote_task
-from .retry import Place, chunks_to_retry, merge, spec_of_place
+from .retry import Unfinished, find_unfinished, merge, spec_of_place
 from .selection import with_parts
 from .size import check_study_size
 from .spec import input_files, specify, warn
@@ -166,7 +166,7 @@ class _Study:
     def _fill(self, store: ResultStore) -> list[ChunkSummary]:
         """Solve the chunks that a folder does not have; return all of them."""
         summaries = store.choose()
-        again = self._unfinished(store, summaries)
+        again = find_unfinished(store, summaries, self.scenario.drops)
         retried = sum(len(chunk.points) * len(chunk.drops) for _, _, chunk in again)
         self._advance(sum(self._allocations(summary.chunk) for summary in summaries) - retried)
         if again:
@@ -213,18 +213,7 @@ class _Study:
         chunks = [summary.chunk for summary in done]
         return plan_chunks(self.scenario, chunks, largest_array=self.spec.largest_array)
 
-    def _unfinished(
-        self, store: ResultStore, summaries: list[ChunkSummary]
-    ) -> list[tuple[ChunkSummary, Place, Chunk]]:
-        """Return what failed or ran into a time limit in earlier runs, with the chunk that holds it."""
-        found = []
-        for summary in summaries:
-            result = store.read(summary) if summary.unfinished else None
-            if result is not None:
-                found += [(summary, *one) for one in chunks_to_retry(result, self.scenario.drops)]
-        return found
-
-    def _retry(self, store: ResultStore, again: list[tuple[ChunkSummary, Place, Chunk]]) -> None:
+    def _retry(self, store: ResultStore, again: list[Unfinished]) -> None:
         """Solve rows again, and replace them in the chunks that hold them."""
         for place in dict.fromkeys(place for _, place, _ in again):
             holder = {chunk: summary for summary, own, chunk in again if own == place}
@@ -238,9 +227,7 @@ class _Study:
                 for summary in {one.chunk: one for one in holder.values()}.values():
                     whole = store.read(summary) if summary.chunk in solved else None
                     if whole is not None:
-                        store.add(
-                            reduce(lambda one, part: merge(one, place, part), solved[summary.chunk], whole)
-                        )
+                        store.add(reduce(lambda one, part: merge(one, place, part), solved[summary.chunk], whole))
 
     def _solve(self, chunks: list[Chunk], spec: StudySpec | None = None) -> Generator[Any, None, None]:
         how, spec = self.execution, spec or self.spec

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ..results.chunk import Chunk, ChunkResult, is_unfinished
+from ..results.chunk import Chunk, ChunkResult, ChunkSummary, is_unfinished
 from ..results.schema import HISTORY
 from ..scenario.labels import by_label
+from .store import ResultStore
 from .study_spec import StudySpec
 
 Place = tuple[int, int]
@@ -40,6 +41,20 @@ def chunks_to_retry(result: ChunkResult, drops: int) -> Iterator[tuple[Place, Ch
                 (row, column),
                 Chunk(points=range(at, at + 1), drops=range(first, first + len(run))),
             )
+
+
+Unfinished = tuple[ChunkSummary, Place, Chunk]
+"""A finished chunk, and what of it is to be solved again."""
+
+
+def find_unfinished(store: ResultStore, summaries: Iterable[ChunkSummary], drops: int) -> list[Unfinished]:
+    """Return what failed or ran into a time limit in earlier runs, with the chunk that holds it."""
+    found = []
+    for summary in summaries:
+        result = store.read(summary) if summary.unfinished else None
+        if result is not None:
+            found += [(summary, *one) for one in chunks_to_retry(result, drops)]
+    return found
 
 
 def spec_of_place(spec: StudySpec, place: Place) -> StudySpec:

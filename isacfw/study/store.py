@@ -46,9 +46,9 @@ class _Source:
 class ResultStore:
     """The results of one study, in a folder named after everything that determines them.
 
-    A run writes to one volume, which in the end holds everything and is another name of the results. It is that of
-    an earlier run that was stopped, if there is one of as many drops. What other volumes hold is copied at the end;
-    those of which nothing else is needed are removed.
+    A run writes to one volume, which in the end holds everything and is another name of the results. It is that
+    of an earlier run that was stopped, if there is one of as many drops. What other volumes hold is copied at the
+    end; those of which nothing else is needed are removed.
 
     Parameters
     ----------
@@ -101,8 +101,8 @@ class ResultStore:
     def choose(self) -> list[ChunkSummary]:
         """Return the intact chunks in order, without duplicate drops; damaged ones count as missing.
 
-        What was found intact, or written by this process, is not read again. Of chunks that overlap, finished ones
-        are preferred, and those of the own volume.
+        What was found intact, or written by this process, is not read again. Of chunks that overlap, finished
+        ones are preferred, and those of the own volume.
         """
         self._refresh()
         known: dict[range, list[_Source]] = {}
@@ -190,9 +190,10 @@ class ResultStore:
             else:
                 here.remove(best)
 
-    def _preference(self, source: _Source) -> tuple[bool, bool, int]:
-        summary = source.entry.summary
-        return not summary.unfinished, source.volume is self._own, summary.chunk.drops.stop
+    def _preference(self, source: _Source) -> tuple[bool, bool, bool, int]:
+        summary, volume = source.entry.summary, source.volume
+        ready = volume.seal is not None and volume.drops == self.drops
+        return not summary.unfinished, volume is self._own, ready, summary.chunk.drops.stop
 
     def _is_intact(self, source: _Source) -> bool:
         if source.entry not in self._intact:
@@ -204,7 +205,7 @@ class ResultStore:
         wanted = shape_of(layout, self.contents.precision)
 
         def is_right(volume: Volume) -> bool:
-            return volume.plan is not None and volume.plan.shape == wanted and volume.seal is None and fits(volume)
+            return volume.shape == wanted and volume.seal is None and fits(volume)
 
         if self._own is not None and is_right(self._own):
             return self._own
@@ -235,8 +236,7 @@ class ResultStore:
         wanted = shape_of(layout, self.contents.precision)
         for volume in {source.volume for source in self._chosen.values()}:
             if (
-                volume.plan is not None
-                and volume.plan.shape == wanted
+                volume.shape == wanted
                 and volume.seal is not None
                 and volume.seal.attributes == layout.digest
                 and all(self._is_all_of(volume, chunk) for chunk in self._chosen)

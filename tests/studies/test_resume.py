@@ -392,9 +392,10 @@ def test_files_that_are_no_results_are_let_alone(run, out, same):
 KILLED = """
 import json, os, signal, sys, time
 from pathlib import Path
-import h5netcdf, xarray, isacfw, isacfw.base.files, isacfw.results.numbers, isacfw.results.volume
+import h5netcdf, xarray, isacfw, isacfw.base.files, isacfw.results.numbers
+import isacfw.results.volume, isacfw.results.volume_files
 document, out, moments = json.loads(sys.argv[1])
-volume = isacfw.results.volume
+volume, files = isacfw.results.volume, isacfw.results.volume_files
 left = [10**9]
 
 def killing(function, torn=None):
@@ -419,8 +420,8 @@ def half_of_hdf5(file, data):
 def begin(number, only_end):
     '''Count what is written from here on, or in the last step of a study.'''
     left[0] = 10**9 if only_end else number
-    write_at = killing(volume.write_at, half)
-    isacfw.results.numbers.write_at = volume.write_at = write_at
+    write_at = killing(files.write_at, half)
+    isacfw.results.numbers.write_at = files.write_at = write_at
     hdf5 = isacfw.base.files.HDF5File
     hdf5.write = killing(hdf5.write, half_of_hdf5)
     hdf5.truncate = killing(hdf5.truncate)
