@@ -1,4 +1,4 @@
-"""Records of finished chunks: what they have beyond their numbers, and the checksum of these."""
+"""Records of finished chunks, what they have beyond their numbers, and of finished volumes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from .chunk import UNFINISHED, Chunk, ChunkResult, ChunkSummary
+from .chunk import UNFINISHED, Chunk, ChunkResult, ChunkSummary, Rest
 from .journal import from_record, to_record
-from .netcdf import Rest
 from .schema import HISTORY
 
 _HEADER, _USERS = "header", "users"
@@ -35,6 +34,25 @@ class Entry:
     summary: ChunkSummary
     checksum: int
     place: tuple[int, int]
+
+
+@attrs.frozen(kw_only=True)
+class Seal:
+    """The mark of a finished volume.
+
+    Parameters
+    ----------
+    size : int
+        Number of bytes of its file.
+    checksum : int
+        Checksum of everything but its numbers.
+    attributes : str
+        Digest of the attributes of its data set.
+    """
+
+    size: int
+    checksum: int
+    attributes: str
 
 
 def write_header(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]] | None = None) -> bytes:

@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+FORMAT = 6
+"""Version of the format of results and journals in folders; part of the key of a study."""
+
 _MARK = b"\x93isacfw\n"
 _HEAD = struct.Struct("<8sQI")
 """Mark, number of bytes and checksum in front of each record."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.files import HDF5File, atomic_write, open_for_hdf5, write_netcdf
-from .chunk import Chunk
+from .chunk import Rest
 from .layout import Layout
 from .lazily import open_lazily
 from .numbers import Field, Plan
@@ -29,25 +29,6 @@ _BYTES_OF_POINTS = 2**16
 _DIMENSION = "This is a netCDF dimension but not a netCDF variable. {:9d}"
 
 
-@attrs.frozen(kw_only=True, eq=False)
-class Rest:
-    """What a chunk has beyond numbers whose places are known before it is solved.
-
-    Parameters
-    ----------
-    chunk : Chunk
-        The chunk.
-    texts : dict of str to (tuple of str, ndarray of int)
-        By name of a variable, its words, and their positions at each row, point and drop.
-    history : ndarray or None
-        The objective after each iteration; None if it is not kept.
-    """
-
-    chunk: Chunk
-    texts: dict[str, tuple[tuple[str, ...], NDArray[Any]]]
-    history: NDArray[Any] | None
-
-
 def write_small(dataset: xarray.Dataset, path: Path) -> xarray.Dataset:
     """Write a data set that fits into memory to a NetCDF file, and return it; it is read on demand."""
     with atomic_write(path) as new, open_for_hdf5(new) as raw:
@@ -55,17 +36,17 @@ def write_small(dataset: xarray.Dataset, path: Path) -> xarray.Dataset:
     return open_lazily(path)
 
 
-def create_file(layout: Layout, precision: str, path: Path) -> Plan:
+def create_file(path: Path, layout: Layout, precision: str) -> Plan:
     """Create a NetCDF file with room for all numbers of a study, and return where they are.
 
     Parameters
     ----------
+    path : Path
+        The file.
     layout : Layout
         The study; its number of users is that of the file.
     precision : str
         Type of floating-point numbers.
-    path : Path
-        The file.
     """
     import h5py
     import xarray
@@ -112,19 +93,19 @@ def _plan_numbers(layout: Layout, precision: str) -> Plan:
     )
 
 
-def complete_file(layout: Layout, path: Path, precision: str, rests: Callable[[], Iterable[Rest]]) -> None:
+def complete_file(path: Path, rests: Callable[[], Iterable[Rest]], layout: Layout, precision: str) -> None:
     """Add what is known only at the end to a file with all numbers: attributes, users, histories and texts.
 
     Parameters
     ----------
-    layout : Layout
-        The study.
     path : Path
         The file, as it was created, with numbers.
-    precision : str
-        Type of floating-point numbers.
     rests : callable
         Returns what all chunks have beyond numbers.
+    layout : Layout
+        The study.
+    precision : str
+        Type of floating-point numbers.
 
     Raises
     ------

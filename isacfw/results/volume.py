@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -17,35 +17,12 @@ import numpy as np
 from ..base.errors import InputError
 from ..base.leftovers import OLD_S, temporary_path
 from ..base.locks import try_lock
-from .chunk import ChunkResult
-from .chunk_record import Entry, read_entry, read_header, read_rest, write_chunk, write_header
-from .layout import Layout
-from .netcdf import Rest, complete_file, create_file
+from .chunk import ChunkResult, Rest
+from .chunk_record import Entry, Seal, read_entry, read_header, read_rest, write_chunk, write_header
+from .journal import FORMAT
 from .numbers import Plan, checksum_of, read_gaps, read_numbers, write_gaps, write_numbers
 from .schema import HISTORY
 from .volume_files import VolumeFiles, is_at
-
-FORMAT = 6
-"""Version of the format of volumes; part of the key of a study."""
-
-
-@attrs.frozen(kw_only=True)
-class Seal:
-    """The mark of a finished volume.
-
-    Parameters
-    ----------
-    size : int
-        Number of bytes of its file.
-    checksum : int
-        Checksum of everything but its numbers.
-    attributes : str
-        Digest of the attributes of its data set.
-    """
-
-    size: int
-    checksum: int
-    attributes: str
 
 
 class Volume:
@@ -75,8 +52,17 @@ class Volume:
         self._held: FileIO | None = None
 
     @classmethod
-    def create(cls, folder: Path, key: str, layout: Layout, precision: str) -> Volume:
+    def create(cls, folder: Path, key: str, create_file: Callable[[Path], Plan]) -> Volume:
         """Create a volume, which belongs to this run until it is closed.
+
+        Parameters
+        ----------
+        folder : Path
+            Where it is to be.
+        key : str
+            Digest of everything that determines the results.
+        create_file : callable
+            Creates the file of results, and returns where its numbers are.
 
         Raises
         ------
@@ -86,7 +72,7 @@ class Volume:
         new = cls(folder / f"results-{uuid.uuid4().hex[:12]}.nc", key)
         temporary, journal = temporary_path(folder, ".nc"), temporary_path(folder, ".journal")
         try:
-            new._plan = create_file(layout, precision, temporary)
+            new._plan = create_file(temporary)
             journal.touch(exist_ok=False)
             new._open = VolumeFiles(temporary, journal, writable=True)
             new._open.lock(journal)
@@ -212,10 +198,24 @@ class Volume:
             values[HISTORY] = rest.history
         return ChunkResult(chunk=summary.chunk, users=summary.users, values=values, warnings=summary.warnings)
 
-    def finish(self, layout: Layout, precision: str, entries: Iterable[Entry]) -> None:
+    def finish(
+        self,
+        entries: Iterable[Entry],
+        attributes: str,
+        complete_file: Callable[[Path, Callable[[], Iterable[Rest]]], None],
+    ) -> None:
         """Add everything but the numbers, after which the volume is a file of all results.
 
         Interrupted at any time, it begins anew.
+
+        Parameters
+        ----------
+        entries : iterable of Entry
+            All chunks.
+        attributes : str
+            Digest of the attributes of the data set.
+        complete_file : callable
+            Adds what chunks have beyond numbers to the file, as it was created.
 
         Raises
         ------
@@ -231,10 +231,10 @@ class Volume:
         def rests() -> Iterator[Rest]:
             return (read_rest(self._record(entry.place)) for entry in entries)
 
-        complete_file(layout, self.path, precision, rests)
+        complete_file(self.path, rests)
         files.sync(now=True)
         checksum = checksum_of(read_gaps(files.data, self.plan, files.size))
-        self.seal = Seal(size=files.size, checksum=checksum, attributes=layout.digest)
+        self.seal = Seal(size=files.size, checksum=checksum, attributes=attributes)
         self._append(write_header({**self._header, "seal": attrs.asdict(self.seal)}))
         files.sync(now=True)
 

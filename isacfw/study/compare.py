@@ -166,7 +166,7 @@ class _Study:
     def _fill(self, store: ResultStore) -> list[ChunkSummary]:
         """Solve the chunks that a folder does not have; return all of them."""
         summaries = store.choose()
-        again = find_unfinished(store, summaries, self.scenario.drops)
+        again = find_unfinished(store.read, summaries, self.scenario.drops)
         retried = sum(len(chunk.points) * len(chunk.drops) for _, _, chunk in again)
         self._advance(sum(self._allocations(summary.chunk) for summary in summaries) - retried)
         if again:

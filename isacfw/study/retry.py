@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary, is_unfinished
 from ..results.schema import HISTORY
 from ..scenario.labels import by_label
-from .store import ResultStore
 from .study_spec import StudySpec
 
 Place = tuple[int, int]
@@ -47,11 +46,13 @@ Unfinished = tuple[ChunkSummary, Place, Chunk]
 """A finished chunk, and what of it is to be solved again."""
 
 
-def find_unfinished(store: ResultStore, summaries: Iterable[ChunkSummary], drops: int) -> list[Unfinished]:
+def find_unfinished(
+    read: Callable[[ChunkSummary], ChunkResult | None], summaries: Iterable[ChunkSummary], drops: int
+) -> list[Unfinished]:
     """Return what failed or ran into a time limit in earlier runs, with the chunk that holds it."""
     found = []
     for summary in summaries:
-        result = store.read(summary) if summary.unfinished else None
+        result = read(summary) if summary.unfinished else None
         if result is not None:
             found += [(summary, *one) for one in chunks_to_retry(result, drops)]
     return found

@@ -187,8 +187,8 @@ def warn(sentence: str) -> None:
 def measure_sizes(scenario: Scenario) -> tuple[int, int, int]:
     """Return `largest_array`, `streams` and `users` of :class:`StudySpec`.
 
-    They are those of a drop of each channel, and of all beams. A faulty beam counts as one stream; its rows report
-    the failure later.
+    They are those of a drop of each channel, and of all beams. A faulty beam counts as one stream; its rows
+    report the failure later.
     """
     largest_array, streams = 1, 1
     channels: dict[Any, ChannelStatistics] = {}

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import attrs
 
 from ..base.files import atomic_write, ensure_writable, not_writable_error
-from ..results.chunk import Chunk, ChunkResult, ChunkSummary, trim_histories
+from ..results.chunk import Chunk, ChunkResult, ChunkSummary, restrict
 from ..results.chunk_record import Entry
 from ..results.layout import Layout
-from ..results.netcdf import shape_of
-from ..results.schema import HISTORY
+from ..results.netcdf import complete_file, create_file, shape_of
 from ..results.volume import Volume
 
 
@@ -118,7 +118,7 @@ class ResultStore:
                 if drops != summary.chunk.drops:
                     if (found := source.volume.read(source.entry)) is None:
                         raise source.volume.damaged
-                    summary = _within(found, drops).summary
+                    summary = restrict(found, drops).summary
                 self._chosen[summary.chunk] = source
                 summaries.append(summary)
         return summaries
@@ -127,7 +127,7 @@ class ResultStore:
         """Return a chosen chunk; None if it has been damaged since."""
         source = self._chosen[summary.chunk]
         result = source.volume.read(source.entry)
-        return None if result is None else _within(result, summary.chunk.drops)
+        return None if result is None else restrict(result, summary.chunk.drops)
 
     def finish(self, layout: Layout, path: Path, note: Callable[[int, int], None]) -> None:
         """Write all chosen chunks, which are all there are, to a file of results.
@@ -215,14 +215,15 @@ class ResultStore:
                 if volume.take() and is_right(volume):
                     self._own = volume
                     return volume
-        self._own = Volume.create(self.folder, self.key, layout, self.contents.precision)
+        make = partial(create_file, layout=layout, precision=self.contents.precision)
+        self._own = Volume.create(self.folder, self.key, make)
         self._volumes[self._own.path] = self._own
         return self._own
 
     def _has_none_of(self, volume: Volume, chunk: Chunk) -> bool:
         """Return whether nothing of a chunk is in a volume yet, unless it has been damaged."""
         near = (one for one in volume.entries if self._intact.get(one, True))
-        return not any(_overlap(one.summary.chunk, chunk) for one in near)
+        return not any(one.summary.chunk.overlaps(chunk) for one in near)
 
     def _can_hold_all(self, volume: Volume) -> bool:
         """Return whether all chosen chunks are in a volume as they are, or have room there."""
@@ -259,9 +260,10 @@ class ResultStore:
                 continue
             if (result := source.volume.read(source.entry)) is None:
                 raise source.volume.damaged
-            entries.append(volume.add(_within(result, chunk.drops)))
+            entries.append(volume.add(restrict(result, chunk.drops)))
             note(number, len(self._chosen))
-        volume.finish(layout, self.contents.precision, entries)
+        complete = partial(complete_file, layout=layout, precision=self.contents.precision)
+        volume.finish(entries, layout.digest, complete)
         return volume
 
     def _remove_others(self, volume: Volume) -> None:
@@ -278,23 +280,3 @@ class ResultStore:
                 other.remove()
         if {source.volume for source in self._chosen.values()} in [{one} for one in more if one.seal]:
             volume.remove()
-
-
-def _overlap(one: Chunk, other: Chunk) -> bool:
-    """Return whether two chunks have a point and a drop in common."""
-    return all(
-        max(first.start, second.start) < min(first.stop, second.stop)
-        for first, second in ((one.points, other.points), (one.drops, other.drops))
-    )
-
-
-def _within(result: ChunkResult, drops: range) -> ChunkResult:
-    """Return a chunk restricted to some of its drops, as if it had been solved that way."""
-    chunk = result.chunk
-    if chunk.drops == drops:
-        return result
-    wanted = slice(drops.start - chunk.drops.start, drops.stop - chunk.drops.start)
-    values = {name: value[:, :, :, wanted] for name, value in result.values.items()}
-    if HISTORY in values:
-        values[HISTORY] = trim_histories(values[HISTORY])
-    return attrs.evolve(result, chunk=Chunk(points=chunk.points, drops=drops), values=values)
