@@ -14,6 +14,7 @@ from ..results.chunk_record import Entry
 from ..results.layout import Layout
 from ..results.netcdf import complete_file, create_file, shape_of
 from ..results.volume import Volume
+from .spec import warn
 
 
 @attrs.frozen(kw_only=True)
@@ -75,6 +76,8 @@ class ResultStore:
         self._intact: dict[Entry, bool] = {}
         self._chosen: dict[Chunk, _Source] = {}
         ensure_writable(self.folder)
+        if any(folder.glob("*/points-*.nc")):
+            warn(f"{folder} has chunks in the format of an earlier version, which are kept and not used")
 
     def close(self) -> None:
         """Close all files; what is not finished can be taken up by other runs."""
