@@ -20,6 +20,7 @@ from folders import chunks_of, hidden, records_of, volumes_of
 
 import isacfw
 from isacfw import Execution, compare
+from isacfw.base.errors import IsacWarning
 from isacfw.report.comparison import Comparison
 from isacfw.report.folder import MARK
 from isacfw.results.numbers import Plan
@@ -379,7 +380,7 @@ def test_chunks_of_an_earlier_version_stay_with_a_warning(run, out, same):
     former = out / "chunks" / "0123456789abcdef" / "points-0-1-drops-0-6.nc"
     former.parent.mkdir()
     former.write_bytes(b"a chunk")
-    with pytest.warns(isacfw.IsacWarning, match="chunks in the format of an earlier version, which are kept"):
+    with pytest.warns(IsacWarning, match="chunks in the format of an earlier version, which are kept"):
         second, calls = run()
     assert calls == 0
     same(second, first)
