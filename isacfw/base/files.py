@@ -89,20 +89,22 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def open_for_hdf5(path: Path) -> Iterator[HDF5File]:
-    """Yield a new file for HDF5 to write to; a failed write is raised only once the file is closed.
+def open_for_hdf5(path: Path, *, new: bool = True) -> Iterator[HDF5File]:
+    """Yield a file for HDF5 to write to; a failed write is raised only once the file is closed.
 
     Parameters
     ----------
     path : Path
         Path of the file.
+    new : bool
+        Whether to create it, or replace its content.
 
     Raises
     ------
     OSError
         After closing, if a write failed.
     """
-    file = HDF5File(path)
+    file = HDF5File(path, new=new)
     try:
         yield file
     finally:
@@ -119,14 +121,16 @@ class HDF5File(io.RawIOBase):
     Parameters
     ----------
     path : Path
-        Path of the file to create.
+        Path of the file.
+    new : bool
+        Whether to create it, or replace its content.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._file = path.open("w+b", buffering=0)
+    def __init__(self, path: Path, *, new: bool = True) -> None:
+        self._file = path.open("w+b" if new else "r+b", buffering=0)
         self._error: OSError | None = None
         self._pages: dict[int, bytearray] = {}
-        self._at = self._size = 0
+        self._at, self._size = 0, self._file.seek(0, os.SEEK_END)
 
     def check(self) -> None:
         """Raise the exception of the first write that failed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -89,6 +91,7 @@ def check_hdf5(file: Any, size: int) -> dict[str, Any]:
         is damaged.
     """
     found: dict[str, Any] = {}
+    _check_holes(file.filename, size)
     room = _Room(size)
     for path, member in _members(file):
         _check_attributes(path, member)
@@ -110,6 +113,23 @@ def _check_heaps(file: Any, members: Iterable[Any]) -> None:
     ]
     with open(file.filename, "rb") as raw:
         check_heaps(raw, extents)
+
+
+def _check_holes(path: str, size: int) -> None:
+    """Check that a large file is not made of holes, which take no room on a disk, where that can be known."""
+    if size <= _LEAST_ROOM or not hasattr(os, "SEEK_DATA"):
+        return
+    with open(path, "rb") as raw:
+        stored = stop = 0
+        while stored * _RATIO < size:
+            try:
+                start = os.lseek(raw.fileno(), stop, os.SEEK_DATA)
+                stop = os.lseek(raw.fileno(), start, os.SEEK_HOLE)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    return
+                raise ValueError(f"it declares {size} bytes, of which only {stored} are in the file") from None
+            stored += stop - start
 
 
 class _Room:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 _NAME = re.compile(r"\.isacfw-([0-9a-f]{8})-(\d+)-[0-9a-f]{32}(\.\w+)?")
 _FORMER = re.compile(r"\.[0-9a-f]{32}-.+|\.isacfw-[0-9a-f]{32}")
-_OLD_S = 24 * 3600.0
+OLD_S = 24 * 3600.0
 """Age from which a file of another machine, or of a former version, counts as left over."""
 
 
@@ -39,7 +39,7 @@ def _is_left(found: re.Match[str] | None, entry: os.DirEntry[str]) -> bool:
         return False
     if found is not None and found[1] == _machine():
         return not _runs(int(found[2]))
-    return time.time() - entry.stat(follow_symlinks=False).st_mtime > _OLD_S
+    return time.time() - entry.stat(follow_symlinks=False).st_mtime > OLD_S
 
 
 def _runs(process: int) -> bool:

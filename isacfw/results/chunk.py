@@ -33,6 +33,13 @@ class Chunk:
         """Starts and stops of points and drops, which identify and sort chunks."""
         return self.points.start, self.points.stop, self.drops.start, self.drops.stop
 
+    def overlaps(self, other: Chunk) -> bool:
+        """Return whether two chunks have a point and a drop in common."""
+        return all(
+            max(first.start, second.start) < min(first.stop, second.stop)
+            for first, second in ((self.points, other.points), (self.drops, other.drops))
+        )
+
     def covers(self, other: Chunk) -> bool:
         """Return whether another chunk has the same points, and no other drops."""
         inside = self.drops.start <= other.drops.start and other.drops.stop <= self.drops.stop
@@ -116,6 +123,29 @@ class ChunkSummary:
     batches: BatchSizes = ()
 
 
+@attrs.frozen(kw_only=True, eq=False)
+class Rest:
+    """What a chunk has beyond numbers whose places are known before it is solved.
+
+    Parameters
+    ----------
+    chunk : Chunk
+        The chunk.
+    texts : dict of str to (tuple of str, ndarray of int)
+        By name of a variable, its words, and their positions at each row, point and drop.
+    history : ndarray or None
+        The objective after each iteration; None if it is not kept.
+    """
+
+    chunk: Chunk
+    texts: dict[str, tuple[tuple[str, ...], NDArray[Any]]]
+    history: NDArray[Any] | None
+
+
+UNFINISHED = frozenset({"failed", "timed_out"})
+"""Statuses of rows that are worth another attempt."""
+
+
 def is_unfinished(status: NDArray[Any]) -> NDArray[np.bool_]:
     """Return where a row failed or ran into a time limit, so that it is worth another attempt."""
     return np.asarray((status == "failed") | (status == "timed_out"))
@@ -131,6 +161,18 @@ def trim_histories(history: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return histories without trailing iterations that are missing in all of them."""
     taken = np.flatnonzero(~np.isnan(history).all(axis=tuple(range(history.ndim - 1))))
     return history[..., : taken[-1] + 1 if taken.size else 0]
+
+
+def restrict(result: ChunkResult, drops: range) -> ChunkResult:
+    """Return a chunk restricted to some of its drops, as if it had been solved that way."""
+    chunk = result.chunk
+    if chunk.drops == drops:
+        return result
+    wanted = slice(drops.start - chunk.drops.start, drops.stop - chunk.drops.start)
+    values = {name: value[:, :, :, wanted] for name, value in result.values.items()}
+    if HISTORY in values:
+        values[HISTORY] = trim_histories(values[HISTORY])
+    return attrs.evolve(result, chunk=Chunk(points=chunk.points, drops=drops), values=values)
 
 
 def pad_histories(

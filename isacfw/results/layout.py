@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -15,7 +18,7 @@ from ..scenario.labels import by_label, label_values
 from ..scenario.scenario import Scenario
 from ..scenario.sweep import Sweep, sweep_axes, sweep_shape
 from .batches import ATTRIBUTE, BatchSizes, join_sizes, sizes_to_text
-from .chunk import ChunkResult, ChunkSummary
+from .chunk import Chunk, ChunkSummary
 from .schema import Variable, limits_of, units_of
 
 
@@ -96,7 +99,17 @@ class Layout:
             for name, values in _coordinates(scenario, self.users, streams).items()
             if name not in ("user", "stream") or name in used
         }
-        self.fixed = _fixed_variables(scenario, sizes.users)
+        self._scenario = scenario
+
+    @cached_property
+    def fixed(self) -> dict[str, Any]:
+        """The variables over the sweep alone."""
+        return _fixed_variables(self._scenario, self.sizes.users)
+
+    @property
+    def digest(self) -> str:
+        """Digest of the attributes of the data set."""
+        return hashlib.sha256(json.dumps(self.attributes, sort_keys=True).encode()).hexdigest()
 
     def axes_of(self, name: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
         """Return axes and lengths of a variable."""
@@ -111,13 +124,12 @@ class Layout:
             found[ATTRIBUTE] = sizes_to_text(self.coordinates["allocator"], self.sizes.batches)
         return found
 
-    def slabs(self, result: ChunkResult, name: str) -> Iterator[tuple[tuple[Any, ...], NDArray[Any]]]:
+    def slabs(self, chunk: Chunk, value: NDArray[Any]) -> Iterator[tuple[tuple[Any, ...], NDArray[Any]]]:
         """Yield index and values of a chunk in a variable, for as many sweep points at a time as are a block."""
-        value, drops = result.values[name], result.chunk.drops
-        first = result.chunk.points.start
+        drops, first = chunk.drops, chunk.points.start
         before = (slice(None),) * (len(self.rows) + 1)
         after = (slice(drops.start, drops.stop), *map(slice, value.shape[4:]))
-        for points, block in blocks_of_points(result.chunk.points, self.sweep_shape):
+        for points, block in blocks_of_points(chunk.points, self.sweep_shape):
             slab = value[:, :, points.start - first : points.stop - first]
             shape = tuple(one.stop - one.start for one in block)
             yield (

@@ -25,7 +25,7 @@ def build_in_memory(layout: Layout, results: Iterable[ChunkResult]) -> xarray.Da
                 axes, lengths = layout.axes_of(name)
                 variables[name] = (axes, np.empty(lengths, dtype=value.dtype), layout.attributes_of(name))
             whole = variables[name][1]
-            for place, slab in layout.slabs(result, name):
+            for place, slab in layout.slabs(result.chunk, value):
                 own = whole[place[: len(layout.axes)]]
                 if own.shape != slab.shape:  # Other points have more users, streams or iterations.
                     own[...] = np.nan

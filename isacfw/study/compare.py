@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
-from functools import reduce
+from functools import cache, cached_property, reduce
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,9 @@ from ..report.notebook_progress import show_progress
 from ..report.precision import is_precise
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary
 from ..results.layout import Layout, ResultSizes
+from ..results.lazily import open_lazily
 from ..results.memory import build_in_memory
-from ..results.netcdf import write_small, write_to_file
+from ..results.netcdf import write_small
 from ..results.statistics import build_statistics
 from ..scenario.labels import by_label
 from ..scenario.precision import looks, relative_precision
@@ -39,11 +40,11 @@ from .executors import measure_by, solve_chunks
 from .key import InputFiles, study_key
 from .plan import POINTS_TOGETHER, plan_chunks
 from .remote import is_elsewhere, remote_task
-from .retry import Place, chunks_to_retry, merge, spec_of_place
+from .retry import Unfinished, find_unfinished, merge, spec_of_place
 from .selection import with_parts
 from .size import check_study_size
 from .spec import input_files, specify, warn
-from .store import ChunkStore
+from .store import Contents, ResultStore
 from .study_spec import StudySpec
 from .tally_store import TallyStore, cut_chunk
 from .versions import library_versions
@@ -111,6 +112,10 @@ def _compare_until(scenario: Scenario, host: PluginHost, execution: Execution) -
     raise AssertionError("the last look ends the study")
 
 
+def _ignore(_done: int, _total: int) -> None:
+    """Do nothing."""
+
+
 @attrs.define
 class _Known:
     """What studies of the same scenario have solved in memory."""
@@ -149,10 +154,19 @@ class _Study:
             self._advance(sum(self._allocations(result.chunk) for result in solved))
             with closing(self._solve(self._plan([result.summary_in_memory for result in solved]))) as each:
                 solved.extend(each)
-            return self._comparison([result.summary_in_memory for result in solved], lambda _: solved, None)
-        store = ChunkStore(folder / "chunks", self._key(), self.scenario.drops)
+            summaries = [result.summary_in_memory for result in solved]
+            self._warn(summaries)
+            return Comparison(dataset=build_in_memory(self._layout_of(summaries), solved))
+        with closing(ResultStore(folder / "chunks", self._key(), self.scenario.drops, self._contents)) as store:
+            summaries = self._fill(store)
+            self._warn(summaries)
+            store.finish(self._layout_of(summaries), folder / "results.nc", self.execution.saving or _ignore)
+        return Comparison(dataset=open_lazily(folder / "results.nc"))
+
+    def _fill(self, store: ResultStore) -> list[ChunkSummary]:
+        """Solve the chunks that a folder does not have; return all of them."""
         summaries = store.choose()
-        again = self._unfinished(store, summaries)
+        again = find_unfinished(store.read, summaries, self.scenario.drops)
         retried = sum(len(chunk.points) * len(chunk.drops) for _, _, chunk in again)
         self._advance(sum(self._allocations(summary.chunk) for summary in summaries) - retried)
         if again:
@@ -162,11 +176,11 @@ class _Study:
         while chunks := self._plan(summaries):
             with closing(self._solve(chunks)) as results:
                 for result in results:
-                    # An interrupt amid HDF5's own code would lose a chunk that is done.
+                    # An interrupt would lose a chunk that is done.
                     with interrupts_held_back():
                         store.add(result)
             summaries = store.choose()
-        return self._comparison(summaries, store.results, folder / "results.nc")
+        return summaries
 
     def _run_tallies(self, folder: Path | None) -> Comparison:
         """Solve all drops, except those of which the folder has statistics, and keep statistics of them alone."""
@@ -183,9 +197,9 @@ class _Study:
                     store.add(tally, drops)
             chosen = store.choose(drops)
         store.forget_replaced()
-        dataset = build_statistics(
-            self._layout([tally.summary for tally in chosen]), self.spec.tally_plan, chosen
-        )
+        summaries = [tally.summary for tally in chosen]
+        self._warn(summaries)
+        dataset = build_statistics(self._layout_of(summaries), self.spec.tally_plan, chosen)
         if folder is not None:
             dataset = write_small(dataset, folder / "results.nc")
         return Comparison(dataset=dataset)
@@ -199,18 +213,7 @@ class _Study:
         chunks = [summary.chunk for summary in done]
         return plan_chunks(self.scenario, chunks, largest_array=self.spec.largest_array)
 
-    def _unfinished(
-        self, store: ChunkStore, summaries: list[ChunkSummary]
-    ) -> list[tuple[ChunkSummary, Place, Chunk]]:
-        """Return what failed or ran into a time limit in earlier runs, with the chunk that holds it."""
-        found = []
-        for summary in summaries:
-            result = store.read(summary) if summary.unfinished else None
-            if result is not None:
-                found += [(summary, *one) for one in chunks_to_retry(result, self.scenario.drops)]
-        return found
-
-    def _retry(self, store: ChunkStore, again: list[tuple[ChunkSummary, Place, Chunk]]) -> None:
+    def _retry(self, store: ResultStore, again: list[Unfinished]) -> None:
         """Solve rows again, and replace them in the chunks that hold them."""
         for place in dict.fromkeys(place for _, place, _ in again):
             holder = {chunk: summary for summary, own, chunk in again if own == place}
@@ -224,9 +227,7 @@ class _Study:
                 for summary in {one.chunk: one for one in holder.values()}.values():
                     whole = store.read(summary) if summary.chunk in solved else None
                     if whole is not None:
-                        store.replace(
-                            reduce(lambda one, part: merge(one, place, part), solved[summary.chunk], whole)
-                        )
+                        store.add(reduce(lambda one, part: merge(one, place, part), solved[summary.chunk], whole))
 
     def _solve(self, chunks: list[Chunk], spec: StudySpec | None = None) -> Generator[Any, None, None]:
         how, spec = self.execution, spec or self.spec
@@ -242,35 +243,30 @@ class _Study:
         drops = min(chunk.drops.stop, self.scenario.drops) - chunk.drops.start
         return self.shape[0] * self.shape[1] * len(chunk.points) * drops
 
-    def _comparison(
-        self,
-        summaries: list[ChunkSummary],
-        results: Callable[[list[ChunkSummary]], Iterable[ChunkResult]],
-        path: Path | None,
-    ) -> Comparison:
-        """Return the results of all chunks, in memory or in a file."""
-        layout, found = self._layout(summaries), results(summaries)
-        if path is None:
-            return Comparison(dataset=build_in_memory(layout, found))
-        return Comparison(dataset=write_to_file(layout, self._report_saving(found, len(summaries)), path))
-
-    def _layout(self, summaries: list[ChunkSummary]) -> Layout:
-        """Return the layout of results, and warn of what failed."""
+    def _warn(self, summaries: Iterable[ChunkSummary]) -> None:
+        """Warn of what failed."""
         for sentence in dict.fromkeys(sentence for summary in summaries for sentence in summary.warnings):
             warn(sentence)
+
+    def _layout_of(self, summaries: Iterable[ChunkSummary]) -> Layout:
+        """Return the layout of the results of all chunks."""
+        return self._layout(ResultSizes.of(self.shape[2], summaries))
+
+    def _layout(self, sizes: ResultSizes) -> Layout:
         return Layout(
             self.scenario,
             self.spec.kept,
             self.spec.streams,
-            sizes=ResultSizes.of(self.shape[2], summaries),
-            attributes=self._provenance(),
+            sizes=sizes,
+            attributes=self._provenance,
         )
 
-    def _report_saving(self, results: Iterable[ChunkResult], total: int) -> Iterator[ChunkResult]:
-        for number, result in enumerate(results, 1):
-            yield result
-            if self.execution.saving is not None:
-                self.execution.saving(number, total)
+    @property
+    def _contents(self) -> Contents:
+        def layout(users: int) -> Layout:
+            return self._layout(ResultSizes(users=(users,) * self.shape[2], iterations=0, widths={}))
+
+        return Contents(layout=cache(layout), users=self.spec.users, precision=self.scenario.precision)
 
     def _toml(self, **changes: Any) -> str:
         """Return the scenario with absolute paths of plugins, independent of the folder from which it is read."""
@@ -287,6 +283,7 @@ class _Study:
         if self.execution.progress:
             self.execution.progress(self.done, math.prod(self.shape))
 
+    @cached_property
     def _provenance(self) -> dict[str, Any]:
         return {
             "title": self.scenario.name,

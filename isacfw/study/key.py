@@ -15,7 +15,7 @@ from pathlib import Path
 from ..base.errors import InputError
 from ..base.inputs import file_state
 from ..base.part import Part
-from ..results.chunk_file import FORMAT
+from ..results.journal import FORMAT
 from .study_spec import StudySpec
 
 

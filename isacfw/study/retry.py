@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..results.batches import replace_range
-from ..results.chunk import Chunk, ChunkResult, is_unfinished
+from ..results.chunk import Chunk, ChunkResult, ChunkSummary, is_unfinished
 from ..results.schema import HISTORY
 from ..scenario.labels import by_label
 from .study_spec import StudySpec
@@ -41,6 +41,22 @@ def chunks_to_retry(result: ChunkResult, drops: int) -> Iterator[tuple[Place, Ch
                 (row, column),
                 Chunk(points=range(at, at + 1), drops=range(first, first + len(run))),
             )
+
+
+Unfinished = tuple[ChunkSummary, Place, Chunk]
+"""A finished chunk, and what of it is to be solved again."""
+
+
+def find_unfinished(
+    read: Callable[[ChunkSummary], ChunkResult | None], summaries: Iterable[ChunkSummary], drops: int
+) -> list[Unfinished]:
+    """Return what failed or ran into a time limit in earlier runs, with the chunk that holds it."""
+    found = []
+    for summary in summaries:
+        result = read(summary) if summary.unfinished else None
+        if result is not None:
+            found += [(summary, *one) for one in chunks_to_retry(result, drops)]
+    return found
 
 
 def spec_of_place(spec: StudySpec, place: Place) -> StudySpec:

@@ -73,7 +73,7 @@ def _specify(scenario: Scenario, host: PluginHost, measure: Measure) -> StudySpe
         for title, labelled_part in by_label(parts).items():
             if (reason := labelled_part.why_unavailable()) is not None:
                 unavailable[kind, title] = reason
-    (largest_array, streams), assumptions = measure(_measure, scenario)
+    (largest_array, streams, users), assumptions = measure(_measure, scenario)
     metrics = _metrics(scenario, host, streams)
     spec = StudySpec(
         scenario=scenario,
@@ -81,6 +81,7 @@ def _specify(scenario: Scenario, host: PluginHost, measure: Measure) -> StudySpe
         unavailable=unavailable,
         largest_array=largest_array,
         streams=streams,
+        users=users,
         assumptions=assumptions,
         requirements=_requirements(scenario),
     )
@@ -101,7 +102,7 @@ def _check_kept(spec: StudySpec) -> None:
             raise InputError(f"keep[{position}]", f"{problem}, got {short_repr(name)}")
 
 
-def _measure(scenario: Scenario) -> tuple[tuple[int, int], tuple[str, ...]]:
+def _measure(scenario: Scenario) -> tuple[tuple[int, int, int], tuple[str, ...]]:
     """Return sizes and assumptions of a study, for which parts are called."""
     found: dict[str, None] = {}
     with part_time_limit(scenario.time_limit_s):
@@ -183,10 +184,11 @@ def warn(sentence: str) -> None:
     warnings.warn(one_line(sentence), IsacWarning, stacklevel=3)
 
 
-def measure_sizes(scenario: Scenario) -> tuple[int, int]:
-    """Return `largest_array` and `streams` of :class:`StudySpec`: from a drop of each channel, and all beams.
+def measure_sizes(scenario: Scenario) -> tuple[int, int, int]:
+    """Return `largest_array`, `streams` and `users` of :class:`StudySpec`.
 
-    A faulty beam counts as one stream; its rows report the failure later.
+    They are those of a drop of each channel, and of all beams. A faulty beam counts as one stream; its rows
+    report the failure later.
     """
     largest_array, streams = 1, 1
     channels: dict[Any, ChannelStatistics] = {}
@@ -221,7 +223,8 @@ def measure_sizes(scenario: Scenario) -> tuple[int, int]:
                     streams = max(streams, point.streams_of(beam, channels[fading]))
     if failures and not channels:
         raise next(iter(failures.values()))
-    return largest_array, streams
+    users = max((one.users for one in channels.values()), default=1)
+    return largest_array, streams, users
 
 
 def _one_drop(point: Scenario) -> ChannelStatistics:

@@ -1,26 +1,55 @@
-"""Checkpoints of finished chunks."""
+"""Results of finished chunks in a folder."""
 
 from __future__ import annotations
 
-import hashlib
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import attrs
 
-from ..base.errors import InputError
-from ..base.files import atomic_write, ensure_writable, open_for_hdf5
-from ..base.hdf5 import open_hdf5
-from ..results.chunk import Chunk, ChunkResult, ChunkSummary, trim_histories
-from ..results.chunk_file import FORMAT, chunk_from_file, write_chunk
-from ..results.schema import HISTORY
+from ..base.files import atomic_write, ensure_writable, not_writable_error
+from ..results.chunk import Chunk, ChunkResult, ChunkSummary, restrict
+from ..results.chunk_record import Entry
+from ..results.layout import Layout
+from ..results.netcdf import complete_file, create_file, shape_of
+from ..results.volume import Volume
+from .spec import warn
 
-_DIGEST_SIZE = 32
+
+@attrs.frozen(kw_only=True)
+class Contents:
+    """What the results of a study are made of.
+
+    Parameters
+    ----------
+    layout : callable
+        Returns the layout of all results for a number of users, with sizes and attributes that may change.
+    users : int
+        Expected number of users.
+    precision : str
+        Type of floating-point numbers.
+    """
+
+    layout: Callable[[int], Layout]
+    users: int
+    precision: str
 
 
-class ChunkStore:
-    """The chunks of one study, one file each, in a folder named after everything that determines their content.
+@attrs.frozen(eq=False)
+class _Source:
+    """Where a chunk is: a volume, and the chunk in it of which it is all drops, or some."""
+
+    volume: Volume
+    entry: Entry
+
+
+class ResultStore:
+    """The results of one study, in a folder named after everything that determines them.
+
+    A run writes to one volume, which in the end holds everything and is another name of the results. It is that
+    of an earlier run that was stopped, if there is one of as many drops. What other volumes hold is copied at the
+    end; those of which nothing else is needed are removed.
 
     Parameters
     ----------
@@ -29,7 +58,9 @@ class ChunkStore:
     key : str
         Digest of everything that determines the results, see :func:`study_key`.
     drops : int
-        Number of requested drops; a chunk may hold more.
+        Number of requested drops; other volumes may hold more.
+    contents : Contents
+        The results.
 
     Raises
     ------
@@ -37,110 +68,218 @@ class ChunkStore:
         If the folder is not writable.
     """
 
-    def __init__(self, folder: Path, key: str, drops: int) -> None:
-        self.key, self.folder, self.drops = key, folder / key[:16], drops
-        self._whole: dict[Chunk, ChunkSummary] = {}
+    def __init__(self, folder: Path, key: str, drops: int, contents: Contents) -> None:
+        self.key, self.folder, self.drops, self.contents = key, folder / key[:16], drops, contents
+        self._volumes: dict[Path, Volume] = {}
+        self._own: Volume | None = None
+        self._users = contents.users
+        self._intact: dict[Entry, bool] = {}
+        self._chosen: dict[Chunk, _Source] = {}
         ensure_writable(self.folder)
+        if any(folder.glob("*/points-*.nc")):
+            warn(f"{folder} has chunks in the format of an earlier version, which are kept and not used")
+
+    def close(self) -> None:
+        """Close all files; what is not finished can be taken up by other runs."""
+        for volume in self._volumes.values():
+            volume.close()
 
     def add(self, result: ChunkResult) -> None:
-        """Write a chunk atomically.
+        """Keep a chunk.
 
         Raises
         ------
         InputError
             If the chunk cannot be written.
         """
-        with atomic_write(self._path(result.chunk)) as new:
-            with open_for_hdf5(new) as raw:
-                write_chunk(result, raw, {"format": FORMAT, "study": self.key})
-            with new.open("rb+") as file:
-                digest = hashlib.file_digest(file, "sha256").digest()
-                file.write(digest)
-        self._whole[result.chunk] = result.summary
-
-    def replace(self, result: ChunkResult) -> None:
-        """Write a chunk with all its drops in place of an earlier one; raises as :meth:`add`."""
-        self.add(result)
-        # It may hold drops that are not requested, whose summary is another.
-        del self._whole[result.chunk]
+        self._users = max(self._users, int(result.users.max(initial=1)))
+        try:
+            volume = self._volume_for(
+                self.contents.layout(self._users), lambda one: self._has_none_of(one, result.chunk)
+            )
+            self._intact[volume.add(result)] = True
+        except OSError as error:
+            raise not_writable_error(self.folder, error) from None
 
     def choose(self) -> list[ChunkSummary]:
         """Return the intact chunks in order, without duplicate drops; damaged ones count as missing.
 
-        A file that was found intact, or written by this process, is not read again.
+        What was found intact, or written by this process, is not read again. Of chunks that overlap, finished
+        ones are preferred, and those of the own volume.
         """
-        chosen: list[ChunkSummary] = []
-        paths = {key: path for path in self.folder.glob("points-*.nc") if (key := _key_of(path)) is not None}
-        done: dict[range, int] = {}
-        for first, last, start, stop in sorted(paths):
-            chunk = Chunk(points=range(first, last), drops=range(start, stop))
-            if not done.get(chunk.points, 0) <= start < self.drops:
-                continue
-            if chunk not in self._whole and (result := self._read(chunk)) is not None:
-                self._whole[chunk] = attrs.evolve(_within(result, self.drops).summary, chunk=chunk)
-            if chunk in self._whole:
-                done[chunk.points] = stop
-                chosen.append(self._whole[chunk])
-        return chosen
+        self._refresh()
+        known: dict[range, list[_Source]] = {}
+        for volume in self._volumes.values():
+            for entry in volume.entries:
+                if self._intact.get(entry, True) and entry.summary.chunk.drops.start < self.drops:
+                    known.setdefault(entry.summary.chunk.points, []).append(_Source(volume, entry))
+        self._chosen.clear()
+        summaries = []
+        for points in sorted(known, key=lambda one: (one.start, one.stop)):
+            for source, drops in self._cover(known[points]):
+                summary = source.entry.summary
+                if drops != summary.chunk.drops:
+                    if (found := source.volume.read(source.entry)) is None:
+                        raise source.volume.damaged
+                    summary = restrict(found, drops).summary
+                self._chosen[summary.chunk] = source
+                summaries.append(summary)
+        return summaries
 
-    def results(self, summaries: Iterable[ChunkSummary]) -> Iterator[ChunkResult]:
-        """Yield chosen chunks with their values, without drops that were not requested.
+    def read(self, summary: ChunkSummary) -> ChunkResult | None:
+        """Return a chosen chunk; None if it has been damaged since."""
+        source = self._chosen[summary.chunk]
+        result = source.volume.read(source.entry)
+        return None if result is None else restrict(result, summary.chunk.drops)
+
+    def finish(self, layout: Layout, path: Path, note: Callable[[int, int], None]) -> None:
+        """Write all chosen chunks, which are all there are, to a file of results.
+
+        Parameters
+        ----------
+        layout : Layout
+            The results.
+        path : Path
+            The file.
+        note : callable
+            Called with the numbers of chunks that are in the file and of all chunks.
 
         Raises
         ------
         InputError
-            If one of them has been damaged since it was chosen.
+            If it cannot be written, or a chunk has been damaged since it was chosen.
         """
-        for summary in summaries:
-            result = self._read(summary.chunk)
-            if result is None:
-                raise InputError(str(self._path(summary.chunk)), "was damaged while the study was running")
-            yield _within(result, self.drops)
-
-    def read(self, summary: ChunkSummary) -> ChunkResult | None:
-        """Return a chosen chunk with all its drops, requested or not; None if it has been damaged since."""
-        return self._read(summary.chunk)
-
-    def _path(self, chunk: Chunk) -> Path:
-        first, last, start, stop = chunk.key
-        return self.folder / f"points-{first}-{last}-drops-{start}-{stop}.nc"
-
-    def _read(self, chunk: Chunk) -> ChunkResult | None:
-        path = self._path(chunk)
         try:
-            # Check the bytes first: HDF5 readers are not robust to damaged files.
-            if not path.is_file() or not _undamaged(path):
-                return None
-            with open_hdf5(path) as (file, _):
-                if file.attrs.get("study") != self.key or file.attrs.get("format") != FORMAT:
-                    return None
-                result = chunk_from_file(file)
-        except OSError:
-            return None
-        return result if result.chunk == chunk else None
+            volume = self._finished(layout) or self._assemble(layout, note)
+        except OSError as error:
+            raise not_writable_error(self.folder, error) from None
+        note(len(self._chosen), len(self._chosen))
+        with atomic_write(path) as new:
+            volume.link(new)
+        self._remove_others(volume)
 
+    def _refresh(self) -> None:
+        """Read which chunks other runs have added."""
+        paths = [path.with_suffix(".nc") for path in self.folder.glob("results-*.journal")]
+        for path in paths:
+            self._volumes.setdefault(path, Volume(path, self.key))
+        for path, volume in list(self._volumes.items()):
+            try:
+                volume.refresh()
+            except OSError:
+                volume.close()
+                del self._volumes[path]
+                if not path.exists():
+                    volume.remove()
 
-def _undamaged(path: Path) -> bool:
-    """Return whether a file ends in the digest of its preceding bytes."""
-    with path.open("rb") as file:
-        content = memoryview(file.read())
-    return hashlib.sha256(content[:-_DIGEST_SIZE]).digest() == content[-_DIGEST_SIZE:]
+    def _cover(self, sources: list[_Source]) -> Iterator[tuple[_Source, range]]:
+        """Yield intact sources that cover as many of the requested drops as possible, with the drops of each."""
+        waiting = sorted(sources, key=lambda one: one.entry.summary.chunk.drops.start, reverse=True)
+        here: list[_Source] = []
+        done = 0
+        while done < self.drops:
+            while waiting and waiting[-1].entry.summary.chunk.drops.start <= done:
+                here.append(waiting.pop())
+            here = [one for one in here if one.entry.summary.chunk.drops.stop > done]
+            best = max(here, key=self._preference, default=None)
+            if best is None:
+                if not waiting:
+                    return
+                done = max(done, waiting[-1].entry.summary.chunk.drops.start)
+            elif self._is_intact(best):
+                stop = min(best.entry.summary.chunk.drops.stop, self.drops)
+                yield best, range(done, stop)
+                done = stop
+            else:
+                here.remove(best)
 
+    def _preference(self, source: _Source) -> tuple[bool, bool, bool, int]:
+        summary, volume = source.entry.summary, source.volume
+        ready = volume.seal is not None and volume.drops == self.drops
+        return not summary.unfinished, volume is self._own, ready, summary.chunk.drops.stop
 
-def _key_of(path: Path) -> tuple[int, ...] | None:
-    """Return points and drops of a chunk from the name of its file."""
-    found = re.fullmatch(r"points-(\d+)-(\d+)-drops-(\d+)-(\d+)", path.stem)
-    return None if found is None else tuple(map(int, found.groups()))
+    def _is_intact(self, source: _Source) -> bool:
+        if source.entry not in self._intact:
+            self._intact[source.entry] = source.volume.read(source.entry) is not None
+        return self._intact[source.entry]
 
+    def _volume_for(self, layout: Layout, fits: Callable[[Volume], bool]) -> Volume:
+        """Return the own volume if it fits, else that of a run that was stopped, else a new one."""
+        wanted = shape_of(layout, self.contents.precision)
 
-def _within(result: ChunkResult, drops: int) -> ChunkResult:
-    """Return a chunk restricted to the first drops, as if it had been solved that way."""
-    chunk = result.chunk
-    if chunk.drops.stop <= drops:
-        return result
-    values = {name: value[:, :, :, : drops - chunk.drops.start] for name, value in result.values.items()}
-    if HISTORY in values:
-        values[HISTORY] = trim_histories(values[HISTORY])
-    return attrs.evolve(
-        result, chunk=Chunk(points=chunk.points, drops=range(chunk.drops.start, drops)), values=values
-    )
+        def is_right(volume: Volume) -> bool:
+            return volume.shape == wanted and volume.seal is None and fits(volume)
+
+        if self._own is not None and is_right(self._own):
+            return self._own
+        if self._own is None:
+            for volume in sorted(filter(is_right, self._volumes.values()), key=lambda one: -len(one.entries)):
+                # There may be more in it since it was looked at.
+                if volume.take() and is_right(volume):
+                    self._own = volume
+                    return volume
+        make = partial(create_file, layout=layout, precision=self.contents.precision)
+        self._own = Volume.create(self.folder, self.key, make)
+        self._volumes[self._own.path] = self._own
+        return self._own
+
+    def _has_none_of(self, volume: Volume, chunk: Chunk) -> bool:
+        """Return whether nothing of a chunk is in a volume yet, unless it has been damaged."""
+        near = (one for one in volume.entries if self._intact.get(one, True))
+        return not any(one.summary.chunk.overlaps(chunk) for one in near)
+
+    def _can_hold_all(self, volume: Volume) -> bool:
+        """Return whether all chosen chunks are in a volume as they are, or have room there."""
+        return all(
+            source.entry.summary.chunk == chunk if source.volume is volume else self._has_none_of(volume, chunk)
+            for chunk, source in self._chosen.items()
+        )
+
+    def _finished(self, layout: Layout) -> Volume | None:
+        """Return a finished volume that is what is asked for."""
+        wanted = shape_of(layout, self.contents.precision)
+        for volume in {source.volume for source in self._chosen.values()}:
+            if (
+                volume.shape == wanted
+                and volume.seal is not None
+                and volume.seal.attributes == layout.digest
+                and all(self._is_all_of(volume, chunk) for chunk in self._chosen)
+                and volume.is_whole()
+            ):
+                return volume
+        return None
+
+    def _is_all_of(self, volume: Volume, chunk: Chunk) -> bool:
+        source = self._chosen[chunk]
+        return source.volume is volume and source.entry.summary.chunk == chunk
+
+    def _assemble(self, layout: Layout, note: Callable[[int, int], None]) -> Volume:
+        """Return a volume of all chosen chunks, which are copied to it where it does not have them."""
+        volume = self._volume_for(layout, self._can_hold_all)
+        entries = []
+        for number, (chunk, source) in enumerate(self._chosen.items(), 1):
+            if source.volume is volume:
+                entries.append(source.entry)
+                continue
+            if (result := source.volume.read(source.entry)) is None:
+                raise source.volume.damaged
+            entries.append(volume.add(restrict(result, chunk.drops)))
+            note(number, len(self._chosen))
+        complete = partial(complete_file, layout=layout, precision=self.contents.precision)
+        volume.finish(entries, layout.digest, complete)
+        return volume
+
+    def _remove_others(self, volume: Volume) -> None:
+        """Remove volumes with nothing that a volume of all chosen chunks has not, or it if another has more."""
+        if not volume.hold():
+            return
+        more = [
+            other
+            for other in self._volumes.values()
+            if other is not volume and any(one.summary.chunk.drops.stop > self.drops for one in other.entries)
+        ]
+        for other in self._volumes.values():
+            if other is not volume and other not in more:
+                other.remove()
+        if {source.volume for source in self._chosen.values()} in [{one} for one in more if one.seal]:
+            volume.remove()

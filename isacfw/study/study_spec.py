@@ -35,6 +35,8 @@ class StudySpec:
         with covariances.
     streams : int
         Largest number of sensing streams of any beam.
+    users : int
+        Largest number of users of any channel; a drop may have more.
     assumptions : tuple of str
         Messages on angles that count as known.
     requirements : dict of str to str
@@ -46,6 +48,7 @@ class StudySpec:
     unavailable: dict[tuple[str, str], str]
     largest_array: int
     streams: int = 1
+    users: int = 1
     assumptions: tuple[str, ...] = ()
     requirements: dict[str, str] = attrs.field(factory=dict)
 

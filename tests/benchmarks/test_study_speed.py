@@ -6,6 +6,7 @@ Run it with ``OPENBLAS_NUM_THREADS=1 python -m pytest tests/benchmarks/test_stud
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -89,6 +90,39 @@ def test_study_of_exact_beside_its_allocations(
             return isacfw.compare(changed, allocators=["exact"], drops=20_000, execution=execution)
 
         record(f"the same {what}", 1 / (1 - share_beside(Exact, monkeypatch, less)))
+
+
+def bare_numpy(drops: int, powers: np.ndarray) -> None:
+    """Draw users, sort their noise floors, and take logarithms of their rates: two precoders, some powers."""
+    generator = np.random.default_rng(1)
+    distance, shadowing = generator.uniform(0.1, 1, (drops, 12)), generator.standard_normal((drops, 12))
+    beta = distance**-3.76 * 10 ** (0.8 * shadowing)
+    gain = np.stack([beta, beta / (1 + beta)])[:, None] * powers[:, None, None]
+    floors = np.sort(1 / gain, axis=-1)
+    level = ((1 + np.cumsum(floors, axis=-1)) / np.arange(1, 13)).min(axis=-1, keepdims=True)
+    np.log2(np.maximum(level / floors, 1)).sum(axis=-1)
+
+
+def test_study_of_exact_beside_bare_numpy(
+    benchmark: BenchmarkFixture, record: Callable[..., None], tmp_path: Path
+) -> None:
+    scenario = isacfw.load_scenario("nguyen2025", overrides=["sweep.snr_db=[0, 5, 10, 15, 20]"])
+    drops, rounds = 100_000, 5
+
+    def study(out: Path | None = None) -> None:
+        isacfw.compare(scenario, allocators=["exact"], drops=drops, execution=isacfw.Execution(out=out))
+
+    bare, kept = [], []
+    study()
+    for number in range(rounds):
+        bare += [timed(bare_numpy, drops, 10.0 ** np.arange(0, 2.5, 0.5)) for _ in range(3)]
+        kept.append(timed(study, tmp_path / str(number)))
+        shutil.rmtree(tmp_path / str(number))
+    benchmark.pedantic(study, rounds=rounds)
+    record(
+        "time in memory, in that of draws, sorts and logarithms", benchmark.stats.stats.min / min(bare), at_most=3
+    )
+    record("the same with a folder that keeps everything", min(kept) / min(bare), at_most=6)
 
 
 def test_sweep_of_ten_thousand_points(

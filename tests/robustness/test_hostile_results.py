@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import h5py
 import hostile_results
 import pytest
 
@@ -179,3 +181,22 @@ def test_names_of_quantities_are_those_of_variables(name: str, tmp_path: Path, c
     assert status == 0
     assert err.startswith("isacfw: ")
     assert "must report quantities whose names are identifiers" in err.splitlines()[0]
+
+
+@pytest.mark.skipif(not hasattr(os, "SEEK_DATA"), reason="the system does not say where holes are")
+def test_numbers_in_one_piece_are_refused_only_if_the_file_has_a_hole_instead(tmp_path: Path) -> None:
+    path = tmp_path / "numbers.nc"
+    with h5py.File(path, "w") as file:
+        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+        space = h5py.h5s.create_simple((2**27,))
+        offset = h5py.h5d.create(file.id, b"much", h5py.h5t.IEEE_F64LE, space, plan).get_offset()
+    refusal = pytest.raises(isacfw.InputError, match=r"declares \d+ bytes, of which only \d+ are in the file")
+    with refusal, isacfw.hdf5_file(path):
+        pass
+    with path.open("r+b") as raw:
+        raw.seek(offset)
+        raw.write(b"1" * 2**25)
+    with isacfw.hdf5_file(path) as file:
+        assert file["much"].shape == (2**27,)

@@ -16,13 +16,15 @@ import numpy as np
 import pytest
 import tomli_w
 import xarray
-from folders import chunks_of, hidden
+from folders import chunks_of, hidden, records_of, volumes_of
 
 import isacfw
 from isacfw import Execution, compare
+from isacfw.base.errors import IsacWarning
 from isacfw.report.comparison import Comparison
 from isacfw.report.folder import MARK
-from isacfw.study.store import ChunkStore
+from isacfw.results.numbers import Plan
+from isacfw.study.store import ResultStore
 
 
 @pytest.fixture
@@ -222,153 +224,240 @@ def test_the_name_of_a_study_may_change(run):
 
 
 def flip(path, position=None):
-    content = bytearray(path.read_bytes())
-    position = len(content) // 2 if position is None else position
-    content[position] ^= 0x10
-    path.write_bytes(content)
+    """Change a bit of a byte, which changes the results too that are another name of the file."""
+    with path.open("r+b") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(size // 2 if position is None else position)
+        byte = file.read(1)[0]
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte ^ 0x10]))
 
 
-def flip_a_rate(path):
-    """Change one byte in the middle of a number that the chunk holds."""
-    rate = xarray.load_dataset(path, engine="h5netcdf")["numbers"].to_numpy().ravel()[0]
-    at = path.read_bytes().index(rate.tobytes())
-    flip(path, at + 3)
+def place_of(volume, drop, name="sum_rate"):
+    """Return the position of a number in a volume."""
+    plan = Plan.from_json(records_of(volume)[0][2]["plan"])
+    field = next(field for field in plan.fields if field.name == name)
+    return field.offset + drop * field.size
+
+
+def flip_number(volume, name="sum_rate"):
+    flip(volume, place_of(volume, 2, name) + 3)
+
+
+def copy_neighbour(volume):
+    """Give the third drop the numbers of the first."""
+    content = bytearray(volume.read_bytes())
+    first, third = place_of(volume, 0), place_of(volume, 2)
+    content[third : third + 8] = content[first : first + 8]
+    volume.write_bytes(content)
+
+
+def flip_record(volume, kind, number=0):
+    """Change the middle of a record in the journal."""
+    start, end, _ = [one for one in records_of(volume) if kind in one[2] or kind == "opening"][number]
+    flip(volume.with_suffix(".journal"), (start + end) // 2)
+
+
+def truncate(path, size):
+    path.write_bytes(path.read_bytes()[:size])
+
+
+def add_noise(path):
+    """Add what looks like a record that was not written to its end."""
+    path.write_bytes(path.read_bytes() + b"\x93isacfw\nnoise")
+
+
+def append_variable(volume):
+    """Add to the results what is not theirs, as a user may do."""
+    xarray.Dataset({"mine": ("x", [1.0])}).to_netcdf(volume, mode="a", engine="h5netcdf")
+
+
+def journal_of(volume):
+    return volume.with_suffix(".journal")
 
 
 DAMAGES = {
-    "is truncated": lambda path, _: path.write_bytes(path.read_bytes()[:-500]),
-    "has lost half": lambda path, _: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
-    "has another byte in a number": lambda path, _: flip_a_rate(path),
-    "is empty": lambda path, _: path.write_bytes(b""),
-    "is text": lambda path, _: path.write_text("no chunk"),
-    "is not there": lambda path, _: path.unlink(),
-    "has the content of its neighbour": lambda path, _: shutil.copy(
-        path.with_name("points-0-1-drops-0-2.nc"), path
-    ),
-    "is another study's": lambda path, other: shutil.copy(other / path.name, path),
-    "has another format": lambda path, _: path.write_bytes(_another_netcdf(path.with_name("another"))),
+    "another byte in a number": (flip_number, 2),
+    "another byte in a time": (lambda volume: flip_number(volume, "seconds"), 2),
+    "the numbers of a neighbour": (copy_neighbour, 2),
+    "another byte in its texts": (lambda volume: flip(volume, volume.stat().st_size - 40), 0),
+    "another byte in its head": (lambda volume: flip(volume, 20), 0),
+    "a variable of others": (append_variable, 0),
+    "no end": (lambda volume: truncate(volume, -500), 0),
+    "no second half": (lambda volume: truncate(volume, place_of(volume, 4)), 6),
+    "no content": (lambda volume: volume.write_bytes(b""), 6),
+    "text for content": (lambda volume: volume.write_text("no results"), 6),
+    "no file": (lambda volume: volume.unlink(), 6),
+    "no journal": (lambda volume: journal_of(volume).unlink(), 6),
+    "a journal without content": (lambda volume: journal_of(volume).write_bytes(b""), 6),
+    "a journal of text": (lambda volume: journal_of(volume).write_text("no journal"), 6),
+    "another byte in the record of a chunk": (lambda volume: flip_record(volume, "chunk", 1), 2),
+    "another byte in its first record": (lambda volume: flip_record(volume, "opening"), 0),
+    "another byte in its last record": (lambda volume: flip_record(volume, "seal"), 0),
+    "a journal without end": (lambda volume: truncate(journal_of(volume), -10), 0),
+    "noise in its journal": (lambda volume: add_noise(journal_of(volume)), 0),
 }
-
-
-def _another_netcdf(path):
-    xarray.Dataset({"status": ("drop", [1, 2])}).to_netcdf(path, engine="h5netcdf")
-    content = path.read_bytes()
-    path.unlink()
-    return content
 
 
 @pytest.mark.parametrize(
     "damage",
     [
         name
-        if name in {"has another byte in a number", "is another study's"}
+        if name in {"another byte in a number", "another byte in its texts", "another byte in its first record"}
         else pytest.param(name, marks=pytest.mark.slow)
         for name in DAMAGES
     ],
 )
-def test_a_chunk_is_done_again_when_it(damage, run, bed, out, tmp_path, same, chunk_size):
+def test_only_what_is_damaged_is_done_again_of_a_file_with(damage, run, out, same, chunk_size):
     chunk_size(2)
+    first, calls = run()
+    first.load().close()
+    assert calls == 6
+    (volume,) = volumes_of(out)
+    harm, lost = DAMAGES[damage]
+    harm(volume)
+    second, calls = run()
+    assert calls == lost
+    same(second, first)
+    same(Comparison.load(out / "results.nc").dataset, first)
+    assert run()[1] == 0
+    assert len(volumes_of(out)) == (2 if damage == "no journal" else 1)
+
+
+def test_results_of_another_study_under_the_name_of_this_one_are_not_taken(run, out, tmp_path, same):
     run({"snr_db": 3.0}, tmp_path / "other")
     first, calls = run()
+    first = first.load()
     assert calls == 6
-    chunk = next(path for path in chunks_of(out) if path.name == "points-0-1-drops-2-4.nc")
-    DAMAGES[damage](chunk, chunks_of(tmp_path / "other")[0].parent)
+    (volume,), (other,) = volumes_of(out), volumes_of(tmp_path / "other")
+    shutil.copy(other, volume)
+    shutil.copy(journal_of(other), journal_of(volume))
     second, calls = run()
-    assert calls == 2
+    assert calls == 6
     same(second, first)
-    assert run()[1] == 0
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2, 3))])
-def test_a_chunk_with_any_other_byte_is_as_it_was_or_not_there(seed, run, out, same, chunk_size):
-    chunk_size(6)
-    run()
-    (path,) = chunks_of(out)
-    content, key = path.read_bytes(), xarray.load_dataset(path, engine="h5netcdf").attrs["study"]
-
-    def found():
-        store = ChunkStore(out / "chunks", key, 6)
-        return next(store.results(store.choose()), None)
-
-    whole, generator, noticed = found(), random.Random(seed), 0
-    for _ in range(30):
-        flip(path, generator.randrange(len(content)))
-        result = found()
-        noticed += result is None
-        if result is not None:
-            assert result.chunk == whole.chunk
-            assert result.warnings == whole.warnings
-            assert set(result.values) == set(whole.values)
-            for name, values in whole.values.items():
-                np.testing.assert_array_equal(result.values[name], values)
-        path.write_bytes(content)
-    assert noticed
+def test_a_file_with_any_other_byte_is_noticed_or_as_it_was(seed, run, out, same, chunk_size):
+    """Any byte of the results, of the numbers or of the journal."""
+    chunk_size(3)
+    first = run()[0].load()
+    generator, noticed = random.Random(seed), 0
+    for number in range(12):
+        (volume,) = volumes_of(out)
+        damaged = (journal_of(volume), volume)[number % 2]
+        flip(damaged, generator.randrange(damaged.stat().st_size))
+        found, calls = run()
+        assert calls in (0, 3)
+        noticed += calls > 0 or volumes_of(out) != [volume]
+        same(found, first)
+    assert noticed > 3
 
 
 def test_a_chunk_that_is_damaged_while_results_are_gathered_is_one_sentence(run, out, monkeypatch):
     run()
-    (path,) = chunks_of(out)
-    chosen = ChunkStore.choose
+    (volume,) = volumes_of(out)
+    results = (out / "results.nc").read_bytes()
+    shutil.copy(volume, out / "copy.nc")
+    (out / "copy.nc").replace(volume)
+    chosen = ResultStore.choose
 
     def spoiling(self):
         found = chosen(self)
-        path.write_bytes(b"")
+        flip_number(volume)
         return found
 
-    monkeypatch.setattr(ChunkStore, "choose", spoiling)
-    results = (out / "results.nc").read_bytes()
-    with pytest.raises(isacfw.InputError, match="damaged"):
-        run()
+    monkeypatch.setattr(ResultStore, "choose", spoiling)
+    with pytest.raises(isacfw.InputError, match="was damaged while the study was running"):
+        run({"drops": 4})
     assert (out / "results.nc").read_bytes() == results
     assert hidden(out) == []
 
 
+def test_chunks_of_an_earlier_version_stay_with_a_warning(run, out, same):
+    first, calls = run()
+    assert calls == 6
+    former = out / "chunks" / "0123456789abcdef" / "points-0-1-drops-0-6.nc"
+    former.parent.mkdir()
+    former.write_bytes(b"a chunk")
+    with pytest.warns(IsacWarning, match="chunks in the format of an earlier version, which are kept"):
+        second, calls = run()
+    assert calls == 0
+    same(second, first)
+    assert former.read_bytes() == b"a chunk"
+
+
 @pytest.mark.slow
-def test_files_that_are_no_chunks_are_let_alone(run, out, same):
+def test_files_that_are_no_results_are_let_alone(run, out, same):
     first, _ = run()
-    (chunk,) = chunks_of(out)
-    for name in (f".0123abc-{chunk.name}", "points-0-1-drops-0-6.nc.bak", "points-a-b-drops-c-d.nc", "notes.nc"):
-        shutil.copy(chunk, chunk.with_name(name))
-        flip_a_rate(chunk.with_name(name))
-    before = sorted(chunk.parent.iterdir())
+    (volume,) = volumes_of(out)
+    for name in (f".0123abc-{volume.name}", "results-x.nc.bak", "notes.nc"):
+        shutil.copy(volume, volume.with_name(name))
+        volume.with_name(name).write_bytes(b"something else")
+    before = sorted(volume.parent.iterdir())
     second, calls = run()
     assert calls == 0
     same(second, first)
-    assert sorted(chunk.parent.iterdir()) == before
+    assert sorted(volume.parent.iterdir()) == before
 
 
 # What is stopped.
 
 KILLED = """
-import json, os, random, signal, sys, time
+import json, os, signal, sys, time
 from pathlib import Path
-import h5netcdf, xarray, isacfw, isacfw.base.files
+import h5netcdf, xarray, isacfw, isacfw.base.files, isacfw.results.numbers
+import isacfw.results.volume, isacfw.results.volume_files
 document, out, moments = json.loads(sys.argv[1])
+volume, files = isacfw.results.volume, isacfw.results.volume_files
+left = [10**9]
 
-def killed(limit):
-    '''Make the n-th chunk or file end the process: before its last step, or after it.'''
-    steps = 0
-    replace = Path.replace
-    def counting(self, target):
-        nonlocal steps
-        steps += 1
-        if 2 * steps == limit + 1:
+def killing(function, torn=None):
+    '''Let the n-th call end the process: before it, or in the middle of a write.'''
+    def counting(*arguments, **options):
+        left[0] -= 1
+        if left[0] == 0:
+            if torn is not None:
+                torn(*arguments)
             os.kill(os.getpid(), signal.SIGKILL)
-        found = replace(self, target)
-        if 2 * steps == limit:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return found
-    Path.replace = counting
+        return function(*arguments, **options)
+    return counting
+
+def half(file, position, content):
+    file.seek(position)
+    file.write(content[: len(content) // 2])
+
+def half_of_hdf5(file, data):
+    file._file.seek(file._at)
+    file._file.write(memoryview(data).cast("B")[: len(data) // 2])
+
+def begin(number, only_end):
+    '''Count what is written from here on, or in the last step of a study.'''
+    left[0] = 10**9 if only_end else number
+    write_at = killing(files.write_at, half)
+    isacfw.results.numbers.write_at = files.write_at = write_at
+    hdf5 = isacfw.base.files.HDF5File
+    hdf5.write = killing(hdf5.write, half_of_hdf5)
+    hdf5.truncate = killing(hdf5.truncate)
+    for name in ("link", "fsync", "unlink"):
+        setattr(os, name, killing(getattr(os, name)))
+    for name in ("replace", "unlink"):
+        setattr(Path, name, killing(getattr(Path, name)))
+    finish = volume.Volume.finish
+    def finishing(self, *arguments):
+        left[0] = number if only_end else left[0]
+        return finish(self, *arguments)
+    volume.Volume.finish = finishing
 
 statuses = []
-for number, moment in enumerate(moments, 1):
+for moment in moments:
     child = os.fork()
     if child == 0:
-        if moment is None:
-            killed(number % 6)
+        if not isinstance(moment, float):
+            begin(*moment)
         isacfw.compare(document, execution=isacfw.Execution(out=out))
         os._exit(0)
-    if moment is not None:
+    if isinstance(moment, float):
         time.sleep(moment)
         os.kill(child, signal.SIGKILL)
     statuses.append(os.waitpid(child, 0)[1])
@@ -377,27 +466,70 @@ print(json.dumps(statuses))
 """
 
 
+def kill(launched, document, out, moments):
+    """Run a study that is killed at some moments, and then to its end; return how often it was killed."""
+    process = launched("-c", KILLED, json.dumps([document, str(out), moments]))
+    printed, error = process.communicate(timeout=120)
+    assert (process.returncode, error) == (0, "")
+    return json.loads(printed).count(signal.SIGKILL)
+
+
 @pytest.mark.parametrize(
-    "seed", [pytest.param(None, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.slow), 2]
+    ("seed", "at"),
+    [
+        (0, "any time"),
+        (0, "its last step"),
+        pytest.param(0, "any write", marks=pytest.mark.slow),
+        *(
+            pytest.param(seed, at, marks=pytest.mark.nightly)
+            for seed in (1, 2, 3)
+            for at in ("any write", "any time", "its last step")
+        ),
+    ],
 )
-def test_a_study_killed_again_and_again_equals_one_never_killed(seed, bed, out, same, launched):
-    """At the steps of every file that is written, or at random moments."""
+def test_a_study_killed_again_and_again_equals_one_never_killed(seed, at, bed, out, same, launched):
+    """In the middle of anything that is written, too."""
     changes = {"sweep": {"snr_db": list(range(32))}, "drops": 20, "metrics": ["least"]}
     document, generator = bed.document(changes), random.Random(seed)
-    moments = [None] * 6 if seed is None else [generator.uniform(0.05, 0.4) for _ in range(6)]
-    bed.told("" if seed is None else "sleep 0.001")
-    process = launched("-c", KILLED, json.dumps([document, str(out), moments]))
-    printed, error = process.communicate(timeout=60)
-    assert (process.returncode, error) == (0, "")
-    statuses = json.loads(printed)
-    killed = statuses.count(signal.SIGKILL)
-    assert killed >= 4
+    moments = {
+        "any time": [generator.uniform(0.05, 0.4) for _ in range(6)],
+        "any write": [(generator.randrange(1, 400), False) for _ in range(6)],
+        "its last step": [(number, True) for number in generator.sample(range(1, 60), 4 if seed == 0 else 12)],
+    }[at]
+    bed.told("sleep 0.001" if at == "any time" else "")
+    killed = kill(launched, document, out, moments)
+    assert killed >= 3
     # A kill costs no more than the chunk that was being solved: 128 problems.
-    assert 640 <= bed.count() <= 640 + 128 * killed
+    assert 640 <= bed.count() <= 640 + 128 * (0 if at == "its last step" else killed)
     bed.told("")
+    calls = bed.count()
     found = compare(document, execution=Execution(out=out))
+    assert bed.count() == calls
     same(found.dataset, compare(document).dataset)
     assert len(chunks_of(out)) >= 5
+    assert len(volumes_of(out)) == 1
+    assert hidden(out) == []
+
+
+@pytest.mark.slow
+def test_a_study_killed_while_chunks_are_copied_and_rows_replaced_loses_nothing(bed, out, same, launched):
+    changes = {"drops": 16, "metrics": ["least"], "time_limit_s": 0.5}
+    bed.told("misbehave")
+    document = bed.document(changes)
+    compare(document, execution=Execution(out=out)).dataset.close()
+    bed.told("")
+    calls = bed.count()
+    document["drops"] = 24
+    killed = kill(launched, document, out, [(number, False) for number in range(3, 120, 9)])
+    assert killed >= 4
+    done = bed.count()
+    status = compare(document | {"drops": 16}, execution=Execution(out=out)).dataset["status"]
+    assert not status.isin(["failed", "timed_out"]).any()
+    found = compare(document, execution=Execution(out=out)).dataset
+    assert bed.count() == done
+    # Rows that failed, and new drops, at most once for each kill.
+    assert done - calls <= (16 + 8) * (1 + killed)
+    same(found, compare(document).dataset)
 
 
 COMMAND = ("-m", "isacfw", "compare")
@@ -648,7 +780,8 @@ def _write(path, kind):
         data = xarray.Dataset({"status": ("drop", [1]), "sum_rate": ("drop", [1.0])}, attrs={"scenario": "=="})
         data.to_netcdf(path, engine="h5netcdf")
     elif kind == "truncated":
-        path.write_bytes(_another_netcdf(path)[:-100])
+        xarray.Dataset({"status": ("drop", [1, 2])}).to_netcdf(path, engine="h5netcdf")
+        truncate(path, -100)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from folders import chunks_of
 from slurm import jobs, missing, running_slurm
 
 from isacfw import compare
@@ -66,9 +67,9 @@ def start(slurm, bed, tmp_path):
         process.communicate()
 
 
-def chunks(out: Path) -> dict[str, int]:
-    """Return the times of change of all chunks."""
-    return {path.name: path.stat().st_mtime_ns for path in out.rglob("points-*")}
+def chunks(out: Path) -> dict[tuple[int, ...], int]:
+    """Return the checksums of the numbers of all chunks."""
+    return {entry.summary.chunk.key: entry.checksum for _, entry in chunks_of(out)}
 
 
 def test_a_study_that_is_killed_resumes_and_its_jobs_end(slurm, start, bed, until, same):
