@@ -19,6 +19,9 @@ from .style import plain_text
 _DPI = 144
 """Dots per inch in a notebook, where a figure has 96 per inch: sharp on screens with small pixels."""
 
+_LARGEST = 1e150
+"""Largest magnitude that is shown: products and differences of larger ones overflow within Matplotlib."""
+
 _MATH = re.compile(r"\$\\mathdefault\{(.*)\}\$")
 _POWER = re.compile(r"\^\{([^}]*)\}")
 _SUPERSCRIPTS = str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·")
@@ -32,6 +35,7 @@ class PlainFigure(Figure):
         with plain_text():
             for axis in _axes_of(self.axes):
                 _use_plain_numbers(axis)
+                _keep_within_range(axis)
             for text in self.findobj(Text):
                 assert isinstance(text, Text)
                 text.set_usetex(False)
@@ -65,6 +69,16 @@ def _axes_of(axes: list[Axes]) -> Iterator[Axis]:
     for one in axes:
         yield from (one.xaxis, one.yaxis)
         yield from _axes_of([child for child in one.child_axes if isinstance(child, Axes)])
+
+
+def _keep_within_range(axis: Axis) -> None:
+    """Keep the ends of an axis where their distance, and the positions of ticks, are finite numbers."""
+    ends = [float(end) for end in axis.get_view_interval()]
+    kept = [min(max(end, -_LARGEST), _LARGEST) for end in ends]
+    if kept[0] == kept[1] != ends[0]:
+        kept = sorted([0.0, kept[0]])
+    if kept != ends:
+        axis.axes.set(**{f"{axis.axis_name}lim": kept})
 
 
 def _use_plain_numbers(axis: Axis) -> None:

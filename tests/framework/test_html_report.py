@@ -71,6 +71,15 @@ def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("isacfw.study.report._TITLES", {})
 
 
+@pytest.mark.parametrize("values", [[1e308, 1e308], [-1e308, 1.7e308]])
+def test_numbers_at_the_end_of_their_range_are_drawn(swept: Comparison, values: list[float]) -> None:
+    data = swept.dataset.copy(deep=True)
+    for name in ("sum_rate", "crlb_azimuth_db", "seconds"):
+        data[name][...] = np.resize(values, data[name].shape)
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert "<svg" in render_page([Entry(dataset=data)])
+
+
 def _refuse(*_arguments: object) -> None:
     raise isacfw.IncompatibleError("not now")
 
