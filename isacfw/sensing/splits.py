@@ -41,6 +41,8 @@ class Splits:
         Members of :class:`Infeasibility`.
     power : ndarray, shape (...)
         Total share that is needed, above 1 if the power does not suffice; infinite if none does.
+    bound : ndarray, shape (...)
+        Value below which the objective, a power, sum of CRLBs or ratio, of no splits is; None for closed forms.
     gap : ndarray, shape (...)
         Largest relative amount by which the objective of any splits may be better; None for closed forms.
     """
@@ -50,6 +52,7 @@ class Splits:
     mix: FloatArray
     infeasibility: NDArray[np.int_]
     power: FloatArray
+    bound: FloatArray | None = None
     gap: FloatArray | None = None
 
     @classmethod
@@ -61,6 +64,7 @@ class Splits:
             mix=np.full((*shape, streams), np.nan),
             infeasibility=np.full(shape, int(Infeasibility.LIMITS)),
             power=np.full(shape, np.inf),
+            bound=np.full(shape, np.nan) if streams > 1 else None,
             gap=np.zeros(shape) if streams > 1 else None,
         )
 

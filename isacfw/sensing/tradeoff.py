@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..base.errors import IsacError
-from ..base.numbers import FloatArray
+from ..base.numbers import LOST, FloatArray
 from .crossings import crossing_of, feasible_end, maximise
 from .program import ShareProgram
 from .splits import FULL, Infeasibility, Splits
@@ -164,7 +164,7 @@ class Tradeoff:
             if FULL * ends[1] < 1:
                 return self._splits(m, total, np.full(A.shape, Infeasibility.LIMITS))
         reason = np.where(usable, np.where(total <= FULL, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE)
-        return self._splits(m, total, reason, self._mixes, gap)
+        return self._splits(m, total, reason, self._mixes, (total, gap))
 
     @np.errstate(invalid="ignore", divide="ignore")
     def _power_gap(
@@ -223,13 +223,13 @@ class Tradeoff:
         reason = np.where(
             slack > 0, np.where(least <= FULL * high, 0, Infeasibility.POWER), Infeasibility.INTERFERENCE
         )
-        return self._splits(m, np.ones(A.shape), reason, table, self._value_gap(table, m, least))
+        return self._splits(m, np.ones(A.shape), reason, table, self._value_and_gap(table, m, least))
 
     @np.errstate(invalid="ignore", divide="ignore")
-    def _value_gap(self, table: Table, m: FloatArray, least: FloatArray) -> FloatArray:
-        """Return by how much the value at shares m may be below that of any shares from `least` on; (...).
+    def _value_and_gap(self, table: Table, m: FloatArray, least: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the weighted sum, or the inverse of the level, at shares m, and how much lower it may be; (...).
 
-        Relative to the value of the weighted sum, or of the inverse of the level.
+        Relatively, for any shares from `least` on.
         """
         zero, one = table.majorant(m)
         value = table.evaluate(m)
@@ -237,7 +237,7 @@ class Tradeoff:
         ends = [zero + (one - zero) * end for end in (np.clip(least, low, high), np.full(m.shape, high))]
         most = np.fmin(np.maximum(*ends), table.peak[1])
         gap = (most - value) / np.abs(value) if table.weighted else 1 - value / most
-        return np.where(np.isnan(gap), np.inf, np.maximum(gap, 0.0))
+        return -value if table.weighted else 1 / value, np.where(np.isnan(gap), np.inf, np.maximum(gap, 0.0))
 
     @cached_property
     def _outer(self) -> tuple[float, float]:
@@ -260,8 +260,9 @@ class Tradeoff:
         total: FloatArray,
         reason: NDArray[np.int_],
         table: Table | None = None,
-        gap: FloatArray | None = None,
+        known: tuple[FloatArray, FloatArray] | None = None,
     ) -> Splits:
+        """Return the splits; `known` is the value of the objective, and its gap."""
         found = reason == Infeasibility.NONE
         total = np.where(found, total, np.nan)
         if table is not None and table.loss > 0 and found.any():
@@ -275,7 +276,8 @@ class Tradeoff:
             mix=mix,
             infeasibility=reason.astype(np.int_),
             power=np.where(reason == Infeasibility.INTERFERENCE, np.inf, total),
-            gap=np.zeros(m.shape) if gap is None else gap,
+            bound=np.full(m.shape, np.nan) if known is None else known[0] * (1 - known[1] - LOST),
+            gap=np.zeros(m.shape) if known is None else known[1],
         )
 
     @staticmethod

@@ -114,7 +114,7 @@ class Exact(isacfw.Allocator):
         if infeasible.any():
             communication[np.isnan(sensing)] = np.nan
         found = _answer(problem, communication, sensing, mix, infeasible)
-        return found if problem.fisher_streams is None else _bounded(problem, found, _utility_bound(problem, mix))
+        return found if problem.fisher_streams is None else _with_bound(problem, found, mix)
 
 
 def _refuse_differing(problem: PowerAllocationProblem) -> str | None:
@@ -167,34 +167,39 @@ def _answer(
     )
 
 
-def _utility_bound(problem: PowerAllocationProblem, mix: FloatArray) -> FloatArray:
-    """Return the utility at the bound on the share for communication, which no mix of the streams exceeds; (...).
-
-    NaN where the program settles no bound, or users cannot have their minimum rates even there.
-    """
-    most = problem.largest_share_bound
-    x = _optimal_split(problem, np.where(np.isnan(most), 0.0, most))
-    q = np.broadcast_to((1 - most)[..., None] * mix, (*problem.batch_shape, problem.streams))
-    with np.errstate(invalid="ignore"):
-        return np.asarray(problem.value(x, q))
-
-
-def _bounded(problem: PowerAllocationProblem, shares: Shares, bound: FloatArray) -> Shares:
-    """Return optimal shares with a bound on the objective, only feasible where that is not close to the value."""
+def _with_bound(problem: PowerAllocationProblem, shares: Shares, mix: FloatArray) -> Shares:
+    """Return the answer for a utility with its bound: the utility at the bound on the share for communication."""
     objective = problem.objective
-    with np.errstate(invalid="ignore"):
-        value = problem.value(shares.communication, problem.stream_shares(shares.communication, shares.sensing))
-        # Rounding errors, and limits met to within them, may put a value beyond its bound.
-        bound = np.maximum(value, bound) if objective.rises else np.minimum(value, bound)
-        size = np.maximum(np.abs(value), 1.0) if objective.reported().signed else np.abs(value)
-        loose = np.abs(bound - value) > _GAP * size
     shape = problem.batch_shape
+    most = problem.largest_share_bound
+    # A utility does not depend on the CRLBs, which take longest.
+    none = np.full(2 * problem.targets, np.nan)
+
+    def value_of(x: FloatArray, q: FloatArray) -> FloatArray:
+        return objective.value(problem.performance(x, np.broadcast_to(q, (*shape, problem.streams)), none))
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        x = _optimal_split(problem, np.where(np.isnan(most), 0.0, most))
+        value = value_of(shares.communication, shares.sensing)
+        bound = np.maximum(value, value_of(x, (1 - most)[..., None] * mix))
+        size = np.maximum(np.abs(value), 1.0) if objective.reported().signed else np.abs(value)
+        gap = np.where(size > 0, (bound - value) / size, 0.0)
+    return _bounded(problem, shares, bound, gap)
+
+
+def _bounded(problem: PowerAllocationProblem, shares: Shares, bound: FloatArray, gap: FloatArray) -> Shares:
+    """Return optimal shares with a bound on the objective, only feasible where the relative gap is large."""
+    shape = problem.batch_shape
+    bound, loose = np.broadcast_to(bound, shape), np.broadcast_to(gap > _GAP, shape)
+    if not loose.any():
+        return attrs.evolve(shares, bound=bound)
     status = np.array(np.broadcast_to(np.asarray(shares.status, dtype=object), shape), dtype=object)
     message = np.array(np.broadcast_to(np.asarray(shares.message, dtype=object), shape), dtype=object)
-    for index in map(tuple, np.argwhere(np.broadcast_to(loose, shape))):
-        status[index] = Status.FEASIBLE
-        message[index] = f"the bound is {abs(bound - value)[index]:.2g} from the value"
-    return attrs.evolve(shares, status=status, message=message, bound=np.broadcast_to(bound, shape))
+    for index in map(tuple, np.argwhere(loose)):
+        if status[index] == Status.OPTIMAL:
+            status[index] = Status.FEASIBLE
+            message[index] = f"the bound is {float(gap[index]):.2g} of the value away"
+    return attrs.evolve(shares, status=status, message=message, bound=bound)
 
 
 def _on_frontier(problem: PowerAllocationProblem) -> Shares:
@@ -204,11 +209,9 @@ def _on_frontier(problem: PowerAllocationProblem) -> Shares:
     f, q = (np.broadcast_to(part, shape) for part in (splits.communication, splits.sensing))
     x = np.broadcast_to(problem.least_split(f, q), (*shape, problem.users))
     found = _answer(problem, x, q, splits.mix, np.isnan(f))
-    if splits.gap is None:
+    if splits.bound is None or splits.gap is None:
         return found
-    with np.errstate(invalid="ignore"):
-        value = problem.value(found.communication, problem.stream_shares(found.communication, found.sensing))
-        return _bounded(problem, found, value * (1 - splits.gap))
+    return _bounded(problem, found, splits.bound, np.where(np.isnan(f), 0.0, splits.gap))
 
 
 def _optimal_split(problem: PowerAllocationProblem, share: FloatArray) -> FloatArray:
