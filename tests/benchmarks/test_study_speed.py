@@ -91,6 +91,31 @@ def test_study_of_exact_beside_its_allocations(
         record(f"the same {what}", 1 / (1 - share_beside(Exact, monkeypatch, less)))
 
 
+def numpy_alone(allocations: int, users: int = 12) -> None:
+    """Draw a uniform and a normal number for each user of each allocation, sort them, and take logarithms."""
+    generator = np.random.default_rng(1)
+    for _ in range(20):
+        shape = allocations // 20, users
+        values = generator.random(shape) * np.exp(generator.standard_normal(shape))
+        values.sort(axis=-1)
+        np.log2(1 + values).sum(axis=-1)
+
+
+def test_study_of_exact_beside_numpy(benchmark: BenchmarkFixture, record: Callable[..., None]) -> None:
+    """K = 12, two precoders, in memory."""
+    scenario = isacfw.load_scenario("nguyen2025", overrides=["sweep.snr_db=[0, 5, 10, 15, 20]"])
+
+    def study() -> isacfw.Comparison:
+        return isacfw.compare(scenario, allocators=["exact"], drops=20_000)
+
+    found = benchmark.pedantic(study, rounds=1, warmup_rounds=1)
+    allocations = found.dataset["status"].size
+    # In turn, so that a change of the machine's load meets both alike.
+    times = np.array([[timed(study), timed(numpy_alone, allocations)] for _ in range(5)])
+    record("microseconds of an allocation", 1e6 * np.median(times[:, 0]) / allocations)
+    record("time, in that of drawing, sorting and logarithms", np.median(times[:, 0] / times[:, 1]), at_most=3)
+
+
 def test_sweep_of_ten_thousand_points(
     benchmark: BenchmarkFixture, record: Callable[..., None], tmp_path: Path
 ) -> None:
