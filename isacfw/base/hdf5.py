@@ -206,6 +206,8 @@ def _check_data(path: str, data: Any, room: _Room) -> None:
         piece = int(np.prod(data.chunks, dtype=object)) * data.dtype.itemsize
         if piece > room.most:
             raise ValueError(f"{path} has pieces of {piece} bytes")
+    if any(offset + length > room.size for offset, length in _places_of(data)):
+        raise ValueError(f"{path} has values beyond the end of the file")
     if data.dtype.hasobject and h5py.check_string_dtype(data.dtype) is not None and count:
         if filters or stored < count * _DESCRIPTOR.itemsize:
             raise ValueError(f"{path} has text that is not in the file, or compressed text of variable length")
@@ -218,6 +220,16 @@ def _check_data(path: str, data: Any, room: _Room) -> None:
     if data.chunks is not None and _DEFLATE in filters and count:
         for _ in inflate(path, data):
             pass
+
+
+def _places_of(data: Any) -> list[tuple[int, int]]:
+    """Return where the file has the values of a data set: first bytes, and numbers of bytes."""
+    places: list[tuple[int, int]] = []
+    if data.chunks is not None:
+        data.id.chunk_iter(lambda piece: places.append((piece.byte_offset, piece.size)))
+    elif (offset := data.id.get_offset()) is not None:
+        places.append((offset, data.id.get_storage_size()))
+    return places
 
 
 def _check_layout(path: str, data: Any) -> list[int]:
@@ -241,12 +253,8 @@ def is_dimension(data: Any) -> bool:
 
 def _length_of_text(path: str, data: Any, room: _Room) -> int:
     """Return the number of bytes of strings of variable length, from the places that refer to them."""
-    places: list[tuple[int, int]] = []
-    if data.chunks is not None:
-        data.id.chunk_iter(lambda piece: places.append((piece.byte_offset, piece.size)))
-    elif (offset := data.id.get_offset()) is not None:
-        places.append((offset, data.id.get_storage_size()))
-    else:
+    places = _places_of(data)
+    if not places:
         raise ValueError(f"{path} has text of variable length in its header")
     total = 0
     with open(data.file.filename, "rb") as raw:

@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import h5py
 import hostile_results
+import numpy as np
 import pytest
 
 import isacfw
 from isacfw.base.global_heaps import check_heaps
+from isacfw.base.hdf5 import hdf5_file
 
 DOCUMENT = Path(__file__).with_name("base.toml")
 ROOM = 1_500_000_000
@@ -88,6 +91,19 @@ def test_heaps_of_files_are_read_to_their_ends(ending: bytes) -> None:
         with pytest.raises(ValueError, match="damaged object"):
             check_heaps(BytesIO(damaged), [])
         check_heaps(BytesIO(damaged), [(0, len(damaged))])
+
+
+def test_values_beyond_the_end_of_a_file_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "values.h5"
+    with h5py.File(path, "w") as file:
+        place = file.create_dataset("values", data=np.arange(100.0)).id.get_offset()
+    with hdf5_file(path) as file:
+        assert list(file) == ["values"]
+    content = path.read_bytes()
+    assert content.count(struct.pack("<Q", place)) == 1
+    path.write_bytes(content.replace(struct.pack("<Q", place), struct.pack("<Q", 2**40)))
+    with pytest.raises(isacfw.InputError, match="/values has values beyond the end"), hdf5_file(path):
+        pass
 
 
 @pytest.mark.nightly
