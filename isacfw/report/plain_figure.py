@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import LogFormatterMathtext, LogFormatterSciNotation, ScalarFormatter
@@ -78,7 +78,7 @@ def _keep_within_range(axis: Axis) -> None:
     if kept[0] == kept[1] != ends[0]:
         kept = sorted([0.0, kept[0]])
     if kept != ends:
-        axis.axes.set(**{f"{axis.axis_name}lim": kept})
+        (axis.axes.set_xlim if isinstance(axis, XAxis) else axis.axes.set_ylim)(*kept)
 
 
 def _use_plain_numbers(axis: Axis) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import h5py
 import hostile_results
 import numpy as np
 import pytest
@@ -100,8 +99,9 @@ def test_values_beyond_the_end_of_a_file_are_refused(tmp_path: Path) -> None:
     with hdf5_file(path) as file:
         assert list(file) == ["values"]
     content = path.read_bytes()
-    assert content.count(struct.pack("<Q", place)) == 1
-    path.write_bytes(content.replace(struct.pack("<Q", place), struct.pack("<Q", 2**40)))
+    contiguous = struct.pack("<BBQQ", 3, 1, place, 800)
+    assert content.count(contiguous) == 1
+    path.write_bytes(content.replace(contiguous, struct.pack("<BBQQ", 3, 1, 2**40, 800)))
     with pytest.raises(isacfw.InputError, match="/values has values beyond the end"), hdf5_file(path):
         pass
 
