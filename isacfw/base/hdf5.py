@@ -268,8 +268,10 @@ def _length_of_text(path: str, data: Any, room: _Room) -> int:
     return total
 
 
-def inflate(path: str, data: Any) -> Iterator[NDArray[np.uint8]]:
-    """Yield the bytes of each compressed piece of a data set, which must be as many as it declares.
+def inflate(path: str, data: Any) -> Iterator[tuple[tuple[int, ...], NDArray[np.uint8]]]:
+    """Yield position and bytes of each compressed piece of a data set, which must be as many as it declares.
+
+    Pieces at an end of the data set reach beyond it, with bytes of no meaning.
 
     Raises
     ------
@@ -289,4 +291,4 @@ def inflate(path: str, data: Any) -> Iterator[NDArray[np.uint8]]:
             raise ValueError(f"{path} has a damaged piece") from None
         if len(content) != expected:
             raise ValueError(f"{path} has a damaged piece")
-        yield np.frombuffer(content, np.uint8)
+        yield place, np.frombuffer(content, np.uint8)

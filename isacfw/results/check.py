@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,11 +127,14 @@ def _check_words(path: str, data: Any, known: set[bytes] | None) -> None:
         raise ValueError(f"{path} must be among {', '.join(Status)}, got {min(words - known)!r:.60}")
 
 
-def _pieces(path: str, data: Any, width: int) -> Iterable[Any]:
+def _pieces(path: str, data: Any, width: int) -> Iterator[Any]:
     """Yield the bytes of text of fixed width, without HDF5 where pieces are many."""
-    if data.chunks is not None and data.chunks[-1] == width and data.compression == "gzip" and not data.shuffle:
-        return inflate(path, data)
-    return [np.ascontiguousarray(data[()]).view(np.uint8)]
+    if data.chunks is None or data.chunks[-1] != width or data.compression != "gzip" or data.shuffle:
+        yield np.ascontiguousarray(data[()]).view(np.uint8)
+        return
+    for place, piece in inflate(path, data):
+        inside = (slice(length - start) for length, start in zip(data.shape, place, strict=True))
+        yield np.ascontiguousarray(piece.reshape(data.chunks)[tuple(inside)])
 
 
 def check_dataset(dataset: xarray.Dataset) -> None:

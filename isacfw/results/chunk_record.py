@@ -135,6 +135,13 @@ def read_rest(record: bytes) -> Rest:
     )
 
 
+def read_values(record: bytes) -> dict[str, NDArray[Any]]:
+    """Return the values of a chunk that are no numbers with a place, by name."""
+    rest = read_rest(record)
+    values = {name: np.array(words, dtype=object)[codes] for name, (words, codes) in rest.texts.items()}
+    return values if rest.history is None else {**values, HISTORY: rest.history}
+
+
 def _encode_words(words: NDArray[Any]) -> tuple[list[str], NDArray[Any]]:
     """Return the distinct words of an array, and their positions in the shortest type."""
     import pandas

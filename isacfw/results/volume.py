@@ -18,10 +18,9 @@ from ..base.errors import InputError
 from ..base.leftovers import OLD_S, temporary_path
 from ..base.locks import try_lock
 from .chunk import ChunkResult, Rest
-from .chunk_record import Entry, Seal, read_entry, read_header, read_rest, write_chunk, write_header
+from .chunk_record import Entry, Seal, read_entry, read_header, read_rest, read_values, write_chunk, write_header
 from .journal import FORMAT
 from .numbers import Plan, checksum_of, read_gaps, read_numbers, write_gaps, write_numbers
-from .schema import HISTORY
 from .volume_files import VolumeFiles, is_at
 
 
@@ -70,24 +69,25 @@ class Volume:
             If it cannot be written.
         """
         new = cls(folder / f"results-{uuid.uuid4().hex[:12]}.nc", key)
-        temporary, journal = temporary_path(folder, ".nc"), temporary_path(folder, ".journal")
+        temporary = temporary_path(folder, ".nc")
         try:
             new._plan = create_file(temporary)
-            journal.touch(exist_ok=False)
-            new._open = VolumeFiles(temporary, journal, writable=True)
-            new._open.lock(journal)
-            new.owned = True
-            frame = b"".join(read_gaps(new._open.data, new._plan, new._plan.size))
-            new._opening = new._append(write_header(new._header, {"frame": np.frombuffer(frame, np.uint8)}))
-            # A journal without its file is no volume yet; a file without a journal would never be removed.
-            journal.replace(new.journal)
+            with FileIO(temporary) as file:
+                frame = b"".join(read_gaps(file, new._plan, new._plan.size))
+            # First the journal, which is no volume without its file: others remove it if it has no lock.
+            new._held = FileIO(new.journal, "x+")
+            try_lock(new._held)
             temporary.replace(new.path)
+            new._open = VolumeFiles(FileIO(new.path, "r+"), new._held)
+            new._opening = new._append(write_header(new._header, {"frame": np.frombuffer(frame, np.uint8)}))
         except BaseException:
             new.close()
+            new.path.unlink(missing_ok=True)
+            new.journal.unlink(missing_ok=True)
             raise
         finally:
             temporary.unlink(missing_ok=True)
-            journal.unlink(missing_ok=True)
+        new.owned = True
         return new
 
     @property
@@ -131,7 +131,7 @@ class Volume:
         if self.owned:
             return
         if self._open is None:
-            self._open = VolumeFiles(self.path, self.journal)
+            self._open = VolumeFiles.open(self.path, self.journal)
         for record, place in self._open.records_from(self._end):
             self._note(record, place)
             self._end = place[1]
@@ -151,7 +151,7 @@ class Volume:
     def take(self) -> bool:
         """Make an unfinished volume of a run that has ended that of this run; return whether that succeeded."""
         with suppress(OSError):
-            files = VolumeFiles(self.path, self.journal, writable=True)
+            files = VolumeFiles.open(self.path, self.journal, writable=True)
             if not files.lock(self.journal):
                 files.close()
                 return False
@@ -191,11 +191,7 @@ class Volume:
         for field in self.plan.fields:
             if field.dtype == "|i1":
                 values[field.name] = values[field.name].astype(np.bool_)
-        rest = read_rest(record)
-        for name, (words, codes) in rest.texts.items():
-            values[name] = np.array(words, dtype=object)[codes]
-        if rest.history is not None:
-            values[HISTORY] = rest.history
+        values |= read_values(record)
         own: Any = {name: getattr(summary, name) for name in ("chunk", "users", "warnings", "batches")}
         return ChunkResult(values=values, **own)
 
@@ -270,11 +266,18 @@ class Volume:
 
     def remove(self) -> None:
         """Remove a volume, unless another run holds it, or may hold it where there are no locks."""
-        with suppress(OSError), FileIO(self.journal, "r+") as journal:
-            locked = self.owned or self._held is not None or try_lock(journal)
-            if locked or (locked is None and time.time() - os.fstat(journal.fileno()).st_mtime > OLD_S):
-                self.path.unlink(missing_ok=True)
-                self.journal.unlink(missing_ok=True)
+        with suppress(OSError):
+            with FileIO(self.journal, "r+") as journal:
+                locked = self.owned or self._held is not None or try_lock(journal)
+                if not locked and (locked is False or time.time() - os.fstat(journal.fileno()).st_mtime < OLD_S):
+                    return
+                if os.name != "nt":
+                    self.path.unlink(missing_ok=True)
+                    self.journal.unlink(missing_ok=True)
+            self.close()
+            # Elsewhere, files that are open cannot be removed.
+            self.path.unlink(missing_ok=True)
+            self.journal.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close the files, and give up the lock."""

@@ -22,32 +22,36 @@ class VolumeFiles:
 
     Parameters
     ----------
-    path : Path
+    data : FileIO
         The file of results.
-    journal : Path
+    journal : FileIO
         Its journal.
-    writable : bool
-        Whether they are written to.
-
-    Raises
-    ------
-    OSError
-        If one of them is no regular file, or cannot be opened.
     """
 
-    def __init__(self, path: Path, journal: Path, *, writable: bool = False) -> None:
+    def __init__(self, data: FileIO, journal: FileIO) -> None:
+        self.data, self.journal = data, journal
+        self._synced = time.monotonic()
+
+    @classmethod
+    def open(cls, path: Path, journal: Path, *, writable: bool = False) -> VolumeFiles:
+        """Open both files, to read them or to write to them too.
+
+        Raises
+        ------
+        OSError
+            If one of them is no regular file, or cannot be opened.
+        """
         for one in (path, journal):
             # A pipe would be waited for.
             if not one.is_file():
                 raise FileNotFoundError(one)
         mode = "r+" if writable else "r"
-        self.data = FileIO(path, mode)
+        data = FileIO(path, mode)
         try:
-            self.journal = FileIO(journal, mode)
+            return cls(data, FileIO(journal, mode))
         except OSError:
-            self.data.close()
+            data.close()
             raise
-        self._synced = time.monotonic()
 
     def close(self) -> None:
         """Close both files, and give up the lock."""

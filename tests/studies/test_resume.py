@@ -708,6 +708,16 @@ def test_results_in_a_file_are_those_in_memory(changes, out, variant, same, chun
     assert records[0] == records[1]
 
 
+def test_texts_of_several_pieces_are_read_back(bed, out, monkeypatch, same):
+    """Pieces of four drops, the last of which reaches beyond the drops; some have equal texts, others not."""
+    monkeypatch.setattr("isacfw.results.netcdf._BYTES_TOGETHER", 8 * 4 * 10)
+    changes = {"drops": 7, "allocators": ["probe", "exact"], "sweep": {"snr_db": [0.0, 10.0]}}
+    compare(bed.document(changes), execution=Execution(out=out))
+    with Comparison.load(out).dataset as found:
+        same(found, compare(bed.document(changes)).dataset)
+        assert len(set(found["status"].to_numpy().flat)) > 1
+
+
 @pytest.fixture
 def results(bed, out, monkeypatch, cli):
     """Return the file that a comparison on the command line writes, and what it prints."""
