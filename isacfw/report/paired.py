@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from ..base.errors import InputError, nearest, short_repr
+from ..results.schema import has_drops
 from .means import Row
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ def find_reference(dataset: xarray.Dataset, name: str | None) -> str:
     if len(known) < 2:
         raise InputError("kind", f"must be another than 'difference', as there is no allocator but {known[0]}")
     if name is None:
-        early = dataset["feasible"].isel({"drop": slice(_EARLY)})
+        counts = dataset["feasible" if has_drops(dataset) else "feasible_count"]
+        early = counts.isel({"drop": slice(_EARLY)}, missing_dims="ignore")
         return next((one for one in known if bool(early.sel(allocator=one).any())), known[0])
     if name not in known:
         hint = nearest(name, known) if isinstance(name, str) else ""
