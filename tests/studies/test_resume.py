@@ -72,6 +72,17 @@ def test_more_drops_compute_only_the_new_ones_and_fewer_none(run, bed, same, chu
         same(dataset, compare(bed.document({"drops": drops})).dataset)
 
 
+def test_results_are_on_the_disk_once(run, out):
+    # A file with more drops stays; that with fewer is the results alone.
+    for drops, new, linked in ((4, 4, True), (6, 2, True), (6, 0, True), (3, 0, False), (6, 0, True)):
+        dataset, calls = run({"drops": drops})
+        assert calls == new
+        dataset.close()
+        (volume,) = volumes_of(out)
+        assert (out / "results.nc").samefile(volume) == linked
+        assert (out / "results.nc").stat().st_nlink == (2 if linked else 1)
+
+
 def test_fewer_drops_have_the_histories_that_they_have_alone(out, variant, same):
     changes = {"allocators": ["sca"], "precoders": ["mrt"]}
     compare(variant(changes | {"drops": 12}), execution=Execution(out=out))
