@@ -95,8 +95,8 @@ class Record(list[tuple[ComplexArray, ComplexArray]]):
 
         plain = channels.drawn_channels
 
-        def noted(channel: Any, scene: Scene, draws: int, generator: Generator) -> Any:
-            self.append(plain(channel, scene, draws, generator))
+        def noted(channel: Any, scene: Scene, draws: int, generator: Generator, **limit: Any) -> Any:
+            self.append(plain(channel, scene, draws, generator, **limit))
             return self[-1]
 
         monkeypatch.setattr(channels, "drawn_channels", noted)
