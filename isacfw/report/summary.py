@@ -138,8 +138,8 @@ def values_to_compare(cell: xarray.Dataset, values: FloatArray, columns: Columns
     """Return the values by which allocators are compared; see :func:`without_tolerance`."""
     if "bound" not in cell or "max_violation" not in cell:
         return values
-    bounds, violations = (cell[name].to_numpy() for name in ("bound", "max_violation"))
-    return without_tolerance(values, bounds, violations, better=columns.better)
+    bounds, violations, feasible = (cell[name].to_numpy() for name in ("bound", "max_violation", "feasible"))
+    return without_tolerance(values, bounds, violations, feasible.astype(bool), better=columns.better)
 
 
 def standing(values: FloatArray, feasible: Any, columns: Columns) -> tuple[FloatArray, Any]:

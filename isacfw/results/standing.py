@@ -17,17 +17,19 @@ _EXACT = 1e-9
 
 
 def without_tolerance(
-    values: FloatArray, bounds: FloatArray, violations: FloatArray, *, better: int, axis: int = 0
+    values: FloatArray, bounds: FloatArray, violations: FloatArray, feasible: Any, *, better: int, axis: int = 0
 ) -> FloatArray:
     """Return values of which those count as the best bound of their drop that are beyond it by a tolerance.
 
-    An answer may violate a limit by its tolerance. At limits that can just be met, that may raise its value by a
-    per cent above the optimum, and is no merit.
+    A feasible answer may violate a limit by its tolerance. At limits that can just be met, that may raise its
+    value by a per cent above the optimum, and is no merit.
 
     Parameters
     ----------
     values, bounds, violations : ndarray
         Objective, bounds of it, NaN for none, and largest relative violations of the limits.
+    feasible : ndarray of bool
+        Whether an answer is feasible; the values of others are as they were.
     better, axis
         See :func:`distances_to_best`.
 
@@ -39,7 +41,7 @@ def without_tolerance(
     bounds = better * bounds
     best = np.where(np.isnan(bounds), np.inf, bounds).min(axis=axis, keepdims=True)
     with np.errstate(invalid="ignore"):
-        beyond = (violations > _EXACT) & (better * values > best)
+        beyond = feasible & (violations > _EXACT) & (better * values > best)
     return np.where(beyond, better * best, values)
 
 

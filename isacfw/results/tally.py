@@ -171,7 +171,8 @@ def tally_chunk(plan: TallyPlan, result: ChunkResult) -> Tally:
     objective = numbers[plan.quantities.index(plan.objective)]
     filled = [np.where(own, one, 0.0) for one, own in zip(numbers, known, strict=True)]
     bounds = values["bound"]
-    compared = without_tolerance(objective, bounds, values["max_violation"], better=plan.better, axis=1)
+    violations = values["max_violation"]
+    compared = without_tolerance(objective, bounds, violations, feasible, better=plan.better, axis=1)
     parts = [_standing(plan, compared, bounds, feasible), _pairs(objective)]
     counts: dict[str, Any] = {
         "status": np.stack([(values["status"] == one).sum(axis=-1) for one in STATUSES]),

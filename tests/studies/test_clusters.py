@@ -11,6 +11,7 @@ from pathlib import Path
 import attrs
 import cloudpickle
 import pytest
+from folders import chunks_of
 
 import isacfw
 from isacfw import Execution, InputError, IsacError, PluginHost, compare
@@ -172,7 +173,7 @@ def test_an_interrupt_is_one_line_and_ends_the_workers(number, bed, launched, un
     (tmp_path / "cluster.toml").write_text("jobs = 2\n[local]", encoding="utf-8")
     bed.told("sleep 0.05")
     process = launched("-m", "isacfw", "compare", path, "--cluster", tmp_path / "cluster.toml", "--out", out)
-    until(lambda: len(list(out.rglob("points*"))) > 2, 90)
+    until(lambda: len(chunks_of(out)) > 2, 90)
     # A terminal sends it to the whole group.
     os.killpg(process.pid, number)
     _, error = process.communicate(timeout=30)

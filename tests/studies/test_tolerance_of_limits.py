@@ -50,7 +50,11 @@ def test_only_values_that_owe_it_to_the_tolerance_are_lowered_to_the_bound(bette
     values = better * np.array([[1.0, 1.0], [1.5, 1.5], [0.5, 0.5]])
     bounds = better * np.array([[1.0, np.nan], [np.nan, np.nan], [2.0, np.nan]])
     violations = np.array([[0.0, 0.0], [1e-7, 1e-7], [1e-7, 1e-7]])
-    found = without_tolerance(values, bounds, violations, better=better)
+    feasible = np.ones_like(values, dtype=bool)
+    found = without_tolerance(values, bounds, violations, feasible, better=better)
     np.testing.assert_array_equal(found, better * np.array([[1.0, 1.0], [1.0, 1.5], [0.5, 0.5]]))
     # A bound that an answer within the limits contradicts is wrong.
-    np.testing.assert_array_equal(without_tolerance(values, bounds, 0 * violations, better=better), values)
+    found = without_tolerance(values, bounds, 0 * violations, feasible, better=better)
+    np.testing.assert_array_equal(found, values)
+    found = without_tolerance(values, bounds, violations, ~feasible, better=better)
+    np.testing.assert_array_equal(found, values)
