@@ -151,7 +151,7 @@ def cli(capsys):
 
 @pytest.fixture
 def no_figures(monkeypatch):
-    """Spare a test of other things the drawing of figures for its folder, which takes longer than the study."""
+    """Draw nothing, which saves time where files alone matter."""
     monkeypatch.setattr("isacfw.report.figures.comparison_figures", lambda *_: {})
 
 

@@ -39,11 +39,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def without_times(table: str) -> list[str]:
-    """Return the words of each line but the time at the end of an allocator's row, and the sizes of batches.
-
-    Both depend on the time that chunks take.
-    """
-    table = re.sub(r"in (a batch of \d+|batches of \d+ to \d+)", "in batches", table)
+    """Return the words of each line but the time at the end of an allocator's row."""
     rows = [re.sub(r"\S+ (ns|µs|ms|s)$", "", line.rstrip()).split() for line in table.strip().splitlines()]
     return [" ".join(row) for row in rows if not set("".join(row)) <= {"─"}]
 

@@ -121,7 +121,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for a near known word, or two that contain it; empty if there is none."""
+    """Return ``"; did you mean 'x'?"`` for the nearest known word, or two that contain `word`; or no text."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     longer = [name for name in names if word in name.split("_")]

@@ -23,6 +23,9 @@ MOST_AXES = 32
 _LEAST_ROOM, _RATIO = 2**26, 64
 """Bytes that data may take in memory beyond those in the file: at least, and in multiples of the file."""
 
+_LARGE = 2**24
+"""Bytes of data in which no heap is looked for; in smaller data, a hostile file could hide one at no cost."""
+
 _MOST_WORDS, _MOST_NUMBERS = 16, 2**16
 """Entries of an attribute: strings of variable length, and others."""
 
@@ -103,14 +106,11 @@ def check_hdf5(file: Any, size: int) -> dict[str, Any]:
 
 
 def _check_heaps(file: Any, members: Iterable[Any]) -> None:
-    """Check the heaps of attributes, outside of what is contiguous."""
+    """Check the heaps of attributes, outside of large contiguous data."""
     if file.id.get_create_plist().get_sizes() != (8, 8):
         raise ValueError("it must have offsets and lengths of eight bytes")
-    extents = [
-        (offset, member.id.get_storage_size())
-        for member in members
-        if member.chunks is None and (offset := member.id.get_offset()) is not None
-    ]
+    contiguous = (place for member in members if member.chunks is None for place in _places_of(member))
+    extents = [place for place in contiguous if place[1] >= _LARGE]
     with open(file.filename, "rb") as raw:
         check_heaps(raw, extents)
 

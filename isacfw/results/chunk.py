@@ -148,7 +148,7 @@ UNFINISHED = frozenset({"failed", "timed_out"})
 
 def is_unfinished(status: NDArray[Any]) -> NDArray[np.bool_]:
     """Return where a row failed or ran into a time limit, so that it is worth another attempt."""
-    return np.asarray((status == "failed") | (status == "timed_out"))
+    return np.asarray(np.logical_or.reduce([status == one for one in UNFINISHED]))
 
 
 def _width(words: NDArray[Any]) -> int:

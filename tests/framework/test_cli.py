@@ -70,12 +70,6 @@ def plugin(tmp_path):
 
 
 @pytest.fixture
-def no_figures(monkeypatch):
-    """Draw nothing, which saves time where files alone matter."""
-    monkeypatch.setattr("isacfw.report.figures.comparison_figures", lambda *_: {})
-
-
-@pytest.fixture
 def mistake(cli, tmp_path, monkeypatch):
     """Return a function that runs a command in an empty folder and gives its only line on standard error."""
     folder = tmp_path / "empty"

@@ -69,12 +69,6 @@ def made(run):
 CROSSED = "not feasible in all drops"
 
 
-@pytest.fixture
-def no_figures(monkeypatch):
-    """Draw nothing, which saves time where files alone matter."""
-    monkeypatch.setattr("isacfw.report.figures.comparison_figures", lambda *_: {})
-
-
 def test_the_interval_is_student_s():
     sample = np.random.default_rng(3).normal(5, 2, 7)
     mean, half = mean_and_interval(sample)

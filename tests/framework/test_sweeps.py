@@ -418,8 +418,8 @@ def test_text_has_a_table_for_each_point(linked):
     assert sum(line.startswith("transmit_array = ") for line in lines) == 9
 
 
-def test_linked_results_are_saved_and_read(linked, tmp_path, monkeypatch, cli):
-    monkeypatch.setattr("isacfw.report.figures.comparison_figures", lambda *_: {})
+@pytest.mark.usefixtures("no_figures")
+def test_linked_results_are_saved_and_read(linked, tmp_path, cli):
     linked.save(tmp_path)
     with xarray.open_dataset(tmp_path / "results.nc", engine="h5netcdf") as data:
         xarray.testing.assert_identical(data.load(), linked.dataset)

@@ -121,11 +121,9 @@ COMMANDS = [
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_figures")
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_commands_fit_any_terminal(
-    command: list[str], wide: Comparison, variant: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("isacfw.report.figures.comparison_figures", lambda *_: {})
+def test_commands_fit_any_terminal(command: list[str], wide: Comparison, variant: Any, tmp_path: Path) -> None:
     wide.save(tmp_path / "one")
     isacfw.compare(isacfw.load_scenario(variant())).save(tmp_path / "two")
     words = [one.format(folder=tmp_path / "one", other=tmp_path / "two") for one in command]
