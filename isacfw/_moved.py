@@ -58,7 +58,7 @@ FORMER: dict[str, tuple[str, ...]] = {
 RENAMED: dict[str, dict[str, str]] = {
     "allocator": {"verified": "verify"},
     "array": {"checked": "validate_positions"},
-    "assembly": {"Extent": "ResultSizes", "in_memory": "build_in_memory"},
+    "assembly": {"Extent": "ResultSizes"},
     "channel": {"checked": "validate_statistics"},
     "chunk": {
         "Work": "StudySpec",

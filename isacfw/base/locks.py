@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import IO, Any
 
 
-def try_lock(file: IO[Any]) -> bool | None:
+def try_lock(file: IO[Any], *, shared: bool = False) -> bool | None:
     """Lock an open file until it is closed.
+
+    Parameters
+    ----------
+    file : file
+        The file.
+    shared : bool
+        Whether others may have a shared lock of the file too.
 
     Returns
     -------
@@ -19,9 +27,17 @@ def try_lock(file: IO[Any]) -> bool | None:
     except ImportError:
         return None
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
         return None
     return True
+
+
+def unlock(file: IO[Any]) -> None:
+    """Give up the lock of an open file."""
+    with suppress(ImportError, OSError):
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_UN)

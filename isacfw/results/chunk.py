@@ -46,6 +46,22 @@ class Chunk:
         return inside and other.points == self.points
 
 
+@attrs.frozen(kw_only=True)
+class Placed:
+    """The mark of a chunk whose numbers a worker has written to a file.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    checksum : int
+        Checksum of the numbers.
+    """
+
+    path: str
+    checksum: int
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class ChunkResult:
     """The results of a chunk.
@@ -63,6 +79,8 @@ class ChunkResult:
         Messages on metrics and observers that failed.
     batches : tuple of (int, int)
         Smallest and largest number of problems that each allocator solved together; empty if they are not known.
+    placed : Placed or None
+        Where its numbers are, if they are not in `values`.
     """
 
     chunk: Chunk
@@ -70,6 +88,7 @@ class ChunkResult:
     values: dict[str, NDArray[Any]]
     warnings: tuple[str, ...]
     batches: BatchSizes = ()
+    placed: Placed | None = None
 
     @property
     def allocations(self) -> int:

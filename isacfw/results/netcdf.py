@@ -17,7 +17,8 @@ from ..base.files import HDF5File, atomic_write, open_for_hdf5, write_netcdf
 from .chunk import Rest
 from .layout import Layout
 from .lazily import open_lazily
-from .numbers import Field, Plan
+from .numbers import Plan
+from .places import plan_numbers
 from .schema import HISTORY
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def create_file(path: Path, layout: Layout, precision: str) -> Plan:
     import h5py
     import xarray
 
-    plan = _plan_numbers(layout, precision)
+    plan = plan_numbers(layout, precision)
     fields = []
     with open_for_hdf5(path) as raw:
         write_netcdf(xarray.Dataset(layout.fixed, layout.coordinates, dict(layout.attributes)), raw)
@@ -63,34 +64,6 @@ def create_file(path: Path, layout: Layout, precision: str) -> Plan:
                 made = _declare(file, field.name, _axes_of(layout, field.name), field.dtype, attributes)
                 fields.append(attrs.evolve(field, offset=made.id.get_offset()))
     return attrs.evolve(plan, fields=tuple(fields), size=path.stat().st_size)
-
-
-def shape_of(layout: Layout, precision: str) -> tuple[Any, ...]:
-    """Return the shape of the plan of a file, see :func:`create_file`."""
-    return _plan_numbers(layout, precision).shape
-
-
-def _plan_numbers(layout: Layout, precision: str) -> Plan:
-    """Return the plan of a file, without positions."""
-    kinds = {"float": np.dtype(precision).str, "int": "<i8", "bool": "|i1"}
-    points, drops = math.prod(layout.sweep_shape), layout.lengths[-1]
-    return Plan(
-        rows=math.prod(layout.lengths) // (points * drops),
-        allocators=layout.lengths[len(layout.rows)],
-        points=points,
-        drops=drops,
-        fields=tuple(
-            Field(
-                name=name,
-                dtype=kinds[variable.dtype],
-                width=layout.axes_of(name)[1][-1] if variable.axes else None,
-                offset=0,
-            )
-            for name, variable in layout.variables.items()
-            if variable.dtype != "text" and name != HISTORY
-        ),
-        size=0,
-    )
 
 
 def complete_file(path: Path, rests: Callable[[], Iterable[Rest]], layout: Layout, precision: str) -> None:

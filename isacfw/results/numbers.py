@@ -118,8 +118,10 @@ class Plan:
         return rows, self.allocators, len(chunk.points), len(chunk.drops), *own
 
 
-def write_numbers(file: FileIO, plan: Plan, chunk: Chunk, values: Mapping[str, NDArray[Any]]) -> int:
-    """Write the numbers of a chunk at their places, and return their checksum.
+def write_numbers(
+    file: FileIO, plan: Plan, chunk: Chunk, values: Mapping[str, NDArray[Any]], *, checked: bool = True
+) -> int:
+    """Write the numbers of a chunk at their places, and return their checksum; 0 unless they are to be checked.
 
     Raises
     ------
@@ -129,7 +131,7 @@ def write_numbers(file: FileIO, plan: Plan, chunk: Chunk, values: Mapping[str, N
     checksum = 0
     for field in plan.fields:
         content = _bytes_of(field.fit(values[field.name]))
-        checksum = zlib.crc32(content, checksum)
+        checksum = zlib.crc32(content, checksum) if checked else 0
         length, positions = plan.pieces(field, chunk)
         for number, position in enumerate(positions):
             write_at(file, position, content[number * length : (number + 1) * length])

@@ -152,7 +152,7 @@ class Volume:
         """Make an unfinished volume of a run that has ended that of this run; return whether that succeeded."""
         with suppress(OSError):
             files = VolumeFiles.open(self.path, self.journal, writable=True)
-            if not files.lock(self.journal):
+            if not (files.lock(self.journal) and files.is_left_alone()):
                 files.close()
                 return False
             self.close()
@@ -171,7 +171,8 @@ class Volume:
         OSError
             If it cannot be written.
         """
-        checksum = write_numbers(self._files.data, self.plan, result.chunk, result.values)
+        own = (self._files.data, self.plan, result.chunk, result.values)
+        checksum = write_numbers(*own) if result.placed is None else result.placed.checksum
         record, summary = write_chunk(result, checksum, self._header)
         entry = Entry(summary=summary, checksum=checksum, place=self._append(record))
         self.entries.append(entry)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
-from ..base.locks import try_lock
+from ..base.locks import try_lock, unlock
 from .journal import find_records
 from .numbers import read_at, write_at
 
@@ -61,6 +61,14 @@ class VolumeFiles:
     def lock(self, path: Path) -> bool:
         """Lock the journal, unless it is not that of a path any more; return whether that succeeded."""
         return bool(try_lock(self.journal)) and is_at(self.journal, path)
+
+    def is_left_alone(self) -> bool:
+        """Return whether no worker of a run that has ended is still writing numbers."""
+        if try_lock(self.data) is False:
+            return False
+        # HDF5 may refuse to read what has a lock.
+        unlock(self.data)
+        return True
 
     def sync(self, *, now: bool = False) -> None:
         """Bring everything to the disk, by default only if that is due."""

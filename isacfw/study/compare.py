@@ -26,8 +26,9 @@ from ..report.precision import is_precise
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary
 from ..results.layout import Layout, ResultSizes
 from ..results.lazily import open_lazily
-from ..results.memory import build_in_memory
+from ..results.memory import ResultsInMemory
 from ..results.netcdf import write_small
+from ..results.places import Contents, Destination
 from ..results.statistics import build_statistics
 from ..scenario.labels import by_label
 from ..scenario.precision import looks, relative_precision
@@ -44,7 +45,7 @@ from .retry import Unfinished, find_unfinished, merge, spec_of_place
 from .selection import with_parts
 from .size import check_study_size
 from .spec import input_files, specify, warn
-from .store import Contents, ResultStore
+from .store import ResultStore
 from .study_spec import StudySpec
 from .tally_store import TallyStore, cut_chunk
 from .versions import library_versions
@@ -112,15 +113,11 @@ def _compare_until(scenario: Scenario, host: PluginHost, execution: Execution) -
     raise AssertionError("the last look ends the study")
 
 
-def _ignore(_done: int, _total: int) -> None:
-    """Do nothing."""
-
-
 @attrs.define
 class _Known:
     """What studies of the same scenario have solved in memory."""
 
-    results: list[ChunkResult] = attrs.field(factory=list)
+    memory: ResultsInMemory | None = None
     tallies: TallyStore | None = None
 
 
@@ -150,18 +147,22 @@ class _Study:
         if self.scenario.summary_only:
             return self._run_tallies(folder)
         if folder is None:
-            solved = self.known.results
-            self._advance(sum(self._allocations(result.chunk) for result in solved))
-            with closing(self._solve(self._plan([result.summary_in_memory for result in solved]))) as each:
-                solved.extend(each)
-            summaries = [result.summary_in_memory for result in solved]
-            self._warn(summaries)
-            return Comparison(dataset=build_in_memory(self._layout_of(summaries), solved))
+            return self._run_in_memory()
         with closing(ResultStore(folder / "chunks", self._key(), self.scenario.drops, self._contents)) as store:
             summaries = self._fill(store)
             self._warn(summaries)
-            store.finish(self._layout_of(summaries), folder / "results.nc", self.execution.saving or _ignore)
+            store.finish(self._layout_of(summaries), folder / "results.nc", self.execution.saving)
         return Comparison(dataset=open_lazily(folder / "results.nc"))
+
+    def _run_in_memory(self) -> Comparison:
+        memory = ResultsInMemory(self._contents, self.known.memory, shared=self.execution.has_processes)
+        self.known.memory, summaries = memory, memory.summaries
+        self._advance(sum(self._allocations(summary.chunk) for summary in summaries))
+        with closing(memory), closing(self._solve(self._plan(summaries), to=memory.destination)) as each:
+            for result in each:
+                memory.add(result)
+        self._warn(summaries)
+        return Comparison(dataset=memory.build(self._layout_of(summaries)))
 
     def _fill(self, store: ResultStore) -> list[ChunkSummary]:
         """Solve the chunks that a folder does not have; return all of them."""
@@ -174,7 +175,8 @@ class _Study:
             summaries = store.choose()
         # Repeat in case a concurrent run with the same folder used different chunks.
         while chunks := self._plan(summaries):
-            with closing(self._solve(chunks)) as results:
+            to = store.destination(chunks) if self.execution.has_processes else None
+            with closing(self._solve(chunks, to=to)) as results:
                 for result in results:
                     # An interrupt would lose a chunk that is done.
                     with interrupts_held_back():
@@ -229,10 +231,12 @@ class _Study:
                     if whole is not None:
                         store.add(reduce(lambda one, part: merge(one, place, part), solved[summary.chunk], whole))
 
-    def _solve(self, chunks: list[Chunk], spec: StudySpec | None = None) -> Generator[Any, None, None]:
+    def _solve(
+        self, chunks: list[Chunk], spec: StudySpec | None = None, to: Destination | None = None
+    ) -> Generator[Any, None, None]:
         how, spec = self.execution, spec or self.spec
         task = remote_task(spec, self.host) if chunks and is_elsewhere(how.executor) else None
-        each = solve_chunks(spec, self.host, chunks, how, self._advance, task)
+        each = solve_chunks(spec, self.host, chunks, how, self._advance, task, to)
         with closing(each) as results:
             for result in results:
                 self.files.check()

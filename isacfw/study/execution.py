@@ -111,6 +111,11 @@ class Execution:
     progress: Progress | Literal[False] | None = attrs.field(default=None, validator=optional(_check_progress))
     saving: Progress | None = attrs.field(default=None, validator=optional(_check_callable))
 
+    @property
+    def has_processes(self) -> bool:
+        """Whether several processes on this machine may share the work."""
+        return self.workers > 1 and self.executor is None
+
 
 _FORMER = tuple(field.name for field in attrs.fields(Execution) if field.name != "cluster")
 _SCENARIO = ("seed", "time_limit_s")

@@ -17,8 +17,9 @@ from ..base.guard import watch_calls
 from ..base.inputs import why
 from ..base.sources import Sources
 from ..host.host import PluginHost
-from ..results.chunk import Chunk
+from ..results.chunk import Chunk, ChunkResult
 from ..results.packing import pack_result, unpack_result
+from ..results.places import Destination
 from ..results.tally import Reduced
 from ..scenario.scenario import Scenario
 from .careful import CarefulProcesses, watch_given_up
@@ -41,6 +42,7 @@ def solve_chunks(
     execution: Execution,
     advance: Callable[[int], None],
     task: Task | None = None,
+    to: Destination | None = None,
 ) -> Generator[Reduced, None, None]:
     """Yield the results of chunks as they come.
 
@@ -58,6 +60,8 @@ def solve_chunks(
         Called with the number of allocations completed since the last call.
     task : tuple, optional
         What an executor is to call instead of the solution of a chunk: function, and first arguments.
+    to : Destination, optional
+        Where processes on this machine write numbers; they send the others. Otherwise they send everything.
     """
     pieces = len(chunks) if len(chunks) > 1 else sum(len(chunk.drops) for chunk in chunks)
     executor, workers = execution.executor, execution.workers
@@ -65,7 +69,7 @@ def solve_chunks(
         own: Task = task or (_in_worker, (spec, _observing_sources(host)))
         yield from _solve_on_executor(spec, chunks, executor, own, advance)
     elif workers > 1 and (pieces > 1 or needs_process(spec, host)):
-        yield from _solve_in_processes(spec, host, chunks, min(workers, pieces), advance)
+        yield from _solve_in_processes(spec, host, chunks, min(workers, pieces), advance, to)
     else:
         # In memory, a chunk that ends early saves nothing.
         queue = ChunkQueue(chunks, 1, None if execution.out is None else _pace(spec, chunks, 1))
@@ -90,13 +94,18 @@ def _solve_on_executor(
 
 
 def _solve_in_processes(
-    spec: StudySpec, host: PluginHost, chunks: Sequence[Chunk], workers: int, advance: Callable[[int], None]
+    spec: StudySpec,
+    host: PluginHost,
+    chunks: Sequence[Chunk],
+    workers: int,
+    advance: Callable[[int], None],
+    to: Destination | None,
 ) -> Generator[Reduced, None, None]:
     if getattr(multiprocessing.current_process(), "_inheriting", False):
         # In a worker that imports a script which asks for workers: its parent reports the error.
         raise SystemExit(1)
     packed, careful = _pack(spec, _observing_sources(host)), CarefulProcesses(spec.scenario.time_limit_s)
-    task = (_in_process, (packed, careful.given_up))
+    task = (_in_process, (packed, careful.given_up, to))
 
     def alone(chunk: Chunk) -> Reduced:
         found: Reduced = careful.run(_alone, packed, chunk)
@@ -177,11 +186,15 @@ def needs_process(spec: StudySpec, host: PluginHost) -> bool:
     return bool(host.sources) or not all(map(is_own, spec.parts))
 
 
-def _in_process(packed: bytes, given_up: dict[str, str], chunk: Chunk) -> tuple[bytes, frozenset[str]]:
+def _in_process(
+    packed: bytes, given_up: dict[str, str], to: Destination | None, chunk: Chunk
+) -> tuple[bytes, frozenset[str]]:
     """Return the packed result of a chunk, and the parts that were called without an end of the process."""
     ended: set[str] = set()
     with watch_calls(watch_given_up(given_up, ended)):
-        return pack_result(_alone(packed, chunk)), frozenset(ended)
+        result = _alone(packed, chunk)
+        placed = to.put(result) if to is not None and isinstance(result, ChunkResult) else result
+        return pack_result(placed), frozenset(ended)
 
 
 def _alone(packed: bytes, chunk: Chunk) -> Reduced:

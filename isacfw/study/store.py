@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import attrs
 
 from ..base.files import atomic_write, ensure_writable, not_writable_error
+from ..base.progress import Progress
 from ..results.chunk import Chunk, ChunkResult, ChunkSummary, restrict
 from ..results.chunk_record import Entry
 from ..results.layout import Layout
-from ..results.netcdf import complete_file, create_file, shape_of
+from ..results.netcdf import complete_file, create_file
+from ..results.places import Contents, Destination, plan_numbers
 from ..results.volume import Volume
 from .spec import warn
-
-
-@attrs.frozen(kw_only=True)
-class Contents:
-    """What the results of a study are made of.
-
-    Parameters
-    ----------
-    layout : callable
-        Returns the layout of all results for a number of users, with sizes and attributes that may change.
-    users : int
-        Expected number of users.
-    precision : str
-        Type of floating-point numbers.
-    """
-
-    layout: Callable[[int], Layout]
-    users: int
-    precision: str
 
 
 @attrs.frozen(eq=False)
@@ -72,6 +55,7 @@ class ResultStore:
         self.key, self.folder, self.drops, self.contents = key, folder / key[:16], drops, contents
         self._volumes: dict[Path, Volume] = {}
         self._own: Volume | None = None
+        self._given: dict[str, Volume] = {}
         self._users = contents.users
         self._intact: dict[Entry, bool] = {}
         self._chosen: dict[Chunk, _Source] = {}
@@ -94,12 +78,29 @@ class ResultStore:
         """
         self._users = max(self._users, int(result.users.max(initial=1)))
         try:
-            volume = self._volume_for(
-                self.contents.layout(self._users), lambda one: self._has_none_of(one, result.chunk)
-            )
+            if result.placed is None:
+                volume = self._volume_with_room([result.chunk])
+            else:
+                volume = self._given[result.placed.path]
             self._intact[volume.add(result)] = True
         except OSError as error:
             raise not_writable_error(self.folder, error) from None
+
+    def destination(self, chunks: Sequence[Chunk]) -> Destination:
+        """Return where workers may write the numbers of chunks, before they are added.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written.
+        """
+        try:
+            volume = self._volume_with_room(chunks)
+        except OSError as error:
+            raise not_writable_error(self.folder, error) from None
+        found = Destination(path=str(volume.path.absolute()), plan=volume.plan, on_disk=True)
+        self._given[found.path] = volume
+        return found
 
     def choose(self) -> list[ChunkSummary]:
         """Return the intact chunks in order, without duplicate drops; damaged ones count as missing.
@@ -132,7 +133,7 @@ class ResultStore:
         result = source.volume.read(source.entry)
         return None if result is None else restrict(result, summary.chunk.drops)
 
-    def finish(self, layout: Layout, path: Path, note: Callable[[int, int], None]) -> None:
+    def finish(self, layout: Layout, path: Path, note: Progress | None = None) -> None:
         """Write all chosen chunks, which are all there are, to a file of results.
 
         Parameters
@@ -141,7 +142,7 @@ class ResultStore:
             The results.
         path : Path
             The file.
-        note : callable
+        note : callable, optional
             Called with the numbers of chunks that are in the file and of all chunks.
 
         Raises
@@ -149,11 +150,12 @@ class ResultStore:
         InputError
             If it cannot be written, or a chunk has been damaged since it was chosen.
         """
+        told = note or (lambda _done, _total: None)
         try:
-            volume = self._finished(layout) or self._assemble(layout, note)
+            volume = self._finished(layout) or self._assemble(layout, told)
         except OSError as error:
             raise not_writable_error(self.folder, error) from None
-        note(len(self._chosen), len(self._chosen))
+        told(len(self._chosen), len(self._chosen))
         with atomic_write(path) as new:
             volume.link(new)
         self._remove_others(volume)
@@ -203,9 +205,14 @@ class ResultStore:
             self._intact[source.entry] = source.volume.read(source.entry) is not None
         return self._intact[source.entry]
 
+    def _volume_with_room(self, chunks: Sequence[Chunk]) -> Volume:
+        """Return the own volume, or another one, that has nothing of some chunks."""
+        layout = self.contents.layout(self._users)
+        return self._volume_for(layout, lambda one: all(self._has_none_of(one, chunk) for chunk in chunks))
+
     def _volume_for(self, layout: Layout, fits: Callable[[Volume], bool]) -> Volume:
         """Return the own volume if it fits, else that of a run that was stopped, else a new one."""
-        wanted = shape_of(layout, self.contents.precision)
+        wanted = plan_numbers(layout, self.contents.precision).shape
 
         def is_right(volume: Volume) -> bool:
             return volume.shape == wanted and volume.seal is None and fits(volume)
@@ -237,7 +244,7 @@ class ResultStore:
 
     def _finished(self, layout: Layout) -> Volume | None:
         """Return a finished volume that is what is asked for."""
-        wanted = shape_of(layout, self.contents.precision)
+        wanted = plan_numbers(layout, self.contents.precision).shape
         for volume in {source.volume for source in self._chosen.values()}:
             if (
                 volume.shape == wanted
@@ -253,7 +260,7 @@ class ResultStore:
         source = self._chosen[chunk]
         return source.volume is volume and source.entry.summary.chunk == chunk
 
-    def _assemble(self, layout: Layout, note: Callable[[int, int], None]) -> Volume:
+    def _assemble(self, layout: Layout, note: Progress) -> Volume:
         """Return a volume of all chosen chunks, which are copied to it where it does not have them."""
         volume = self._volume_for(layout, self._can_hold_all)
         entries = []

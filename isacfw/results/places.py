@@ -1,0 +1,118 @@
+"""Places of the numbers of chunks, in memory or in a file, at which workers write them."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+from collections.abc import Callable
+from io import FileIO
+
+import attrs
+import numpy as np
+
+from ..base.locks import try_lock
+from .chunk import ChunkResult, Placed
+from .layout import Layout
+from .numbers import Field, Plan, write_numbers
+from .schema import HISTORY
+
+
+@attrs.frozen(kw_only=True)
+class Contents:
+    """What the results of a study are made of.
+
+    Parameters
+    ----------
+    layout : callable
+        Returns the layout of all results for a number of users, with sizes and attributes that may change.
+    users : int
+        Expected number of users.
+    precision : str
+        Type of floating-point numbers.
+    """
+
+    layout: Callable[[int], Layout]
+    users: int
+    precision: str
+
+    def plan(self, users: int) -> Plan:
+        """Return the plan of all numbers for a number of users, without positions."""
+        return plan_numbers(self.layout(users), self.precision)
+
+
+def plan_numbers(layout: Layout, precision: str) -> Plan:
+    """Return the plan of all numbers of a study, without positions.
+
+    Parameters
+    ----------
+    layout : Layout
+        The study; its number of users is that of the plan.
+    precision : str
+        Type of floating-point numbers.
+    """
+    kinds = {"float": np.dtype(precision).str, "int": "<i8", "bool": "|i1"}
+    points, drops = math.prod(layout.sweep_shape), layout.lengths[-1]
+    return Plan(
+        rows=math.prod(layout.lengths) // (points * drops),
+        allocators=layout.lengths[len(layout.rows)],
+        points=points,
+        drops=drops,
+        fields=tuple(
+            Field(
+                name=name,
+                dtype=kinds[variable.dtype],
+                width=layout.axes_of(name)[1][-1] if variable.axes else None,
+                offset=0,
+            )
+            for name, variable in layout.variables.items()
+            if variable.dtype != "text" and name != HISTORY
+        ),
+        size=0,
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Destination:
+    """A file in which workers on this machine write the numbers of chunks.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    plan : Plan
+        Where numbers are in it.
+    on_disk : bool
+        Whether it outlasts the study, so that other runs must not use it as long as a worker writes to it, and a
+        checksum is needed.
+    """
+
+    path: str
+    plan: Plan
+    on_disk: bool
+
+    def put(self, result: ChunkResult) -> ChunkResult:
+        """Write the numbers of a chunk to their places, and return the rest of it.
+
+        A chunk that does not fit, or cannot be written from here, is returned as it is, for its receiver.
+        """
+        widths = {field.name: field.width for field in self.plan.fields}
+        if any(width is not None and result.values[name].shape[-1] > width for name, width in widths.items()):
+            return result
+        try:
+            with FileIO(self.path, "r+") as file:
+                if self.on_disk and not self._is_ours(file):
+                    return result
+                checksum = write_numbers(file, self.plan, result.chunk, result.values, checked=self.on_disk)
+        except OSError:
+            return result
+        values = {name: value for name, value in result.values.items() if name not in widths}
+        return attrs.evolve(result, values=values, placed=Placed(path=self.path, checksum=checksum))
+
+    @staticmethod
+    def _is_ours(file: FileIO) -> bool:
+        """Lock a file, and return whether it still belongs to the process that this one works for.
+
+        Another run that takes it over, when that process has ended, waits for no lock: it leaves the file alone.
+        """
+        parent = multiprocessing.parent_process()
+        return try_lock(file, shared=True) is not False and (parent is None or parent.is_alive())
