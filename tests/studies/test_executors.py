@@ -98,6 +98,15 @@ def test_results_are_the_same_bits_for_any_executor(by, solved, same, tmp_path, 
 
 
 @pytest.mark.slow
+def test_a_study_with_a_precision_stops_at_the_same_drop_for_any_executor(by, bed, same, tmp_path):
+    document = bed.document({"allocators": ["exact"], "drops": 3000, "until": "5 % of the mean"})
+    expected = compare(document).dataset
+    assert 100 < expected.sizes["drop"] < 3000
+    same(compare(document, execution=Execution(**by)).dataset, expected)
+    same(compare(document, execution=Execution(**by, out=tmp_path / "out")).dataset, expected)
+
+
+@pytest.mark.slow
 def test_what_was_loaded_is_what_workers_use_though_its_file_has_changed(by, bed, same):
     loaded = isacfw.load_scenario(bed.scenario())
     expected = compare(loaded).dataset

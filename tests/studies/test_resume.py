@@ -564,6 +564,23 @@ def test_a_study_of_several_processes_that_is_killed_goes_on_and_leaves_no_proce
     until(lambda: not _group(process.pid), 5)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_study_with_a_precision_stops_at_the_same_drop_after_kills(workers, bed, out, same, launched, until):
+    changes = {"allocators": ["exact", "probe"], "drops": 2000, "until": "8 % of the mean"}
+    path = bed.scenario(changes)
+    expected = compare(path).dataset
+    assert 100 < expected.sizes["drop"] < 2000
+    bed.told("sleep 0.004")
+    for count in (1, 3):
+        process = launched(*COMMAND, path, "--out", out, "--workers", workers)
+        until(lambda count=count: len(chunks_of(out)) >= count)
+        process.kill()
+        process.wait()
+    bed.told("")
+    same(compare(path, execution=Execution(out=out)).dataset, expected)
+
+
 def _group(leader):
     """Return the processes that still run in the group of a process."""
     try:
