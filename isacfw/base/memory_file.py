@@ -6,6 +6,7 @@ import mmap
 import os
 import sys
 from contextlib import suppress
+from typing import Any
 
 
 class MemoryFile:
@@ -25,10 +26,10 @@ class MemoryFile:
     def __init__(self, size: int) -> None:
         if not hasattr(os, "memfd_create"):
             raise OSError("this system has no files in memory")
-        self._descriptor = os.memfd_create("isacfw")
+        self._descriptor, self._size = os.memfd_create("isacfw"), size
         try:
             os.ftruncate(self._descriptor, size)
-            self.content = _mapped(self._descriptor, size)
+            self.content = self._map(mmap.MAP_SHARED)
         except (OSError, ValueError) as error:
             self.close()
             raise OSError(f"no file of {size} bytes in memory") from error
@@ -38,14 +39,16 @@ class MemoryFile:
         """Path by which other processes of the same user open it, until it is closed."""
         return f"/proc/{os.getpid()}/fd/{self._descriptor}"
 
+    def private(self) -> mmap.mmap:
+        """Return the content without what other processes, or forks of this one, write from here on."""
+        return self._map(mmap.MAP_PRIVATE)
+
+    def _map(self, kind: int) -> mmap.mmap:
+        """Return the content; before Python 3.13, it keeps a file descriptor of its own as long as it is used."""
+        options: dict[str, Any] = {"trackfd": False} if sys.version_info >= (3, 13) else {}
+        return mmap.mmap(self._descriptor, self._size, flags=kind, **options)
+
     def close(self) -> None:
         """Close the file; its content stays as long as it is used in this process."""
         with suppress(OSError):
             os.close(self._descriptor)
-
-
-def _mapped(descriptor: int, size: int) -> mmap.mmap:
-    """Return the content of a file; before Python 3.13, it keeps a descriptor as long as it is used."""
-    if sys.version_info >= (3, 13):
-        return mmap.mmap(descriptor, size, trackfd=False)
-    return mmap.mmap(descriptor, size)

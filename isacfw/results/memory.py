@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from mmap import mmap
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -56,28 +57,21 @@ class ResultsInMemory:
             with suppress(OSError):
                 self._file = MemoryFile(plan.size)
                 self.destination = Destination(path=self._file.path, plan=plan, on_disk=False)
-        self._arrays = self._reserve(plan)
+        self._plan = plan
+        self._shape = (plan.rows // plan.allocators, plan.allocators, plan.points, plan.drops)
+        self._arrays = self._reserve(plan, None if self._file is None else self._file.content)
         self._written = self._arrays if self._file else {}
         if before is not None:
             self._take_over(before)
 
-    def _reserve(self, plan: Plan) -> dict[str, NDArray[Any]]:
-        """Return arrays of all variables but histories, those of numbers in the file if there is one."""
-        shape = (plan.rows // plan.allocators, plan.allocators, plan.points, plan.drops)
-        arrays: dict[str, NDArray[Any]] = {
-            name: np.empty(shape, dtype=object)
+    def _reserve(self, plan: Plan, content: mmap | None = None) -> dict[str, NDArray[Any]]:
+        """Return arrays of all variables but histories, those of numbers in a file if there is one."""
+        texts: dict[str, NDArray[Any]] = {
+            name: np.empty(self._shape, dtype=object)
             for name, variable in self._contents.layout(self._users).variables.items()
             if variable.dtype == "text"
         }
-        for field in plan.fields:
-            whole = shape if field.width is None else (*shape, field.width)
-            kind: Any = np.bool_ if field.dtype == "|i1" else field.dtype
-            if self._file is None:
-                arrays[field.name] = np.empty(whole, dtype=kind)
-            else:
-                flat = np.frombuffer(self._file.content, kind, math.prod(whole), field.offset)
-                arrays[field.name] = flat.reshape(whole)
-        return arrays
+        return texts | _numbers(plan, self._shape, content)
 
     def _take_over(self, before: ResultsInMemory) -> None:
         if before._users > self._users:
@@ -89,12 +83,10 @@ class ResultsInMemory:
 
     def _widen(self, users: int) -> None:
         """Make room for more users."""
-        former, file = self._arrays, self._file
-        self._users, self._file = users, None
+        former, self._users = self._arrays, users
         self._arrays = self._reserve(self._contents.plan(users))
         for name, value in former.items():
             _fill(self._arrays[name], value)
-        self._file = file
 
     def add(self, result: ChunkResult) -> None:
         """Keep a chunk."""
@@ -115,9 +107,12 @@ class ResultsInMemory:
         import xarray
 
         variables: dict[str, Any] = {}
+        arrays = self._arrays
+        if self._file is not None and arrays is self._written:
+            arrays = arrays | _numbers(self._plan, self._shape, self._file.private())
         for name in layout.variables:
             axes, lengths = layout.axes_of(name)
-            value = self._history(layout) if name == HISTORY else self._arrays[name]
+            value = self._history(layout) if name == HISTORY else arrays[name]
             if "user" in axes:
                 value = value[..., : layout.users]
             variables[name] = (axes, value.reshape(lengths), layout.attributes_of(name))
@@ -125,9 +120,7 @@ class ResultsInMemory:
 
     def _history(self, layout: Layout) -> NDArray[Any]:
         """Return all histories, padded with NaN."""
-        plan, iterations = self._contents.plan(1), layout.sizes.iterations
-        shape = (plan.rows // plan.allocators, plan.allocators, plan.points, plan.drops, iterations)
-        whole = np.empty(shape, self._histories[0][1].dtype)
+        whole = np.empty((*self._shape, layout.sizes.iterations), self._histories[0][1].dtype)
         for chunk, history in self._histories:
             _fill(whole[_place(chunk)], history)
         return whole
@@ -145,6 +138,19 @@ def _with_positions(plan: Plan) -> Plan:
         fields.append(attrs.evolve(field, offset=end))
         end += -(-rows * field.size // _ALIGNMENT) * _ALIGNMENT
     return attrs.evolve(plan, fields=tuple(fields), size=end)
+
+
+def _numbers(plan: Plan, shape: tuple[int, ...], content: mmap | None) -> dict[str, NDArray[Any]]:
+    """Return arrays of all numbers: new ones, or those in the content of a file."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for field in plan.fields:
+        whole = shape if field.width is None else (*shape, field.width)
+        kind: Any = np.bool_ if field.dtype == "|i1" else field.dtype
+        if content is None:
+            arrays[field.name] = np.empty(whole, dtype=kind)
+        else:
+            arrays[field.name] = np.frombuffer(content, kind, math.prod(whole), field.offset).reshape(whole)
+    return arrays
 
 
 def _place(chunk: Chunk) -> tuple[slice, ...]:

@@ -93,21 +93,18 @@ def compare(
     found = with_parts(found, host, drops=drops, precoders=precoders, beams=beams, allocators=allocators)
     with show_progress("allocations", execution.progress) as progress, on_cluster(execution) as execution:
         shown = attrs.evolve(execution, progress=progress)
-        return _Study(found, host, shown).run() if found.until is None else _compare_until(found, host, shown)
+        with closing(_Known()) as known:
+            return _run(found, host, shown, known)
 
 
-def _compare_until(scenario: Scenario, host: PluginHost, execution: Execution) -> Comparison:
-    """Return the comparison over the first number of drops, of those that are looked at, which is precise enough.
+def _run(scenario: Scenario, host: PluginHost, how: Execution, known: _Known) -> Comparison:
+    """Return the comparison over all drops, or over the first number of them, of those looked at, that is enough.
 
     The decision depends on the results of these drops alone, so on no executor, chunk or interruption.
     """
-    assert scenario.until is not None
-    known = _Known()
-    for look in looks(scenario.drops):
-        study = _Study(attrs.evolve(scenario, drops=look), host, execution, known)
-        study.most = scenario.drops
-        found = study.run()
-        if is_precise(found.dataset, relative_precision(scenario.until)) or look == scenario.drops:
+    for look in (scenario.drops,) if scenario.until is None else looks(scenario.drops):
+        found = _Study(attrs.evolve(scenario, drops=look), host, how, known, scenario.drops).run()
+        if look == scenario.drops or is_precise(found.dataset, relative_precision(str(scenario.until))):
             return found
         found.dataset.close()
     raise AssertionError("the last look ends the study")
@@ -120,19 +117,21 @@ class _Known:
     memory: ResultsInMemory | None = None
     tallies: TallyStore | None = None
 
+    def close(self) -> None:
+        """Forget it: results would refer to their study, and be freed late."""
+        self.memory = None
+
 
 class _Study:
     """A run of a scenario: solves its chunks and combines their results."""
 
     def __init__(
-        self, scenario: Scenario, host: PluginHost, execution: Execution, known: _Known | None = None
+        self, scenario: Scenario, host: PluginHost, execution: Execution, known: _Known, most: int
     ) -> None:
         check_study_size(scenario, POINTS_TOGETHER, in_memory=execution.out is None)
-        self.known = _Known() if known is None else known
-        self.most = scenario.drops
+        self.known, self.most = known, most
         self.spec = specify(scenario, host, measure_by(execution))
-        self.host, self.execution = host, execution
-        self.scenario = scenario
+        self.scenario, self.host, self.execution = scenario, host, execution
         rows = len(by_label(scenario.precoders)) * len(by_label(scenario.compared_beams))
         self.shape = (rows, len(by_label(scenario.allocators)), len(scenario.sweep_points), scenario.drops)
         reading = scenario.sweep_points.distinct("channel", "sensing_noise")
@@ -158,11 +157,12 @@ class _Study:
         memory = ResultsInMemory(self._contents, self.known.memory, shared=self.execution.has_processes)
         self.known.memory, summaries = memory, memory.summaries
         self._advance(sum(self._allocations(summary.chunk) for summary in summaries))
-        with closing(memory), closing(self._solve(self._plan(summaries), to=memory.destination)) as each:
-            for result in each:
-                memory.add(result)
-        self._warn(summaries)
-        return Comparison(dataset=memory.build(self._layout_of(summaries)))
+        with closing(memory):
+            with closing(self._solve(self._plan(summaries), to=memory.destination)) as each:
+                for result in each:
+                    memory.add(result)
+            self._warn(summaries)
+            return Comparison(dataset=memory.build(self._layout_of(summaries)))
 
     def _fill(self, store: ResultStore) -> list[ChunkSummary]:
         """Solve the chunks that a folder does not have; return all of them."""

@@ -19,7 +19,7 @@ from isacfw.config.load import to_loaded
 from isacfw.results.chunk import Chunk
 from isacfw.results.memory import ResultsInMemory
 from isacfw.results.packing import pack_result, unpack_result
-from isacfw.study.compare import _Study
+from isacfw.study.compare import _Known, _Study
 from isacfw.study.reduce import reduce_result
 from isacfw.study.solve import solve_chunk
 
@@ -39,7 +39,7 @@ def study(variant):
 
     def of(changes, chunks):
         loaded = to_loaded(variant(CHANGES | changes))
-        found = _Study(loaded.scenario, loaded.host, Execution())
+        found = _Study(loaded.scenario, loaded.host, Execution(), _Known(), 6)
         return found, [reduce_result(found.spec, solve_chunk(found.spec, loaded.host, chunk)) for chunk in chunks]
 
     return of
@@ -69,8 +69,8 @@ def test_what_workers_write_is_what_they_would_send(study, precision):
         written.add(placed)
     for result in results:
         sent.add(result)
-    written.close()
     assert built(own, written).identical(built(own, sent))
+    written.close()
 
 
 @shared_memory
@@ -140,6 +140,20 @@ def test_a_file_in_memory_is_closed_with_the_results(bed):
     del found
     gc.collect()
     assert count() == before
+
+
+@shared_memory
+def test_what_a_fork_writes_to_results_stays_in_it(bed):
+    found = compare(bed.document({"allocators": ["exact"], "drops": 20}), execution=Execution(workers=2)).dataset
+    before = found["sum_rate"].values.copy()
+    child = os.fork()
+    if child == 0:
+        found["sum_rate"].values[...] = 0
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    np.testing.assert_array_equal(found["sum_rate"], before)
+    found["sum_rate"].values[...] = 1
+    assert (found["sum_rate"] == 1).all()
 
 
 HOLD = """
