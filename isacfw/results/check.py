@@ -70,6 +70,7 @@ def check_content(file: Any, size: int) -> None:
             raise ValueError(f"{path} is in a group")
         _check_attributes(path, data)
         if not is_dimension(data):
+            _check_shape(path, data)
             # Of statistics, the status of a row counts those of its drops.
             one_status = path == "/status" and "/status_count" not in found
             _check_values(path, data, {one.value.encode() for one in Status} if one_status else None)
@@ -86,6 +87,15 @@ def _check_attributes(path: str, data: Any) -> None:
             _check_text(data.attrs[name], f"{name} of {path}")
     if BATCHES in data.attrs:
         _check_text(data.attrs[BATCHES], f"{BATCHES} of {path}", _LONGEST_SCENARIO)
+
+
+def _check_shape(path: str, data: Any) -> None:
+    """Check that data are as long as their axes, which alone determine the shape that xarray tells."""
+    for axis, length in zip(data.dims, data.shape, strict=True):
+        for scale in axis.values():
+            if scale.shape != (length,):
+                wanted = " x ".join(map(str, scale.shape))
+                raise ValueError(f"{path} must have {wanted} entries along {scale.name[1:]}, got {length}")
 
 
 def _check_values(path: str, data: Any, known: set[bytes] | None) -> None:

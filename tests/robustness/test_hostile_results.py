@@ -107,6 +107,25 @@ def test_values_beyond_the_end_of_a_file_are_refused(tmp_path: Path) -> None:
         pass
 
 
+def test_data_of_another_length_than_their_axis_are_refused(base: Path, tmp_path: Path, cli: Any) -> None:
+    """The library reads as many entries as there are, and states the length of the axis as theirs."""
+    path = tmp_path / "results.nc"
+    path.write_bytes((base / "results.nc").read_bytes())
+    with h5py.File(path, "r+", locking=False) as file:
+        former = file["sum_rate"]
+        scales, attributes = [axis[0] for axis in former.dims], dict(former.attrs)
+        del file["sum_rate"]
+        changed = file.create_dataset("sum_rate", data=np.ones((*former.shape[:-1], 5)))
+        for axis, scale in zip(changed.dims, scales, strict=True):
+            axis.attach_scale(scale)
+        for name, value in attributes.items():
+            if name not in changed.attrs:
+                changed.attrs[name] = value
+    status, printed, error = cli("diff", path, base / "results.nc")
+    assert (status, printed) == (2, "")
+    assert error.endswith("got: /sum_rate must have 2 entries along drop, got 5\n")
+
+
 @pytest.mark.nightly
 def test_hundreds_of_malformed_results_are_one_line(base: Path) -> None:
     assert_harmless(base, 8, 400)
