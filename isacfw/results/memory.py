@@ -25,6 +25,10 @@ _ALIGNMENT = 64
 """Bytes between possible positions of arrays in a file."""
 
 
+_COPIED = 2**24
+"""Bytes of results that are copied out of their file, which may keep a descriptor open."""
+
+
 class ResultsInMemory:
     """The results of a study in memory, at their places in arrays of all chunks.
 
@@ -56,7 +60,7 @@ class ResultsInMemory:
             # Where there is no such file, workers send everything.
             with suppress(OSError):
                 self._file = MemoryFile(plan.size)
-                self.destination = Destination(path=self._file.path, plan=plan, on_disk=False)
+                self.destination = Destination.in_memory(self._file, plan)
         self._plan = plan
         self._shape = (plan.rows // plan.allocators, plan.allocators, plan.points, plan.drops)
         self._arrays = self._reserve(plan, None if self._file is None else self._file.content)
@@ -107,9 +111,7 @@ class ResultsInMemory:
         import xarray
 
         variables: dict[str, Any] = {}
-        arrays = self._arrays
-        if self._file is not None and arrays is self._written:
-            arrays = arrays | _numbers(self._plan, self._shape, self._file.private())
+        arrays = self._final_arrays()
         for name in layout.variables:
             axes, lengths = layout.axes_of(name)
             value = self._history(layout) if name == HISTORY else arrays[name]
@@ -117,6 +119,18 @@ class ResultsInMemory:
                 value = value[..., : layout.users]
             variables[name] = (axes, value.reshape(lengths), layout.attributes_of(name))
         return xarray.Dataset(variables | layout.fixed, layout.coordinates, dict(layout.attributes))
+
+    def _final_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays without what other processes write from here on."""
+        if self._file is None or self._arrays is not self._written:
+            return self._arrays
+        self._file.seal()
+        if self._file.size <= _COPIED:
+            return {name: value.copy() for name, value in self._arrays.items()}
+        try:
+            return self._arrays | _numbers(self._plan, self._shape, self._file.private())
+        except OSError:
+            return self._arrays
 
     def _history(self, layout: Layout) -> NDArray[Any]:
         """Return all histories, padded with NaN."""

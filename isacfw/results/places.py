@@ -6,11 +6,13 @@ import math
 import multiprocessing
 from collections.abc import Callable
 from io import FileIO
+from pathlib import Path
 
 import attrs
 import numpy as np
 
 from ..base.locks import try_lock
+from ..base.memory_file import MemoryFile, identity_of
 from .chunk import ChunkResult, Placed
 from .layout import Layout
 from .numbers import Field, Plan, write_numbers
@@ -81,6 +83,8 @@ class Destination:
         The file.
     plan : Plan
         Where numbers are in it.
+    identity : tuple of int
+        Its device and number: another file may come to have the path.
     on_disk : bool
         Whether it outlasts the study, so that other runs must not use it as long as a worker writes to it, and a
         checksum is needed.
@@ -88,7 +92,25 @@ class Destination:
 
     path: str
     plan: Plan
+    identity: tuple[int, int]
     on_disk: bool
+
+    @classmethod
+    def on(cls, path: Path, plan: Plan) -> Destination:
+        """Return a file on a disk.
+
+        Raises
+        ------
+        OSError
+            If it is not there.
+        """
+        found = path.stat()
+        return cls(path=str(path), plan=plan, identity=(found.st_dev, found.st_ino), on_disk=True)
+
+    @classmethod
+    def in_memory(cls, file: MemoryFile, plan: Plan) -> Destination:
+        """Return a file in memory."""
+        return cls(path=file.path, plan=plan, identity=file.identity, on_disk=False)
 
     def put(self, result: ChunkResult) -> ChunkResult:
         """Write the numbers of a chunk to their places, and return the rest of it.
@@ -100,7 +122,7 @@ class Destination:
             return result
         try:
             with FileIO(self.path, "r+") as file:
-                if self.on_disk and not self._is_ours(file):
+                if not self._is_ours(file):
                     return result
                 checksum = write_numbers(file, self.plan, result.chunk, result.values, checked=self.on_disk)
         except OSError:
@@ -108,11 +130,12 @@ class Destination:
         values = {name: value for name, value in result.values.items() if name not in widths}
         return attrs.evolve(result, values=values, placed=Placed(path=self.path, checksum=checksum))
 
-    @staticmethod
-    def _is_ours(file: FileIO) -> bool:
-        """Lock a file, and return whether it still belongs to the process that this one works for.
+    def _is_ours(self, file: FileIO) -> bool:
+        """Return whether an open file is the right one, and still belongs to the process that this one works for.
 
-        Another run that takes it over, when that process has ended, waits for no lock: it leaves the file alone.
+        One on the disk is locked: another run that would take it over, when that process has ended, does not
+        wait, but leaves the file alone.
         """
         parent = multiprocessing.parent_process()
-        return try_lock(file, shared=True) is not False and (parent is None or parent.is_alive())
+        locked = not self.on_disk or try_lock(file, shared=True) is not False
+        return locked and identity_of(file) == self.identity and (parent is None or parent.is_alive())

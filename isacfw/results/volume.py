@@ -21,7 +21,7 @@ from .chunk import ChunkResult, Rest
 from .chunk_record import Entry, Seal, read_entry, read_header, read_rest, read_values, write_chunk, write_header
 from .journal import FORMAT
 from .numbers import Plan, checksum_of, read_gaps, read_numbers, write_gaps, write_numbers
-from .volume_files import VolumeFiles, is_at
+from .volume_files import VolumeFiles, create_locked, is_at
 
 
 class Volume:
@@ -75,8 +75,7 @@ class Volume:
             with FileIO(temporary) as file:
                 frame = b"".join(read_gaps(file, new._plan, new._plan.size))
             # First the journal, which is no volume without its file: others remove it if it has no lock.
-            new._held = FileIO(new.journal, "x+")
-            try_lock(new._held)
+            new._held = create_locked(new.journal)
             temporary.replace(new.path)
             new._open = VolumeFiles(FileIO(new.path, "r+"), new._held)
             new._opening = new._append(write_header(new._header, {"frame": np.frombuffer(frame, np.uint8)}))

@@ -9,6 +9,7 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
+from ..base.leftovers import temporary_path
 from ..base.locks import try_lock, unlock
 from .journal import find_records
 from .numbers import read_at, write_at
@@ -104,6 +105,28 @@ class VolumeFiles:
         self.data.seek(0)
         with path.open("wb") as copy:
             shutil.copyfileobj(self.data, copy, 2**20)
+
+
+def create_locked(path: Path) -> FileIO:
+    """Create a file, which has a lock before others can see it, and return it open.
+
+    Raises
+    ------
+    OSError
+        If it cannot be created.
+    """
+    # Open files cannot be renamed on Windows.
+    hidden = path if os.name == "nt" else temporary_path(path.parent, path.suffix)
+    file = FileIO(hidden, "x+")
+    try:
+        try_lock(file)
+        if hidden != path:
+            hidden.rename(path)
+    except OSError:
+        file.close()
+        hidden.unlink(missing_ok=True)
+        raise
+    return file
 
 
 def is_at(file: FileIO, path: Path) -> bool:

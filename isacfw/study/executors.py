@@ -27,7 +27,7 @@ from .execution import Execution
 from .observers import OBSERVER_HOOKS, NoObservers
 from .pace import FIRST, FIRST_SHARE, Pace, call_timed
 from .plan import is_fast
-from .processes import process_pool
+from .processes import process_pools
 from .queue import ChunkQueue, Task, collect_results
 from .reduce import reduce_result
 from .solve import solve_chunk
@@ -107,18 +107,21 @@ def _solve_in_processes(
     packed, careful = _pack(spec, _observing_sources(host)), CarefulProcesses(spec.scenario.time_limit_s)
     task = (_in_process, (packed, careful.given_up, to))
 
-    def alone(chunk: Chunk) -> Reduced:
-        found: Reduced = careful.run(_alone, packed, chunk)
-        return found
-
     def receive(returned: tuple[bytes, frozenset[str]]) -> Reduced:
         careful.note_success(returned[1])
         return unpack_result(returned[0])
 
     queue = ChunkQueue(chunks, workers, _pace(spec, chunks, workers))
-    with process_pool(workers) as pool:
+    with process_pools(workers) as pools:
+
+        def alone(chunk: Chunk) -> Reduced:
+            # Nothing else may write to the places of the chunk.
+            pools.end_broken()
+            found: Reduced = careful.run(_alone, packed, chunk)
+            return found
+
         try:
-            yield from collect_results(pool, task, queue, _row(spec), advance, {}, alone, receive)
+            yield from collect_results(pools.current, task, queue, _row(spec), advance, {}, alone, receive)
         except (OSError, ImportError) as error:
             # Without shared memory, file descriptors or memory; the disk has errors of its own.
             problem = f"cannot be several: processes cannot be started: {why(error)}"

@@ -8,22 +8,77 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 
 from ..base.errors import InputError
 from ..base.process_end import end_process_after
 from ..base.threads import THREADS
 from ..base.time_limit import interrupts_held_back
 
+KILLED_S = 5.0
+"""Longest time to wait for the end of a process that has been killed."""
+
 GRACE_S = 1.0
 """Time after its time limit at which the call of a part in a worker ends the worker."""
 
 
+class ProcessPools:
+    """Pools of processes, one after the other: a pool is broken as soon as one of its processes has died.
+
+    Parameters
+    ----------
+    workers : int
+        Number of processes.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        # With the processes, which a broken pool forgets, and which may be more as long as it works.
+        self._pools: list[tuple[ProcessPoolExecutor, dict[int, BaseProcess]]] = []
+
+    def current(self) -> Executor:
+        """Return the pool, or a new one if it is broken."""
+        self.end_broken()
+        if not self._pools:
+            pool = _start(self._workers)
+            self._pools.append((pool, getattr(pool, "_processes", None) or {}))
+        return self._pools[-1][0]
+
+    def end_broken(self) -> None:
+        """Kill what is left of a broken pool: a process that outlives it would still write its results."""
+        for pool, processes in self._pools:
+            if getattr(pool, "_broken", False):
+                _kill(list(processes.values()))
+                pool.shutdown(wait=False, cancel_futures=True)
+        self._pools = [one for one in self._pools if not getattr(one[0], "_broken", False)]
+
+    def kill(self) -> None:
+        """Kill all processes."""
+        for _, processes in self._pools:
+            for process in list(processes.values()):
+                process.kill()
+
+    def close(self) -> None:
+        """Let all processes end that have nothing to do."""
+        self.end_broken()
+        for pool, _ in self._pools:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _kill(processes: list[BaseProcess]) -> None:
+    for process in processes:
+        process.kill()
+    for process in processes:
+        # Of a process that has been killed, no code runs any more, except in the kernel.
+        process.join(KILLED_S)
+
+
 @contextmanager
-def process_pool(workers: int) -> Iterator[Callable[[], Executor]]:
-    """Yield a function that returns a pool of processes, and a new one if the last is broken.
+def process_pools(workers: int) -> Iterator[ProcessPools]:
+    """Yield pools of processes, which end with the body.
 
     Raises
     ------
@@ -34,24 +89,15 @@ def process_pool(workers: int) -> Iterator[Callable[[], Executor]]:
         raise InputError(
             "workers", f"must be 1 in a daemonic process, such as one of multiprocessing.Pool, got {workers}"
         )
-    pools: list[ProcessPoolExecutor] = []
-
-    def renew() -> Executor:
-        if not pools or getattr(pools[-1], "_broken", False):
-            pools.append(_start(workers))
-        return pools[-1]
-
+    pools = ProcessPools(workers)
     try:
-        yield renew
+        yield pools
     except BaseException:
         # On interrupt, do not wait for running chunks.
-        for pool in pools:
-            for process in list((getattr(pool, "_processes", None) or {}).values()):
-                process.kill()
+        pools.kill()
         raise
     finally:
-        for pool in pools:
-            pool.shutdown(wait=False, cancel_futures=True)
+        pools.close()
 
 
 def _start(workers: int) -> ProcessPoolExecutor:

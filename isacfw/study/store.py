@@ -96,9 +96,9 @@ class ResultStore:
         """
         try:
             volume = self._volume_with_room(chunks)
+            found = Destination.on(volume.path.absolute(), volume.plan)
         except OSError as error:
             raise not_writable_error(self.folder, error) from None
-        found = Destination(path=str(volume.path.absolute()), plan=volume.plan, on_disk=True)
         self._given[found.path] = volume
         return found
 

@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 from folders import records_of, volumes_of
 
-from isacfw import Execution, compare
+from isacfw import Execution, compare, load_scenario
+from isacfw.base.memory_file import MemoryFile
 from isacfw.config.load import to_loaded
 from isacfw.results.chunk import Chunk
 from isacfw.results.memory import ResultsInMemory
 from isacfw.results.packing import pack_result, unpack_result
+from isacfw.results.places import Destination
 from isacfw.study.compare import _Known, _Study
 from isacfw.study.reduce import reduce_result
 from isacfw.study.solve import solve_chunk
@@ -93,13 +95,31 @@ def test_a_chunk_with_more_users_than_expected_is_sent_and_makes_room(study, ord
     assert built(own, grown).identical(built(own, whole))
 
 
+def on(path, study):
+    """Return a destination at a path, for all numbers of a study."""
+    memory = ResultsInMemory(study._contents, None, shared=False)
+    return Destination.on(path, memory._plan)
+
+
 def test_a_chunk_that_cannot_be_written_is_sent(study, tmp_path):
     own, results = study({}, CHUNKS[:1])
-    memory = ResultsInMemory(own._contents, None, shared=True)
-    destination = attrs.evolve(memory.destination, path=str(tmp_path / "none"), on_disk=True)
+    (tmp_path / "removed").touch()
+    removed = on(tmp_path / "removed", own)
+    (tmp_path / "removed").unlink()
+    assert removed.put(results[0]) is results[0]
+    assert on(Path("/dev/full"), own).put(results[0]) is results[0]
+
+
+def test_another_file_at_the_path_is_left_alone(study, tmp_path):
+    """As where `/proc` is that of other processes, or the descriptor belongs to another file by now."""
+    own, results = study({}, CHUNKS[:1])
+    path = tmp_path / "numbers"
+    path.touch()
+    destination = on(path, own)
+    path.rename(tmp_path / "former")
+    path.write_text("precious")
     assert destination.put(results[0]) is results[0]
-    full = attrs.evolve(destination, path="/dev/full")
-    assert full.put(results[0]) is results[0]
+    assert path.read_text() == "precious"
 
 
 @pytest.mark.parametrize("folder", [False, True])
@@ -126,24 +146,28 @@ def test_without_files_in_memory_results_are_the_same(bed, monkeypatch, same):
     same(compare(document, execution=Execution(workers=2)).dataset, compare(document).dataset)
 
 
-@shared_memory
-def test_a_file_in_memory_is_closed_with_the_results(bed):
-    def count():
-        links = [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
-        return sum("memfd:isacfw" in link for link in links)
+def open_files_in_memory():
+    links = [os.readlink(path) for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    return sum("memfd:isacfw" in link for link in links)
 
+
+@shared_memory
+def test_a_file_in_memory_is_closed_with_the_results(bed, monkeypatch):
+    monkeypatch.setattr("isacfw.results.memory._COPIED", 0)
     gc.collect()
-    before = count()
+    before = open_files_in_memory()
     found = compare(bed.document({"allocators": ["exact"], "drops": 20}), execution=Execution(workers=2))
-    assert count() <= before + 1
+    assert open_files_in_memory() <= before + 1
     assert np.isfinite(found.dataset["sum_rate"]).all()
     del found
     gc.collect()
-    assert count() == before
+    assert open_files_in_memory() == before
 
 
 @shared_memory
-def test_what_a_fork_writes_to_results_stays_in_it(bed):
+@pytest.mark.parametrize("copied", [0, 2**24])
+def test_what_a_fork_writes_to_results_stays_in_it(copied, bed, monkeypatch):
+    monkeypatch.setattr("isacfw.results.memory._COPIED", copied)
     found = compare(bed.document({"allocators": ["exact"], "drops": 20}), execution=Execution(workers=2)).dataset
     before = found["sum_rate"].values.copy()
     child = os.fork()
@@ -205,10 +229,9 @@ def test_a_file_that_a_run_has_left_is_taken_over(bed, out, same, chunk_size):
 
 def test_a_worker_without_its_parent_writes_nothing(study, tmp_path, monkeypatch):
     own, results = study({}, CHUNKS[:1])
-    memory = ResultsInMemory(own._contents, None, shared=True)
     path = tmp_path / "numbers"
     path.touch()
-    destination = attrs.evolve(memory.destination, path=str(path), on_disk=True)
+    destination = on(path, own)
 
     class Ended:
         def is_alive(self):
@@ -218,6 +241,106 @@ def test_a_worker_without_its_parent_writes_nothing(study, tmp_path, monkeypatch
         patch.setattr(multiprocessing, "parent_process", Ended)
         assert destination.put(results[0]) is results[0]
     assert path.stat().st_size == 0
-    placed = destination.put(results[0])
-    assert placed.placed.checksum
+    assert destination.put(results[0]).placed.checksum
     assert path.stat().st_size > 0
+
+
+STALE = """
+import os, signal, time
+from pathlib import Path
+import attrs, numpy as np
+import isacfw
+
+HERE = Path(__file__).parent
+
+def once(name):
+    try:
+        (HERE / name).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
+
+@attrs.frozen(kw_only=True)
+class Stale(isacfw.Allocator):
+    "Equal shares, from a process that no signal but SIGKILL ends."
+
+    name = "stale"
+
+    def solve(self, problem):
+        if (HERE / "on").exists():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            if once("slow"):
+                (HERE / "pid").write_text(str(os.getpid()))
+                time.sleep(8)
+                raise RuntimeError("too late")
+            if (HERE / "pid").exists() and once("exit"):
+                os._exit(3)
+        shares = np.full(problem.users, 0.9 / problem.users)
+        return isacfw.Shares(communication=shares, sensing=np.asarray(0.1), status="feasible")
+
+@isacfw.hookimpl
+def register_allocators():
+    return [Stale]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_worker_that_outlives_its_pool_is_killed(folder, variant, tmp_path, out, same, until):
+    """Otherwise it would write to finished results, or to what has their descriptor by then."""
+    plugin = tmp_path / "stale.py"
+    plugin.write_text(STALE, encoding="utf-8")
+    changes = {"drops": 40, "precoders": ["mrt"], "allocators": ["stale"], "plugins": [str(plugin)]}
+    scenario = load_scenario(variant(changes), plugins=[plugin])
+    expected = compare(scenario).dataset
+    (tmp_path / "on").touch()
+    found = compare(scenario, execution=Execution(workers=2, out=out if folder else None)).dataset
+    late = int((tmp_path / "pid").read_text())
+
+    def ended():
+        try:
+            os.kill(late, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    until(ended, 3)
+    same(found, expected)
+
+
+@shared_memory
+def test_results_that_are_kept_hold_no_descriptors(bed):
+    document = bed.document({"allocators": ["exact"], "drops": 20})
+    gc.collect()
+    before = open_files_in_memory()
+    kept = compare(document, execution=Execution(workers=2))
+    gc.collect()
+    assert open_files_in_memory() == before
+    assert np.isfinite(kept.dataset["sum_rate"]).all()
+
+
+@shared_memory
+def test_without_room_for_another_view_results_are_there(bed, monkeypatch, same):
+    document = bed.document({"allocators": ["exact"], "drops": 20})
+
+    def fail(self):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("isacfw.results.memory._COPIED", 0)
+    monkeypatch.setattr("isacfw.base.memory_file.MemoryFile.private", fail)
+    same(compare(document, execution=Execution(workers=2)).dataset, compare(document).dataset)
+
+
+@shared_memory
+def test_nothing_is_written_to_a_sealed_file():
+    file = MemoryFile(100)
+    other = os.open(file.path, os.O_RDWR)
+    assert os.write(other, b"first") == 5
+    view = file.private()
+    file.seal()
+    with pytest.raises(PermissionError):
+        os.write(other, b"second")
+    view[:5] = b"mine."
+    assert (file.content[:5], view[:5]) == (b"first", b"mine.")
+    os.close(other)
+    file.close()
