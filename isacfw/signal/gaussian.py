@@ -165,5 +165,7 @@ def _solve(received: ComplexArray, covariance: ComplexArray) -> ComplexArray:
 
 
 def _roots(matrices: ComplexArray) -> ComplexArray:
+    """Return the Hermitian square roots, the only ones that rounding errors of processors do not turn."""
     values, vectors = np.linalg.eigh(matrices)
-    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :])
+    scaled = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
+    return np.asarray(scaled @ np.swapaxes(vectors.conj(), -1, -2))
