@@ -161,8 +161,6 @@ def difference(first: xarray.Dataset, second: xarray.Dataset, tolerance: float =
     InputError
         If the tolerance is negative or not a number.
     """
-    import xarray
-
     if not 0 <= tolerance < np.inf:
         raise InputError("tolerance", f"must be a finite number at least 0, got {tolerance}")
     names = [name for name in first.data_vars if name in second.data_vars and name not in _MEASURED]
@@ -172,8 +170,8 @@ def difference(first: xarray.Dataset, second: xarray.Dataset, tolerance: float =
         pair = [each[name] for each in (first, second)]
         if _WITHOUT_LABELS in pair[0].dims or set(pair[0].dims) != set(pair[1].dims):
             continue
-        own, other = xarray.align(*pair, join="inner", copy=False)
-        deviation = _deviation(own, other.transpose(*own.dims), tolerance)
+        own, other = _aligned(*pair)
+        deviation = None if own.sizes != other.sizes else _deviation(own, other, tolerance)
         if deviation is not None:
             found.append(deviation)
     return Difference(
@@ -184,6 +182,19 @@ def difference(first: xarray.Dataset, second: xarray.Dataset, tolerance: float =
         variables=tuple(only),
         numbers=tuple(found),
     )
+
+
+def _aligned(first: xarray.DataArray, second: xarray.DataArray) -> tuple[xarray.DataArray, xarray.DataArray]:
+    """Return two variables where their labels agree; along axes with repeated labels, position by position."""
+    import xarray
+
+    for axis in first.dims:
+        if not all(each.indexes[axis].is_unique for each in (first, second) if axis in each.indexes):
+            first, second = (each.drop_vars([axis], errors="ignore") for each in (first, second))
+    if any(axis not in first.indexes and first.sizes[axis] != second.sizes[axis] for axis in first.dims):
+        return first, second.transpose(*first.dims)
+    own, other = xarray.align(first, second, join="inner", copy=False)
+    return own, other.transpose(*own.dims)
 
 
 def _flat(table: Any, path: str = "") -> dict[str, str]:
@@ -214,6 +225,9 @@ def _labels_of_one(first: xarray.Dataset, second: xarray.Dataset) -> Iterator[st
             if alone:
                 shown = ", ".join(alone[:10]) + (", ..." if len(alone) > 10 else "")
                 yield escape_controls(f"{which}: {dimension} {shown}")
+        sizes = [each.sizes.get(dimension, 0) for each in (first, second)]
+        if labels[0] and labels[0].keys() == labels[1].keys() and sizes[0] != sizes[1]:
+            yield escape_controls(f"{dimension}: {sizes[0]} | {sizes[1]} entries with the same labels")
 
 
 def _labels(data: xarray.Dataset, dimension: Hashable) -> dict[Any, None]:
@@ -271,6 +285,8 @@ def _shown(value: Any) -> str:
 def _place(data: xarray.DataArray, place: tuple[Any, ...]) -> str:
     words = []
     for dimension, number in zip(data.dims, place, strict=True):
-        label = data.indexes[dimension][int(number)] if dimension in data.indexes else int(number)
-        words.append(f"{dimension} {label}")
+        if dimension in data.indexes:
+            words.append(f"{dimension} {data.indexes[dimension][int(number)]}")
+        else:
+            words.append(f"{dimension} at position {int(number)}")
     return escape_controls(", ".join(words)) or "everywhere"

@@ -101,6 +101,8 @@ def _draw_boxes(axes: Axes, data: xarray.Dataset, name: str) -> None:
         own = data[name].isel(precoder=row)
         samples = [sample_of(own.isel(allocator=column)) for column in range(len(allocators))]
         drawn = [number for number, sample in enumerate(samples) if len(sample)]
+        if not drawn:
+            continue
         thin: Any = {"color": look.colour, "linewidth": 1.0}
         axes.boxplot(
             [samples[number] for number in drawn],

@@ -422,6 +422,12 @@ def test_distributions_say_what_they_contain(many: Callable[..., Comparison]) ->
         assert INFEASIBLE in title
 
 
+def test_boxes_of_a_precoder_without_answers_are_left_out(many: Callable[..., Comparison]) -> None:
+    comparison = many(3, precoders=2)
+    comparison.dataset["sum_rate"][{"precoder": 1}] = np.nan
+    assert_whole(comparison.plot("box", quantity="sum_rate")["sum_rate"])
+
+
 def test_boxes_are_quartiles_of_the_drops(many: Callable[..., Comparison], tmp_path: Path) -> None:
     comparison = Comparison(dataset=many(12).dataset.isel(snr_db=[0]))
     comparison.dataset["sum_rate"][{"allocator": 3}] = np.nan

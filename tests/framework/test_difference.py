@@ -55,6 +55,23 @@ def test_rows_of_one_result_are_named(first: Comparison) -> None:
     assert not found.numbers
 
 
+def test_axes_with_repeated_labels_are_compared_by_position() -> None:
+    """The labels of an axis of several keys are the values of the first one."""
+
+    def swept(*users: int) -> Comparison:
+        values = f'sweep = [{{snr_db = {[5.0] * len(users)}, "channel.users" = {[*users]}}}]'
+        return isacfw.compare(isacfw.load_scenario("nguyen2025", overrides=[values]), **SMALL)  # type: ignore[arg-type]
+
+    one = swept(2, 3)
+    assert str(one.difference(swept(2, 3))) == "no difference"
+    other = {found.name: found for found in one.difference(swept(2, 4)).numbers}
+    assert other["sum_rate"].count == 4
+    assert "snr_db at position 1" in other["sum_rate"].place
+    longer = one.difference(swept(2, 3, 4))
+    assert "snr_db: 2 | 3 entries with the same labels" in longer.rows
+    assert "sum_rate" not in {found.name for found in longer.numbers}
+
+
 @pytest.mark.parametrize(
     ("name", "change", "tolerance", "largest"),
     [
