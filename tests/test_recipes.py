@@ -202,7 +202,7 @@ DRAWS = 6000
     [
         ("quadriga", 0, 0),
         *(
-            pytest.param(*case, marks=pytest.mark.slow)
+            pytest.param(*case, marks=pytest.mark.nightly)
             for case in (
                 ("sionna_rt", 0, 0),
                 ("sionna_rt", 1, 0),

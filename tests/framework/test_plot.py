@@ -362,7 +362,7 @@ SCENARIOS = [pytest.param(name, id=name) for name in NAMES if name not in UPLINK
 SCENARIOS += [pytest.param(path, id=path.name) for path in EXAMPLES]
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("source", SCENARIOS)
 def test_every_scenario_is_drawn(source):
     assert set(draw(source, draws=20)) == set(FIGURES)

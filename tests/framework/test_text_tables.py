@@ -120,9 +120,14 @@ COMMANDS = [
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("no_figures")
-@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(one, marks=pytest.mark.slow if one[0] == "diff" else pytest.mark.nightly, id=" ".join(one))
+        for one in COMMANDS
+    ],
+)
 def test_commands_fit_any_terminal(command: list[str], wide: Comparison, variant: Any, tmp_path: Path) -> None:
     wide.save(tmp_path / "one")
     isacfw.compare(isacfw.load_scenario(variant())).save(tmp_path / "two")

@@ -108,7 +108,7 @@ def test_the_gap_is_closed_and_nothing_beats_the_bound(kind: int, objective: Any
 @pytest.mark.slow
 @pytest.mark.parametrize("objective", [isacfw.SumRate(), ProportionalFair(), MaxMin(), SINRProduct()])
 @pytest.mark.parametrize("kind", [0, 1], ids=["coupled", "general"])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in range(1, 4))])
 def test_four_users_have_a_closed_gap(seed: int, kind: int, objective: Any) -> None:
     problem = attrs.evolve(coupled_problem(seed, 4, kind), objective=objective)
     found = Scip().allocate(problem)

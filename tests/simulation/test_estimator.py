@@ -266,7 +266,7 @@ def errors(precoder: str, level_db: float) -> Errors:
 
 
 BOTH = pytest.mark.parametrize("precoder", ["mrt", "zf"])
-SLOW = {
+BY_NIGHT = {
     *((level, name) for level in (-15.0, -10.0, -5.0) for name in ("mrt", "zf")),
     *((level, name) for level in (20.0, 30.0) for name in ("mrt", "zf")),
     (10.0, "zf"),
@@ -279,7 +279,7 @@ def levels(*chosen: float) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
         ("level_db", "precoder"),
         [
-            pytest.param(level, name, marks=[pytest.mark.slow] if (level, name) in SLOW else [])
+            pytest.param(level, name, marks=[pytest.mark.nightly] if (level, name) in BY_NIGHT else [])
             for level in chosen
             for name in ("mrt", "zf")
         ],
@@ -293,7 +293,7 @@ def test_error_is_never_below_the_bound(precoder: str, level_db: float) -> None:
     assert (found.mse > found.closed - 3 * found.standard_error).all()
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @BOTH
 def test_error_at_high_sensing_snr_is_within_ten_per_cent_of_the_bound(precoder: str) -> None:
     found = errors(precoder, 20.0)

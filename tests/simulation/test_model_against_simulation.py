@@ -135,7 +135,7 @@ CASES = {
 }
 SIDES = (4, 15)
 BOTH = pytest.mark.parametrize("side", SIDES)
-SLOW = {
+BY_NIGHT = {
     *("lines of random phase, zf", "means of known phase, zf", "correlation 0.9 and shared pilots, mrt"),
     *("projected", "projected, means of known phase", "two targets, means of known phase"),
     *("local scattering, zf", "rician fading, zf"),
@@ -143,7 +143,12 @@ SLOW = {
     *("difference and sum, correlation 0.9", "joined", "lines of random phase, mrt"),
 }
 LARGE = {"means of known phase, mrt"}
-"""Cases of which the larger array is not slow."""
+"""Cases of which the larger array is in every run."""
+
+
+def is_long(side: int, name: str) -> bool:
+    """Return whether a case is left to nightly runs."""
+    return name in BY_NIGHT or (side > 10 and name not in LARGE)
 
 
 def sides_of(names: list[str]) -> pytest.MarkDecorator:
@@ -152,7 +157,9 @@ def sides_of(names: list[str]) -> pytest.MarkDecorator:
         ("side", "name"),
         [
             pytest.param(
-                side, name, marks=[pytest.mark.slow] if name in SLOW or (side > 10 and name not in LARGE) else []
+                side,
+                name,
+                marks=[pytest.mark.nightly] if name in BY_NIGHT or (side > 10 and name not in LARGE) else [],
             )
             for name in names
             for side in SIDES

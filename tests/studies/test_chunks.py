@@ -75,11 +75,11 @@ CASES = {
 }
 SIZES = [
     (1, 64),
-    pytest.param((2, 64), marks=pytest.mark.slow),
-    pytest.param((7, 64), marks=pytest.mark.slow),
+    pytest.param((2, 64), marks=pytest.mark.nightly),
+    pytest.param((7, 64), marks=pytest.mark.nightly),
     pytest.param((2, 1), marks=pytest.mark.slow),
     (7, 2),
-    pytest.param((100, 1), marks=pytest.mark.slow),
+    pytest.param((100, 1), marks=pytest.mark.nightly),
 ]
 
 

@@ -81,7 +81,7 @@ def test_paired_intervals_cover_the_difference():
         assert share == pytest.approx(0.95, abs=0.065), pair
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_paired_intervals_cover_the_difference_in_a_thousand_studies(capsys):
     COVERAGE["main"]()
     printed = capsys.readouterr().out
