@@ -19,7 +19,8 @@ from ..scenario.scenario import Scenario
 from ..scenario.sweep import Sweep, sweep_axes, sweep_shape
 from .batches import ATTRIBUTE, BatchSizes, join_sizes, sizes_to_text
 from .chunk import Chunk, ChunkSummary
-from .schema import Variable, limits_of, units_of
+from .numbers import Field, Plan
+from .schema import HISTORY, Variable, limits_of, units_of
 
 
 @attrs.frozen(kw_only=True)
@@ -116,6 +117,34 @@ class Layout:
         lengths = {"user": self.users, "stream": self.streams, "iteration": self.sizes.iterations}
         own = self.variables[name].axes
         return (*self.axes, *own), (*self.lengths, *(lengths[axis] for axis in own))
+
+    def plan_numbers(self, precision: str) -> Plan:
+        """Return the plan of all numbers, without positions.
+
+        Parameters
+        ----------
+        precision : str
+            Type of floating-point numbers.
+        """
+        kinds = {"float": np.dtype(precision).str, "int": "<i8", "bool": "|i1"}
+        points, drops = math.prod(self.sweep_shape), self.lengths[-1]
+        return Plan(
+            rows=math.prod(self.lengths) // (points * drops),
+            allocators=self.lengths[len(self.rows)],
+            points=points,
+            drops=drops,
+            fields=tuple(
+                Field(
+                    name=name,
+                    dtype=kinds[variable.dtype],
+                    width=self.axes_of(name)[1][-1] if variable.axes else None,
+                    offset=0,
+                )
+                for name, variable in self.variables.items()
+                if variable.dtype != "text" and name != HISTORY
+            ),
+            size=0,
+        )
 
     def attributes_of(self, name: str) -> dict[str, str]:
         """Return unit, label, direction and role of a variable, and of the times the batches."""

@@ -18,7 +18,6 @@ from .chunk import Rest
 from .layout import Layout
 from .lazily import open_lazily
 from .numbers import Plan
-from .places import plan_numbers
 from .schema import HISTORY
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def create_file(path: Path, layout: Layout, precision: str) -> Plan:
     import h5py
     import xarray
 
-    plan = plan_numbers(layout, precision)
+    plan = layout.plan_numbers(precision)
     fields = []
     with open_for_hdf5(path) as raw:
         write_netcdf(xarray.Dataset(layout.fixed, layout.coordinates, dict(layout.attributes)), raw)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import multiprocessing
 from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 
 import attrs
-import numpy as np
 
 from ..base.locks import try_lock
 from ..base.memory_file import MemoryFile, identity_of
 from .chunk import ChunkResult, Placed
 from .layout import Layout
-from .numbers import Field, Plan, write_numbers
-from .schema import HISTORY
+from .numbers import Plan, write_numbers
 
 
 @attrs.frozen(kw_only=True)
@@ -39,38 +36,7 @@ class Contents:
 
     def plan(self, users: int) -> Plan:
         """Return the plan of all numbers for a number of users, without positions."""
-        return plan_numbers(self.layout(users), self.precision)
-
-
-def plan_numbers(layout: Layout, precision: str) -> Plan:
-    """Return the plan of all numbers of a study, without positions.
-
-    Parameters
-    ----------
-    layout : Layout
-        The study; its number of users is that of the plan.
-    precision : str
-        Type of floating-point numbers.
-    """
-    kinds = {"float": np.dtype(precision).str, "int": "<i8", "bool": "|i1"}
-    points, drops = math.prod(layout.sweep_shape), layout.lengths[-1]
-    return Plan(
-        rows=math.prod(layout.lengths) // (points * drops),
-        allocators=layout.lengths[len(layout.rows)],
-        points=points,
-        drops=drops,
-        fields=tuple(
-            Field(
-                name=name,
-                dtype=kinds[variable.dtype],
-                width=layout.axes_of(name)[1][-1] if variable.axes else None,
-                offset=0,
-            )
-            for name, variable in layout.variables.items()
-            if variable.dtype != "text" and name != HISTORY
-        ),
-        size=0,
-    )
+        return self.layout(users).plan_numbers(self.precision)
 
 
 @attrs.frozen(kw_only=True)

@@ -102,12 +102,13 @@ def _run(scenario: Scenario, host: PluginHost, how: Execution, known: _Known) ->
 
     The decision depends on the results of these drops alone, so on no executor, chunk or interruption.
     """
-    for look in (scenario.drops,) if scenario.until is None else looks(scenario.drops):
-        found = _Study(attrs.evolve(scenario, drops=look), host, how, known, scenario.drops).run()
-        if look == scenario.drops or is_precise(found.dataset, relative_precision(str(scenario.until))):
+    most, until = scenario.drops, scenario.until
+    for look in () if until is None else (each for each in looks(most) if each < most):
+        found = _Study(attrs.evolve(scenario, drops=look), host, how, known, most).run()
+        if is_precise(found.dataset, relative_precision(str(until))):
             return found
         found.dataset.close()
-    raise AssertionError("the last look ends the study")
+    return _Study(scenario, host, how, known, most).run()
 
 
 @attrs.define
@@ -236,8 +237,7 @@ class _Study:
     ) -> Generator[Any, None, None]:
         how, spec = self.execution, spec or self.spec
         task = remote_task(spec, self.host) if chunks and is_elsewhere(how.executor) else None
-        each = solve_chunks(spec, self.host, chunks, how, self._advance, task, to)
-        with closing(each) as results:
+        with closing(solve_chunks(spec, self.host, chunks, how, self._advance, task, to)) as results:
             for result in results:
                 self.files.check()
                 yield result

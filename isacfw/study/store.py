@@ -14,7 +14,7 @@ from ..results.chunk import Chunk, ChunkResult, ChunkSummary, restrict
 from ..results.chunk_record import Entry
 from ..results.layout import Layout
 from ..results.netcdf import complete_file, create_file
-from ..results.places import Contents, Destination, plan_numbers
+from ..results.places import Contents, Destination
 from ..results.volume import Volume
 from .spec import warn
 
@@ -212,7 +212,7 @@ class ResultStore:
 
     def _volume_for(self, layout: Layout, fits: Callable[[Volume], bool]) -> Volume:
         """Return the own volume if it fits, else that of a run that was stopped, else a new one."""
-        wanted = plan_numbers(layout, self.contents.precision).shape
+        wanted = layout.plan_numbers(self.contents.precision).shape
 
         def is_right(volume: Volume) -> bool:
             return volume.shape == wanted and volume.seal is None and fits(volume)
@@ -244,7 +244,7 @@ class ResultStore:
 
     def _finished(self, layout: Layout) -> Volume | None:
         """Return a finished volume that is what is asked for."""
-        wanted = plan_numbers(layout, self.contents.precision).shape
+        wanted = layout.plan_numbers(self.contents.precision).shape
         for volume in {source.volume for source in self._chosen.values()}:
             if (
                 volume.shape == wanted
