@@ -16,6 +16,7 @@ from scipy import special, stats
 
 import isacfw
 from isacfw import Array, ComplexArray, Direction, FloatArray, IncompatibleError, InputError
+from isacfw.signal.gaussian import SecondOrder
 from isacfw.signal.statistics import drops_of
 from isacfw_plugins.arrays.circular import Circular
 from isacfw_plugins.arrays.ula import ULA
@@ -493,3 +494,38 @@ def test_covariances_beyond_memory_are_refused() -> None:
     channel = Correlated(users=12)
     with pytest.raises(IncompatibleError, match=r"12 users at 10000 antennas take 17\.9 GiB per drop"):
         channel.statistics(drops_of(0, [0]), UPA(horizontal=100, vertical=100))
+
+
+@pytest.mark.parametrize("independent", [False, True])
+def test_draws_do_not_depend_on_the_eigenvectors_of_equal_eigenvalues(
+    independent: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processors turn these: a rotation among them, as here, must leave the draws as they are."""
+    along = 0.5 ** np.abs(np.subtract.outer(np.arange(3), np.arange(3)))
+    covariance = np.kron(along, along).astype(complex)
+
+    def draws() -> tuple[ComplexArray, ComplexArray]:
+        found = SecondOrder(
+            means=np.zeros((1, 9), dtype=complex),
+            covariances=covariance[None],
+            pilots=np.zeros(1, dtype=np.int64),
+            pilot_energy=3.0,
+            independent=independent,
+        )
+        return found.draw(50, np.random.default_rng(1))
+
+    eigh = np.linalg.eigh
+
+    def turned(matrices: ComplexArray) -> tuple[FloatArray, ComplexArray]:
+        values, vectors = eigh(matrices)
+        vectors = vectors * np.exp(1j * np.arange(9))
+        for first in np.flatnonzero(np.diff(values[0]) < 1e-12):
+            pair = vectors[..., first : first + 2]
+            vectors[..., first : first + 2] = pair @ np.array([[0.6, -0.8], [0.8, 0.6]])
+        return values, vectors
+
+    own = draws()
+    assert (np.diff(eigh(covariance)[0]) < 1e-12).any()
+    monkeypatch.setattr(np.linalg, "eigh", turned)
+    for found, expected in zip(draws(), own, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-12)
