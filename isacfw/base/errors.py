@@ -121,7 +121,7 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the nearest known word, or two that contain `word`; or no text."""
+    """Return a hint at the closest name, or at two that contain the word; an empty string if none is close."""
     names = sorted(known)
     close = difflib.get_close_matches(word, names, n=1, cutoff=0.6)
     longer = [name for name in names if word in name.split("_")]

@@ -6,7 +6,7 @@ import mmap
 import os
 import sys
 from contextlib import suppress
-from io import FileIO
+from pathlib import Path
 from typing import Any
 
 _NO_FURTHER_WRITES = 0x0010
@@ -50,7 +50,7 @@ class MemoryFile:
         return identity_of(self._descriptor)
 
     def seal(self) -> None:
-        """Refuse what other processes write from here on."""
+        """Refuse what other processes write from here on, where the system can (Linux 5.1 and later)."""
         import fcntl
 
         with suppress(OSError):
@@ -77,7 +77,7 @@ class MemoryFile:
             os.close(self._descriptor)
 
 
-def identity_of(file: FileIO | int) -> tuple[int, int]:
-    """Return device and number of an open file."""
-    found = os.fstat(file if isinstance(file, int) else file.fileno())
+def identity_of(file: Path | int) -> tuple[int, int]:
+    """Return device and number of a file, given by its path or descriptor."""
+    found = os.stat(file)
     return found.st_dev, found.st_ino

@@ -170,8 +170,8 @@ def difference(first: xarray.Dataset, second: xarray.Dataset, tolerance: float =
         pair = [each[name] for each in (first, second)]
         if _WITHOUT_LABELS in pair[0].dims or set(pair[0].dims) != set(pair[1].dims):
             continue
-        own, other = _aligned(*pair)
-        deviation = None if own.sizes != other.sizes else _deviation(own, other, tolerance)
+        aligned = _aligned(*pair)
+        deviation = None if aligned is None else _deviation(*aligned, tolerance)
         if deviation is not None:
             found.append(deviation)
     return Difference(
@@ -184,15 +184,20 @@ def difference(first: xarray.Dataset, second: xarray.Dataset, tolerance: float =
     )
 
 
-def _aligned(first: xarray.DataArray, second: xarray.DataArray) -> tuple[xarray.DataArray, xarray.DataArray]:
-    """Return two variables where their labels agree; along axes with repeated labels, position by position."""
+def _aligned(
+    first: xarray.DataArray, second: xarray.DataArray
+) -> tuple[xarray.DataArray, xarray.DataArray] | None:
+    """Return two variables where their labels agree; along axes with repeated labels, position by position.
+
+    None if these have other lengths.
+    """
     import xarray
 
     for axis in first.dims:
         if not all(each.indexes[axis].is_unique for each in (first, second) if axis in each.indexes):
             first, second = (each.drop_vars([axis], errors="ignore") for each in (first, second))
     if any(axis not in first.indexes and first.sizes[axis] != second.sizes[axis] for axis in first.dims):
-        return first, second.transpose(*first.dims)
+        return None
     own, other = xarray.align(first, second, join="inner", copy=False)
     return own, other.transpose(*own.dims)
 

@@ -61,8 +61,7 @@ class ResultsInMemory:
             with suppress(OSError):
                 self._file = MemoryFile(plan.size)
                 self.destination = Destination.in_memory(self._file, plan)
-        self._plan = plan
-        self._shape = (plan.rows // plan.allocators, plan.allocators, plan.points, plan.drops)
+        self._plan, self._shape = plan, plan.shape_of(None, plan.everything)
         self._arrays = self._reserve(plan, None if self._file is None else self._file.content)
         self._written = self._arrays if self._file else {}
         if before is not None:
@@ -75,7 +74,7 @@ class ResultsInMemory:
             for name, variable in self._contents.layout(self._users).variables.items()
             if variable.dtype == "text"
         }
-        return texts | _numbers(plan, self._shape, content)
+        return texts | _numbers(plan, content)
 
     def _take_over(self, before: ResultsInMemory) -> None:
         if before._users > self._users:
@@ -128,8 +127,8 @@ class ResultsInMemory:
         if self._file.size <= _COPIED:
             return {name: value.copy() for name, value in self._arrays.items()}
         try:
-            return self._arrays | _numbers(self._plan, self._shape, self._file.private())
-        except OSError:
+            return self._arrays | _numbers(self._plan, self._file.private())
+        except OSError:  # Rather what a fork could change than nothing.
             return self._arrays
 
     def _history(self, layout: Layout) -> NDArray[Any]:
@@ -154,11 +153,11 @@ def _with_positions(plan: Plan) -> Plan:
     return attrs.evolve(plan, fields=tuple(fields), size=end)
 
 
-def _numbers(plan: Plan, shape: tuple[int, ...], content: mmap | None) -> dict[str, NDArray[Any]]:
+def _numbers(plan: Plan, content: mmap | None) -> dict[str, NDArray[Any]]:
     """Return arrays of all numbers: new ones, or those in the content of a file."""
     arrays: dict[str, NDArray[Any]] = {}
     for field in plan.fields:
-        whole = shape if field.width is None else (*shape, field.width)
+        whole = plan.shape_of(field, plan.everything)
         kind: Any = np.bool_ if field.dtype == "|i1" else field.dtype
         if content is None:
             arrays[field.name] = np.empty(whole, dtype=kind)

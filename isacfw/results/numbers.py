@@ -111,9 +111,14 @@ class Plan:
 
         return len(drops) * (len(points) if whole else 1) * field.size, positions()
 
-    def shape_of(self, field: Field, chunk: Chunk) -> tuple[int, ...]:
-        """Return the shape of a variable of a chunk."""
-        own = () if field.width is None else (field.width,)
+    @property
+    def everything(self) -> Chunk:
+        """All points and drops."""
+        return Chunk(points=range(self.points), drops=range(self.drops))
+
+    def shape_of(self, field: Field | None, chunk: Chunk) -> tuple[int, ...]:
+        """Return the shape of a variable of a chunk; for None, of one without an axis of its own."""
+        own = () if field is None or field.width is None else (field.width,)
         rows = self.rows // self.allocators
         return rows, self.allocators, len(chunk.points), len(chunk.drops), *own
 

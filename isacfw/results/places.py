@@ -70,8 +70,7 @@ class Destination:
         OSError
             If it is not there.
         """
-        found = path.stat()
-        return cls(path=str(path), plan=plan, identity=(found.st_dev, found.st_ino), on_disk=True)
+        return cls(path=str(path), plan=plan, identity=identity_of(path), on_disk=True)
 
     @classmethod
     def in_memory(cls, file: MemoryFile, plan: Plan) -> Destination:
@@ -104,4 +103,4 @@ class Destination:
         """
         parent = multiprocessing.parent_process()
         locked = not self.on_disk or try_lock(file, shared=True) is not False
-        return locked and identity_of(file) == self.identity and (parent is None or parent.is_alive())
+        return locked and identity_of(file.fileno()) == self.identity and (parent is None or parent.is_alive())

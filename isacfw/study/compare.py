@@ -92,23 +92,23 @@ def compare(
     host, found = execution.host or loaded.host, loaded.scenario
     found = with_parts(found, host, drops=drops, precoders=precoders, beams=beams, allocators=allocators)
     with show_progress("allocations", execution.progress) as progress, on_cluster(execution) as execution:
-        shown = attrs.evolve(execution, progress=progress)
-        with closing(_Known()) as known:
-            return _run(found, host, shown, known)
+        return _run(found, host, attrs.evolve(execution, progress=progress))
 
 
-def _run(scenario: Scenario, host: PluginHost, how: Execution, known: _Known) -> Comparison:
+def _run(scenario: Scenario, host: PluginHost, how: Execution) -> Comparison:
     """Return the comparison over all drops, or over the first number of them, of those looked at, that is enough.
 
     The decision depends on the results of these drops alone, so on no executor, chunk or interruption.
     """
-    most, until = scenario.drops, scenario.until
-    for look in () if until is None else (each for each in looks(most) if each < most):
-        found = _Study(attrs.evolve(scenario, drops=look), host, how, known, most).run()
-        if is_precise(found.dataset, relative_precision(str(until))):
-            return found
-        found.dataset.close()
-    return _Study(scenario, host, how, known, most).run()
+    most = scenario.drops
+    with closing(_Known()) as known:
+        if scenario.until is not None:
+            for look in [*looks(most)][:-1]:
+                found = _Study(attrs.evolve(scenario, drops=look), host, how, known, most).run()
+                if is_precise(found.dataset, relative_precision(scenario.until)):
+                    return found
+                found.dataset.close()
+        return _Study(scenario, host, how, known, most).run()
 
 
 @attrs.define

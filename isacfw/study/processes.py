@@ -36,44 +36,36 @@ class ProcessPools:
 
     def __init__(self, workers: int) -> None:
         self._workers = workers
-        # With the processes, which a broken pool forgets, and which may be more as long as it works.
-        self._pools: list[tuple[ProcessPoolExecutor, dict[int, BaseProcess]]] = []
+        self._pool: ProcessPoolExecutor | None = None
+        # The pool's own mapping: it forgets it when it breaks, and adds to it as long as it works.
+        self._processes: dict[int, BaseProcess] = {}
 
     def current(self) -> Executor:
         """Return the pool, or a new one if it is broken."""
         self.end_broken()
-        if not self._pools:
-            pool = _start(self._workers)
-            self._pools.append((pool, getattr(pool, "_processes", None) or {}))
-        return self._pools[-1][0]
+        if self._pool is None:
+            self._pool = _start(self._workers)
+            self._processes = getattr(self._pool, "_processes", None) or {}
+        return self._pool
 
     def end_broken(self) -> None:
         """Kill what is left of a broken pool: a process that outlives it would still write its results."""
-        for pool, processes in self._pools:
-            if getattr(pool, "_broken", False):
-                _kill(list(processes.values()))
-                pool.shutdown(wait=False, cancel_futures=True)
-        self._pools = [one for one in self._pools if not getattr(one[0], "_broken", False)]
+        if getattr(self._pool, "_broken", False):
+            self.kill()
+            for process in list(self._processes.values()):
+                process.join(KILLED_S)
+            self.close()
 
     def kill(self) -> None:
         """Kill all processes."""
-        for _, processes in self._pools:
-            for process in list(processes.values()):
-                process.kill()
+        for process in list(self._processes.values()):
+            process.kill()
 
     def close(self) -> None:
-        """Let all processes end that have nothing to do."""
-        self.end_broken()
-        for pool, _ in self._pools:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _kill(processes: list[BaseProcess]) -> None:
-    for process in processes:
-        process.kill()
-    for process in processes:
-        # Of a process that has been killed, no code runs any more, except in the kernel.
-        process.join(KILLED_S)
+        """Let processes end that have nothing to do."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool = None
 
 
 @contextmanager
@@ -97,6 +89,7 @@ def process_pools(workers: int) -> Iterator[ProcessPools]:
         pools.kill()
         raise
     finally:
+        pools.end_broken()
         pools.close()
 
 

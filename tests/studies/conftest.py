@@ -21,6 +21,7 @@ SOURCE = '''
 """A plugin of the tests: it notes what it is asked, and does as the files beside it say."""
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -65,6 +66,14 @@ class Probe(isacfw.Allocator):
             os._exit(3)
         elif fault == "die here and there" and number == 0 and once(f"died-{problem.gain.sum()}"):
             os._exit(3)
+        elif fault == "outlive":
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            if once("slow"):
+                (HERE / "late").write_text(f"{os.getpid()}")
+                time.sleep(8)
+                raise RuntimeError("too late")
+            if (HERE / "late").exists() and once("exit"):
+                os._exit(3)
         elif fault == "misbehave" and number == 0:
             raise RuntimeError("out of order")
         elif fault == "misbehave" and number == 1:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from folders import records_of, volumes_of
 
-from isacfw import Execution, compare, load_scenario
+from isacfw import Execution, compare
 from isacfw.base.memory_file import MemoryFile
 from isacfw.config.load import to_loaded
 from isacfw.results.chunk import Chunk
@@ -245,57 +245,15 @@ def test_a_worker_without_its_parent_writes_nothing(study, tmp_path, monkeypatch
     assert path.stat().st_size > 0
 
 
-STALE = """
-import os, signal, time
-from pathlib import Path
-import attrs, numpy as np
-import isacfw
-
-HERE = Path(__file__).parent
-
-def once(name):
-    try:
-        (HERE / name).touch(exist_ok=False)
-    except FileExistsError:
-        return False
-    return True
-
-@attrs.frozen(kw_only=True)
-class Stale(isacfw.Allocator):
-    "Equal shares, from a process that no signal but SIGKILL ends."
-
-    name = "stale"
-
-    def solve(self, problem):
-        if (HERE / "on").exists():
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            if once("slow"):
-                (HERE / "pid").write_text(str(os.getpid()))
-                time.sleep(8)
-                raise RuntimeError("too late")
-            if (HERE / "pid").exists() and once("exit"):
-                os._exit(3)
-        shares = np.full(problem.users, 0.9 / problem.users)
-        return isacfw.Shares(communication=shares, sensing=np.asarray(0.1), status="feasible")
-
-@isacfw.hookimpl
-def register_allocators():
-    return [Stale]
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("folder", [False, True])
-def test_a_worker_that_outlives_its_pool_is_killed(folder, variant, tmp_path, out, same, until):
+def test_a_worker_that_outlives_its_pool_is_killed(folder, bed, out, same, until):
     """Otherwise it would write to finished results, or to what has their descriptor by then."""
-    plugin = tmp_path / "stale.py"
-    plugin.write_text(STALE, encoding="utf-8")
-    changes = {"drops": 40, "precoders": ["mrt"], "allocators": ["stale"], "plugins": [str(plugin)]}
-    scenario = load_scenario(variant(changes), plugins=[plugin])
-    expected = compare(scenario).dataset
-    (tmp_path / "on").touch()
-    found = compare(scenario, execution=Execution(workers=2, out=out if folder else None)).dataset
-    late = int((tmp_path / "pid").read_text())
+    document = bed.document({"drops": 40, "precoders": ["mrt"]})
+    expected = compare(document).dataset
+    bed.told("outlive")
+    found = compare(document, execution=Execution(workers=2, out=out if folder else None)).dataset
+    late = int((bed.folder / "late").read_text())
 
     def ended():
         try:
